@@ -1,0 +1,192 @@
+//! Calls to the outside: edges, done once, and levels, made equal to the truth.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{FlagRef, NoteKey, NoteSource, Noteable, Person};
+
+/// Number of an edge; later edges have greater numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EdgeId(pub u64);
+
+/// The finished text of a comment of the bot.
+///
+/// Only `markdown/` makes one (a test of the house reads the sources for [`CommentText::from_markdown`]):
+/// that is what keeps outside text from becoming a quick action, a mention or a link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CommentText(String);
+
+impl CommentText {
+    /// Takes a text that `markdown/` has made safe. Nobody else calls this.
+    pub(crate) fn from_markdown(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The Markdown.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A sign on a note, by GitLab's emoji names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reaction {
+    /// 👀 the commands of the note are taken.
+    Taken,
+    /// ✅ done.
+    Done,
+    /// ⚠️ done in part.
+    Partly,
+    /// ❌ not done.
+    NotDone,
+}
+
+impl Reaction {
+    /// GitLab's name of the emoji, without colons.
+    pub fn emoji(self) -> &'static str {
+        match self {
+            Self::Taken => "eyes",
+            Self::Done => "white_check_mark",
+            Self::Partly => "warning",
+            Self::NotDone => "x",
+        }
+    }
+}
+
+/// What an edge is for; part of its hidden marker, so that it can be found again.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// A reaction on the note.
+    React(Reaction),
+    /// The answer to a command.
+    Answer,
+    /// The one reply an hour that says that the reply budget is used up.
+    Budget,
+    /// A change of a flag in an environment that is told; the text tells one change from another.
+    Tell(String),
+}
+
+/// Why an edge exists. Two edges with the same cause are the same edge.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Cause {
+    /// On what.
+    pub noteable: Noteable,
+    /// The text that asked for it; `None` where nobody asked (a flag changed).
+    pub source: Option<NoteSource>,
+    /// Which command of that text.
+    pub command: usize,
+    /// What for.
+    pub purpose: Purpose,
+}
+
+impl Cause {
+    /// A cause that is a command in a note.
+    pub fn of(note: &NoteKey, command: usize, purpose: Purpose) -> Self {
+        Self { noteable: note.noteable.clone(), source: Some(note.source), command, purpose }
+    }
+}
+
+/// What an edge does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EdgeKind {
+    /// Puts a reaction on a note or description.
+    React {
+        /// Where.
+        on: NoteSource,
+        /// Which.
+        reaction: Reaction,
+    },
+    /// Posts a comment.
+    Reply {
+        /// The discussion to answer in; `None` posts a plain note.
+        discussion: Option<String>,
+        /// Whether only members with the right to see internal notes may read it.
+        internal: bool,
+        /// The text, still without its marker.
+        text: CommentText,
+    },
+}
+
+/// An effect that is done once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Edge {
+    /// Its number.
+    pub id: EdgeId,
+    /// Why it exists.
+    pub cause: Cause,
+    /// What it does.
+    pub kind: EdgeKind,
+    /// Who is waiting for it.
+    pub asked_by: Option<Person>,
+    /// An edge that has to be done first. When that one is given up, so is this one.
+    pub after: Option<EdgeId>,
+    /// When it was decided.
+    pub queued_at: Timestamp,
+    /// Not to be tried before this moment.
+    pub not_before: Option<Timestamp>,
+    /// How often it was sent.
+    pub attempts: u32,
+    /// The last attempt whose outcome is not known for certain: it may have reached the other side.
+    pub uncertain: Option<Attempt>,
+    /// Why it is not done yet; for people.
+    pub last_reason: Option<String>,
+}
+
+impl Edge {
+    /// A fresh edge.
+    pub fn new(id: EdgeId, cause: Cause, kind: EdgeKind, asked_by: Option<Person>, now: Timestamp) -> Self {
+        Self {
+            id,
+            cause,
+            kind,
+            asked_by,
+            after: None,
+            queued_at: now,
+            not_before: None,
+            attempts: 0,
+            uncertain: None,
+            last_reason: None,
+        }
+    }
+}
+
+/// An attempt that is on disk before it is sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// When it was sent, by our clock.
+    pub at: Timestamp,
+}
+
+/// Something outside that is made equal to what the store and the provider say.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// The panel on a noteable.
+    Panel(Noteable),
+    /// The label on a noteable.
+    Label(Noteable),
+    /// The links that stand on the flag in its own service.
+    BackLinks(FlagRef),
+}
+
+/// A level that is not known to be true.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Stale {
+    /// Which.
+    pub level: Level,
+    /// Grows each time it is marked stale; finishing generation 3 does not clear generation 4.
+    pub generation: u64,
+    /// Since when.
+    pub since: Timestamp,
+    /// How often it was tried without success.
+    pub attempts: u32,
+    /// Not to be tried before this moment.
+    pub not_before: Option<Timestamp>,
+    /// Why it is not true yet; for people.
+    pub last_reason: Option<String>,
+}

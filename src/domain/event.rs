@@ -1,0 +1,186 @@
+//! What comes in: deliveries as they arrived, and events as they are understood.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{NoteKey, NoteSource, NoteableKind, ProjectId};
+
+/// Number of an entry of the inbox; later entries have greater numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct InboxId(pub u64);
+
+/// Who sent a delivery.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliverySource {
+    /// GitLab, by the hook with this id of ours; the hand-made path has the empty id.
+    Gitlab {
+        /// Id of the hook.
+        hook: String,
+    },
+    /// A provider, by its name in the configuration.
+    Provider {
+        /// Name of the provider.
+        name: String,
+    },
+}
+
+/// One webhook request, authenticated, as it came in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// Who sent it.
+    pub source: DeliverySource,
+    /// What tells a repeat of it from another one, within the source: GitLab's `Idempotency-Key` or
+    /// `webhook-id`, Unleash's event id. `None` where the sender gives none; then only an equal body that still waits is a repeat.
+    pub key: Option<String>,
+    /// The few headers that are needed later, lower-case names. Never a secret.
+    pub headers: BTreeMap<String, String>,
+    /// The body, byte for byte.
+    pub body: Bytes,
+    /// When it came in.
+    pub received_at: Timestamp,
+}
+
+/// What became of a delivery that was to be kept. Either way it is on disk when this is returned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// It is new.
+    New(InboxId),
+    /// It was there before.
+    Before,
+    /// It was there before, had ended as a dead letter, and is alive again.
+    Revived(InboxId),
+}
+
+/// One entry of the inbox.
+#[derive(Debug, Clone)]
+pub struct InboxEntry {
+    /// Its number.
+    pub id: InboxId,
+    /// What came in.
+    pub what: Inbound,
+    /// How often it was tried without an end.
+    pub attempts: u32,
+    /// Not to be tried before this moment.
+    pub not_before: Option<Timestamp>,
+    /// Why the last try did not end it; for people.
+    pub last_reason: Option<String>,
+}
+
+/// What an inbox entry holds.
+#[derive(Debug, Clone)]
+pub enum Inbound {
+    /// A webhook request.
+    Delivery(Delivery),
+    /// An event that a decision gave rise to.
+    Event(Event),
+}
+
+/// What a delivery, a poll or a finished effect means.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// Somebody wrote or edited a text that may carry commands. A hint only: the text is read back.
+    NoteWritten(NoteHint),
+    /// A command was taken and is to be run; `command` is its place in the note's record.
+    CommandTaken {
+        /// The text that it stands in.
+        note: NoteKey,
+        /// Its place in [`NoteRecord::commands`](super::NoteRecord).
+        command: usize,
+    },
+    /// An issue or merge request may have another state, title, confidentiality or visibility now.
+    NoteableChanged {
+        /// Project.
+        project: ProjectId,
+        /// Issue or merge request.
+        kind: NoteableKind,
+        /// Number.
+        iid: u64,
+    },
+    /// A flag may have another state now.
+    FlagChanged {
+        /// Name of the provider.
+        provider: String,
+        /// Which flag, as far as the webhook or the poll can tell.
+        flag: FlagPointer,
+        /// What the webhook claims.
+        claim: Option<Claim>,
+    },
+}
+
+/// Where a text that may carry commands is to be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoteHint {
+    /// Project.
+    pub project: ProjectId,
+    /// Issue or merge request.
+    pub kind: NoteableKind,
+    /// Number.
+    pub iid: u64,
+    /// Note or description.
+    pub source: NoteSource,
+    /// The discussion that the body names. To be checked before it is used.
+    pub discussion: Option<String>,
+}
+
+/// Which flag a webhook or a poll speaks of.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FlagPointer {
+    /// By the provider's internal id.
+    Id(String),
+    /// By key, in the given scope where the provider has scopes (empty: unknown).
+    Key {
+        /// Scope.
+        scope: String,
+        /// Key.
+        key: String,
+    },
+    /// Cannot be told: every linked flag of the provider is to be looked at.
+    Any,
+}
+
+/// What a flag webhook claims happened. It is shown only where it matches what is then read.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Claim {
+    /// Name of the environment.
+    pub environment: Option<String>,
+    /// On or off now.
+    pub on: Option<bool>,
+    /// The value now; `Some(None)` claims that there is none.
+    #[serde(default, with = "claimed_value")]
+    pub value: Option<Option<String>>,
+    /// Who did it.
+    pub by: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+    /// When, by the provider's clock.
+    pub at: Option<Timestamp>,
+    /// Whether something is claimed that shows in [`FlagState`](super::FlagState), so that a read that
+    /// shows no difference is worth repeating.
+    #[serde(default)]
+    pub visible: bool,
+}
+
+/// Keeps "no value is claimed" and "the claim is that there is no value" apart in JSON.
+mod claimed_value {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        value: &Option<Option<String>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        value.as_ref().map(|inner| [inner]).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Option<String>>, D::Error> {
+        Ok(Option::<[Option<String>; 1]>::deserialize(deserializer)?.map(|[inner]| inner))
+    }
+}

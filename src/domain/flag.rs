@@ -1,0 +1,206 @@
+//! A feature flag, what it is set to, and what changed.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// A flag by name: the provider as configured, the scope inside the service, the key.
+///
+/// Its text form, `PROVIDER/SCOPE/KEY`, is used in store keys, exports and logs; `/` and `%` inside the
+/// three parts are percent-escaped there.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FlagRef {
+    /// The provider's name in the configuration.
+    pub provider: String,
+    /// The service's project or container; empty where the service has none.
+    pub scope: String,
+    /// The key in the provider's own spelling.
+    pub key: String,
+}
+
+impl FlagRef {
+    /// How people name it: `provider:key`.
+    pub fn words(&self) -> String {
+        format!("{}:{}", self.provider, self.key)
+    }
+}
+
+fn escaped(part: &str) -> String {
+    part.replace('%', "%25").replace('/', "%2F")
+}
+
+fn unescaped(part: &str) -> String {
+    part.replace("%2F", "/").replace("%25", "%")
+}
+
+impl fmt::Display for FlagRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", escaped(&self.provider), escaped(&self.scope), escaped(&self.key))
+    }
+}
+
+/// A text that is not a flag reference.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` does not name a flag (PROVIDER/SCOPE/KEY)")]
+pub struct ParseFlagRefError(pub String);
+
+impl FromStr for FlagRef {
+    type Err = ParseFlagRefError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parts: Vec<&str> = text.split('/').collect();
+        match parts.as_slice() {
+            [provider, scope, key] if !provider.is_empty() && !key.is_empty() => {
+                Ok(Self { provider: unescaped(provider), scope: unescaped(scope), key: unescaped(key) })
+            }
+            _ => Err(ParseFlagRefError(text.to_owned())),
+        }
+    }
+}
+
+impl Serialize for FlagRef {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for FlagRef {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// A flag as a provider describes it when it is looked up or found by a search.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flag {
+    /// Its name.
+    pub flag: FlagRef,
+    /// The provider's internal id: keys can be deleted and made again, ids cannot.
+    pub internal_id: String,
+    /// What people wrote about it, if anything.
+    pub description: Option<String>,
+    /// Whether it is archived.
+    pub archived: bool,
+    /// Its page in the service's own dashboard.
+    pub url: Option<String>,
+}
+
+/// What a flag is set to, in every environment, at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct FlagState {
+    /// One entry per environment, in the service's own order.
+    pub environments: Vec<EnvironmentState>,
+    /// Whether the flag is archived.
+    #[serde(default)]
+    pub archived: bool,
+}
+
+/// What a flag is set to in one environment.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct EnvironmentState {
+    /// The environment's name, as people know it.
+    pub environment: String,
+    /// On or off.
+    pub on: bool,
+    /// The value that everybody gets who has no override; `None` where there is none or it is empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// For what share of users it is on, in percent, where the service rolls out gradually and it is not 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<f64>,
+    /// How many segment and identity overrides (or further strategies) differ from the default.
+    #[serde(default)]
+    pub overrides: u32,
+    /// A digest of everything about this environment that the other fields do not show (what the overrides
+    /// are set to, variants and their weights). Two equal digests mean that nothing of it changed; empty where unknown.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub digest: String,
+    /// The flag's page for this environment in the service's own dashboard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+}
+
+impl FlagState {
+    /// The state in the environment of that name, ignoring case.
+    pub fn environment(&self, name: &str) -> Option<&EnvironmentState> {
+        self.environments.iter().find(|env| env.environment.eq_ignore_ascii_case(name))
+    }
+
+    /// What changed from `self` to `now`, one entry per environment, in the order of `now`.
+    ///
+    /// A URL that changed is no change. An environment that is in only one of them is reported as
+    /// appeared or gone. Pages do not count.
+    pub fn changes_to(&self, now: &FlagState) -> Vec<ChangeKind> {
+        let mut changes = Vec::new();
+        if self.archived != now.archived {
+            changes.push(ChangeKind::Archived(now.archived));
+        }
+        for env in &now.environments {
+            match self.environments.iter().find(|before| before.environment == env.environment) {
+                Some(before) if before.same_as(env) => {}
+                Some(before) => {
+                    changes
+                        .push(ChangeKind::Environment { before: Some(before.clone()), after: env.clone() });
+                }
+                None => changes.push(ChangeKind::Environment { before: None, after: env.clone() }),
+            }
+        }
+        for before in &self.environments {
+            if !now.environments.iter().any(|env| env.environment == before.environment) {
+                changes.push(ChangeKind::EnvironmentGone(before.environment.clone()));
+            }
+        }
+        changes
+    }
+}
+
+impl EnvironmentState {
+    /// Whether both say the same about the flag; pages (`url`) do not count.
+    pub fn same_as(&self, other: &EnvironmentState) -> bool {
+        self.environment == other.environment
+            && self.on == other.on
+            && self.value == other.value
+            && self.rollout == other.rollout
+            && self.overrides == other.overrides
+            && self.digest == other.digest
+    }
+}
+
+/// One thing that happened to a flag, kept for the panel's history.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    /// When: the provider's time where it is known and matches what was read, else when it was noticed.
+    pub at: Timestamp,
+    /// Who, by the provider's name for them; `None` where it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// Why, where somebody said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What.
+    pub what: ChangeKind,
+}
+
+/// What changed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeKind {
+    /// The state in one environment; `before` is missing when the environment is new.
+    Environment {
+        /// As it was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<EnvironmentState>,
+        /// As it is.
+        after: EnvironmentState,
+    },
+    /// An environment is not there any more.
+    EnvironmentGone(String),
+    /// The flag was archived (`true`) or restored (`false`).
+    Archived(bool),
+    /// The provider does not know the flag any more.
+    Missing,
+    /// The provider knows the flag again.
+    Back,
+}

@@ -1,0 +1,28 @@
+//! The words of flaglink as plain types: no I/O, no async, no clock. Time is always passed in.
+//!
+//! Everything here is what the rest of the house talks about; DESIGN words such as *noteable*, *flag*,
+//! *link*, *delivery*, *event*, *decision*, *edge* and *level* have exactly one type each.
+
+mod decision;
+mod effect;
+mod event;
+mod flag;
+mod link;
+mod noteable;
+mod record;
+
+pub use decision::{Decision, Read, RecordKey, Rev, Seen, Write};
+pub use effect::{Attempt, Cause, CommentText, Edge, EdgeId, EdgeKind, Level, Purpose, Reaction, Stale};
+pub use event::{
+    Claim, Delivery, DeliverySource, Event, FlagPointer, Inbound, InboxEntry, InboxId, Kept, NoteHint,
+};
+pub use flag::{Change, ChangeKind, EnvironmentState, Flag, FlagRef, FlagState, ParseFlagRefError};
+pub use link::{Link, Person};
+pub use noteable::{
+    InstanceId, NoteKey, NoteSource, Noteable, NoteableKind, ParseNoteableError, ProjectId, UserId,
+};
+pub use record::{
+    CommandRecord, CommandStatus, DeadLetter, DeadThing, FlagRecord, Instance, LinkChange, Mirror,
+    NoteRecord, NoteableRecord, NoteableView, Outcome, PanelRecord, Register, ReplyBudget, Visibility,
+    WorkState,
+};

@@ -1,0 +1,8 @@
+//! Flag services: the door that every one of them comes through, the registry, and one folder for each.
+
+mod provider;
+
+pub use provider::{
+    Abilities, BackLink, Changes, FlagProvider, Hint, Provided, ProviderError, Switch, SwitchError, Switched,
+    Verdict, WebhookRequest,
+};

@@ -1,0 +1,258 @@
+//! The trait that a flag service implements to be named in `/flag` commands.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use url::Url;
+
+use crate::domain::{Claim, Flag, FlagPointer, FlagRef, FlagState, NoteableKind, WorkState};
+use crate::net::Failure;
+
+/// What a service can do beyond looking a flag up and reading its state. Commands, help, panel and
+/// metrics show only what it can do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Abilities {
+    /// Finds flags by part of a key or a description.
+    pub search: bool,
+    /// Keeps links to issues and merge requests on a flag.
+    pub back_links: bool,
+    /// Keeps tags on a flag.
+    pub tags: bool,
+    /// Archives and restores flags.
+    pub archive: bool,
+    /// Switches a flag in an environment.
+    pub switch: bool,
+    /// Sends webhooks that flaglink understands.
+    pub webhooks: bool,
+    /// Lets flaglink register its webhook.
+    pub register_webhook: bool,
+    /// Tells what changed since a moment.
+    pub changes_since: bool,
+}
+
+/// Why a provider could not do what was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ProviderError {
+    /// The service did not give a good answer.
+    #[error(transparent)]
+    Failed(#[from] Failure),
+    /// The service answered something that cannot be understood; the text says what, for people.
+    #[error("{0}")]
+    Strange(String),
+    /// The service cannot do this at all.
+    #[error("this flag service cannot do that")]
+    Unsupported,
+}
+
+/// What a provider gives back.
+pub type Provided<T> = Result<T, ProviderError>;
+
+/// A link to work as it stands, or is to stand, on a flag in its own service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackLink {
+    /// The service's id of the link; `None` for one that is not made yet.
+    pub id: Option<String>,
+    /// The page of the issue or merge request.
+    pub url: String,
+    /// Issue or merge request.
+    pub kind: NoteableKind,
+    /// Its title.
+    pub title: String,
+    /// Its state.
+    pub state: WorkState,
+    /// Whether it is a draft.
+    pub draft: bool,
+}
+
+/// A change that is asked for: what is `None` stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Switch {
+    /// On or off.
+    pub on: Option<bool>,
+    /// The value.
+    pub value: Option<String>,
+    /// Why, for services that keep it.
+    pub reason: Option<String>,
+}
+
+/// What came of a switch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Switched {
+    /// It is done.
+    Done,
+    /// The service wants a change request; here is where to make or see it.
+    ChangeRequest(Url),
+}
+
+/// Why a switch was not made.
+pub type SwitchError = ProviderError;
+
+/// What a webhook says: which flag to look at, and what it claims.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hint {
+    /// Which flag.
+    pub flag: FlagPointer,
+    /// What it claims.
+    pub claim: Option<Claim>,
+}
+
+/// What changed since a moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Changes {
+    /// The flags to look at.
+    pub hints: Vec<Hint>,
+    /// Where to go on next time.
+    pub cursor: String,
+}
+
+/// A webhook request as far as a provider needs it to tell whether it is genuine.
+#[derive(Debug)]
+pub struct WebhookRequest<'a> {
+    /// Headers, lower-case names.
+    pub headers: &'a BTreeMap<String, String>,
+    /// The body, byte for byte.
+    pub body: &'a [u8],
+}
+
+/// Whether a webhook request is genuine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It proves that it knows the secret.
+    Genuine,
+    /// It does not.
+    Forged,
+    /// There is no secret to prove anything by: this provider takes no webhooks.
+    NoSecret,
+}
+
+/// A flag service.
+///
+/// Only [`look_up`](Self::look_up), [`state`](Self::state) and [`check`](Self::check) are needed; the rest
+/// says `Unsupported` unless [`abilities`](Self::abilities) says otherwise.
+#[async_trait]
+pub trait FlagProvider: Send + Sync + 'static {
+    /// The provider's name in the configuration.
+    fn name(&self) -> &str;
+
+    /// What people call the service, for example `Flagsmith`.
+    fn service(&self) -> &'static str;
+
+    /// What it can do.
+    fn abilities(&self) -> Abilities;
+
+    /// How long between two polls, in which every linked flag is compared.
+    fn poll_interval(&self) -> std::time::Duration;
+
+    /// Whether the service answers, the key is accepted and the configured project is there. Cheap.
+    async fn check(&self) -> Provided<()>;
+
+    /// The flag with exactly this key, by the service's own rules about case; `None` where there is none.
+    async fn look_up(&self, key: &str) -> Provided<Option<Flag>>;
+
+    /// Flags whose key or description has `text` in it, best first, at most `limit`.
+    async fn search(&self, _text: &str, _limit: usize) -> Provided<Vec<Flag>> {
+        Err(ProviderError::Unsupported)
+    }
+
+    /// Every key of the service, for "did you mean"; may be cached for a short while.
+    async fn keys(&self) -> Provided<Vec<String>> {
+        Err(ProviderError::Unsupported)
+    }
+
+    /// The flag's state in every environment; `None` where the service does not know the flag any more.
+    ///
+    /// `internal_id` is the id that the flag had when it was linked: another flag of the same key is not this one.
+    async fn state(&self, flag: &FlagRef, internal_id: &str) -> Provided<Option<FlagState>>;
+
+    /// The states of many flags at once, for polling. The default asks for each.
+    async fn states(&self, flags: &[(FlagRef, String)]) -> Provided<Vec<Option<FlagState>>> {
+        let mut states = Vec::with_capacity(flags.len());
+        for (flag, internal_id) in flags {
+            states.push(self.state(flag, internal_id).await?);
+        }
+        Ok(states)
+    }
+
+    /// Changes the state in one environment.
+    async fn switch(
+        &self,
+        _flag: &FlagRef,
+        _internal_id: &str,
+        _environment: &str,
+        _to: &Switch,
+    ) -> Provided<Switched> {
+        Err(ProviderError::Unsupported)
+    }
+
+    /// Whether flaglink may keep links on this service's flags now. `Some(why not)` where somebody else
+    /// does that already (Flagsmith's own GitLab integration would also comment).
+    async fn back_links_refused(&self) -> Provided<Option<String>> {
+        Ok(None)
+    }
+
+    /// The links that stand on the flag.
+    async fn back_links(&self, _flag: &FlagRef, _internal_id: &str) -> Provided<Vec<BackLink>> {
+        Err(ProviderError::Unsupported)
+    }
+
+    /// Puts a link on the flag and returns its id.
+    async fn add_back_link(&self, _flag: &FlagRef, _internal_id: &str, _link: &BackLink) -> Provided<String> {
+        Err(ProviderError::Unsupported)
+    }
+
+    /// Brings title and state of a link up to date; `link.id` names it.
+    async fn update_back_link(&self, _flag: &FlagRef, _internal_id: &str, _link: &BackLink) -> Provided<()> {
+        Err(ProviderError::Unsupported)
+    }
+
+    /// Takes a link off the flag. One that is not there any more is fine.
+    async fn remove_back_link(&self, _flag: &FlagRef, _internal_id: &str, _id: &str) -> Provided<()> {
+        Err(ProviderError::Unsupported)
+    }
+
+    /// The tags on the flag, by label.
+    async fn tags(&self, _flag: &FlagRef, _internal_id: &str) -> Provided<Vec<String>> {
+        Err(ProviderError::Unsupported)
+    }
+
+    /// Adds and takes away tags by label; others stay. Callers hold the flag's lane.
+    async fn change_tags(
+        &self,
+        _flag: &FlagRef,
+        _internal_id: &str,
+        _add: &[String],
+        _remove: &[String],
+    ) -> Provided<()> {
+        Err(ProviderError::Unsupported)
+    }
+
+    /// Archives (`true`) or restores the flag.
+    async fn archive(&self, _flag: &FlagRef, _internal_id: &str, _archived: bool) -> Provided<()> {
+        Err(ProviderError::Unsupported)
+    }
+
+    /// What changed since the cursor; `None` asks for a cursor that stands for now.
+    async fn changes_since(&self, _cursor: Option<&str>) -> Provided<Changes> {
+        Err(ProviderError::Unsupported)
+    }
+
+    /// Whether a webhook request is genuine, in constant time. No I/O.
+    fn verify_webhook(&self, _request: &WebhookRequest<'_>) -> Verdict {
+        Verdict::NoSecret
+    }
+
+    /// What tells a repeat of this webhook request from another one, where the service gives such a thing.
+    fn webhook_key(&self, _request: &WebhookRequest<'_>) -> Option<String> {
+        None
+    }
+
+    /// What a genuine webhook body says. Empty where it says nothing that flaglink needs. No I/O, never panics.
+    fn read_webhook(&self, _body: &[u8]) -> Vec<Hint> {
+        Vec::new()
+    }
+
+    /// Registers a webhook at the service, or brings the one with that URL up to date.
+    async fn register_webhook(&self, _url: &Url, _secret: &str) -> Provided<()> {
+        Err(ProviderError::Unsupported)
+    }
+}

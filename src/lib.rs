@@ -1,0 +1,13 @@
+//! flaglink joins feature flags to the GitLab issues and merge requests that are about them.
+//!
+//! The rooms, from the ground up; each uses only rooms below it (see `docs/architecture.md`).
+
+pub mod command;
+pub mod config;
+pub mod domain;
+pub mod flags;
+pub mod gitlab;
+pub mod markdown;
+pub mod net;
+pub mod store;
+pub mod telemetry;

@@ -1,0 +1,51 @@
+//! Why a request did not give a good answer, in the terms that decide what happens next.
+
+use std::time::Duration;
+
+/// Whether the other side may have carried out a request that has no good answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sent {
+    /// For certain not: the connection was refused, or the answer is a refusal (4xx, 429, a redirect).
+    No,
+    /// The whole of a 500 came back: the server is done with it, the work may or may not be done.
+    Perhaps,
+    /// 502, 503, 504, a time-out, a reset: the server may still be at work on it.
+    StillAtWork,
+}
+
+/// A request without a good answer.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    /// HTTP status, where there was one.
+    pub status: Option<u16>,
+    /// Whether the request may have been carried out.
+    pub sent: Sent,
+    /// How long the server asks to be left alone (`Retry-After`, `RateLimit-Reset`).
+    pub retry_after: Option<Duration>,
+    /// What happened, without secrets: method, host, path, status, and what the server said in its own words, shortened.
+    pub message: String,
+    /// What the server said in its own words, shortened; empty where it said nothing readable.
+    pub said: String,
+}
+
+impl Failure {
+    /// Whether it is worth sending the same request again later without anybody changing anything:
+    /// no answer, 408, 429, 5xx.
+    pub fn is_passing(&self) -> bool {
+        match self.status {
+            None => true,
+            Some(status) => status == 408 || status == 429 || status >= 500,
+        }
+    }
+
+    /// The token or key is not accepted (401): everything that uses it waits for an admin.
+    pub fn is_unauthorized(&self) -> bool {
+        self.status == Some(401)
+    }
+
+    /// Not there, or not for us (404 or 410).
+    pub fn is_not_found(&self) -> bool {
+        matches!(self.status, Some(404 | 410))
+    }
+}

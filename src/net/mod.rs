@@ -1,0 +1,8 @@
+//! Outbound HTTP for everything that leaves the house: timeouts, no redirects, a limit per host,
+//! `Retry-After`, and errors that say whether a request may have reached the other side.
+
+mod client;
+mod failure;
+
+pub use client::{ClientError, HttpClient, HttpOptions};
+pub use failure::{Failure, Sent};

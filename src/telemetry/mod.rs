@@ -1,0 +1,5 @@
+//! Logs, metrics, and the id that follows one webhook through everything.
+
+mod metrics;
+
+pub use metrics::Metrics;
