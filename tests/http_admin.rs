@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use flaglink::domain::Noteable;
 use flaglink::http::api_types::{GitlabStatus, Health, LinkedNoteable, LinksPage, Queue, Status};
 use flaglink::http::{
@@ -101,9 +102,9 @@ impl AdminView for Daemon {
         })
     }
 
-    async fn export(&self, lines: mpsc::Sender<String>) -> Result<(), StoreError> {
+    async fn export(&self, pieces: mpsc::Sender<Bytes>) -> Result<(), StoreError> {
         for number in 0..self.export {
-            if lines.send(format!(r#"{{"line":{number}}}"#)).await.is_err() {
+            if pieces.send(format!("{{\"line\":{number}}}\n").into()).await.is_err() {
                 return Ok(());
             }
         }
