@@ -2,6 +2,7 @@
 //!
 //! The rooms, from the ground up; each uses only rooms below it (see `docs/architecture.md`).
 
+pub mod cli;
 pub mod command;
 pub mod config;
 pub mod domain;
