@@ -2,6 +2,7 @@
 //!
 //! The rooms, from the ground up; each uses only rooms below it (see `docs/architecture.md`).
 
+pub mod bot;
 pub mod command;
 pub mod config;
 pub mod domain;
@@ -9,5 +10,6 @@ pub mod flags;
 pub mod gitlab;
 pub mod markdown;
 pub mod net;
+pub mod pipeline;
 pub mod store;
 pub mod telemetry;

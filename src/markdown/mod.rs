@@ -2,6 +2,7 @@
 
 mod marker;
 mod panel;
+pub mod reply;
 mod text;
 
 pub use marker::{Marker, MarkerKey};

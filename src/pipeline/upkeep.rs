@@ -1,0 +1,63 @@
+//! Timed work that keeps the house in order: the export, what is remembered against repeats, the gauges.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use super::Pipeline;
+
+/// How long delivery keys and handled texts are remembered: longer than GitLab lets anybody resend (7 days).
+const REMEMBERED: Duration = Duration::from_secs(9 * 24 * 60 * 60);
+/// How often the gauges are set.
+const GAUGES: Duration = Duration::from_secs(5);
+/// How often old memories are swept out, and how often the links are exported.
+const EXPORT: Duration = Duration::from_secs(10 * 60);
+
+/// What is done on a timer besides.
+pub struct Upkeep {
+    /// Writes the export; runs on a thread that may block.
+    pub export:
+        Box<dyn Fn() -> std::pin::Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>,
+}
+
+/// Runs until `stop` says so; exports once more before it returns.
+pub async fn keep_up(pipeline: Arc<Pipeline>, upkeep: Upkeep, mut stop: watch::Receiver<bool>) {
+    let mut gauges = tokio::time::interval(GAUGES);
+    let mut export = tokio::time::interval(EXPORT);
+    loop {
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => break,
+            _ = gauges.tick() => set_gauges(&pipeline).await,
+            _ = export.tick() => {
+                sweep(&pipeline).await;
+                write_export(&upkeep).await;
+            }
+        }
+    }
+    write_export(&upkeep).await;
+}
+
+async fn set_gauges(pipeline: &Pipeline) {
+    let world = pipeline.world();
+    match world.store().backlog().await {
+        Ok(waits) => world.metrics().backlog(waits.inbox, waits.edges, waits.stale, waits.dead),
+        Err(error) => tracing::warn!(%error, "cannot count what waits"),
+    }
+}
+
+async fn sweep(pipeline: &Pipeline) {
+    let before = Timestamp::now().checked_sub(REMEMBERED).unwrap_or(Timestamp::MIN);
+    match pipeline.world().store().sweep(before).await {
+        Ok(0) => {}
+        Ok(deleted) => tracing::info!(deleted, "deleted what was remembered only against repeats"),
+        Err(error) => tracing::warn!(%error, "cannot delete old memories"),
+    }
+}
+
+async fn write_export(upkeep: &Upkeep) {
+    if let Err(error) = (upkeep.export)().await {
+        tracing::error!(error, "the export of the links could not be written");
+    }
+}
