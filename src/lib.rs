@@ -8,6 +8,7 @@ pub mod config;
 pub mod domain;
 pub mod flags;
 pub mod gitlab;
+pub mod http;
 pub mod markdown;
 pub mod net;
 pub mod pipeline;
