@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::Pipeline;
 use crate::bot::Trouble;
@@ -14,18 +14,18 @@ use crate::store::CommitError;
 const AT_ONCE: usize = 500;
 
 /// Polls one provider until `stop` says so: at once, then every `poll_interval`.
-pub async fn poll(pipeline: Arc<Pipeline>, provider: Arc<dyn FlagProvider>, mut stop: watch::Receiver<bool>) {
+pub async fn poll(pipeline: Arc<Pipeline>, provider: Arc<dyn FlagProvider>, stop: CancellationToken) {
     let mut every = tokio::time::interval(provider.poll_interval());
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             _ = every.tick() => {}
-            _ = stop.wait_for(|stop| *stop) => return,
+            () = stop.cancelled() => return,
         }
         let one = poll_once(&pipeline, provider.as_ref());
         let result = tokio::select! {
             result = one => result,
-            _ = stop.wait_for(|stop| *stop) => return,
+            () = stop.cancelled() => return,
         };
         match result {
             Ok(differences) => tracing::debug!(provider = provider.name(), differences, "polled"),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::Pipeline;
 
@@ -23,12 +23,12 @@ pub struct Upkeep {
 }
 
 /// Runs until `stop` says so; exports once more before it returns.
-pub async fn keep_up(pipeline: Arc<Pipeline>, upkeep: Upkeep, mut stop: watch::Receiver<bool>) {
+pub async fn keep_up(pipeline: Arc<Pipeline>, upkeep: Upkeep, stop: CancellationToken) {
     let mut gauges = tokio::time::interval(GAUGES);
     let mut export = tokio::time::interval(EXPORT);
     loop {
         tokio::select! {
-            _ = stop.wait_for(|stop| *stop) => break,
+            () = stop.cancelled() => break,
             _ = gauges.tick() => set_gauges(&pipeline).await,
             _ = export.tick() => {
                 sweep(&pipeline).await;
