@@ -1,5 +1,8 @@
 //! What flaglink keeps, behind one trait in the words of [`domain`](crate::domain).
 
+pub mod export;
+pub mod sled;
+
 use async_trait::async_trait;
 
 use crate::domain::{
