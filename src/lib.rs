@@ -12,5 +12,6 @@ pub mod http;
 pub mod markdown;
 pub mod net;
 pub mod pipeline;
+pub mod daemon;
 pub mod store;
 pub mod telemetry;

@@ -15,7 +15,8 @@ use crate::http::AdminView;
 use crate::http::api_types::{GitlabStatus, LinksPage, ProviderStatus, Queue, Status, WebhookAddress};
 use crate::http::view;
 use crate::pipeline::Pipeline;
-use crate::store::{StoreError, export};
+use crate::store::StoreError;
+use crate::store::export::Export;
 use crate::telemetry::Metrics;
 
 pub(super) struct View {
@@ -90,6 +91,15 @@ impl AdminView for View {
     }
 
     async fn export(&self, lines: mpsc::Sender<String>) -> Result<(), StoreError> {
-        export::send(self.pipeline.world().store(), Timestamp::now(), lines).await
+        let world = self.pipeline.world();
+        let mut export = Export::begin(world.store(), Timestamp::now()).await?;
+        while let Some(chunk) = export.next().await? {
+            for line in String::from_utf8_lossy(&chunk).lines() {
+                if lines.send(line.to_owned()).await.is_err() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
     }
 }

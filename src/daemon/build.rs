@@ -15,7 +15,8 @@ use crate::flags::Registry;
 use crate::gitlab::GitlabApi;
 use crate::markdown::MarkerKey;
 use crate::net::{ClientError, HttpClient, HttpOptions};
-use crate::store::{OpenError, SledStore, Store, StoreError, StoreOptions};
+use crate::store::sled::{OpenError, SledStore, StoreOptions};
+use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
 
 /// Time for a whole request. GitLab may be at work on it longer: `request_ceiling` is what counts then.
@@ -125,7 +126,7 @@ pub(super) async fn build(config: &Config) -> Result<Built, StartError> {
         .iter()
         .filter_map(|rule| Some((rule.pattern.clone(), client(rule.token.as_ref()?))))
         .collect();
-    let flags = Registry::build(&config.providers, &http, &metrics)?;
+    let flags = Registry::build(&config.providers, &metrics)?;
     let world = World::new(WorldParts {
         store: Arc::clone(&store) as Arc<dyn Store>,
         instance,

@@ -21,7 +21,8 @@ use crate::http::{
     Admin, Gate, Listener, ServeOptions, SocketFile, TcpGate, Webhooks, bind_socket, serve,
 };
 use crate::pipeline::{Pipeline, Upkeep, keep_up, poll};
-use crate::store::{SledStore, Store, export};
+use crate::store::export::save_links;
+use crate::store::sled::SledStore;
 
 pub use build::StartError;
 
@@ -104,7 +105,7 @@ impl Daemon {
             tasks.spawn(poll(Arc::clone(&pipeline), Arc::clone(provider), stop.clone()));
         }
         tasks.spawn(health::watch(Arc::clone(&pipeline), health, stop.clone()));
-        tasks.spawn(keep_up(Arc::clone(&pipeline), upkeep(&built.store, &world), stop.clone()));
+        tasks.spawn(keep_up(Arc::clone(&pipeline), upkeep(&built.store), stop.clone()));
         say_where(&config, webhooks_at, admin_at, &world);
         Ok(Self {
             pipeline,
@@ -166,17 +167,14 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     Ok(())
 }
 
-fn upkeep(store: &Arc<SledStore>, world: &Arc<World>) -> Upkeep {
-    let (store, world) = (Arc::clone(store), Arc::clone(world));
+fn upkeep(store: &Arc<SledStore>) -> Upkeep {
+    let store = Arc::clone(store);
     Upkeep {
         export: Box::new(move || {
-            let (store, world) = (Arc::clone(&store), Arc::clone(&world));
+            let store = Arc::clone(&store);
             Box::pin(async move {
-                let _ = &world;
-                export::write_beside(store.as_ref(), store.path(), Timestamp::now())
-                    .await
-                    .map(|_| ())
-                    .map_err(|error| error.to_string())
+                let saved = save_links(store.as_ref(), Timestamp::now(), store.path()).await;
+                saved.map_err(|error| error.to_string())
             })
         }),
     }

@@ -4,12 +4,11 @@ use jiff::Timestamp;
 use url::Url;
 
 use super::Markdown;
-use crate::domain::{ChangeKind, EnvironmentState, Flag, FlagState, NoteSource};
+use super::state::state_words;
+use crate::domain::{ChangeKind, Flag, FlagState, NoteSource};
 
 /// Longest key shown in a reply, in characters.
 const KEY: usize = 250;
-/// Longest value shown in a reply, in characters.
-const VALUE: usize = 120;
 /// Longest piece of other outside text shown in a reply, in characters.
 const TEXT: usize = 160;
 
@@ -147,31 +146,6 @@ pub fn budget() -> Markdown {
     Markdown::lit(
         "you have got many replies here within an hour, so further commands still run and get their reaction, but no reply for a while.",
     )
-}
-
-/// On or off, with what belongs to it: `✅ on, value …, 25 %, 2 overrides`.
-pub fn state_words(state: &EnvironmentState, show_values: bool) -> Markdown {
-    let mut text = Markdown::lit(if state.on { "✅ on" } else { "❌ off" });
-    if let Some(rollout) = state.rollout {
-        text.push_lit(" for ").push(Markdown::percent(rollout));
-    }
-    if let Some(value) = &state.value {
-        if show_values {
-            text.push_lit(" ").push(Markdown::code(value, VALUE));
-        } else {
-            text.push_lit(" (value hidden)");
-        }
-    }
-    match state.overrides {
-        0 => {}
-        1 => {
-            text.push_lit(", 1 override");
-        }
-        n => {
-            text.push_lit(", ").push(Markdown::number(u64::from(n))).push_lit(" overrides");
-        }
-    }
-    text
 }
 
 /// A flag's name as a link to its page.

@@ -19,7 +19,7 @@ const EXPORT: Duration = Duration::from_secs(10 * 60);
 pub struct Upkeep {
     /// Writes the export; runs on a thread that may block.
     pub export:
-        Box<dyn Fn() -> std::pin::Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>,
+        Box<dyn Fn() -> std::pin::Pin<Box<dyn Future<Output = Result<u64, String>> + Send>> + Send + Sync>,
 }
 
 /// Runs until `stop` says so; exports once more before it returns.
