@@ -5,6 +5,7 @@
 pub mod bot;
 pub mod command;
 pub mod config;
+pub mod daemon;
 pub mod domain;
 pub mod flags;
 pub mod gitlab;
@@ -12,6 +13,5 @@ pub mod http;
 pub mod markdown;
 pub mod net;
 pub mod pipeline;
-pub mod daemon;
 pub mod store;
 pub mod telemetry;

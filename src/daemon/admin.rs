@@ -51,7 +51,10 @@ impl AdminView for View {
         let world = self.pipeline.world();
         let now = Timestamp::now();
         let address = |source: &str, path: String| WebhookAddress {
-            url: self.public_url.as_ref().map(|base| format!("{}{path}", base.as_str().trim_end_matches('/'))),
+            url: self
+                .public_url
+                .as_ref()
+                .map(|base| format!("{}{path}", base.as_str().trim_end_matches('/'))),
             source: source.to_owned(),
             path,
         };

@@ -119,7 +119,8 @@ pub(super) async fn build(config: &Config) -> Result<Built, StartError> {
     };
     let gitlab_options = HttpOptions { ca_file: config.gitlab.ca_file.clone(), ..http("gitlab") };
     let gitlab_http = HttpClient::new(gitlab_options, Arc::clone(&metrics))?;
-    let client = |token: &SecretString| GitlabApi::new(&config.gitlab.url, token.clone(), gitlab_http.clone());
+    let client =
+        |token: &SecretString| GitlabApi::new(&config.gitlab.url, token.clone(), gitlab_http.clone());
     let gitlab_by_rule: HashMap<String, GitlabApi> = config
         .rules
         .rules
@@ -135,7 +136,7 @@ pub(super) async fn build(config: &Config) -> Result<Built, StartError> {
         rules: config.rules.clone(),
         flags,
         markers,
-        request_ceiling: config.gitlab.request_ceiling.into(),
+        request_ceiling: config.gitlab.request_ceiling.duration(),
         metrics: Arc::clone(&metrics),
     });
     world.load_bots().await?;
@@ -143,7 +144,11 @@ pub(super) async fn build(config: &Config) -> Result<Built, StartError> {
 }
 
 pub(super) async fn bind(address: SocketAddr, key: &'static str) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).await.map_err(|error| StartError::Address { address, key, why: error.to_string() })
+    TcpListener::bind(address).await.map_err(|error| StartError::Address {
+        address,
+        key,
+        why: error.to_string(),
+    })
 }
 
 pub(super) fn local(listener: &TcpListener) -> Result<SocketAddr, StartError> {

@@ -44,7 +44,9 @@ impl FrontDoor {
         match classify(&delivery.body, &world.bots(), me.as_deref()) {
             Classified::NotJson => Some(Taken::NotJson),
             Classified::Ignored(reason) => Some(Taken::Ignored(reason)),
-            Classified::Event { project_path: Some(path), .. } if world.rules().for_project(&path).is_none() => {
+            Classified::Event { project_path: Some(path), .. }
+                if world.rules().for_project(&path).is_none() =>
+            {
                 Some(Taken::Ignored("no_rule"))
             }
             Classified::Event { .. } => None,

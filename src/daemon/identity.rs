@@ -8,7 +8,11 @@ use crate::store::{CommitError, Store};
 
 /// The id of the configured instance. A new one is made for a store that knows none; a store that knows
 /// another one is not used before somebody has said which is which.
-pub(super) async fn instance(store: &dyn Store, url: &Url, formerly: &[Url]) -> Result<InstanceId, StartError> {
+pub(super) async fn instance(
+    store: &dyn Store,
+    url: &Url,
+    formerly: &[Url],
+) -> Result<InstanceId, StartError> {
     loop {
         let mut decision = Decision::new();
         let mut register = decision.rests_on(store.register().await?).unwrap_or_default();

@@ -17,9 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bot::World;
 use crate::config::Config;
-use crate::http::{
-    Admin, Gate, Listener, ServeOptions, SocketFile, TcpGate, Webhooks, bind_socket, serve,
-};
+use crate::http::{Admin, Gate, Listener, ServeOptions, SocketFile, TcpGate, Webhooks, bind_socket, serve};
 use crate::pipeline::{Pipeline, Upkeep, keep_up, poll};
 use crate::store::export::save_links;
 use crate::store::sled::SledStore;
@@ -59,8 +57,9 @@ impl Daemon {
 
         let webhooks = build::bind(config.listen.webhooks, "listen.webhooks").await?;
         let admin = build::bind(config.listen.admin, "listen.admin").await?;
-        let (socket, socket_file) =
-            bind_socket(&config.listen.socket).await.map_err(|error| StartError::Socket(error.to_string()))?;
+        let (socket, socket_file) = bind_socket(&config.listen.socket)
+            .await
+            .map_err(|error| StartError::Socket(error.to_string()))?;
         let webhooks_at = build::local(&webhooks)?;
         let admin_at = build::local(&admin)?;
 
@@ -75,7 +74,8 @@ impl Daemon {
             gitlab_url: config.gitlab.url.clone(),
             public_url: config.listen.public_url.clone(),
         });
-        let tcp_gate = TcpGate::new(admin_at, &config.listen.admin.to_string(), config.listen.admin_token.clone());
+        let tcp_gate =
+            TcpGate::new(admin_at, &config.listen.admin.to_string(), config.listen.admin_token.clone());
 
         pipeline.load().await?;
         let mut tasks = JoinSet::new();

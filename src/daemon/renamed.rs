@@ -50,7 +50,12 @@ async fn rename(store: &dyn Store, old: &str, table: &ProviderTable) -> Result<(
     Ok(())
 }
 
-async fn rename_in(store: &dyn Store, record: &NoteableRecord, old: &str, new: &str) -> Result<(), StartError> {
+async fn rename_in(
+    store: &dyn Store,
+    record: &NoteableRecord,
+    old: &str,
+    new: &str,
+) -> Result<(), StartError> {
     let mut decision = Decision::new();
     let Some(mut record) = decision.rests_on(store.noteable(&record.noteable).await?) else { return Ok(()) };
     let mut flags: BTreeMap<FlagRef, FlagRef> = BTreeMap::new();

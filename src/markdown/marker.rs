@@ -73,6 +73,8 @@ impl Fields {
             Purpose::Answer => self.byte(2),
             Purpose::Budget => self.byte(3),
             Purpose::Tell(change) => self.byte(4).text(change),
+            Purpose::Waiting => self.byte(5),
+            Purpose::RefusedEdit => self.byte(6),
         }
     }
 
