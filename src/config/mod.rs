@@ -1,7 +1,28 @@
 //! The configuration: the file, its defaults, its validation, its secrets.
+//!
+//! `file` holds the tables as people write them, with their documentation; [`Config::load`] makes the checked
+//! settings of them. Nothing here reads the process environment: the caller passes it in.
 
+mod error;
+mod file;
+mod load;
+mod marker_key;
+mod pattern;
 mod provider_table;
+mod read;
+mod reference;
 mod rules;
+mod secret;
+mod section;
+mod settings;
+mod span;
+mod tree;
 
-pub use provider_table::{ConfigError, ProviderTable};
+pub use error::ConfigError;
+pub use load::{Config, DEFAULT_PLACES, find};
+pub use marker_key::MarkerKeySource;
+pub use provider_table::ProviderTable;
+pub use reference::{EXAMPLE, configuration_markdown};
 pub use rules::{ProjectRule, Role, Rules, Values};
+pub use settings::{GitlabSettings, Listen, StoreSettings};
+pub use span::{ParseSpanError, Span};

@@ -1,38 +1,74 @@
 //! A provider's own part of the configuration: handed over raw, read by the provider itself.
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 
-/// What is wrong with the configuration, for people: the file, the line, what and what to do.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("{0}")]
-pub struct ConfigError(pub String);
+use super::ConfigError;
+use super::section::Section;
+
+/// The keys that every provider has, whatever its kind.
+pub(crate) const COMMON_KEYS: [&str; 2] = ["kind", "formerly"];
 
 /// One `[providers.NAME]` table with its place in the file.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ProviderTable {
     /// The table's name: how people name the provider.
     pub name: String,
     /// `kind`.
     pub kind: String,
+    /// Names that this provider had before, so that links made under them are found again.
+    pub formerly: Vec<String>,
+    /// The table.
+    pub(crate) section: Section,
+}
+
+impl fmt::Debug for ProviderTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Whatever else stands in the table is not known to be harmless.
+        f.debug_struct("ProviderTable")
+            .field("name", &self.name)
+            .field("kind", &self.kind)
+            .field("formerly", &self.formerly)
+            .finish_non_exhaustive()
+    }
 }
 
 impl ProviderTable {
-    /// Reads the table (without `kind`) as `T`. Unknown keys, wrong types and missing keys are errors that name the
-    /// line and the nearest known key.
+    /// Reads the table (without `kind` and `formerly`) as `T`. Unknown keys, wrong types and missing keys are errors that
+    /// name the line and the nearest known key.
+    ///
+    /// `T` is a struct without `#[serde(flatten)]`. It has a field for every key, also for `<what>_file` and
+    /// `<what>_env` of each of its secrets (as `Option<String>`; [`secrets`](Self::secrets) reads what they name), since the
+    /// reference documents the fields that are there.
     pub fn read<T: DeserializeOwned + JsonSchema>(&self) -> Result<T, ConfigError> {
-        todo!()
+        let mut own = self.section.clone();
+        for common in COMMON_KEYS {
+            own.node_mut().take(common);
+        }
+        own.read()
     }
 
-    /// The secret that `<what>_file` or `<what>_env` names; `None` where neither is given. Several lines are several
+    /// The secrets that `<what>_file` or `<what>_env` names; `None` where neither is given. Several lines are several
     /// secrets (rotation), in order; blank lines do not count.
-    pub fn secrets(&self, _what: &str) -> Result<Option<Vec<SecretString>>, ConfigError> {
-        todo!()
+    pub fn secrets(&self, what: &str) -> Result<Option<Vec<SecretString>>, ConfigError> {
+        self.section.secrets(what)
     }
 
     /// An error about one key of this table, with its line.
-    pub fn error(&self, _key: &str, _message: &str) -> ConfigError {
-        todo!()
+    pub fn error(&self, key: &str, message: &str) -> ConfigError {
+        self.section.error(key, message)
+    }
+
+    /// An error about `kind`: `known` are the kinds that there are, `later` those that a later version will have.
+    pub fn unknown_kind(&self, known: &[&str], later: &[&str]) -> ConfigError {
+        if later.contains(&self.kind.as_str()) {
+            return self.section.later("kind", &format!("the kind `{}`", self.kind));
+        }
+        let shown: String = self.kind.chars().take(64).flat_map(char::escape_debug).collect();
+        let suggestion = super::error::suggestion(&self.kind, known, "kinds of provider");
+        self.section.error("kind", format_args!("there is no kind of provider `{shown}`. {suggestion}"))
     }
 }

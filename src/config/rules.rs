@@ -2,10 +2,22 @@
 
 use std::sync::Arc;
 
+use globset::GlobMatcher;
+use schemars::JsonSchema;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+use super::ConfigError;
+use super::error::suggestion;
+use super::file::ProjectTable;
+use super::pattern::{EnvironmentPattern, FlagPattern, Names, project_matcher};
+use super::section::Section;
 use crate::domain::Visibility;
 
 /// A role, in GitLab's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
 pub enum Role {
     /// Guest (10).
     Guest,
@@ -25,24 +37,45 @@ pub enum Role {
 
 impl Role {
     /// GitLab's access level; `None` for "nobody".
+    ///
+    /// The numbers are those of GitLab's members API (`access_level`).
     pub fn level(self) -> Option<u32> {
-        todo!()
+        match self {
+            Self::Guest => Some(10),
+            Self::Planner => Some(15),
+            Self::Reporter => Some(20),
+            Self::Developer => Some(30),
+            Self::Maintainer => Some(40),
+            Self::Owner => Some(50),
+            Self::None => None,
+        }
     }
 
     /// Its name as people read it: `Developer`.
     pub fn words(self) -> &'static str {
-        todo!()
+        match self {
+            Self::Guest => "Guest",
+            Self::Planner => "Planner",
+            Self::Reporter => "Reporter",
+            Self::Developer => "Developer",
+            Self::Maintainer => "Maintainer",
+            Self::Owner => "Owner",
+            Self::None => "nobody",
+        }
     }
 }
 
 /// What is done with flag values in comments.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
 pub enum Values {
     /// Shown.
     Show,
     /// Hidden.
     Hide,
     /// Hidden on public projects.
+    #[default]
     Auto,
 }
 
@@ -63,17 +96,28 @@ pub struct ProjectRule {
     pub panel: bool,
     /// The label; `None`: none.
     pub label: Option<String>,
+    /// An access token for these projects alone.
+    pub token: Option<SecretString>,
+    projects: GlobMatcher,
+    flags: Vec<FlagPattern>,
+    tell: Vec<EnvironmentPattern>,
 }
 
 impl ProjectRule {
+    /// Whether the rule is about a project of that path.
+    pub fn matches(&self, path: &str) -> bool {
+        self.projects.is_match(path.trim_matches('/'))
+    }
+
     /// Whether this project may see that key of that provider (`flags`).
-    pub fn sees(&self, _provider: &str, _key: &str) -> bool {
-        todo!()
+    pub fn sees(&self, provider: &str, key: &str) -> bool {
+        self.providers.iter().any(|known| known == provider)
+            && self.flags.iter().any(|pattern| pattern.matches(provider, key))
     }
 
     /// Whether a change in that environment also gets a reply (`tell`).
-    pub fn tells(&self, _provider: &str, _environment: &str) -> bool {
-        todo!()
+    pub fn tells(&self, provider: &str, environment: &str) -> bool {
+        self.tell.iter().any(|pattern| pattern.matches(provider, environment))
     }
 
     /// Whether values are shown in a project of that visibility.
@@ -84,6 +128,79 @@ impl ProjectRule {
             Values::Auto => visibility != Visibility::Public,
         }
     }
+
+    /// Checks one entry. `known` are the configured providers, in the order of the file.
+    pub(crate) fn check(section: &Section, known: &[String]) -> Result<Self, ConfigError> {
+        let table: ProjectTable = section.read()?;
+        let projects = project_matcher(&table.r#match).map_err(|why| section.error("match", why))?;
+        let providers = match table.providers {
+            None => known.to_vec(),
+            Some(names) => check_providers(section, names, known)?,
+        };
+        if table.permissions.toggle != Role::None {
+            return Err(section.later("permissions", "`toggle` for anybody but \"none\""));
+        }
+        if table.toggle_in.values().any(|role| *role != Role::None) {
+            return Err(section.later("toggle_in", "any role but \"none\""));
+        }
+        let names = Names { of_rule: &providers, all: known };
+        let flags = table.flags.iter().map(|text| FlagPattern::new(text, names));
+        let flags = flags.collect::<Result<_, _>>().map_err(|why| section.error("flags", why))?;
+        let tell = table.tell.iter().map(|text| EnvironmentPattern::new(text, names));
+        let tell = tell.collect::<Result<_, _>>().map_err(|why| section.error("tell", why))?;
+        Ok(Self {
+            pattern: table.r#match,
+            read: table.permissions.read,
+            link: table.permissions.link,
+            values: table.values,
+            panel: table.panel,
+            label: check_label(&table.label).map_err(|why| section.error("label", why))?,
+            token: section.secret("token")?,
+            providers,
+            projects,
+            flags,
+            tell,
+        })
+    }
+}
+
+fn check_providers(
+    section: &Section,
+    names: Vec<String>,
+    known: &[String],
+) -> Result<Vec<String>, ConfigError> {
+    if names.is_empty() {
+        return Err(section.error("providers", "this names no provider; for all of them leave it out"));
+    }
+    for (at, name) in names.iter().enumerate() {
+        if !known.contains(name) {
+            let all: Vec<&str> = known.iter().map(String::as_str).collect();
+            let suggestion = suggestion(name, &all, "providers");
+            let shown: String = name.chars().take(64).flat_map(char::escape_debug).collect();
+            return Err(
+                section.error("providers", format_args!("there is no provider `{shown}`. {suggestion}"))
+            );
+        }
+        if names.iter().take(at).any(|before| before == name) {
+            return Err(section.error("providers", format_args!("`{name}` is named twice")));
+        }
+    }
+    Ok(names)
+}
+
+/// GitLab's labels have at most 255 characters, and a list of them is separated by commas.
+fn check_label(text: &str) -> Result<Option<String>, &'static str> {
+    let label = text.trim();
+    if label.contains(',') {
+        return Err("GitLab's labels cannot have a comma");
+    }
+    if label.chars().count() > 255 {
+        return Err("GitLab's labels have at most 255 characters");
+    }
+    if label.chars().any(char::is_control) {
+        return Err("a label is one line of text");
+    }
+    Ok(if label.is_empty() { None } else { Some(label.to_owned()) })
 }
 
 /// All rules, in file order.
@@ -95,7 +212,7 @@ pub struct Rules {
 
 impl Rules {
     /// The first rule whose pattern matches the project's path (GitLab's paths ignore case).
-    pub fn for_project(&self, _path: &str) -> Option<Arc<ProjectRule>> {
-        todo!()
+    pub fn for_project(&self, path: &str) -> Option<Arc<ProjectRule>> {
+        self.rules.iter().find(|rule| rule.matches(path)).cloned()
     }
 }

@@ -1,0 +1,216 @@
+//! The tables of the file as they are written. Their doc comments are the reference: `docs/configuration.md` is
+//! made from them, so they speak to the person who writes the file.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::rules::{Role, Values};
+use super::span::Span;
+
+/// Where flaglink listens. The webhook listener is the one that GitLab and the flag services must reach, through a
+/// reverse proxy or a tunnel; the admin listener is for you.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub(crate) struct ListenTable {
+    /// Address and port for webhooks: what the tunnel or the reverse proxy points at. Only webhooks and `/healthz` are
+    /// answered here.
+    pub(crate) webhooks: String,
+    /// The address under which the webhook listener is reached from outside, such as `https://flags.example.com`. It is
+    /// used to show the addresses of the webhooks, at start and in the status.
+    #[schemars(extend("format" = "uri"))]
+    pub(crate) public_url: Option<String>,
+    /// Address and port for health, readiness, metrics and the API.
+    pub(crate) admin: String,
+    /// File with the token for the admin listener. Without a token nothing can be changed there; anywhere but on a
+    /// loopback address the listener needs one for everything.
+    #[schemars(extend("format" = "path"))]
+    pub(crate) admin_token_file: Option<String>,
+    /// Environment variable with that token.
+    #[schemars(extend("format" = "variable"))]
+    pub(crate) admin_token_env: Option<String>,
+    /// The unix socket over which the command line speaks to the daemon. Not given: `/run/flaglink/flaglink.sock` where
+    /// the directory `/run/flaglink` is there and `store.path` is the usual one, else `flaglink.sock` in the store's directory.
+    #[schemars(extend("format" = "path"))]
+    pub(crate) socket: Option<String>,
+}
+
+impl Default for ListenTable {
+    fn default() -> Self {
+        Self {
+            webhooks: "127.0.0.1:8080".to_owned(),
+            public_url: None,
+            admin: "127.0.0.1:9180".to_owned(),
+            admin_token_file: None,
+            admin_token_env: None,
+            socket: None,
+        }
+    }
+}
+
+/// Where flaglink keeps what it knows.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub(crate) struct StoreTable {
+    /// The directory of the store. One daemon owns it.
+    #[schemars(extend("format" = "path"))]
+    pub(crate) path: String,
+    /// File with the key by which flaglink knows its own comments again. It is made at first start if it is not
+    /// there. Keep it outside the store and keep a copy: without it, comments of before are not known again.
+    #[schemars(extend("format" = "path"))]
+    pub(crate) marker_key_file: String,
+    /// Environment variable with that key: at least 32 characters, for example from `openssl rand -hex 32`.
+    #[schemars(extend("format" = "variable"))]
+    pub(crate) marker_key_env: Option<String>,
+    /// Names of providers that are gone for good. Their links are kept but not watched any more. Without this,
+    /// flaglink does not start while there are links to a provider that the configuration does not know.
+    pub(crate) retired_providers: Vec<String>,
+}
+
+/// The directory of the store, unless the file says otherwise.
+pub(crate) const DEFAULT_STORE: &str = "/var/lib/flaglink";
+
+/// The name of the marker key's file, unless the file says otherwise.
+pub(crate) const DEFAULT_MARKER_KEY: &str = "marker-key";
+
+impl Default for StoreTable {
+    fn default() -> Self {
+        Self {
+            path: DEFAULT_STORE.to_owned(),
+            marker_key_file: DEFAULT_MARKER_KEY.to_owned(),
+            marker_key_env: None,
+            retired_providers: Vec::new(),
+        }
+    }
+}
+
+/// The GitLab instance. Needed are its `url`, a token, and at least one secret for its webhooks.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct GitlabTable {
+    /// The address of GitLab, with its path if it is not at the root of its host.
+    #[schemars(extend("format" = "uri"))]
+    pub(crate) url: String,
+    /// File with the access token of the bot: a project, group or personal access token with the scope `api` and at
+    /// least the role Reporter in the projects.
+    #[schemars(extend("format" = "path"))]
+    pub(crate) token_file: Option<String>,
+    /// Environment variable with that token.
+    #[schemars(extend("format" = "variable"))]
+    pub(crate) token_env: Option<String>,
+    /// File with the secret token of webhooks that were made by hand. With several lines each of them is good: write
+    /// the new secret below the old one, change it in GitLab, then take the old one away.
+    #[schemars(extend("format" = "path"))]
+    pub(crate) webhook_secret_file: Option<String>,
+    /// Environment variable with that secret.
+    #[schemars(extend("format" = "variable"))]
+    pub(crate) webhook_secret_env: Option<String>,
+    /// File with the signing token (`whsec_…`, GitLab 19.0 and later) of webhooks that were made by hand. Several lines
+    /// as above.
+    #[schemars(extend("format" = "path"))]
+    pub(crate) signing_token_file: Option<String>,
+    /// Environment variable with that signing token.
+    #[schemars(extend("format" = "variable"))]
+    pub(crate) signing_token_env: Option<String>,
+    /// Refuse webhooks that are not signed, even if their secret token is right. Needs a signing token.
+    #[serde(default)]
+    pub(crate) require_signature: bool,
+    /// The longest time for which GitLab may still work on a request that flaglink gave up on. After it, what GitLab
+    /// shows is final. Only raise it if your GitLab allows requests that take longer than a minute.
+    #[serde(default = "default_ceiling")]
+    pub(crate) request_ceiling: Span,
+    /// PEM file with further root certificates, for a GitLab whose certificate comes from a CA of your own.
+    #[schemars(extend("format" = "path"))]
+    pub(crate) ca_file: Option<String>,
+    /// Addresses that this same GitLab had before. Links made then are found again.
+    #[serde(default)]
+    #[schemars(inner(url))]
+    pub(crate) formerly: Vec<String>,
+}
+
+fn default_ceiling() -> Span {
+    Span::seconds(65)
+}
+
+/// One flag service each. The table's name is how people name it in comments: the flags of `[providers.flagsmith]`
+/// are `flagsmith:my_flag`. Letters, digits, `-` and `_`. Besides these keys a table has those of its kind.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct ProviderCommon {
+    /// What service it is.
+    pub(crate) kind: String,
+    /// Names that this provider had before in this file. Links made then are found again.
+    #[serde(default)]
+    pub(crate) formerly: Vec<String>,
+}
+
+/// One rule each for the GitLab projects that it matches. The first rule that matches a project, in the order of the
+/// file, is the one that holds; where none matches, flaglink is silent. At least one is needed.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct ProjectTable {
+    /// Pattern for the paths of projects. `*` stands for any part of a name, `**` also for several levels: `shop/**` is
+    /// every project below the group `shop`, `shop/*` only those directly in it. Upper and lower case are the same.
+    pub(crate) r#match: String,
+    /// Names of the providers whose flags can be named there. Not given: all of them, in the order of the file.
+    pub(crate) providers: Option<Vec<String>>,
+    /// Keys of the flags that the project may see: `"glob"` for all its providers or `"provider:glob"` for one.
+    #[serde(default = "all")]
+    pub(crate) flags: Vec<String>,
+    /// What is done with the values of flags in comments. `show` them, `hide` them, or `auto`: hide them on public
+    /// projects.
+    #[serde(default)]
+    pub(crate) values: Values,
+    /// Who may do what.
+    #[serde(default)]
+    pub(crate) permissions: PermissionsTable,
+    /// Least role to switch flags, by environment. Only `"none"` in this version of flaglink.
+    #[serde(default)]
+    #[schemars(extend("additionalProperties" = { "enum": ["none"] }))]
+    pub(crate) toggle_in: BTreeMap<String, Role>,
+    /// Whether flaglink keeps a comment on each issue and merge request that shows the state of its flags.
+    #[serde(default = "yes")]
+    pub(crate) panel: bool,
+    /// Environments whose changes also get a reply, which notifies people: `"name"`, `"provider:name"`, or `"*"` for
+    /// all.
+    #[serde(default)]
+    pub(crate) tell: Vec<String>,
+    /// Label on issues and merge requests that have flags. Made if it is not there; `""` for none.
+    #[serde(default = "default_label")]
+    pub(crate) label: String,
+    /// File with an access token for these projects alone, used instead of that of `[gitlab]`.
+    #[schemars(extend("format" = "path"))]
+    pub(crate) token_file: Option<String>,
+    /// Environment variable with that token.
+    #[schemars(extend("format" = "variable"))]
+    pub(crate) token_env: Option<String>,
+}
+
+fn all() -> Vec<String> {
+    vec!["*".to_owned()]
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn default_label() -> String {
+    "Feature flag".to_owned()
+}
+
+/// Least roles: a person needs at least this role in the project, or more.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub(crate) struct PermissionsTable {
+    /// Least role to see states and links, and to search.
+    pub(crate) read: Role,
+    /// Least role to link and unlink flags.
+    pub(crate) link: Role,
+    /// Least role to switch flags. Only `"none"` in this version of flaglink.
+    #[schemars(extend("enum" = ["none"]))]
+    pub(crate) toggle: Role,
+}
+
+impl Default for PermissionsTable {
+    fn default() -> Self {
+        Self { read: Role::Reporter, link: Role::Developer, toggle: Role::None }
+    }
+}
