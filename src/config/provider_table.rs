@@ -1,6 +1,7 @@
 //! A provider's own part of the configuration: handed over raw, read by the provider itself.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use secrecy::SecretString;
@@ -55,6 +56,11 @@ impl ProviderTable {
     /// secrets (rotation), in order; blank lines do not count.
     pub fn secrets(&self, what: &str) -> Result<Option<Vec<SecretString>>, ConfigError> {
         self.section.secrets(what)
+    }
+
+    /// Where the file is that is written at `key`: beside the configuration, or where systemd put it.
+    pub fn file(&self, key: &str, written: &str) -> Result<PathBuf, ConfigError> {
+        self.section.around().find_or_say(written).map_err(|why| self.section.error(key, why))
     }
 
     /// An error about one key of this table, with its line.

@@ -1,5 +1,6 @@
 //! Flag services: the door that every one of them comes through, the registry, and one folder for each.
 
+pub mod flagsmith;
 mod provider;
 mod registry;
 
@@ -7,4 +8,4 @@ pub use provider::{
     Abilities, BackLink, Changes, FlagProvider, Hint, Provided, ProviderError, Switch, SwitchError, Switched,
     Verdict, WebhookRequest,
 };
-pub use registry::Registry;
+pub use registry::{KindDoc, Registry, kinds};
