@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use hyper::header::{ALLOW, CACHE_CONTROL, HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Method, Request, StatusCode};
 use tokio::sync::mpsc;
@@ -39,9 +40,9 @@ pub trait AdminView: Send + Sync + 'static {
     /// A page of links. [`view::links_page`](super::view::links_page) makes it from a store.
     async fn links(&self, after: Option<&Noteable>, limit: usize) -> Result<LinksPage, StoreError>;
 
-    /// Sends the export, line by line without line ends, and returns when all of it is sent. A closed
-    /// channel means that nobody wants the rest.
-    async fn export(&self, lines: mpsc::Sender<String>) -> Result<(), StoreError>;
+    /// Sends the export, some lines at a time, and returns when all of it is sent. A closed channel means that
+    /// nobody wants the rest. [`view::export`](super::view::export) makes it from a store.
+    async fn export(&self, pieces: mpsc::Sender<Bytes>) -> Result<(), StoreError>;
 }
 
 /// Answers the requests of the admin listener or of the unix socket.

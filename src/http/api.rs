@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use hyper::StatusCode;
 use tokio::sync::mpsc;
 use url::form_urlencoded;
@@ -21,8 +20,8 @@ pub const DEFAULT_LIMIT: usize = 100;
 /// How many of something are shown at most.
 pub const MAX_LIMIT: usize = 1000;
 
-/// How many lines of an export may be ready before they are sent.
-const EXPORT_AHEAD: usize = 64;
+/// How many pieces of an export may be ready before they are sent.
+const EXPORT_AHEAD: usize = 2;
 
 /// The description of everything that the admin listener and the socket answer.
 #[derive(OpenApi)]
@@ -79,10 +78,10 @@ pub(super) async fn links(view: &dyn AdminView, query: &str) -> Answer {
     )
 )]
 pub(super) async fn export(view: Arc<dyn AdminView>) -> Answer {
-    let (give, mut lines) = mpsc::channel(EXPORT_AHEAD);
+    let (give, mut ready) = mpsc::channel(EXPORT_AHEAD);
     let reading = tokio::spawn(async move { view.export(give).await });
-    // The status can only say what is known before the first line: so that is waited for.
-    let Some(first) = lines.recv().await else {
+    // The status can only say what is known before the first piece: so that is waited for.
+    let Some(first) = ready.recv().await else {
         return match reading.await {
             Ok(Ok(())) => {
                 let (_, nothing) = mpsc::channel(1);
@@ -98,11 +97,11 @@ pub(super) async fn export(view: Arc<dyn AdminView>) -> Answer {
     let (send, pieces) = mpsc::channel(1);
     tokio::spawn(async move {
         let mut next = Some(first);
-        while let Some(line) = next {
-            if send.send(Ok(Bytes::from(line + "\n"))).await.is_err() {
+        while let Some(piece) = next {
+            if send.send(Ok(piece)).await.is_err() {
                 return;
             }
-            next = lines.recv().await;
+            next = ready.recv().await;
         }
         let broken: StreamError = match reading.await {
             Ok(Ok(())) => return,

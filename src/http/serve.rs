@@ -63,8 +63,8 @@ pub trait Handler: Send + Sync + 'static {
 pub struct ServeOptions {
     /// What the listener is called in logs.
     pub name: &'static str,
-    /// How many connections there may be. For one more, the one that has been idle longest goes; where none is idle,
-    /// the new one is answered 503.
+    /// How many connections there may be. For one more, the one that has waited longest without a whole request
+    /// goes; where all are at work, the new one is answered 503.
     pub connections: usize,
     /// How long the head of a request may take, counted from the connection's beginning or the head's first byte.
     pub header_timeout: Duration,
@@ -83,7 +83,7 @@ pub struct ServeOptions {
     pub drain_timeout: Duration,
     /// How long is listened to a peer that is still sending what nobody wants, so that it can read its answer.
     pub linger: Duration,
-    /// The largest head of a request, in bytes (431); at least 8192.
+    /// The largest head of a request, in bytes (431).
     pub header_bytes: usize,
     /// How many bytes of request bodies may be held at a time (503).
     pub body_memory: usize,
@@ -121,8 +121,8 @@ const BODY_GRACE: Duration = Duration::from_secs(5);
 /// How long to wait before accepting again after the system refused (no file descriptors left, for example).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
-/// hyper cannot work with less.
-const MIN_HEADER_BYTES: usize = 8192;
+/// hyper cannot work with a smaller buffer.
+const MIN_BUFFER: usize = 8192;
 
 const FULL: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
@@ -268,7 +268,8 @@ impl House {
             http1::Builder::new()
                 // The house watches over the head itself: hyper's own limit would also end idle connections.
                 .header_read_timeout(None)
-                .max_buf_size(options.header_bytes.max(MIN_HEADER_BYTES))
+                .max_header_size(options.header_bytes)
+                .max_buf_size(options.header_bytes.max(MIN_BUFFER))
                 // A peer that has said all it wants to say still gets its answer.
                 .half_close(true)
                 .serve_connection(TokioIo::new(wire), service)
@@ -361,11 +362,13 @@ impl House {
 }
 
 /// How well a connection can be spared, smallest first; `None`: not at all.
+///
+/// Among those that wait for a request age alone counts: half a head must not be safer than none, or whoever sends many
+/// of them keeps everybody else out.
 fn spare(phase: Phase) -> Option<(u8, Instant)> {
     let rank = match phase.doing {
-        Doing::Fresh | Doing::Idle | Doing::Leaving => 0,
-        Doing::Head => 1,
-        Doing::Body if phase.since.elapsed() > BODY_GRACE => 2,
+        Doing::Fresh | Doing::Head | Doing::Idle | Doing::Leaving => 0,
+        Doing::Body if phase.since.elapsed() > BODY_GRACE => 1,
         Doing::Body | Doing::Busy => return None,
     };
     Some((rank, phase.since))

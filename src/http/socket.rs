@@ -1,7 +1,9 @@
 //! The unix socket that the command line speaks through.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, ErrorKind};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -69,9 +71,7 @@ pub async fn bind_socket(path: &Path) -> Result<(UnixListener, SocketFile), Sock
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => return Err(refused(error)),
     }
-    let mut making = path.as_os_str().to_owned();
-    making.push(".new");
-    let making = PathBuf::from(making);
+    let making = beside(path);
     match fs::remove_file(&making) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(refused(error)),
         _ => {}
@@ -89,4 +89,13 @@ pub async fn bind_socket(path: &Path) -> Result<(UnixListener, SocketFile), Sock
             Err(refused(error))
         }
     }
+}
+
+/// Another name in the same directory that is no longer: a socket's path has room for 107 bytes.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().as_bytes().to_vec();
+    if let Some(last) = name.last_mut() {
+        *last = if *last == b'~' { b'-' } else { b'~' };
+    }
+    PathBuf::from(OsString::from_vec(name))
 }

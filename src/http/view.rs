@@ -1,11 +1,14 @@
 //! The store in the API's words. Both the daemon and a command line that opens the store itself use it.
 
+use bytes::Bytes;
 use jiff::Timestamp;
+use tokio::sync::mpsc;
 
 use crate::domain::{
     DeadLetter, DeadThing, DeliverySource, Edge, EdgeKind, Event, FlagPointer, Inbound, InboxEntry, Level,
     Noteable, NoteableRecord, Reaction, WorkState,
 };
+use crate::store::export::Export;
 use crate::store::{Store, StoreError};
 
 use super::api_types::{Dead, LinkView, LinkedNoteable, LinksPage, Queue, QueueCounts, Waiting};
@@ -61,6 +64,21 @@ pub async fn queue(store: &dyn Store, limit: usize, now: Timestamp) -> Result<Qu
     let counts =
         QueueCounts { inbox: backlog.inbox, edges: backlog.edges, levels: backlog.stale, dead: backlog.dead };
     Ok(Queue { counts, inbox, edges, levels, dead })
+}
+
+/// Sends all links as JSON Lines, some lines at a time, until they end or nobody wants more.
+pub async fn export(
+    store: &dyn Store,
+    now: Timestamp,
+    pieces: &mpsc::Sender<Bytes>,
+) -> Result<(), StoreError> {
+    let mut export = Export::begin(store, now).await?;
+    while let Some(lines) = export.next().await? {
+        if pieces.send(lines.into()).await.is_err() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 fn linked_noteable(record: NoteableRecord) -> LinkedNoteable {
