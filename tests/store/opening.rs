@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use flaglink::domain::{Kept, Write};
-use flaglink::store::Store;
 use flaglink::store::sled::{OpenError, SledStore, StoreOptions};
+use flaglink::store::{Store, StoreError};
 
 use crate::kit::{commit, delivery, flag, folder, issue, linked, open};
 
@@ -182,9 +182,11 @@ async fn what_cannot_be_a_store_is_refused_with_what_to_do() {
         assert!(matches!(error, OpenError::NotAFolder { .. }), "{error:?}");
         assert!(error.to_string().contains("is not a folder"), "{error}");
     }
-    let error = refused(Path::new("/proc/flaglink"));
-    assert!(matches!(error, OpenError::Io { .. } | OpenError::NoPermission { .. }), "{error:?}");
-    assert!(error.to_string().contains("/proc/flaglink"), "{error}");
+    for path in ["/proc/flaglink", "/sys/kernel/flaglink"] {
+        let error = refused(Path::new(path));
+        assert!(matches!(error, OpenError::Io { .. } | OpenError::NoPermission { .. }), "{error:?}");
+        assert!(error.to_string().contains(path), "{error}");
+    }
 }
 
 #[tokio::test]
@@ -209,4 +211,38 @@ async fn checking_writes_and_reads() {
     let before = store.work();
     store.check().await.unwrap();
     assert_eq!(store.work().syncs, before.syncs + 1);
+}
+
+#[tokio::test]
+async fn a_log_that_was_cut_off_is_told_at_the_latest_when_the_missing_part_is_read() {
+    let folder = folder();
+    let store = open(folder.path());
+    for iid in 0..200 {
+        let flags: Vec<_> = (0..20).map(|n| flag(&hex::encode(crate::kit::noise(40 + n)))).collect();
+        commit(&store, [Write::PutNoteable(Box::new(linked(&issue(iid), &flags)))]).await;
+    }
+    drop(store);
+    let log = folder.path().join("db/db");
+    let whole = fs::read(&log).unwrap();
+    for eighths in 1..8 {
+        fs::write(&log, &whole[..whole.len() * eighths / 8]).unwrap();
+        match SledStore::open(folder.path(), StoreOptions::default()) {
+            Err(error) => assert!(matches!(error, OpenError::Damaged { .. }), "{error}"),
+            Ok(store) => {
+                let mut damaged = 0;
+                for iid in 0..200 {
+                    match store.noteable(&issue(iid)).await {
+                        Ok(seen) => {
+                            assert!(seen.value.is_some(), "{eighths}/8: a record vanished in silence")
+                        }
+                        Err(error) => {
+                            assert!(matches!(error, StoreError::Damaged(_)), "{error}");
+                            damaged += 1;
+                        }
+                    }
+                }
+                assert!(damaged > 0, "{eighths}/8 of the log hold everything?");
+            }
+        }
+    }
 }
