@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -93,14 +94,13 @@ impl AdminView for View {
         view::links_page(self.pipeline.world().store(), after, limit).await
     }
 
-    async fn export(&self, lines: mpsc::Sender<String>) -> Result<(), StoreError> {
+    async fn export(&self, pieces: mpsc::Sender<Bytes>) -> Result<(), StoreError> {
         let world = self.pipeline.world();
         let mut export = Export::begin(world.store(), Timestamp::now()).await?;
-        while let Some(chunk) = export.next().await? {
-            for line in String::from_utf8_lossy(&chunk).lines() {
-                if lines.send(line.to_owned()).await.is_err() {
-                    return Ok(());
-                }
+        while let Some(lines) = export.next().await? {
+            // Nobody wants the rest.
+            if pieces.send(lines.into()).await.is_err() {
+                break;
             }
         }
         Ok(())
