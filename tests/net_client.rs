@@ -325,6 +325,32 @@ async fn no_more_requests_are_in_flight_than_allowed() {
     assert!(seen[1].at - seen[0].at >= Duration::from_millis(250));
 }
 
+/// The environment of a process is set before it starts: this test runs another one in a process of its own.
+#[test]
+fn a_proxy_is_used_but_not_for_this_machine_itself() {
+    let with_proxy = |test: &str| {
+        std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", test, "--include-ignored"])
+            .env("HTTP_PROXY", "http://127.0.0.1:9")
+            .env_remove("NO_PROXY")
+            .env_remove("no_proxy")
+            .output()
+            .unwrap()
+    };
+    assert!(with_proxy("a_good_answer_comes_back_whole_and_says_who_asked").status.success());
+    assert!(with_proxy("helper_for_the_proxy_a_name_elsewhere_goes_there").status.success());
+}
+
+#[tokio::test]
+#[ignore = "needs an environment with a proxy: run by a_proxy_is_used_but_not_for_this_machine_itself"]
+async fn helper_for_the_proxy_a_name_elsewhere_goes_there() {
+    // A name that no resolver knows: with a proxy it is the proxy that cannot be reached.
+    let request = http::Request::get("http://flags.invalid/x").body(Vec::new()).unwrap();
+    let failure = client(options()).send(request).await.unwrap_err();
+    assert_eq!(failure.sent, Sent::No);
+    assert!(failure.message.contains("refused"), "{}", failure.message);
+}
+
 #[tokio::test]
 async fn further_certificates_come_from_a_file_that_must_hold_some() {
     let folder = tempfile::tempdir().unwrap();
