@@ -13,5 +13,7 @@ pub mod http;
 pub mod markdown;
 pub mod net;
 pub mod pipeline;
+#[cfg(feature = "demo")]
+pub mod sandbox;
 pub mod store;
 pub mod telemetry;

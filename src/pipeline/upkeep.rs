@@ -25,11 +25,15 @@ pub struct Upkeep {
 /// Runs until `stop` says so; exports once more before it returns.
 pub async fn keep_up(pipeline: Arc<Pipeline>, upkeep: Upkeep, stop: CancellationToken) {
     let mut gauges = tokio::time::interval(GAUGES);
+    let mut store_was_well = true;
     let mut export = tokio::time::interval(EXPORT);
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
-            _ = gauges.tick() => set_gauges(&pipeline).await,
+            _ = gauges.tick() => {
+                set_gauges(&pipeline).await;
+                store_was_well = look_after_store(&pipeline, store_was_well).await;
+            }
             _ = export.tick() => {
                 sweep(&pipeline).await;
                 write_export(&upkeep).await;
@@ -44,6 +48,30 @@ async fn set_gauges(pipeline: &Pipeline) {
     match world.store().backlog().await {
         Ok(waits) => world.metrics().backlog(waits.inbox, waits.edges, waits.stale, waits.dead),
         Err(error) => tracing::warn!(%error, "cannot count what waits"),
+    }
+}
+
+/// What the store refused may have reached the disk all the same: once it is well again, everything that waits is taken
+/// up anew. Returns whether it is well.
+async fn look_after_store(pipeline: &Pipeline, was_well: bool) -> bool {
+    match pipeline.world().store().check().await {
+        Ok(()) if was_well => true,
+        Ok(()) => {
+            tracing::info!("the store can be written again");
+            match pipeline.load().await {
+                Ok(()) => true,
+                Err(error) => {
+                    tracing::error!(%error, "what waits cannot be read");
+                    false
+                }
+            }
+        }
+        Err(error) => {
+            if was_well {
+                tracing::error!(%error, "the store cannot be written; webhooks are answered 503 until it can");
+            }
+            false
+        }
     }
 }
 
