@@ -45,6 +45,7 @@ pub(super) fn command_lines(text: &str, bot: Option<&str>) -> Result<Vec<String>
     let document =
         try_parse_document(&arena, &body, &gitlab_options(), &out_of_steps).map_err(|_| TooDear)?;
 
+    eprintln!("STEPS {}", STEPS - left.get());
     let mut found = Vec::new();
     for paragraph in document.children() {
         if !matches!(paragraph.data().value, NodeValue::Paragraph) {
