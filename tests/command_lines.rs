@@ -199,6 +199,18 @@ fn a_huge_hostile_comment_is_read_in_no_time() {
 }
 
 #[test]
+fn a_text_that_is_too_dear_is_said_to_be() {
+    // Longer than GitLab takes, and each character means something.
+    let comment = format!("/flag list\n\n{}", "- a\n".repeat(500_000));
+    let found = read(&comment, None);
+    assert!(
+        matches!(found.as_slice(), [one] if matches!(one.parsed, Err(Misread::Malformed { spec: None, .. }))),
+        "{found:?}"
+    );
+    assert_eq!(read(&comment[..1_000_000], None)[0].text, "/flag list");
+}
+
+#[test]
 fn a_comment_without_a_command_never_reaches_the_parser() {
     // Dear to any parser of Markdown, and long; reading lines is all that happens.
     let comment = "[a](<b>*_`".repeat(100_000);

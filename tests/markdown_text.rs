@@ -1,5 +1,5 @@
 //! Outside text in comments: nothing of it ever means anything, and all of it can be read.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test stops where it goes wrong")]
+#![expect(clippy::unwrap_used, reason = "a test stops where it goes wrong")]
 
 #[path = "support/hostile.rs"]
 mod hostile;

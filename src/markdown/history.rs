@@ -237,13 +237,11 @@ fn environment_words(before: Option<&EnvironmentState>, after: &EnvironmentState
         None => parts.push(Markdown::lit(if after.on { "new and on" } else { "new and off" })),
     }
     // A flag that is switched on is best told with what it serves from now on.
-    let same_value = before.is_none_or(|before| before.value == after.value);
-    if same_value && after.on && before.is_none_or(|before| !before.on) && form.show_values {
-        if let Some(text) = &after.value {
-            let mut part = Markdown::lit("value ");
-            part.push(form.code(text, VALUE_LIMIT));
-            parts.push(part);
-        }
+    let switched_on = after.on && before.is_none_or(|before| !before.on && before.value == after.value);
+    if let (true, true, Some(text)) = (switched_on, form.show_values, &after.value) {
+        let mut part = Markdown::lit("value ");
+        part.push(form.code(text, VALUE_LIMIT));
+        parts.push(part);
     }
 
     let mut parts = parts.into_iter();

@@ -70,7 +70,7 @@ fn html_block(literal: &str, out: &mut Rendered) {
     let mut rest = literal;
     let mut html = String::new();
     while let Some((before, after)) = rest.split_once("<code>") {
-        let (code, after) = after.split_once("</code>").expect("a <code> is closed where it is opened");
+        let (code, after) = after.split_once("</code>").unwrap();
         html.push_str(before);
         html.push_str("[code]");
         out.codes.push(decoded(&code.replace("<!-- -->", "")));
@@ -86,9 +86,9 @@ fn decoded(html: &str) -> String {
     let mut out = String::new();
     let mut rest = html;
     while let Some((before, after)) = rest.split_once("&#") {
-        let (number, after) = after.split_once(';').expect("a character reference ends");
+        let (number, after) = after.split_once(';').unwrap();
         out.push_str(before);
-        out.push(char::from_u32(number.parse().expect("a number")).expect("a character"));
+        out.push(char::from_u32(number.parse().unwrap()).unwrap());
         rest = after;
     }
     out.push_str(rest);
