@@ -17,6 +17,7 @@ pub(super) fn inside_markdown(source: &[&str]) -> BTreeSet<usize> {
         at = start + length;
     }
 
+    let last_comment_end = text.rfind("-->");
     let mut spans = Vec::new();
     let mut at = 0;
     while let Some(next) = text.get(at..).and_then(|rest| rest.find(['`', '<', '\\'])).map(|found| at + found)
@@ -28,7 +29,7 @@ pub(super) fn inside_markdown(source: &[&str]) -> BTreeSet<usize> {
                 starts.get(starts.partition_point(|start| *start < next + length)).map(|start| start + length)
             });
             closing.ok_or(length)
-        } else if rest.starts_with("<!--") {
+        } else if rest.starts_with("<!--") && last_comment_end.is_some_and(|last| last >= next + 4) {
             find(&text, next + 4, "-->").map(|close| close + 3).ok_or(4)
         } else {
             // A backslash takes what follows as it is; what follows `<` does not matter here.

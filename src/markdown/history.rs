@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::panel::{PanelFlag, PanelView};
+use super::panel::{PanelFlag, PanelView, SHOWN_FLAGS};
 use super::state::{ENVIRONMENT_LIMIT, KEY_LIMIT, NAME_LIMIT, VALUE_LIMIT};
 use super::text::Markdown;
 use crate::domain::{Change, ChangeKind, EnvironmentState, FlagRef};
@@ -59,7 +59,11 @@ pub(super) fn fold(view: &PanelView<'_>) -> Markdown {
     for entry in &entries {
         out.push_lit("- ").push(entry.line(form)).push_lit("\n");
     }
-    let others = view.flags.iter().filter(|flag| !entries.iter().any(|entry| entry.is_link_of(flag)));
+    let others = view
+        .flags
+        .iter()
+        .take(SHOWN_FLAGS)
+        .filter(|flag| !entries.iter().any(|entry| entry.is_link_of(flag)));
     let mut others = others.map(linked_by).peekable();
     if others.peek().is_some() {
         out.push_lit("\nLinked earlier: ").push(Markdown::join(others, ", ", ", ")).push_lit(".\n");
@@ -69,7 +73,8 @@ pub(super) fn fold(view: &PanelView<'_>) -> Markdown {
 }
 
 fn linked_by(flag: &PanelFlag<'_>) -> Markdown {
-    let mut words = Markdown::code(&flag.name, KEY_LIMIT);
+    // There may be many of them: a hundred characters tell one from another.
+    let mut words = Markdown::code(&flag.name, NAME_LIMIT);
     words
         .push_lit(" by ")
         .push(Markdown::code(flag.linked_by, NAME_LIMIT))
@@ -232,13 +237,11 @@ fn environment_words(before: Option<&EnvironmentState>, after: &EnvironmentState
         None => parts.push(Markdown::lit(if after.on { "new and on" } else { "new and off" })),
     }
     // A flag that is switched on is best told with what it serves from now on.
-    let same_value = before.is_none_or(|before| before.value == after.value);
-    if same_value && after.on && before.is_none_or(|before| !before.on) && form.show_values {
-        if let Some(text) = &after.value {
-            let mut part = Markdown::lit("value ");
-            part.push(form.code(text, VALUE_LIMIT));
-            parts.push(part);
-        }
+    let switched_on = after.on && before.is_none_or(|before| !before.on && before.value == after.value);
+    if let (true, true, Some(text)) = (switched_on, form.show_values, &after.value) {
+        let mut part = Markdown::lit("value ");
+        part.push(form.code(text, VALUE_LIMIT));
+        parts.push(part);
     }
 
     let mut parts = parts.into_iter();

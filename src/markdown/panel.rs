@@ -14,7 +14,7 @@ use crate::domain::{Change, CommentText, EnvironmentState, Flag, FlagState, Link
 /// More environments than this make lists instead of a table.
 const TABLE_ENVIRONMENTS: usize = 8;
 /// More flags than this are counted, not shown.
-const SHOWN_FLAGS: usize = 100;
+pub(super) const SHOWN_FLAGS: usize = 100;
 /// More environments of one flag than this are counted, not shown (in lists).
 const LISTED_ENVIRONMENTS: usize = 100;
 /// How long the table or the lists may get, in characters; the fold needs the rest of [`PANEL_LIMIT`].
