@@ -1,6 +1,7 @@
 //! A provider's own part of the configuration: handed over raw, read by the provider itself.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use secrecy::SecretString;
@@ -55,6 +56,13 @@ impl ProviderTable {
     /// secrets (rotation), in order; blank lines do not count.
     pub fn secrets(&self, what: &str) -> Result<Option<Vec<SecretString>>, ConfigError> {
         self.section.secrets(what)
+    }
+
+    /// Where the file is that a key of this table names (`ca_file`): looked for as secrets are, in the credentials
+    /// directory and beside the configuration. `None` where the key is not given; an error where the file is not there.
+    pub fn file(&self, key: &str) -> Result<Option<PathBuf>, ConfigError> {
+        let Some(name) = self.section.node().text(key) else { return Ok(None) };
+        self.section.around().find_or_say(name).map(Some).map_err(|why| self.section.error(key, why))
     }
 
     /// An error about one key of this table, with its line.
