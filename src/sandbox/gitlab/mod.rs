@@ -47,7 +47,9 @@ pub use model::{
 };
 pub use people::{HookSpec, ProjectBot};
 pub use press::NotPressed;
-pub use quick_actions::{Executed, Found, Outcome, Reading, read as read_quick_actions};
+pub use quick_actions::{
+    Executed, Found, NAMES as QUICK_ACTIONS, Outcome, Reading, read as read_quick_actions,
+};
 
 use self::shared::Shared;
 use super::faults::Faults;
