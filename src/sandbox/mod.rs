@@ -5,4 +5,5 @@
 //! It is used by `flaglink demo`, `flaglink sandbox` and the tests.
 
 pub mod faults;
+pub mod flagsmith;
 pub mod server;
