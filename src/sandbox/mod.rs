@@ -5,5 +5,5 @@
 //! It is used by `flaglink demo`, `flaglink sandbox` and the tests.
 
 pub mod faults;
-pub mod gitlab;
+pub mod flagsmith;
 pub mod server;
