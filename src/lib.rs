@@ -9,5 +9,7 @@ pub mod flags;
 pub mod gitlab;
 pub mod markdown;
 pub mod net;
+#[cfg(feature = "demo")]
+pub mod sandbox;
 pub mod store;
 pub mod telemetry;
