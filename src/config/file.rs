@@ -106,7 +106,7 @@ pub(crate) struct GitlabTable {
     #[schemars(extend("format" = "variable"))]
     pub(crate) webhook_secret_env: Option<String>,
     /// File with the signing token (`whsec_…`, GitLab 19.0 and later) of webhooks that were made by hand. Several lines
-    /// as above.
+    /// are several good ones here too.
     #[schemars(extend("format" = "path"))]
     pub(crate) signing_token_file: Option<String>,
     /// Environment variable with that signing token.

@@ -88,18 +88,15 @@ fn write_new(path: &Path, text: &str) -> io::Result<()> {
         Some(dir) if !dir.as_os_str().is_empty() => dir,
         _ => Path::new("."),
     };
+    let mut suffix = [0_u8; 8];
+    getrandom::fill(&mut suffix)?;
     let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.new", std::process::id()));
+    name.push(format!(".{}.new", hex::encode(suffix)));
     let draft = dir.join(name);
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    // What a start that was killed here has left behind.
-    match std::fs::remove_file(&draft) {
-        Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(why),
-        _ => {}
-    }
     let written = options.open(&draft).and_then(|mut file| {
         file.write_all(text.as_bytes())?;
         file.sync_all()

@@ -58,9 +58,11 @@ impl ProviderTable {
         self.section.secrets(what)
     }
 
-    /// Where the file is that is written at `key`: beside the configuration, or where systemd put it.
-    pub fn file(&self, key: &str, written: &str) -> Result<PathBuf, ConfigError> {
-        self.section.around().find_or_say(written).map_err(|why| self.section.error(key, why))
+    /// Where the file is that a key of this table names (`ca_file`): looked for as secrets are, in the credentials
+    /// directory and beside the configuration. `None` where the key is not given; an error where the file is not there.
+    pub fn file(&self, key: &str) -> Result<Option<PathBuf>, ConfigError> {
+        let Some(name) = self.section.node().text(key) else { return Ok(None) };
+        self.section.around().find_or_say(name).map(Some).map_err(|why| self.section.error(key, why))
     }
 
     /// An error about one key of this table, with its line.

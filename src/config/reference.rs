@@ -89,9 +89,14 @@ impl Keys<'_> {
         let required = |key: &str| {
             table.get("required").and_then(Value::as_array).is_some_and(|keys| keys.iter().any(|k| k == key))
         };
-        // What must be given stands first.
+        // What must be given stands first, and the file of a secret before its variable.
         let mut keys: Vec<(&String, &Value)> = properties.iter().collect();
-        keys.sort_by_key(|(key, _)| !required(key));
+        keys.sort_by_key(|(key, _)| {
+            (
+                !required(key),
+                key.strip_suffix("_env").map_or_else(|| (*key).clone(), |stem| format!("{stem}_file, ")),
+            )
+        });
         for (key, written) in keys {
             let schema = self.resolve(written);
             let name = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };

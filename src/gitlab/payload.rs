@@ -13,6 +13,7 @@ use crate::domain::{Event, NoteHint, NoteSource, NoteableKind, ProjectId};
 
 /// What a webhook body is good for.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is taken apart at once")]
 pub enum Classified {
     /// It means something.
     Event {
@@ -120,12 +121,14 @@ pub fn classify(body: &[u8], bots: &BTreeSet<u64>, bot_name: Option<&str>) -> Cl
 
 /// Reads an object. Only where that fails (a key stands in it twice) is the whole of it taken apart.
 fn read(body: &[u8]) -> Option<Body> {
-    if body.trim_ascii_start().first() != Some(&b'{') {
+    // What is skipped while reading is not checked for being text.
+    let body = std::str::from_utf8(body).ok()?;
+    if !body.trim_ascii_start().starts_with('{') {
         return None;
     }
-    match serde_json::from_slice(body) {
+    match serde_json::from_str(body) {
         Ok(body) => Some(body),
-        Err(_) => Body::deserialize(serde_json::from_slice::<Value>(body).ok()?).ok(),
+        Err(_) => Body::deserialize(serde_json::from_str::<Value>(body).ok()?).ok(),
     }
 }
 
@@ -213,7 +216,7 @@ impl Body {
             return Err("approval");
         }
         if action == Some("update")
-            && self.changes.as_ref().is_some_and(|changes| !changes.keys().any(matters))
+            && self.changes.as_ref().is_some_and(|changes| !changes.keys().any(|field| matters(field)))
         {
             return Err("update_of_no_interest");
         }
@@ -235,9 +238,9 @@ impl Body {
 }
 
 /// Whether a change of this field can show in a panel, a back-link or a label of flaglink's.
-fn matters(field: &String) -> bool {
+fn matters(field: &str) -> bool {
     matches!(
-        field.as_str(),
+        field,
         "title"
             | "description"
             | "state"

@@ -162,12 +162,12 @@ fn seconds(time: Duration) -> String {
 }
 
 /// The innermost reason; the outer ones only say that there is one.
-fn root(error: &reqwest::Error) -> String {
+pub(super) fn root(error: &reqwest::Error) -> String {
     let mut reason: &dyn Error = error;
     while let Some(source) = reason.source() {
         reason = source;
     }
     let said = reason.to_string();
     // The outermost error names the whole URL, with its query.
-    if error.source().is_none() { "not a valid request".to_owned() } else { said }
+    if error.source().is_none() { "it is not valid".to_owned() } else { said }
 }

@@ -21,13 +21,13 @@ pub fn delay(attempt: u32, failure: Option<&Failure>) -> Duration {
     let attempt = attempt.clamp(1, 12) as usize;
     // Without its `std` feature backon's jitter is the same in every process: it is given a seed.
     let seed = getrandom::u64().unwrap_or(attempt as u64);
-    let waits = ExponentialBuilder::new()
+    let mut waits = ExponentialBuilder::new()
         .with_min_delay(SHORTEST)
         .with_max_delay(LONGEST / 2)
         .without_max_times()
         .with_jitter()
         .with_jitter_seed(seed)
         .build();
-    let own = waits.skip(attempt - 1).next().unwrap_or(LONGEST).min(LONGEST);
+    let own = waits.nth(attempt - 1).unwrap_or(LONGEST).min(LONGEST);
     own.max(failure.and_then(|failure| failure.retry_after).unwrap_or_default())
 }

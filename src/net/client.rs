@@ -1,10 +1,11 @@
 //! The one HTTP client.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
+use url::{Host, Url};
 
 use super::answer::{self, Asked};
 use super::limit::{self, Limiter};
@@ -49,6 +50,8 @@ pub struct HttpClient {
 #[derive(Debug)]
 struct Inner {
     client: reqwest::Client,
+    /// Never by way of a proxy.
+    direct: reqwest::Client,
     limiter: Limiter,
     peer: String,
     timeout: Duration,
@@ -56,36 +59,35 @@ struct Inner {
 }
 
 impl HttpClient {
-    /// Makes a client. Proxies are taken from the environment (`HTTPS_PROXY`, `NO_PROXY` …).
+    /// Makes a client. Proxies are taken from the environment (`HTTPS_PROXY`, `NO_PROXY` …), but not for
+    /// this machine itself: its loopback is not the proxy's.
     pub fn new(options: HttpOptions, metrics: Arc<Metrics>) -> Result<Self, ClientError> {
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("flaglink/", env!("CARGO_PKG_VERSION")))
-            .timeout(options.timeout)
-            .connect_timeout(options.connect_timeout)
-            .pool_idle_timeout(IDLE)
-            .redirect(reqwest::redirect::Policy::none())
-            // Whether something is sent twice is decided where it is known what it does.
-            .retry(reqwest::retry::never());
-        if let Some(file) = &options.ca_file {
-            let pem = std::fs::read(file).map_err(|error| {
-                ClientError(format!("the certificates in {} cannot be read: {error}", file.display()))
-            })?;
-            let roots = reqwest::Certificate::from_pem_bundle(&pem)
-                .ok()
-                .filter(|roots| !roots.is_empty())
-                .ok_or_else(|| ClientError(format!("{} holds no certificate in PEM form", file.display())))?;
-            builder = builder.tls_certs_merge(roots);
-        }
-        let client = builder.build().map_err(|error| {
-            let mut why: &dyn std::error::Error = &error;
-            while let Some(source) = why.source() {
-                why = source;
+        let roots = options.ca_file.as_deref().map(read_roots).transpose()?;
+        let client = |proxies: bool| {
+            let mut builder = reqwest::Client::builder()
+                .user_agent(concat!("flaglink/", env!("CARGO_PKG_VERSION")))
+                .timeout(options.timeout)
+                .connect_timeout(options.connect_timeout)
+                .pool_idle_timeout(IDLE)
+                .redirect(reqwest::redirect::Policy::none())
+                // Whether something is sent twice is decided where it is known what it does.
+                .retry(reqwest::retry::never());
+            if let Some(roots) = &roots {
+                builder = builder.tls_certs_merge(roots.clone());
             }
-            ClientError(format!("no HTTP client can be made for {}: {why}", options.peer))
-        })?;
+            if !proxies {
+                builder = builder.no_proxy();
+            }
+            builder.build().map_err(|error| {
+                let why = answer::root(&error);
+                ClientError(format!("no HTTP client can be made for {}: {why}", options.peer))
+            })
+        };
+        let (client, direct) = (client(true)?, client(false)?);
         Ok(Self {
             inner: Arc::new(Inner {
                 client,
+                direct,
                 limiter: Limiter::new(options.in_flight),
                 peer: options.peer,
                 timeout: options.timeout,
@@ -121,7 +123,8 @@ impl HttpClient {
             ended(word);
             failure
         })?;
-        let mut response = inner.client.execute(request).await.map_err(|error| {
+        let client = if is_here(request.url()) { &inner.direct } else { &inner.client };
+        let mut response = client.execute(request).await.map_err(|error| {
             let (failure, word) = answer::unanswered(&asked, &error);
             ended(word);
             failure
@@ -159,6 +162,26 @@ impl Inner {
         let port = uri.port_u16().map(|port| format!(":{port}")).unwrap_or_default();
         let what = format!("{} {host}{port}{}", request.method(), uri.path());
         Asked { what: said::clean(&what, &secrets), secrets, timeout: self.timeout }
+    }
+}
+
+fn read_roots(file: &Path) -> Result<Vec<reqwest::Certificate>, ClientError> {
+    let pem = std::fs::read(file).map_err(|error| {
+        ClientError(format!("the certificates in {} cannot be read: {error}", file.display()))
+    })?;
+    match reqwest::Certificate::from_pem_bundle(&pem) {
+        Ok(roots) if !roots.is_empty() => Ok(roots),
+        _ => Err(ClientError(format!("{} holds no certificate in PEM form", file.display()))),
+    }
+}
+
+/// Whether the address is one of this machine's loopback.
+fn is_here(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        None => false,
     }
 }
 

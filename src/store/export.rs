@@ -31,7 +31,7 @@ pub enum ExportLine {
         at: Timestamp,
     },
     /// A link.
-    Link(ExportedLink),
+    Link(Box<ExportedLink>),
     /// The last line.
     End {
         /// How many links there are above.
@@ -135,7 +135,7 @@ impl<'a> Export<'a> {
             let link = link.clone();
             push(
                 lines,
-                &ExportLine::Link(ExportedLink {
+                &ExportLine::Link(Box::new(ExportedLink {
                     noteable: record.noteable.clone(),
                     instance_urls: urls.clone(),
                     web_url: record.view.web_url.clone(),
@@ -144,7 +144,7 @@ impl<'a> Export<'a> {
                     by: link.by,
                     at: link.at,
                     from: link.from,
-                }),
+                })),
             )?;
             self.links += 1;
         }
@@ -267,7 +267,7 @@ pub fn read_links(lines: impl BufRead) -> Result<Vec<ExportedLink>, ReadLinksErr
             }
             (false, Ok(ExportLine::FlaglinkLinks { .. })) => begun = true,
             (false, _) => return Err(ReadLinksError::NotLinks),
-            (true, Ok(ExportLine::Link(link))) => links.push(link),
+            (true, Ok(ExportLine::Link(link))) => links.push(*link),
             (true, Ok(ExportLine::End { links })) => claimed = Some(links),
             (true, Ok(ExportLine::FlaglinkLinks { .. })) => return Err(ReadLinksError::NotLinks),
             (true, Err(error)) => return Err(error),

@@ -5,6 +5,8 @@ pub mod sled;
 
 use async_trait::async_trait;
 
+pub use self::sled::{OpenError, SledStore, StoreOptions};
+
 use crate::domain::{
     DeadLetter, Decision, Delivery, Edge, EdgeId, FlagRecord, FlagRef, InboxEntry, InboxId, Kept, NoteKey,
     NoteRecord, Noteable, NoteableRecord, Register, Seen, Stale,

@@ -1,35 +1,162 @@
-//! The metrics, in Prometheus' text format.
+//! The metrics, in the text format that Prometheus reads (OpenMetrics).
 
-use std::time::Duration;
+use std::sync::atomic::AtomicU64;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::{Family, MetricConstructor};
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+
+use super::catalogue::{self, MetricSpec};
+
+/// The version of flaglink that this is.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Upper ends of the buckets for the time that requests to the outside take, in seconds. The last ones are about the
+/// longest that GitLab works on a request (`request_ceiling`).
+const SECONDS: [f64; 12] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 65.0];
+
+type Labels = Vec<(&'static str, String)>;
+type Counters = Family<Labels, Counter>;
+
+/// Makes the histograms of a family.
+#[derive(Clone, Copy, Debug)]
+struct Seconds;
+
+impl MetricConstructor<Histogram> for Seconds {
+    fn new_metric(&self) -> Histogram {
+        Histogram::new(SECONDS)
+    }
+}
 
 /// All metrics of one daemon.
-#[derive(Debug, Default)]
-pub struct Metrics {}
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    deliveries: Counters,
+    ignored: Counters,
+    commands: Counters,
+    effects: Counters,
+    flag_changes: Counters,
+    requests: Counters,
+    request_seconds: Family<Labels, Histogram, Seconds>,
+    waiting: Family<Labels, Gauge>,
+    dead_letters: Gauge,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::default();
+        let started: Gauge<f64, AtomicU64> = Gauge::default();
+        started.set(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64());
+        let mut add = Adder(&mut registry);
+        let deliveries = add.metric(catalogue::DELIVERIES);
+        let ignored = add.metric(catalogue::IGNORED);
+        let commands = add.metric(catalogue::COMMANDS);
+        let effects = add.metric(catalogue::EFFECTS);
+        let flag_changes = add.metric(catalogue::FLAG_CHANGES);
+        let requests = add.metric(catalogue::REQUESTS);
+        let request_seconds = add.this(catalogue::REQUEST_SECONDS, Family::new_with_constructor(Seconds));
+        let waiting = add.metric(catalogue::WAITING);
+        let dead_letters = add.metric(catalogue::DEAD_LETTERS);
+        add.this(catalogue::START_TIME, started);
+        let build = Info::new(vec![("version", VERSION)]);
+        registry.register(catalogue::BUILD.registered_name(), catalogue::BUILD.help, build);
+        Self {
+            registry,
+            deliveries,
+            ignored,
+            commands,
+            effects,
+            flag_changes,
+            requests,
+            request_seconds,
+            waiting,
+            dead_letters,
+        }
+    }
+}
+
+/// Registers metrics under the names and help texts of the catalogue.
+struct Adder<'a>(&'a mut Registry);
+
+impl Adder<'_> {
+    fn metric<M: prometheus_client::registry::Metric + Clone + Default>(&mut self, spec: MetricSpec) -> M {
+        self.this(spec, M::default())
+    }
+
+    fn this<M: prometheus_client::registry::Metric + Clone>(&mut self, spec: MetricSpec, metric: M) -> M {
+        self.0.register(spec.registered_name(), spec.help, metric.clone());
+        metric
+    }
+}
 
 impl Metrics {
     /// A webhook request was answered: source `gitlab` or a provider's name; answer `kept`, `before`, `ignored`, `forged`, `refused`, `unwritable`.
-    pub fn delivery(&self, _source: &str, _answer: &'static str) {}
+    pub fn delivery(&self, source: &str, answer: &'static str) {
+        count(&self.deliveries, [("source", source), ("answer", answer)]);
+    }
 
     /// An authentic delivery or event was of no use, and why.
-    pub fn ignored(&self, _source: &str, _reason: &'static str) {}
+    pub fn ignored(&self, source: &str, reason: &'static str) {
+        count(&self.ignored, [("source", source), ("reason", reason)]);
+    }
 
     /// A command ended: its name, and `done`, `partly`, `not_done`.
-    pub fn command(&self, _name: &str, _outcome: &'static str) {}
+    pub fn command(&self, name: &str, outcome: &'static str) {
+        count(&self.commands, [("command", name), ("outcome", outcome)]);
+    }
 
     /// An effect was tried: kind `reply`, `react`, `panel`, `label`, `back_links`; outcome `done`, `unchanged`, `later`, `dead`.
-    pub fn effect(&self, _kind: &'static str, _outcome: &'static str) {}
+    pub fn effect(&self, kind: &'static str, outcome: &'static str) {
+        count(&self.effects, [("kind", kind), ("outcome", outcome)]);
+    }
 
     /// A flag changed, by provider and how it was noticed: `webhook`, `poll`, `command`.
-    pub fn flag_change(&self, _provider: &str, _noticed_by: &'static str) {}
+    pub fn flag_change(&self, provider: &str, noticed_by: &'static str) {
+        count(&self.flag_changes, [("provider", provider), ("noticed_by", noticed_by)]);
+    }
 
     /// A request to the outside ended: peer, status (`200`, `timeout`, `refused` …), duration.
-    pub fn request(&self, _peer: &str, _status: &str, _took: Duration) {}
+    pub fn request(&self, peer: &str, status: &str, took: Duration) {
+        count(&self.requests, [("peer", peer), ("status", status)]);
+        self.request_seconds.get_or_create(&labels([("peer", peer)])).observe(took.as_secs_f64());
+    }
 
     /// How much waits now.
-    pub fn backlog(&self, _inbox: u64, _edges: u64, _stale: u64, _dead: u64) {}
-
-    /// The text for `GET /metrics`.
-    pub fn text(&self) -> String {
-        String::new()
+    pub fn backlog(&self, inbox: u64, edges: u64, stale: u64, dead: u64) {
+        for (queue, many) in [("inbox", inbox), ("edges", edges), ("levels", stale)] {
+            self.waiting.get_or_create(&labels([("queue", queue)])).set(amount(many));
+        }
+        self.dead_letters.set(amount(dead));
     }
+
+    /// The text for `GET /metrics`, to be served as [`CONTENT_TYPE`](Self::CONTENT_TYPE).
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        match encode(&mut text, &self.registry) {
+            Ok(()) => text,
+            // Writing to a string does not fail; were it to, half a page would be worse than an empty one.
+            Err(std::fmt::Error) => String::from("# EOF\n"),
+        }
+    }
+
+    /// The media type of [`text`](Self::text).
+    pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+}
+
+fn labels<const N: usize>(pairs: [(&'static str, &str); N]) -> Labels {
+    pairs.map(|(name, value)| (name, value.to_owned())).to_vec()
+}
+
+fn count<const N: usize>(family: &Counters, pairs: [(&'static str, &str); N]) {
+    family.get_or_create(&labels(pairs)).inc();
+}
+
+fn amount(many: u64) -> i64 {
+    i64::try_from(many).unwrap_or(i64::MAX)
 }

@@ -1,5 +1,11 @@
 //! Logs, metrics, and the id that follows one webhook through everything.
 
+mod catalogue;
+mod logs;
 mod metrics;
+mod trace_id;
 
-pub use metrics::Metrics;
+pub use catalogue::{METRICS, MetricSpec, metrics_markdown};
+pub use logs::{FILTER_VARIABLE, LogError, LogFormat, LogOptions};
+pub use metrics::{Metrics, VERSION};
+pub use trace_id::TraceId;

@@ -30,7 +30,9 @@ pub(crate) struct ConfigDir {
 impl ConfigDir {
     /// With the secrets that [`LEAST`] names.
     pub(crate) fn new() -> Self {
+        // As it is where no service manager hands out credentials.
         let this = Self { dir: tempfile::tempdir().unwrap(), env: BTreeMap::new() };
+        let this = this.set("CREDENTIALS_DIRECTORY", "");
         this.write("gitlab-token", "a-token-of-the-bot\n");
         this.write("webhook-secret", "a-secret-of-the-webhook\n");
         this
@@ -41,12 +43,12 @@ impl ConfigDir {
     }
 
     pub(crate) fn file(&self) -> PathBuf {
-        self.dir.path().join("flaglink.toml")
+        self.path().join("flaglink.toml")
     }
 
     /// Writes a file that only its owner can read.
     pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
-        let path = self.dir.path().join(name);
+        let path = self.path().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, text).unwrap();
         #[cfg(unix)]
@@ -78,7 +80,7 @@ impl ConfigDir {
     pub(crate) fn bad(&self, text: &str) -> String {
         match self.load(text) {
             Ok(_) => panic!("this was taken for a good configuration:\n{text}"),
-            Err(error) => error.replace(&format!("{}/", self.dir.path().display()), ""),
+            Err(error) => error.replace(&format!("{}/", self.path().display()), ""),
         }
     }
 }

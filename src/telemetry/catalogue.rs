@@ -1,0 +1,147 @@
+//! Every metric by name: what is registered, and what `docs/metrics.md` lists.
+
+use std::fmt::Write as _;
+
+/// One metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MetricSpec {
+    /// The name under which it is scraped.
+    pub name: &'static str,
+    /// `counter`, `gauge`, `histogram` or `info`.
+    pub kind: &'static str,
+    /// Its labels with the values that they can have.
+    pub labels: &'static str,
+    /// What it counts, without a full stop.
+    pub help: &'static str,
+}
+
+impl MetricSpec {
+    /// The name without the suffix that the text format itself adds for its kind.
+    pub(crate) fn registered_name(&self) -> &'static str {
+        let suffix = match self.kind {
+            "counter" => "_total",
+            "info" => "_info",
+            _ => "",
+        };
+        self.name.strip_suffix(suffix).unwrap_or(self.name)
+    }
+}
+
+pub(crate) const DELIVERIES: MetricSpec = MetricSpec {
+    name: "flaglink_deliveries_total",
+    kind: "counter",
+    labels: "`source`: `gitlab` or a provider's name; `answer`: `kept`, `before` (a repeat), `ignored`, `forged`, `refused`, \
+             `unwritable`",
+    help: "Webhook requests by their answer",
+};
+
+pub(crate) const IGNORED: MetricSpec = MetricSpec {
+    name: "flaglink_ignored_total",
+    kind: "counter",
+    labels: "`source`: `gitlab` or a provider's name; `reason`",
+    help: "Authentic deliveries and events that were of no use, by the reason",
+};
+
+pub(crate) const COMMANDS: MetricSpec = MetricSpec {
+    name: "flaglink_commands_total",
+    kind: "counter",
+    labels: "`command`; `outcome`: `done`, `partly`, `not_done`",
+    help: "Commands in comments that ended",
+};
+
+pub(crate) const EFFECTS: MetricSpec = MetricSpec {
+    name: "flaglink_effects_total",
+    kind: "counter",
+    labels: "`kind`: `reply`, `react`, `panel`, `label`, `back_links`; `outcome`: `done`, `unchanged`, `later`, `dead`",
+    help: "Attempts to change something outside",
+};
+
+pub(crate) const FLAG_CHANGES: MetricSpec = MetricSpec {
+    name: "flaglink_flag_changes_total",
+    kind: "counter",
+    labels: "`provider`; `noticed_by`: `webhook`, `poll`, `command`",
+    help: "Changes of linked flags, by how they were noticed",
+};
+
+pub(crate) const REQUESTS: MetricSpec = MetricSpec {
+    name: "flaglink_requests_total",
+    kind: "counter",
+    labels: "`peer`: `gitlab` or a provider's name; `status`: the HTTP status or what went wrong",
+    help: "Requests to the outside that ended",
+};
+
+pub(crate) const REQUEST_SECONDS: MetricSpec = MetricSpec {
+    name: "flaglink_request_duration_seconds",
+    kind: "histogram",
+    labels: "`peer`: `gitlab` or a provider's name",
+    help: "How long requests to the outside took",
+};
+
+pub(crate) const WAITING: MetricSpec = MetricSpec {
+    name: "flaglink_waiting",
+    kind: "gauge",
+    labels: "`queue`: `inbox` (deliveries), `edges` (effects done once), `levels` (things to be made equal)",
+    help: "How much waits now",
+};
+
+pub(crate) const DEAD_LETTERS: MetricSpec = MetricSpec {
+    name: "flaglink_dead_letters",
+    kind: "gauge",
+    labels: "",
+    help: "Deliveries and effects that were given up on and wait for somebody",
+};
+
+pub(crate) const START_TIME: MetricSpec = MetricSpec {
+    name: "process_start_time_seconds",
+    kind: "gauge",
+    labels: "",
+    help: "When the daemon started, in seconds since 1970-01-01 UTC",
+};
+
+pub(crate) const BUILD: MetricSpec = MetricSpec {
+    name: "flaglink_build_info",
+    kind: "info",
+    labels: "`version`",
+    help: "Which flaglink this is",
+};
+
+/// All metrics, in the order of the documentation.
+pub const METRICS: [MetricSpec; 11] = [
+    DELIVERIES,
+    IGNORED,
+    COMMANDS,
+    EFFECTS,
+    FLAG_CHANGES,
+    REQUESTS,
+    REQUEST_SECONDS,
+    WAITING,
+    DEAD_LETTERS,
+    START_TIME,
+    BUILD,
+];
+
+/// `docs/metrics.md`.
+pub fn metrics_markdown() -> String {
+    let mut page = "\
+# Metrics
+
+<!-- Made from `src/telemetry/catalogue.rs`: run `UPDATE_DOCS=1 cargo test --test telemetry_metrics`. -->
+
+`GET /metrics` on the admin listener answers in the OpenMetrics text format, which Prometheus reads. A metric with labels
+appears when it is first counted.
+
+| metric | kind | what | labels |
+| --- | --- | --- | --- |
+"
+    .to_owned();
+    for spec in METRICS {
+        let _ = writeln!(page, "| `{}` | {} | {} | {} |", spec.name, spec.kind, spec.help, spec.labels);
+    }
+    page.push_str(
+        "\
+\nWorth an alert: `flaglink_dead_letters` above 0, `flaglink_waiting` that only grows, `flaglink_deliveries_total` with
+`answer=\"forged\"` (a wrong secret in a hook) or `answer=\"unwritable\"` (the disk).
+",
+    );
+    page
+}

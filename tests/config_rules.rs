@@ -1,0 +1,214 @@
+//! Rules: which projects, which flags, which environments.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "in a test a panic is the report")]
+
+use flaglink::config::{Role, Rules};
+use flaglink::domain::Visibility;
+use proptest::prelude::*;
+use secrecy::ExposeSecret;
+
+#[path = "support/config_dir.rs"]
+mod config_dir;
+use config_dir::{ConfigDir, LEAST};
+
+/// A configuration with two providers and these rules.
+fn with_rules(rules: &str) -> String {
+    let (before, _) = LEAST.split_once("[[projects]]").unwrap();
+    format!("{before}[providers.unleash]\nkind = \"unleash\"\n{rules}")
+}
+
+fn rules(text: &str) -> Rules {
+    ConfigDir::new().good(&with_rules(text)).rules
+}
+
+/// The pattern of the rule that holds for a project.
+fn holds(rules: &Rules, path: &str) -> Option<String> {
+    rules.for_project(path).map(|rule| rule.pattern.clone())
+}
+
+#[test]
+fn the_first_rule_that_matches_holds_and_none_is_silence() {
+    let rules = rules(
+        "[[projects]]\nmatch = \"shop/website\"\n[[projects]]\nmatch = \"shop/*\"\n[[projects]]\nmatch = \"shop/**\"\n",
+    );
+    for (path, expected) in [
+        ("shop/website", Some("shop/website")),
+        ("Shop/WebSite", Some("shop/website")),
+        ("shop/api", Some("shop/*")),
+        ("shop/mobile/ios", Some("shop/**")),
+        ("shop/mobile/apps/ios", Some("shop/**")),
+        ("shop", None),
+        ("shopping/api", None),
+        ("my/shop/api", None),
+        ("", None),
+    ] {
+        assert_eq!(holds(&rules, path).as_deref(), expected, "{path}");
+    }
+}
+
+#[test]
+fn patterns_of_projects_mean_what_the_reference_says() {
+    for (pattern, yes, no) in [
+        ("**", &["a/b", "a/b/c"][..], &[][..]),
+        ("**/website", &["a/website", "a/b/website"], &["a/website-old", "website/a"]),
+        ("shop/web-*", &["shop/web-a", "shop/web-"], &["shop/web-a/b", "shop/api"]),
+        ("{shop,bank}/**", &["shop/a", "bank/a/b"], &["farm/a"]),
+        ("shop/a?", &["shop/ab"], &["shop/a", "shop/a/"]),
+        ("gruppe/ueber.uns_2", &["gruppe/ueber.uns_2", "Gruppe/UEBER.uns_2"], &["gruppe/ueberxuns_2"]),
+    ] {
+        let rules = rules(&format!("[[projects]]\nmatch = \"{pattern}\"\n"));
+        for path in yes {
+            assert!(holds(&rules, path).is_some(), "{pattern} should match {path}");
+        }
+        for path in no {
+            assert!(holds(&rules, path).is_none(), "{pattern} should not match {path}");
+        }
+    }
+}
+
+#[test]
+fn a_project_sees_the_flags_of_its_rule_alone() {
+    let rules = rules(
+        "[[projects]]\nmatch = \"shop/**\"\nproviders = [\"unleash\"]\n\
+         [[projects]]\nmatch = \"bank/**\"\nflags = [\"shared_*\", \"flagsmith:bank/*\", \"unleash:x:y\", \"team:*\"]\n\
+         [[projects]]\nmatch = \"farm/**\"\nflags = []\n",
+    );
+    let shop = rules.for_project("shop/a").unwrap();
+    assert_eq!(shop.providers, ["unleash"]);
+    assert!(shop.sees("unleash", "anything") && !shop.sees("flagsmith", "anything"));
+    let bank = rules.for_project("bank/a").unwrap();
+    for (provider, key, sees) in [
+        ("flagsmith", "shared_a", true),
+        ("unleash", "shared_a", true),
+        ("nobody", "shared_a", false),
+        ("flagsmith", "bank/a/b", true),
+        ("unleash", "bank/a/b", false),
+        ("unleash", "x:y", true),
+        ("unleash", "team:a", true),
+        ("flagsmith", "SHARED_a", false),
+        ("flagsmith", "other", false),
+    ] {
+        assert_eq!(bank.sees(provider, key), sees, "{provider}:{key}");
+    }
+    assert!(!rules.for_project("farm/a").unwrap().sees("flagsmith", "x"));
+}
+
+#[test]
+fn only_the_environments_that_are_told_are_told() {
+    let rules = rules(
+        "[[projects]]\nmatch = \"a/**\"\ntell = [\"Production\", \"unleash:staging\"]\n\
+         [[projects]]\nmatch = \"b/**\"\ntell = [\"*\"]\n[[projects]]\nmatch = \"c/**\"\ntell = [\"unleash:*\"]\n",
+    );
+    let [a, b, c] = ["a/x", "b/x", "c/x"].map(|path| rules.for_project(path).unwrap());
+    assert!(a.tells("flagsmith", "production") && a.tells("unleash", "PRODUCTION"));
+    assert!(a.tells("unleash", "staging") && !a.tells("flagsmith", "staging"));
+    assert!(!a.tells("flagsmith", "production-eu"));
+    assert!(b.tells("flagsmith", "anything"));
+    assert!(c.tells("unleash", "anything") && !c.tells("flagsmith", "anything"));
+}
+
+#[test]
+fn values_are_hidden_on_public_projects_unless_the_rule_says_otherwise() {
+    let rules = rules(
+        "[[projects]]\nmatch = \"a/**\"\n[[projects]]\nmatch = \"b/**\"\nvalues = \"show\"\n\
+         [[projects]]\nmatch = \"c/**\"\nvalues = \"hide\"\n",
+    );
+    let shown = |path: &str| {
+        [Visibility::Private, Visibility::Internal, Visibility::Public]
+            .map(|visibility| rules.for_project(path).unwrap().shows_values(visibility))
+    };
+    assert_eq!(shown("a/x"), [true, true, false]);
+    assert_eq!(shown("b/x"), [true; 3]);
+    assert_eq!(shown("c/x"), [false; 3]);
+}
+
+#[test]
+fn a_rule_may_have_its_own_token_label_and_roles() {
+    let dir = ConfigDir::new();
+    dir.write("shop-token", "\n  shop-secret  \nolder\n");
+    let config = dir.good(&with_rules(
+        "[[projects]]\nmatch = \"a/**\"\ntoken_file = \"shop-token\"\nlabel = \" Flag: on \"\npanel = false\n\
+         permissions = { read = \"guest\", link = \"none\" }\n[[projects]]\nmatch = \"b/**\"\nlabel = \"\"\n",
+    ));
+    let rule = config.rules.for_project("a/x").unwrap();
+    assert_eq!(rule.token.as_ref().unwrap().expose_secret(), "shop-secret");
+    assert_eq!(rule.label.as_deref(), Some("Flag: on"));
+    assert_eq!((rule.read, rule.link, rule.panel), (Role::Guest, Role::None, false));
+    assert_eq!(config.rules.for_project("b/x").unwrap().label, None);
+    assert!(!format!("{config:?}").contains("secret\""), "{config:?}");
+    assert!(!format!("{config:?}").contains("shop-secret"));
+}
+
+#[test]
+fn rules_that_cannot_be_meant_so_are_refused() {
+    let dir = ConfigDir::new();
+    let long = "x".repeat(256);
+    let long_label = format!("match = \"a/**\"\nlabel = \"{long}\"");
+    for (rule, expected) in [
+        ("match = \"\"", "not empty"),
+        ("match = \"shop\"", "write \"shop/**\""),
+        ("match = \"*\"", "for all projects \"**\""),
+        ("match = \"/shop/a\"", "without `/` at its ends"),
+        ("match = \"shop/\"", "without `/` at its ends"),
+        ("match = \"https://gitlab.example.com/shop/a\"", "without the address of GitLab"),
+        ("match = \"shop/[a\"", "a pattern for paths of projects"),
+        (
+            "match = \"a/**\"\nproviders = [\"flagsmit\"]",
+            "there is no provider `flagsmit`. Did you mean `flagsmith`?",
+        ),
+        ("match = \"a/**\"\nproviders = [\"xyz\"]", "The providers are `flagsmith`, `unleash`."),
+        ("match = \"a/**\"\nproviders = []", "names no provider"),
+        ("match = \"a/**\"\nproviders = [\"unleash\", \"unleash\"]", "named twice"),
+        ("match = \"a/**\"\nflags = [\"flagsmit:x\"]", "Did you mean \"flagsmith:\" in front?"),
+        (
+            "match = \"a/**\"\nproviders = [\"unleash\"]\nflags = [\"flagsmith:x\"]",
+            "not among the `providers` of this rule",
+        ),
+        ("match = \"a/**\"\nflags = [\"\"]", "a pattern for keys"),
+        ("match = \"a/**\"\nflags = [\"[\"]", "is not a pattern for keys"),
+        ("match = \"a/**\"\ntell = [\"prod*\"]", "a `*` stands alone here"),
+        ("match = \"a/**\"\ntell = [\"unleash:\"]", "the name of an environment"),
+        ("match = \"a/**\"\nlabel = \"a, b\"", "cannot have a comma"),
+        (&long_label, "at most 255 characters"),
+        ("match = \"a/**\"\nlabel = \"a\\nb\"", "one line of text"),
+        ("match = \"a/**\"\nvalues = \"hidden\"", "`hidden` is not known here. Did you mean `hide`?"),
+        ("match = \"a/**\"\ntoken_file = \"nowhere\"", "there is no file nowhere"),
+        ("match = \"a/**\"\n[[projects]]\nmatch = \"A/**\"", "has a rule already"),
+    ] {
+        let error = dir.bad(&with_rules(&format!("[[projects]]\n{rule}\n")));
+        assert!(error.contains(expected), "\n  it said   {error}\n  expected  {expected}");
+    }
+    let config = dir.good(&with_rules("[[projects]]\nmatch = \"**\"\n[[projects]]\nmatch = \"shop/**\"\n"));
+    assert!(config.warnings[0].contains("the rule for \"shop/**\" never holds"), "{:?}", config.warnings);
+}
+
+#[test]
+fn roles_have_gitlabs_levels_and_words() {
+    let roles = [
+        Role::Guest,
+        Role::Planner,
+        Role::Reporter,
+        Role::Developer,
+        Role::Maintainer,
+        Role::Owner,
+        Role::None,
+    ];
+    assert_eq!(roles.map(|role| role.level().unwrap_or(u32::MAX)), [10, 15, 20, 30, 40, 50, u32::MAX]);
+    assert_eq!(Role::Developer.words(), "Developer");
+    assert!(roles.is_sorted());
+}
+
+proptest! {
+    /// A group's `/**` matches exactly what is below the group, whatever the names.
+    #[test]
+    fn below_a_group_is_below_a_group(
+        group in "[a-z0-9_][a-z0-9_.-]{0,8}(/[a-z0-9_]{1,5}){0,2}",
+        other in "[A-Za-z0-9_][A-Za-z0-9_.-]{0,8}(/[A-Za-z0-9_]{1,5}){0,3}",
+    ) {
+        let config = ConfigDir::new().load(&with_rules(&format!("[[projects]]\nmatch = \"{group}/**\"\n"))).unwrap();
+        let below = other.to_lowercase().starts_with(&format!("{group}/"));
+        prop_assert_eq!(config.rules.for_project(&other).is_some(), below);
+        let inside = format!("{group}/{other}");
+        prop_assert!(config.rules.for_project(&inside).is_some());
+    }
+}

@@ -1,0 +1,437 @@
+//! The house holds: rooms use only rooms below them, and what only one room may do, only that room does.
+//!
+//! The checks read the sources as text, without a parser of Rust: comments and strings are blanked out first, so
+//! that a word in them is not taken for code. Each check is also given a bad sample, so that it is known to fail.
+
+#![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+/// The rooms, from the top to the ground. `sandbox` stands apart.
+const ROOMS: [&str; 15] = [
+    "cli",
+    "daemon",
+    "http",
+    "pipeline",
+    "bot",
+    "tunnel",
+    "flags",
+    "gitlab",
+    "store",
+    "net",
+    "command",
+    "markdown",
+    "config",
+    "telemetry",
+    "domain",
+];
+
+/// The most lines of code in a file: past it there is a second idea in it.
+const MOST_LINES: usize = 500;
+
+/// One file of `src/`, with comments and the insides of strings blanked out.
+struct Source {
+    /// Its path from `src/` on, without `.rs`, in parts: `["flags", "flagsmith", "api"]`.
+    parts: Vec<String>,
+    code: String,
+}
+
+impl Source {
+    fn new(path: &str, text: &str) -> Self {
+        let path = path.strip_suffix(".rs").unwrap_or(path);
+        Self { parts: path.split('/').map(str::to_owned).collect(), code: blank(text) }
+    }
+
+    /// The room that it belongs to; `lib` and `main` are the walls themselves.
+    fn room(&self) -> &str {
+        &self.parts[0]
+    }
+
+    fn name(&self) -> String {
+        format!("src/{}.rs", self.parts.join("/"))
+    }
+
+    /// How many modules stand above it: 1 for `src/cli/mod.rs` and `src/daemon.rs`, 2 for `src/cli/run.rs`.
+    fn depth(&self) -> usize {
+        let last = self.parts.last().map(String::as_str);
+        if last == Some("mod") { self.parts.len() - 1 } else { self.parts.len() }
+    }
+
+    /// Whether it is this file or folder: `cli/demo` is `cli/demo.rs` and all in `cli/demo/`.
+    fn is_in(&self, place: &str) -> bool {
+        self.parts.join("/") == place || self.parts.join("/").starts_with(&format!("{place}/"))
+    }
+
+    /// The top modules of the crate that it names: after `crate::`, and after so many `super::` that they lead there.
+    fn uses(&self) -> BTreeSet<String> {
+        let mut found = first_segments(&self.code, "crate");
+        let up = vec!["super"; self.depth()].join("::");
+        if self.depth() > 0 {
+            found.extend(first_segments(&self.code, &up));
+        }
+        found.extend(first_segments(&self.code, "flaglink"));
+        found
+    }
+
+    fn has(&self, word: &str) -> bool {
+        whole_words(&self.code, word).next().is_some()
+    }
+}
+
+/// Comments and the insides of string and character literals become spaces; line breaks stay.
+fn blank(text: &str) -> String {
+    let chars: Vec<char> = text.chars().collect();
+    let mut out = String::with_capacity(text.len());
+    let mut at = 0;
+    let starts = |at: usize, what: &str| what.chars().enumerate().all(|(n, c)| chars.get(at + n) == Some(&c));
+    let keep_breaks = |out: &mut String, from: usize, to: usize| {
+        out.extend(chars[from..to.min(chars.len())].iter().map(|c| if *c == '\n' { '\n' } else { ' ' }));
+    };
+    while at < chars.len() {
+        let begin = at;
+        let word_before = at > 0 && (chars[at - 1].is_alphanumeric() || chars[at - 1] == '_');
+        if starts(at, "//") {
+            while at < chars.len() && chars[at] != '\n' {
+                at += 1;
+            }
+            keep_breaks(&mut out, begin, at);
+        } else if starts(at, "/*") {
+            let mut depth = 0;
+            while at < chars.len() {
+                if starts(at, "/*") {
+                    depth += 1;
+                    at += 2;
+                } else if starts(at, "*/") {
+                    depth -= 1;
+                    at += 2;
+                    if depth == 0 {
+                        break;
+                    }
+                } else {
+                    at += 1;
+                }
+            }
+            keep_breaks(&mut out, begin, at);
+        } else if !word_before && let Some(length) = raw_string(&chars[at..]) {
+            at += length;
+            keep_breaks(&mut out, begin, at);
+        } else if chars[at] == '"' {
+            at += 1;
+            while at < chars.len() && chars[at] != '"' {
+                at += if chars[at] == '\\' { 2 } else { 1 };
+            }
+            at += 1;
+            keep_breaks(&mut out, begin, at);
+        } else if chars[at] == '\'' && (starts(at + 1, "\\") || chars.get(at + 2) == Some(&'\'')) {
+            at += if starts(at + 1, "\\") { 3 } else { 2 };
+            while at < chars.len() && chars[at] != '\'' {
+                at += 1;
+            }
+            at += 1;
+            keep_breaks(&mut out, begin, at);
+        } else {
+            out.push(chars[at]);
+            at += 1;
+        }
+    }
+    out
+}
+
+/// How long the raw string is that begins there (`r"…"`, `br#"…"#`), if one does.
+fn raw_string(chars: &[char]) -> Option<usize> {
+    let prefix = chars.iter().take_while(|c| matches!(c, 'b' | 'c' | 'r')).count();
+    if prefix == 0 || prefix > 2 || chars[prefix - 1] != 'r' {
+        return None;
+    }
+    let hashes = chars[prefix..].iter().take_while(|c| **c == '#').count();
+    if chars.get(prefix + hashes) != Some(&'"') {
+        return None;
+    }
+    let end: Vec<char> = std::iter::once('"').chain(std::iter::repeat_n('#', hashes)).collect();
+    let from = prefix + hashes + 1;
+    let at = chars[from..].windows(end.len()).position(|window| window == end)?;
+    Some(from + at + end.len())
+}
+
+/// Where `word` stands as a whole word (or path of words).
+fn whole_words<'a>(code: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 'a {
+    let part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+    let begins_word = part(word.chars().next());
+    let ends_word = part(word.chars().next_back());
+    code.match_indices(word).map(|(at, _)| at).filter(move |at| {
+        let goes_on_before = begins_word && part(code[..*at].chars().next_back());
+        let goes_on_after = ends_word && part(code[*at + word.len()..].chars().next());
+        !goes_on_before && !goes_on_after
+    })
+}
+
+/// What follows `start::`: one name, or the first names of each branch of `{…}`.
+fn first_segments(code: &str, start: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let compact: String =
+        code.split_whitespace().collect::<Vec<_>>().join(" ").replace(" ::", "::").replace(":: ", "::");
+    for at in whole_words(&compact, start) {
+        // `super` of a longer chain of them, or the end of another path (`other::crate_name`), is not the start.
+        if compact[..at].ends_with("::") {
+            continue;
+        }
+        let Some(rest) = compact[at + start.len()..].strip_prefix("::") else { continue };
+        if let Some(branches) = rest.strip_prefix('{') {
+            let mut depth = 0;
+            let mut fresh = true;
+            let mut name = String::new();
+            for c in branches.chars() {
+                match c {
+                    '{' => depth += 1,
+                    '}' if depth == 0 => break,
+                    '}' => depth -= 1,
+                    ',' if depth == 0 => {
+                        found.insert(std::mem::take(&mut name));
+                        fresh = true;
+                    }
+                    c if depth == 0 && fresh && (c.is_alphanumeric() || c == '_') => name.push(c),
+                    ' ' if name.is_empty() => {}
+                    _ => fresh = false,
+                }
+            }
+            found.insert(name);
+        } else {
+            found.insert(rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect());
+        }
+    }
+    found.remove("");
+    found
+}
+
+/// Uses of rooms that are not below.
+fn runs_up(source: &Source) -> Vec<String> {
+    let Some(own) = ROOMS.iter().position(|room| *room == source.room()) else { return Vec::new() };
+    let above = |used: &String| ROOMS.iter().position(|room| room == used).is_some_and(|other| other < own);
+    source
+        .uses()
+        .into_iter()
+        .filter(above)
+        .map(|used| format!("{} uses `{used}`, which stands above `{}`", source.name(), source.room()))
+        .collect()
+}
+
+/// Rooms that nobody drew: they would be outside of every rule here.
+fn unknown_room(source: &Source) -> Vec<String> {
+    let known = ["lib", "main", "sandbox"];
+    if ROOMS.contains(&source.room()) || known.contains(&source.room()) {
+        return Vec::new();
+    }
+    vec![format!("{} is in no room of the house: add it to the order in tests/house.rs", source.name())]
+}
+
+/// The sandbox uses nothing of the house, and of the house only the demo and its own subcommand use it.
+fn sandbox_apart(source: &Source) -> Vec<String> {
+    let mut wrong = Vec::new();
+    if source.room() == "sandbox" {
+        for used in source.uses().into_iter().filter(|used| used != "sandbox") {
+            wrong.push(format!("{} uses `{used}`: the sandbox reads GitLab by its own light", source.name()));
+        }
+    } else if source.uses().contains("sandbox") && !source.is_in("cli/demo") && !source.is_in("cli/sandbox") {
+        wrong.push(format!("{} uses the sandbox", source.name()));
+    }
+    wrong
+}
+
+/// Text for comments is made in `markdown` alone.
+fn comment_text_elsewhere(source: &Source) -> Vec<String> {
+    let mut wrong = Vec::new();
+    if source.room() != "markdown" && source.name() != "src/domain/effect.rs" {
+        // Any way of making one: its constructor, its conversions, or reading it from elsewhere.
+        for way in ["from_markdown", "CommentText::", "CommentText(", "CommentText {", "<CommentText>::"] {
+            let code = source.code.replace("CommentText::as_str", "");
+            if whole_words(&code, way).next().is_some() {
+                wrong.push(format!("{} makes comment text (`{way}`): only `markdown` does", source.name()));
+            }
+        }
+    }
+    // `Markdown::lit` takes text that stands in the source; leaked text would pass for such.
+    for way in [".leak(", "Box::leak", "String::leak", "Vec::leak"] {
+        if source.code.contains(way) {
+            wrong.push(format!("{} leaks text (`{way}`), which then passes for text of ours", source.name()));
+        }
+    }
+    wrong
+}
+
+/// Words that stand only in some rooms, or in none.
+fn words_out_of_place(source: &Source) -> Vec<String> {
+    let mut words = vec![("cfg(test)", "tests are in tests/"), ("unsafe", "there is none here")];
+    if !matches!(source.room(), "cli" | "main") {
+        let printing = ["println!", "eprintln!", "print!", "eprint!", "dbg!"];
+        words.extend(printing.map(|word| (word, "only the command line speaks to the terminal")));
+        let environment = ["std::env", "env::var", "env::vars", "env::args"];
+        words.extend(
+            environment.map(|word| (word, "the command line reads the environment and passes it on")),
+        );
+    }
+    if source.room() == "domain" {
+        let clocks = ["Timestamp::now", "SystemTime", "Instant", "async fn", "tokio"];
+        words.extend(clocks.map(|word| (word, "the words of the house have no clock and do nothing")));
+    }
+    let found = words.into_iter().filter(|(word, _)| source.has(word));
+    found.map(|(word, why)| format!("{} has `{word}`: {why}", source.name())).collect()
+}
+
+/// Files with more than one idea in them.
+fn too_long(source: &Source) -> Vec<String> {
+    let lines = source.code.lines().filter(|line| !line.trim().is_empty()).count();
+    if lines <= MOST_LINES {
+        return Vec::new();
+    }
+    vec![format!("{} has {lines} lines of code: look for the second idea in it", source.name())]
+}
+
+type Check = fn(&Source) -> Vec<String>;
+
+const CHECKS: [(&str, Check); 6] = [
+    ("a room uses only rooms below it", runs_up),
+    ("every file is in a room", unknown_room),
+    ("the sandbox stands apart", sandbox_apart),
+    ("comment text comes from markdown", comment_text_elsewhere),
+    ("words stand where they belong", words_out_of_place),
+    ("a file holds one idea", too_long),
+];
+
+fn all_sources(dir: &Path, prefix: &str, into: &mut Vec<Source>) {
+    let mut entries: Vec<_> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap()).collect();
+    entries.sort_by_key(|entry| entry.file_name());
+    for entry in entries {
+        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        if entry.path().is_dir() {
+            all_sources(&entry.path(), &format!("{name}/"), into);
+        } else if name.ends_with(".rs") {
+            into.push(Source::new(&name, &fs::read_to_string(entry.path()).unwrap()));
+        }
+    }
+}
+
+#[test]
+fn the_house_holds() {
+    let mut sources = Vec::new();
+    all_sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), "", &mut sources);
+    assert!(sources.len() > 20, "the sources were not found");
+    let wrong: Vec<String> =
+        sources.iter().flat_map(|source| CHECKS.iter().flat_map(|(_, check)| check(source))).collect();
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+/// The names of the checks that a file does not pass.
+fn failed(path: &str, text: &str) -> Vec<&'static str> {
+    let source = Source::new(path, text);
+    CHECKS.iter().filter(|(_, check)| !check(&source).is_empty()).map(|(name, _)| *name).collect()
+}
+
+#[test]
+fn what_runs_up_is_found_however_it_is_written() {
+    const UP: &str = "a room uses only rooms below it";
+    for (path, text) in [
+        ("net/client.rs", "use crate::gitlab::Note;"),
+        ("net/client.rs", "use crate::{\n    domain::Flag,\n    gitlab::{Note, api},\n};"),
+        ("net/client.rs", "pub use crate :: store;"),
+        ("net/client.rs", "fn f() { let x = crate::bot::decide(); }"),
+        ("net/client.rs", "use crate::{self as c, bot};"),
+        ("net/mod.rs", "use super::pipeline::Lane;"),
+        ("net/client.rs", "use super::super::{pipeline, domain};"),
+        ("net/deep/er.rs", "use super::super::super::http;"),
+        ("domain/flag.rs", "use crate::telemetry::Metrics;"),
+        ("config/mod.rs", "fn f(key: &crate::markdown::MarkerKey) {}"),
+        ("daemon.rs", "use super::cli;"),
+        ("net/client.rs", "const A: &str = \"\\\"\"; use crate::bot;"),
+        ("net/client.rs", "const A: char = '\"'; use crate::bot; const B: char = '\"';"),
+        ("net/client.rs", "fn f<'a>(x: &'a str) { crate::bot::f::<'a>(x) }"),
+        ("net/client.rs", "const A: &str = r#\"a\"b\"#; use crate::bot;"),
+    ] {
+        assert_eq!(failed(path, text), [UP], "{path}: {text}");
+    }
+    for (path, text) in [
+        ("net/client.rs", "use crate::domain::Flag;\nuse crate::telemetry::{Metrics, gitlab};"),
+        ("net/client.rs", "use super::gitlab_like::X; use super::http;"),
+        (
+            "net/client.rs",
+            "// use crate::bot;\n/* use crate::bot; /* nested */ use crate::http; */ /// crate::cli",
+        ),
+        ("net/client.rs", "const A: &str = \"use crate::bot;\"; const B: &str = r#\"use crate::\"bot\"#;"),
+        ("net/client.rs", "const A: &str = \"\\\\\"; // \" crate::bot"),
+        ("bot/link.rs", "use crate::{flags::FlagProvider, markdown::{Markdown, panel}, store::Store};"),
+        ("cli/run.rs", "use crate::daemon; use crate::http;"),
+        ("lib.rs", "pub mod cli; pub mod domain;"),
+    ] {
+        assert_eq!(failed(path, text), [""; 0], "{path}: {text}");
+    }
+}
+
+#[test]
+fn rooms_that_nobody_drew_are_found() {
+    assert_eq!(failed("util/strings.rs", ""), ["every file is in a room"]);
+    assert_eq!(failed("helpers.rs", ""), ["every file is in a room"]);
+}
+
+#[test]
+fn the_sandbox_does_not_touch_the_house_nor_the_house_the_sandbox() {
+    const APART: [&str; 1] = ["the sandbox stands apart"];
+    assert_eq!(failed("sandbox/gitlab/http.rs", "use crate::gitlab::Note;"), APART);
+    assert_eq!(failed("sandbox/gitlab/http.rs", "use super::super::super::domain::Flag;"), APART);
+    assert_eq!(failed("sandbox/gitlab/http.rs", "use flaglink::domain::Flag;"), APART);
+    assert_eq!(failed("sandbox/gitlab/http.rs", "use crate::sandbox::faults; use super::model;"), [""; 0]);
+    assert_eq!(failed("bot/link.rs", "use crate::sandbox::Gitlab;"), APART);
+    assert_eq!(failed("cli/run.rs", "use crate::sandbox::Gitlab;"), APART);
+    assert_eq!(failed("cli/demo.rs", "use crate::sandbox::Gitlab;"), [""; 0]);
+    assert_eq!(failed("cli/demo/story.rs", "use crate::sandbox::Gitlab;"), [""; 0]);
+    assert_eq!(failed("cli/sandbox.rs", "use crate::sandbox::Gitlab;"), [""; 0]);
+}
+
+#[test]
+fn comment_text_that_is_made_elsewhere_is_found() {
+    const MADE: [&str; 1] = ["comment text comes from markdown"];
+    assert_eq!(failed("bot/link.rs", "let text = CommentText::from_markdown(title);"), MADE);
+    assert_eq!(failed("bot/link.rs", "let make = CommentText::deserialize;"), MADE);
+    assert_eq!(failed("bot/link.rs", "let text = <CommentText>::from_markdown(title);"), MADE);
+    assert_eq!(failed("domain/note.rs", "CommentText(title)"), MADE);
+    assert_eq!(failed("bot/link.rs", "Markdown::lit(title.leak())"), MADE);
+    assert_eq!(failed("markdown/text.rs", "Markdown::lit(Box::leak(title))"), MADE);
+    assert_eq!(failed("markdown/text.rs", "CommentText::from_markdown(text)"), [""; 0]);
+    assert_eq!(failed("bot/link.rs", "fn f(text: &CommentText) -> &str { text.as_str() }"), [""; 0]);
+    assert_eq!(failed("bot/link.rs", "texts.iter().map(CommentText::as_str)"), [""; 0]);
+}
+
+#[test]
+fn words_out_of_place_are_found() {
+    const PLACE: [&str; 1] = ["words stand where they belong"];
+    for (path, text) in [
+        ("bot/link.rs", "#[cfg(test)]\nmod tests {}"),
+        ("bot/link.rs", "unsafe { f() }"),
+        ("config/file.rs", "let home = std::env::var(\"HOME\");"),
+        ("config/file.rs", "use std::env;"),
+        ("config/file.rs", "env::vars()"),
+        ("bot/link.rs", "println!(\"done\");"),
+        ("daemon.rs", "eprintln!(\"done\");"),
+        ("domain/link.rs", "let now = Timestamp::now();"),
+    ] {
+        assert_eq!(failed(path, text), PLACE, "{path}: {text}");
+    }
+    for (path, text) in [
+        ("cli/run.rs", "println!(\"{}\", std::env::var(\"HOME\"));"),
+        ("main.rs", "std::env::vars()"),
+        ("bot/link.rs", "#![forbid(unsafe_code)] const V: &str = env!(\"CARGO_PKG_VERSION\"); // println!()"),
+        ("domain/link.rs", "fn late(now: Timestamp) {}"),
+    ] {
+        assert_eq!(failed(path, text), [""; 0], "{path}: {text}");
+    }
+}
+
+#[test]
+fn a_file_with_too_much_code_is_found_and_comments_are_not_code() {
+    let code = "let x = 1;\n";
+    assert_eq!(failed("bot/link.rs", &code.repeat(MOST_LINES + 1)), ["a file holds one idea"]);
+    assert_eq!(
+        failed("bot/link.rs", &format!("{}{}", code.repeat(MOST_LINES), "// why\n\n".repeat(900))),
+        [""; 0]
+    );
+}
