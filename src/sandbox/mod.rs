@@ -6,4 +6,5 @@
 
 pub mod faults;
 pub mod gitlab;
+mod received;
 pub mod server;
