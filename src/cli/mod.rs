@@ -3,12 +3,18 @@
 mod client;
 mod completions;
 mod config;
+#[cfg(feature = "demo")]
+mod demo;
 mod document;
 mod links;
 mod logging;
 mod queue;
 mod run;
+#[cfg(feature = "demo")]
+mod sandbox;
 mod source;
+#[cfg(feature = "demo")]
+mod stage;
 mod table;
 mod trouble;
 mod words;
@@ -48,6 +54,9 @@ pub struct Arguments {
 enum Command {
     /// Run the daemon
     Run,
+    /// The whole loop on this machine, no accounts: a GitLab, a Flagsmith, and the daemon between them
+    #[cfg(feature = "demo")]
+    Demo,
     /// The links between flags and work
     #[command(subcommand)]
     Links(links::Links),
@@ -57,6 +66,9 @@ enum Command {
     /// The configuration
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// The sandbox servers alone
+    #[cfg(feature = "demo")]
+    Sandbox(sandbox::Sandbox),
     /// A completion script for a shell
     Completions {
         /// For which shell
@@ -104,6 +116,10 @@ impl Command {
     fn perform(self, context: &Context) -> Result<(), Trouble> {
         match self {
             Self::Run => run::run(context),
+            #[cfg(feature = "demo")]
+            Self::Demo => several(context, demo::run(context)),
+            #[cfg(feature = "demo")]
+            Self::Sandbox(sandbox) => several(context, sandbox.run(context)),
             Self::Links(links) => quiet(context, links.perform(context)),
             Self::Queue(queue) => quiet(context, queue.perform(context)),
             Self::Config(config) => config.perform(context),
@@ -116,6 +132,19 @@ impl Command {
 fn quiet(context: &Context, work: impl Future<Output = Result<(), Trouble>>) -> Result<(), Trouble> {
     logging::set_up(context, "warn")?;
     tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            Trouble::World(format!("this machine gives flaglink nothing to work with: {error}"))
+        })?
+        .block_on(work)
+}
+
+/// Runs a subcommand that serves, logging only what goes badly wrong.
+#[cfg(feature = "demo")]
+fn several(context: &Context, work: impl Future<Output = Result<(), Trouble>>) -> Result<(), Trouble> {
+    logging::set_up(context, "off")?;
+    tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| {

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Config;
-use crate::flags::Registry;
+use crate::daemon::{self, StartError};
 use crate::telemetry::Metrics;
 
 use super::{Context, Trouble, config, logging};
@@ -16,8 +15,7 @@ pub(super) fn run(context: &Context) -> Result<(), Trouble> {
     // First, so that a mistake in the configuration is not the only thing that is not logged.
     logging::set_up(context, "info")?;
     let file = context.config_file()?;
-    let metrics = Arc::new(Metrics::default());
-    let (config, providers) = config::load(context, &file, &metrics)?;
+    let (config, _) = config::load(context, &file, &Arc::new(Metrics::default()))?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
@@ -29,21 +27,11 @@ pub(super) fn run(context: &Context) -> Result<(), Trouble> {
         })?
         .block_on(async {
             let stop = stop_on_signals()?;
-            serve(config, providers, metrics, stop).await
+            daemon::run(config, stop).await.map_err(|error| match error {
+                StartError::Config(error) => Trouble::from(error),
+                other => Trouble::World(other.to_string()),
+            })
         })
-}
-
-/// Hands everything over to the daemon.
-async fn serve(
-    config: Config,
-    providers: Registry,
-    metrics: Arc<Metrics>,
-    stop: CancellationToken,
-) -> Result<(), Trouble> {
-    // The one missing line, once there is a daemon:
-    //     crate::daemon::run(config, Options { providers, metrics, stop }).await.map_err(|error| Trouble::World(error.to_string()))
-    drop((config, providers, metrics, stop));
-    Err(Trouble::World("this build of flaglink has no daemon".to_owned()))
 }
 
 /// Cancelled by the first SIGTERM or SIGINT. A second one ends the process at once, for those who cannot wait: what was
