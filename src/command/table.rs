@@ -9,6 +9,24 @@ pub enum Permission {
     Link,
 }
 
+impl Permission {
+    /// Its name in the configuration: `read`, `link`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Link => "link",
+        }
+    }
+
+    /// The least role that has it where the configuration says nothing else, in GitLab's words.
+    pub fn default_role(self) -> &'static str {
+        match self {
+            Self::Read => "Reporter",
+            Self::Link => "Developer",
+        }
+    }
+}
+
 /// A command that was understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
@@ -43,6 +61,20 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// Its entry in the table.
+    pub fn spec(&self) -> &'static CommandSpec {
+        match self {
+            Self::Link { .. } => &LINK,
+            Self::Unlink { .. } => &UNLINK,
+            Self::Status { .. } => &STATUS,
+            Self::List => &LIST,
+            Self::Search { .. } => &SEARCH,
+            Self::Help { .. } => &HELP,
+        }
+    }
+}
+
 /// One entry of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CommandSpec {
@@ -60,8 +92,80 @@ pub struct CommandSpec {
     pub examples: &'static [&'static str],
 }
 
-/// All commands.
-pub static TABLE: &[CommandSpec] = &[];
+/// All commands, in the order in which help shows them.
+pub static TABLE: &[CommandSpec] = &[LINK, UNLINK, STATUS, LIST, SEARCH, HELP];
+
+/// Words that later versions will use. They are answered, so that nobody wonders whether they are misspelt.
+pub static RESERVED: &[&str] = &["on", "off", "set", "create", "archive", "cleanup-issue"];
+
+const LINK: CommandSpec = CommandSpec {
+    name: "link",
+    usage: "/flag link KEY…",
+    summary: "Link flags to this issue or merge request",
+    detail: "The flags show up in one comment, the panel, which always has their present state. The work gets \
+             a label, and the flag gets a link back to the work where the flag service can keep one. Linking \
+             a flag that is linked already changes nothing. If one of several keys is not found, the others \
+             are linked all the same.",
+    permission: Permission::Link,
+    examples: &[
+        "/flag link checkout_v2",
+        "/flag link checkout_v2 dark_mode",
+        "/flag link flagsmith:checkout_v2",
+    ],
+};
+
+const UNLINK: CommandSpec = CommandSpec {
+    name: "unlink",
+    usage: "/flag unlink KEY… | --all",
+    summary: "Take links away again",
+    detail: "The flags leave the panel, and the link back leaves the flag. The label goes with the last link. \
+             `--all` takes away everything that is linked here, also flags that their service does not know any more.",
+    permission: Permission::Link,
+    examples: &["/flag unlink checkout_v2", "/flag unlink --all"],
+};
+
+const STATUS: CommandSpec = CommandSpec {
+    name: "status",
+    usage: "/flag status [KEY…]",
+    summary: "Show the present state of the linked or the named flags",
+    detail: "The state is read from the flag service at that moment. Without a key, all flags that are linked \
+             here are shown; with keys, those flags, linked or not.",
+    permission: Permission::Read,
+    examples: &["/flag status", "/flag status checkout_v2"],
+};
+
+const LIST: CommandSpec = CommandSpec {
+    name: "list",
+    usage: "/flag list",
+    summary: "List what is linked here",
+    detail: "Names each linked flag, who linked it and when. The flag services are not asked.",
+    permission: Permission::Read,
+    examples: &["/flag list"],
+};
+
+const SEARCH: CommandSpec = CommandSpec {
+    name: "search",
+    usage: "/flag search TEXT",
+    summary: "Find flags by a part of their key or description",
+    detail: "Looks in all flag services of this project. The text is the rest of the line, as it is.",
+    permission: Permission::Read,
+    examples: &["/flag search checkout", "/flag search new payment page"],
+};
+
+const HELP: CommandSpec = CommandSpec {
+    name: "help",
+    usage: "/flag help [COMMAND]",
+    summary: "Show what you can do here",
+    detail: "Lists the commands that you have the role for in this project. With a command's name it explains \
+             that command. A line with nothing but `/flag` is the same as `/flag help`.",
+    permission: Permission::Read,
+    examples: &["/flag help", "/flag help link"],
+};
+
+/// The command of that name (lower case).
+pub fn spec(name: &str) -> Option<&'static CommandSpec> {
+    TABLE.iter().find(|spec| spec.name == name)
+}
 
 /// A line for flaglink that cannot be understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,6 +217,6 @@ pub struct Found {
 impl Found {
     /// What a person must be allowed to do for it; `Read` where it was not understood.
     pub fn permission(&self) -> Permission {
-        todo!()
+        self.parsed.as_ref().map_or(Permission::Read, |command| command.spec().permission)
     }
 }

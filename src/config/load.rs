@@ -63,19 +63,24 @@ pub fn find(named: Option<&Path>, places: &[PathBuf]) -> Result<PathBuf, ConfigE
     })
 }
 
+/// The text of the file.
+pub(crate) fn text_of(path: &Path) -> Result<String, ConfigError> {
+    let unread = |why: String| ConfigError(format!("{} cannot be read: {why}", path.display()));
+    let about = std::fs::metadata(path).map_err(|why| unread(why.to_string()))?;
+    if about.is_dir() {
+        return Err(unread("it is a directory".to_owned()));
+    }
+    if about.len() > MOST {
+        return Err(unread("it is far too long for a configuration".to_owned()));
+    }
+    let bytes = std::fs::read(path).map_err(|why| unread(why.to_string()))?;
+    String::from_utf8(bytes).map_err(|_| unread("it is not UTF-8 text".to_owned()))
+}
+
 impl Config {
     /// Reads and checks the file. `env` is the environment: overrides, secrets, `CREDENTIALS_DIRECTORY`.
     pub fn load(path: &Path, env: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
-        let unread = |why: String| ConfigError(format!("{} cannot be read: {why}", path.display()));
-        let about = std::fs::metadata(path).map_err(|why| unread(why.to_string()))?;
-        if about.is_dir() {
-            return Err(unread("it is a directory".to_owned()));
-        }
-        if about.len() > MOST {
-            return Err(unread("it is far too long for a configuration".to_owned()));
-        }
-        let bytes = std::fs::read(path).map_err(|why| unread(why.to_string()))?;
-        let text = String::from_utf8(bytes).map_err(|_| unread("it is not UTF-8 text".to_owned()))?;
+        let text = text_of(path)?;
         Self::parse(&text, path, env)
     }
 

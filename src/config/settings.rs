@@ -103,25 +103,31 @@ impl Listen {
                     .to_owned(),
             );
         }
-        let socket = match &table.socket {
-            Some(path) => section.around().beside(path),
-            None if store == Path::new(DEFAULT_STORE) && Path::new(RUN_DIR).is_dir() => {
-                Path::new(RUN_DIR).join("flaglink.sock")
-            }
-            None => store.join("flaglink.sock"),
-        };
-        if socket.as_os_str().len() > LONGEST_SOCKET {
-            return Err(section.error(
-                "socket",
-                format_args!(
-                    "{} is longer than the {LONGEST_SOCKET} bytes that a unix socket's path may have; set `socket` to a \
-                     shorter one",
-                    socket.display()
-                ),
-            ));
-        }
+        let socket = socket(section, &table, store)?;
         Ok(Self { webhooks, public_url, admin, admin_token, socket })
     }
+}
+
+/// Where the socket for the command line is.
+pub(crate) fn socket(section: &Section, table: &ListenTable, store: &Path) -> Result<PathBuf, ConfigError> {
+    let socket = match &table.socket {
+        Some(path) => section.around().beside(path),
+        None if store == Path::new(DEFAULT_STORE) && Path::new(RUN_DIR).is_dir() => {
+            Path::new(RUN_DIR).join("flaglink.sock")
+        }
+        None => store.join("flaglink.sock"),
+    };
+    if socket.as_os_str().len() > LONGEST_SOCKET {
+        return Err(section.error(
+            "socket",
+            format_args!(
+                "{} is longer than the {LONGEST_SOCKET} bytes that a unix socket's path may have; set `socket` to a \
+                 shorter one",
+                socket.display()
+            ),
+        ));
+    }
+    Ok(socket)
 }
 
 fn address(section: &Section, key: &str, text: &str) -> Result<SocketAddr, ConfigError> {
@@ -134,13 +140,18 @@ fn address(section: &Section, key: &str, text: &str) -> Result<SocketAddr, Confi
     })
 }
 
+/// Where the store is.
+pub(crate) fn store_path(section: &Section, table: &StoreTable) -> Result<PathBuf, ConfigError> {
+    if table.path.trim().is_empty() {
+        return Err(section.error("path", "this names no directory"));
+    }
+    Ok(section.around().beside(&table.path))
+}
+
 impl StoreSettings {
     pub(crate) fn check(section: &Section) -> Result<Self, ConfigError> {
         let table: StoreTable = section.read()?;
-        if table.path.trim().is_empty() {
-            return Err(section.error("path", "this names no directory"));
-        }
-        let path = section.around().beside(&table.path);
+        let path = store_path(section, &table)?;
         let marker_key = match section.secret_in_variable("marker_key")? {
             Some(given) => MarkerKeySource::Given(given),
             None => {

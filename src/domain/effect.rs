@@ -64,6 +64,10 @@ pub enum Purpose {
     React(Reaction),
     /// The answer to a command.
     Answer,
+    /// The one notice that a command waits for a flag service that does not answer.
+    Waiting,
+    /// The answer to an edit that nothing runs of.
+    RefusedEdit,
     /// The one reply an hour that says that the reply budget is used up.
     Budget,
     /// A change of a flag in an environment that is told; the text tells one change from another.
@@ -123,8 +127,6 @@ pub struct Edge {
     pub kind: EdgeKind,
     /// Who is waiting for it.
     pub asked_by: Option<Person>,
-    /// An edge that has to be done first. When that one is given up, so is this one.
-    pub after: Option<EdgeId>,
     /// When it was decided.
     pub queued_at: Timestamp,
     /// Not to be tried before this moment.
@@ -145,7 +147,6 @@ impl Edge {
             cause,
             kind,
             asked_by,
-            after: None,
             queued_at: now,
             not_before: None,
             attempts: 0,

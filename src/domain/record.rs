@@ -71,6 +71,9 @@ pub struct NoteableRecord {
     /// Links made and taken away, newest last, capped; for the panel's fold.
     #[serde(default)]
     pub history: Vec<LinkChange>,
+    /// A label that flaglink was about to put on; set before it is sent.
+    #[serde(default)]
+    pub label_sending: Option<String>,
     /// The label that flaglink itself put on, if it did.
     #[serde(default)]
     pub label_added: Option<String>,
@@ -91,6 +94,7 @@ impl NoteableRecord {
             links: Vec::new(),
             panel: PanelRecord::default(),
             history: Vec::new(),
+            label_sending: None,
             label_added: None,
             label_refused: false,
             replies: BTreeMap::new(),
@@ -171,6 +175,9 @@ pub struct CommandRecord {
     pub written_at: Timestamp,
     /// How far it is.
     pub status: CommandStatus,
+    /// The person was told that it waits for a flag service.
+    #[serde(default)]
+    pub told_waiting: bool,
 }
 
 /// How far a command is.

@@ -1,9 +1,12 @@
-//! What flaglink asks of GitLab, one method per call, in our own types.
+//! What flaglink asks of GitLab, in our own types.
 
 use jiff::Timestamp;
+use secrecy::SecretString;
+use url::Url;
 
-use crate::domain::{NoteSource, NoteableKind, Person, ProjectId, Reaction, UserId, Visibility, WorkState};
-use crate::net::Failure;
+use super::client::Client;
+use crate::domain::{Person, ProjectId, UserId, Visibility, WorkState};
+use crate::net::{Failure, HttpClient};
 
 /// Why GitLab could not do what was asked.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -143,180 +146,18 @@ pub struct AccessLevel(pub u32);
 ///
 /// Every method is one logical call (paging inside). Nothing here retries: `net/` limits and times out, the
 /// pipeline retries. Ids, never paths, so that renamed projects go on working.
+///
+/// The methods stand by theme: users and projects in `people.rs`, comments in `notes.rs`, threads in
+/// `discussions.rs`, labels in `labels.rs`.
 #[derive(Debug, Clone)]
-pub struct GitlabApi {}
+pub struct GitlabApi {
+    pub(super) client: Client,
+}
 
 impl GitlabApi {
-    /// The user that the token belongs to: `GET /user`.
-    pub async fn me(&self) -> GitlabResult<Me> {
-        todo!()
-    }
-
-    /// A project by id: `GET /projects/:id`. `None`: not there or not for this token.
-    pub async fn project(&self, _id: ProjectId) -> GitlabResult<Option<ProjectDetail>> {
-        todo!()
-    }
-
-    /// An issue or merge request: `GET /projects/:id/issues/:iid`. `None` on 404.
-    pub async fn noteable(
-        &self,
-        _project: ProjectId,
-        _kind: NoteableKind,
-        _iid: u64,
-    ) -> GitlabResult<Option<NoteableDetail>> {
-        todo!()
-    }
-
-    /// One note: `GET /projects/:id/issues/:iid/notes/:note_id`. `None` on 404.
-    pub async fn note(
-        &self,
-        _project: ProjectId,
-        _kind: NoteableKind,
-        _iid: u64,
-        _note: u64,
-    ) -> GitlabResult<Option<Note>> {
-        todo!()
-    }
-
-    /// Who edited a note last (GraphQL). `None` where GraphQL does not know the note or cannot tell.
-    pub async fn note_edit(&self, _note: u64) -> GitlabResult<Option<NoteEdit>> {
-        todo!()
-    }
-
-    /// Notes of a noteable, newest first, going back to `since` (by `created_at`), at most `limit`.
-    pub async fn notes_since(
-        &self,
-        _project: ProjectId,
-        _kind: NoteableKind,
-        _iid: u64,
-        _since: Option<Timestamp>,
-        _limit: usize,
-    ) -> GitlabResult<Vec<Note>> {
-        todo!()
-    }
-
-    /// One discussion: `GET .../discussions/:id`. `None` on 404.
-    pub async fn discussion(
-        &self,
-        _project: ProjectId,
-        _kind: NoteableKind,
-        _iid: u64,
-        _id: &str,
-    ) -> GitlabResult<Option<Discussion>> {
-        todo!()
-    }
-
-    /// The id of the discussion that a note stands in, by looking through the noteable's discussions. `None`: not found.
-    pub async fn discussion_of(
-        &self,
-        _project: ProjectId,
-        _kind: NoteableKind,
-        _iid: u64,
-        _note: u64,
-    ) -> GitlabResult<Option<Discussion>> {
-        todo!()
-    }
-
-    /// Posts a plain comment: `POST .../notes`.
-    pub async fn create_note(
-        &self,
-        _project: ProjectId,
-        _kind: NoteableKind,
-        _iid: u64,
-        _body: &str,
-        _internal: bool,
-    ) -> GitlabResult<NewNote> {
-        todo!()
-    }
-
-    /// Answers in a discussion: `POST .../discussions/:id/notes`.
-    pub async fn reply(
-        &self,
-        _project: ProjectId,
-        _kind: NoteableKind,
-        _iid: u64,
-        _discussion: &str,
-        _body: &str,
-    ) -> GitlabResult<NewNote> {
-        todo!()
-    }
-
-    /// Changes a comment: `PUT .../notes/:note_id`. Returns the text as GitLab keeps it; `None` on 404.
-    pub async fn update_note(
-        &self,
-        _project: ProjectId,
-        _kind: NoteableKind,
-        _iid: u64,
-        _note: u64,
-        _body: &str,
-    ) -> GitlabResult<Option<NewNote>> {
-        todo!()
-    }
-
-    /// Deletes a comment. 404 is success.
-    pub async fn delete_note(
-        &self,
-        _project: ProjectId,
-        _kind: NoteableKind,
-        _iid: u64,
-        _note: u64,
-    ) -> GitlabResult<()> {
-        todo!()
-    }
-
-    /// Puts a reaction on a note, or on the noteable itself. GitLab answers a repeat with 404: that is success
-    /// ("a second 👀 is a 404 and fine").
-    pub async fn react(
-        &self,
-        _project: ProjectId,
-        _kind: NoteableKind,
-        _iid: u64,
-        _on: NoteSource,
-        _reaction: Reaction,
-    ) -> GitlabResult<()> {
-        todo!()
-    }
-
-    /// A user's role in a project, inherited ones too: `GET /projects/:id/members/all/:user_id`.
-    /// `None`: no member (404), or a member whose state is not `active`.
-    pub async fn access_level(
-        &self,
-        _project: ProjectId,
-        _user: UserId,
-    ) -> GitlabResult<Option<AccessLevel>> {
-        todo!()
-    }
-
-    /// Makes sure that the project knows the label (409 is fine).
-    pub async fn ensure_label(
-        &self,
-        _project: ProjectId,
-        _name: &str,
-        _color: &str,
-        _description: &str,
-    ) -> GitlabResult<()> {
-        todo!()
-    }
-
-    /// Adds a label (`add_labels`): others stay. A label name with a comma cannot be given this way; config refuses those.
-    pub async fn add_label(
-        &self,
-        _project: ProjectId,
-        _kind: NoteableKind,
-        _iid: u64,
-        _label: &str,
-    ) -> GitlabResult<()> {
-        todo!()
-    }
-
-    /// Takes a label off (`remove_labels`). One that is not on is fine.
-    pub async fn remove_label(
-        &self,
-        _project: ProjectId,
-        _kind: NoteableKind,
-        _iid: u64,
-        _label: &str,
-    ) -> GitlabResult<()> {
-        todo!()
+    /// A client of the instance at `url` (which may have a path: GitLab under a relative root) with that
+    /// token. Nothing is sent yet. A token that cannot stand in a header makes every call fail and say so.
+    pub fn new(url: &Url, token: SecretString, http: HttpClient) -> Self {
+        Self { client: Client::new(url, token, http) }
     }
 }

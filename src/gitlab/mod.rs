@@ -1,12 +1,22 @@
 //! GitLab: webhook bodies to events, the REST client on the `gitlab` crate, roles.
 
 mod api;
+mod client;
+mod discussions;
+mod endpoints;
+mod labels;
+mod lenient;
+mod notes;
 mod payload;
+mod people;
+mod time;
 mod verify;
+mod wire;
 
 pub use api::{
     AccessLevel, Discussion, GitlabApi, GitlabError, GitlabResult, Me, NewNote, Note, NoteEdit, NoteType,
     NoteableDetail, ProjectDetail,
 };
 pub use payload::{Classified, classify};
+pub use time::read_time;
 pub use verify::{Standing, WebhookSecrets};

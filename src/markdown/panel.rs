@@ -1,8 +1,24 @@
 //! The panel: flags by environment, and the last changes in a fold.
+//!
+//! Few environments make a table, as wide as there are environments. More of them would not fit into GitLab's
+//! column, so each flag is a short list then: one line per state, with the environments that are in it.
 
 use jiff::Timestamp;
+use url::Url;
 
-use crate::domain::{Change, CommentText, Flag, FlagState, LinkChange};
+use super::history;
+use super::state::{ENVIRONMENT_LIMIT, KEY_LIMIT, NAME_LIMIT, state_words};
+use super::text::{Markdown, PANEL_LIMIT};
+use crate::domain::{Change, CommentText, EnvironmentState, Flag, FlagState, LinkChange};
+
+/// More environments than this make lists instead of a table.
+const TABLE_ENVIRONMENTS: usize = 8;
+/// More flags than this are counted, not shown.
+pub(super) const SHOWN_FLAGS: usize = 100;
+/// More environments of one flag than this are counted, not shown (in lists).
+const LISTED_ENVIRONMENTS: usize = 100;
+/// How long the table or the lists may get, in characters; the fold needs the rest of [`PANEL_LIMIT`].
+const STATES_LIMIT: usize = 600_000;
 
 /// One flag of a panel.
 #[derive(Debug, Clone)]
@@ -37,6 +53,200 @@ pub struct PanelView<'a> {
 }
 
 /// The panel's text. With no flags left it says that the last one was unlinked.
-pub fn panel(_view: &PanelView<'_>) -> CommentText {
-    todo!()
+pub fn panel(view: &PanelView<'_>) -> CommentText {
+    let mut out = Markdown::lit("#### 🚩 Feature flags\n\n");
+    if view.flags.is_empty() {
+        out.push_lit("The last flag was unlinked: no feature flag is linked here now.\n");
+    } else {
+        let environments = environments(view);
+        let (states, shown) =
+            if environments.len() > TABLE_ENVIRONMENTS { lists(view) } else { table(view, &environments) };
+        out.push(states);
+        let more = view.flags.len().saturating_sub(shown);
+        if more > 0 {
+            out.push_lit("\n…and ")
+                .push(Markdown::number(u64::try_from(more).unwrap_or(u64::MAX)))
+                .push_lit(" more. Write `/flag status KEY` to see one of them.\n");
+        }
+    }
+    let fold = history::fold(view);
+    if !fold.is_empty() {
+        out.push_lit("\n").push(fold);
+    }
+    out.push_lit("\n<sub>Kept up to date by flaglink. ").push_lit(if view.flags.is_empty() {
+        "Write <code>/flag link KEY</code> to link a flag again.</sub>"
+    } else {
+        "Write <code>/flag help</code> for what you can do here.</sub>"
+    });
+    out.finish_within(PANEL_LIMIT)
+}
+
+/// The environments of all flags, in the order in which they first come up. One more than fits into a table
+/// is enough: nobody asks for the others.
+fn environments<'a>(view: &PanelView<'a>) -> Vec<&'a str> {
+    let mut names: Vec<&str> = Vec::new();
+    for env in view.flags.iter().filter_map(PanelFlag::known).flat_map(|state| &state.environments) {
+        if names.len() > TABLE_ENVIRONMENTS {
+            break;
+        }
+        if !names.contains(&env.environment.as_str()) {
+            names.push(&env.environment);
+        }
+    }
+    names
+}
+
+/// The table, and how many flags are in it.
+fn table(view: &PanelView<'_>, environments: &[&str]) -> (Markdown, usize) {
+    let mut out = Markdown::lit("| Flag |");
+    if environments.is_empty() {
+        out.push_lit(" State |");
+    }
+    for name in environments {
+        out.push_lit(" ").push(Markdown::code(name, ENVIRONMENT_LIMIT)).push_lit(" |");
+    }
+    out.push_lit("\n|");
+    for _ in 0..environments.len().max(1) + 1 {
+        out.push_lit(" :-- |");
+    }
+    out.push_lit("\n");
+
+    shown(view, out, |flag| {
+        let mut row = Markdown::lit("| ");
+        row.push(flag.linked_name());
+        for remark in flag.remarks() {
+            row.push_lit("<br>").push(remark);
+        }
+        row.push_lit(" |");
+        if environments.is_empty() {
+            row.push_lit(" ").push(Markdown::lit(flag.without_environments())).push_lit(" |");
+        }
+        for name in environments {
+            row.push_lit(" ").push(flag.cell(name, view.show_values)).push_lit(" |");
+        }
+        row.push_lit("\n");
+        row
+    })
+}
+
+/// The lists, and how many flags are in them.
+fn lists(view: &PanelView<'_>) -> (Markdown, usize) {
+    shown(view, Markdown::new(), |flag| {
+        let mut item = Markdown::lit("- ");
+        item.push(flag.linked_name());
+        for remark in flag.remarks() {
+            item.push_lit(", ").push(remark);
+        }
+        item.push_lit("\n");
+        let Some(state) = flag.known().filter(|state| !state.environments.is_empty()) else {
+            if flag.missing_since.is_none() {
+                item.push_lit("  - ").push_lit(flag.without_environments()).push_lit("\n");
+            }
+            return item;
+        };
+        for (words, names) in by_state(&state.environments, view.show_values) {
+            let names = names.into_iter().map(|name| Markdown::code(name, ENVIRONMENT_LIMIT));
+            item.push_lit("  - ").push(words).push_lit(" in ");
+            item.push(Markdown::join(names, ", ", ", ")).push_lit("\n");
+        }
+        let more = state.environments.len().saturating_sub(LISTED_ENVIRONMENTS);
+        if more > 0 {
+            item.push_lit("  - …and ")
+                .push(Markdown::number(u64::try_from(more).unwrap_or(u64::MAX)))
+                .push_lit(" more environments\n");
+        }
+        item
+    })
+}
+
+/// The environments by what their state is in words, each state where it first comes up.
+fn by_state(environments: &[EnvironmentState], show_values: bool) -> Vec<(Markdown, Vec<&str>)> {
+    let mut groups: Vec<(Markdown, Vec<&str>)> = Vec::new();
+    for env in environments.iter().take(LISTED_ENVIRONMENTS) {
+        let words = state_words(env, show_values);
+        match groups.iter_mut().find(|(known, _)| *known == words) {
+            Some((_, names)) => names.push(&env.environment),
+            None => groups.push((words, vec![&env.environment])),
+        }
+    }
+    groups
+}
+
+/// Appends `one` of each flag as far as there is room, and says how many there were.
+fn shown(
+    view: &PanelView<'_>,
+    mut out: Markdown,
+    one: impl Fn(&PanelFlag<'_>) -> Markdown,
+) -> (Markdown, usize) {
+    let mut length = out.chars();
+    let mut shown = 0;
+    for flag in view.flags.iter().take(SHOWN_FLAGS) {
+        let part = one(flag);
+        length += part.chars();
+        if length > STATES_LIMIT {
+            break;
+        }
+        out.push(part);
+        shown += 1;
+    }
+    (out, shown)
+}
+
+impl<'a> PanelFlag<'a> {
+    /// The state that is shown: a flag that is not there any more has none.
+    fn known(&self) -> Option<&'a FlagState> {
+        if self.missing_since.is_some() { None } else { self.state }
+    }
+
+    /// Its name, with a link to its page; where it has no page of its own, to that of its first environment.
+    fn linked_name(&self) -> Markdown {
+        let name = Markdown::code(&self.name, KEY_LIMIT);
+        let of_environment =
+            || self.known()?.environments.iter().find_map(|environment| environment.url.as_deref());
+        match self.flag.url.as_deref().or_else(of_environment).and_then(|url| Url::parse(url).ok()) {
+            Some(url) => Markdown::link(name, &url),
+            None => name,
+        }
+    }
+
+    /// What has to be said about the whole flag.
+    fn remarks(&self) -> Vec<Markdown> {
+        let mut remarks = Vec::new();
+        if self.state.map_or(self.flag.archived, |state| state.archived) {
+            remarks.push(Markdown::lit("archived"));
+        }
+        let provider = || Markdown::code(&self.flag.flag.provider, NAME_LIMIT);
+        if let Some(since) = self.missing_since {
+            let mut remark = Markdown::lit("⚠️ not found in ");
+            remark.push(provider()).push_lit(" since ").push(Markdown::time(since));
+            remarks.push(remark);
+        }
+        if self.unwatched {
+            let mut remark = Markdown::lit("⚠️ ");
+            remark.push(provider()).push_lit(" is not watched any more, so this may be old");
+            remarks.push(remark);
+        }
+        remarks
+    }
+
+    /// What is said in place of environments.
+    fn without_environments(&self) -> &'static str {
+        match self.state {
+            _ if self.missing_since.is_some() => "–",
+            Some(_) => "no environments",
+            None => "not known yet",
+        }
+    }
+
+    /// Its state in the environment of that name.
+    fn cell(&self, name: &str, show_values: bool) -> Markdown {
+        match self.known() {
+            Some(state) => match state.environments.iter().find(|env| env.environment == name) {
+                Some(env) => state_words(env, show_values),
+                None => Markdown::lit("–"),
+            },
+            None if self.missing_since.is_some() => Markdown::lit("–"),
+            None => Markdown::lit("not known yet"),
+        }
+    }
 }

@@ -1,8 +1,13 @@
 //! Outbound HTTP for everything that leaves the house: timeouts, no redirects, a limit per host,
 //! `Retry-After`, and errors that say whether a request may have reached the other side.
 
+mod answer;
+mod backoff;
 mod client;
 mod failure;
+mod limit;
+mod said;
 
+pub use backoff::delay;
 pub use client::{ClientError, HttpClient, HttpOptions};
 pub use failure::{Failure, Sent};

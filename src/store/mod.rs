@@ -1,6 +1,11 @@
 //! What flaglink keeps, behind one trait in the words of [`domain`](crate::domain).
 
+pub mod export;
+pub mod sled;
+
 use async_trait::async_trait;
+
+pub use self::sled::{OpenError, SledStore, StoreOptions};
 
 use crate::domain::{
     DeadLetter, Decision, Delivery, Edge, EdgeId, FlagRecord, FlagRef, InboxEntry, InboxId, Kept, NoteKey,

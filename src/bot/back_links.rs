@@ -1,0 +1,44 @@
+//! Which links to work are to stand on a flag in its own service.
+
+use std::collections::BTreeMap;
+
+use super::Trouble;
+use super::world::World;
+use crate::domain::FlagRef;
+use crate::flags::BackLink;
+
+/// The links that are to stand on the flag, by noteable in text form. Confidential work is not among them:
+/// nothing of it leaves GitLab.
+pub async fn wanted(world: &World, flag: &FlagRef) -> Result<BTreeMap<String, BackLink>, Trouble> {
+    let mut wanted = BTreeMap::new();
+    for noteable in world.store().noteables_of(flag).await? {
+        let Some(record) = world.store().noteable(&noteable).await?.value else { continue };
+        if record.view.confidential || record.view.web_url.is_empty() {
+            continue;
+        }
+        let link = BackLink {
+            id: None,
+            url: record.view.web_url,
+            kind: noteable.kind,
+            title: record.view.title,
+            state: record.view.state,
+            draft: record.view.draft,
+        };
+        wanted.insert(noteable.to_string(), link);
+    }
+    Ok(wanted)
+}
+
+/// Whether two addresses name the same page: letter case of scheme and host, a trailing slash, and GitLab's two
+/// spellings of an issue's address (`/-/issues/7`, `/-/work_items/7`) do not count.
+pub fn same_page(a: &str, b: &str) -> bool {
+    fn plain(address: &str) -> Option<String> {
+        let url = url::Url::parse(address).ok()?;
+        let path = url.path().trim_end_matches('/').replace("/-/work_items/", "/-/issues/");
+        Some(format!("{}{path}", url.origin().ascii_serialization()))
+    }
+    match (plain(a), plain(b)) {
+        (Some(a), Some(b)) => a == b,
+        _ => a == b,
+    }
+}

@@ -1,0 +1,212 @@
+//! A command that was taken is run: role, the command itself, its outcome, its reply, its reaction.
+
+use super::commands::{self, Asked, Ran};
+use super::limits::{COMMAND_AGE, TELL_WAITING};
+use super::replies::{self, Reply};
+use super::resolve::Silent;
+use super::world::{Project, World};
+use super::{Entry, Made, Trouble};
+use crate::command::{self, Command, Found, Permission};
+use crate::config::Role;
+use crate::domain::{
+    Cause, CommandRecord, CommandStatus, Decision, Edge, EdgeId, EdgeKind, NoteKey, NoteRecord, Outcome,
+    Purpose, Reaction, Write,
+};
+use crate::gitlab::AccessLevel;
+use crate::markdown::{Markdown, reply};
+
+pub(super) async fn decide(
+    world: &World,
+    entry: Entry,
+    note: &NoteKey,
+    place: usize,
+) -> Result<Made, Trouble> {
+    let mut decision = Decision::new();
+    let Some(mut record) = decision.rests_on(world.store().note(note).await?) else {
+        return Ok(Made::Nothing("note_record_gone"));
+    };
+    let Some(taken) = record.commands.get(place).cloned() else { return Ok(Made::Nothing("command_gone")) };
+    if taken.status != CommandStatus::Taken {
+        return Ok(Made::Nothing("over_already"));
+    }
+    let Some(project) = world.project(note.noteable.project).await? else {
+        return Ok(Made::Nothing("no_rule"));
+    };
+    // The normalised text reads back as the command that it was made from.
+    let me = world.me(&project.rule).await?;
+    let Some(found) = command::read(&taken.text, Some(&me.username)).into_iter().next() else {
+        return Ok(Made::Nothing("command_unreadable"));
+    };
+
+    let ran = match refusal(world, &project, &record, &found).await? {
+        Some(refused) => refused,
+        None => {
+            let asked = Asked { world, entry, project: &project, note: &record, command: place };
+            match commands::run(&asked, &mut decision, &found.parsed).await {
+                Ok(ran) => ran,
+                Err(commands::Unfinished::Trouble(trouble)) => return Err(trouble),
+                Err(commands::Unfinished::Silent(silent)) => {
+                    match wait_for(world, entry, record, place, &taken, silent).await? {
+                        Waiting::On(made) => return Ok(*made),
+                        Waiting::Over(given_up, unchanged) => {
+                            record = unchanged;
+                            decision.writes.clear();
+                            given_up
+                        }
+                    }
+                }
+            }
+        }
+    };
+    finish(world, entry, decision, record, place, &found, ran).await
+}
+
+/// Why this person may not use this command, as what it comes to.
+async fn refusal(
+    _world: &World,
+    project: &Project,
+    record: &NoteRecord,
+    found: &Found,
+) -> Result<Option<Ran>, Trouble> {
+    let needed = match found.permission() {
+        Permission::Read => project.rule.read,
+        Permission::Link => project.rule.link,
+    };
+    let Some(AccessLevel(level)) = project.gitlab.access_level(project.detail.id, record.author.id).await?
+    else {
+        // Not a member: a sign, and no mail to everybody.
+        return Ok(Some(Ran { outcome: Outcome::NotDone, say: None }));
+    };
+    if record.internal && matches!(found.parsed, Ok(Command::Link { .. })) {
+        return Ok(Some(Ran::not_done(reply::internal_does_not_link())));
+    }
+    let what = match found.permission() {
+        Permission::Read => "Reading flags here",
+        Permission::Link => "Linking flags here",
+    };
+    let Some(needed_level) = needed.level() else { return Ok(Some(Ran::not_done(reply::nobody_may(what)))) };
+    if level < needed_level {
+        return Ok(Some(Ran::not_done(reply::needs_role(what, needed.words(), role_words(level)))));
+    }
+    Ok(None)
+}
+
+/// GitLab's name of an access level.
+fn role_words(level: u32) -> &'static str {
+    [Role::Owner, Role::Maintainer, Role::Developer, Role::Reporter, Role::Planner, Role::Guest]
+        .into_iter()
+        .find(|role| role.level().is_some_and(|least| level >= least))
+        .map_or("Minimal Access", Role::words)
+}
+
+enum Waiting {
+    /// Decide again later.
+    On(Box<Made>),
+    /// It waited for too long.
+    Over(Ran, NoteRecord),
+}
+
+/// A flag service does not answer: the command waits, the person is told once, and after a day it is over.
+async fn wait_for(
+    world: &World,
+    entry: Entry,
+    mut record: NoteRecord,
+    place: usize,
+    taken: &CommandRecord,
+    silent: Silent,
+) -> Result<Waiting, Trouble> {
+    let waited = entry.now.duration_since(taken.written_at).unsigned_abs();
+    let why = silent.trouble.reason.clone();
+    if waited > COMMAND_AGE {
+        return Ok(Waiting::Over(Ran::not_done(reply::gave_up(&silent.provider, &why)), record));
+    }
+    if taken.told_waiting || waited < TELL_WAITING {
+        return Err(silent.trouble);
+    }
+    let mut decision = Decision::new();
+    decision.rests_on(world.store().note(&record.note).await?);
+    if let Some(command) = record.commands.get_mut(place) {
+        command.told_waiting = true;
+    }
+    let notice =
+        Reply { command: place, purpose: Purpose::Waiting, text: reply::waiting(&silent.provider, &why) };
+    replies::queue(world, entry, &mut decision, &record, notice).await?;
+    decision.write(Write::PutNote(Box::new(record)));
+    Ok(Waiting::On(Box::new(Made::NotYet(decision, silent.trouble))))
+}
+
+async fn finish(
+    world: &World,
+    entry: Entry,
+    mut decision: Decision,
+    mut record: NoteRecord,
+    place: usize,
+    found: &Found,
+    ran: Ran,
+) -> Result<Made, Trouble> {
+    if let Some(command) = record.commands.get_mut(place) {
+        command.status = CommandStatus::Over(ran.outcome);
+    }
+    record.handled_at = entry.now;
+    if let Some(text) = ran.say.filter(|text: &Markdown| !text.is_empty()) {
+        let answer = Reply { command: place, purpose: Purpose::Answer, text };
+        replies::queue(world, entry, &mut decision, &record, answer).await?;
+    }
+    if let Some((first, reaction)) = outcome_of_batch(&record, place) {
+        decision.write(Write::PutEdge(Box::new(Edge::new(
+            EdgeId(world.store().new_id()),
+            Cause::of(&record.note, first, Purpose::React(reaction)),
+            EdgeKind::React { on: record.note.source, reaction },
+            Some(record.author.clone()),
+            entry.now,
+        ))));
+    }
+    world.metrics().command(name_of(found), outcome_label(ran.outcome));
+    decision.write(Write::PutNote(Box::new(record)));
+    Ok(Made::Decision(decision))
+}
+
+/// The one reaction for all commands that were taken together, once the last of them is over.
+fn outcome_of_batch(record: &NoteRecord, place: usize) -> Option<(usize, Reaction)> {
+    let batch = record.commands.get(place)?.batch;
+    let mut first = None;
+    let (mut done, mut not_done) = (false, false);
+    for (index, command) in record.commands.iter().enumerate().filter(|(_, command)| command.batch == batch) {
+        first.get_or_insert(index);
+        match command.status {
+            CommandStatus::Taken => return None,
+            CommandStatus::Over(Outcome::Done) => done = true,
+            CommandStatus::Over(Outcome::NotDone) => not_done = true,
+            CommandStatus::Over(Outcome::Partly) => (done, not_done) = (true, true),
+            CommandStatus::Over(Outcome::Ignored) => {}
+        }
+    }
+    let reaction = match (done, not_done) {
+        (true, true) => Reaction::Partly,
+        (true, false) => Reaction::Done,
+        (false, true) => Reaction::NotDone,
+        (false, false) => return None,
+    };
+    Some((first?, reaction))
+}
+
+fn name_of(found: &Found) -> &'static str {
+    match &found.parsed {
+        Ok(Command::Link { .. }) => "link",
+        Ok(Command::Unlink { .. }) => "unlink",
+        Ok(Command::Status { .. }) => "status",
+        Ok(Command::List) => "list",
+        Ok(Command::Search { .. }) => "search",
+        Ok(Command::Help { .. }) => "help",
+        Err(_) => "misread",
+    }
+}
+
+fn outcome_label(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Done => "done",
+        Outcome::Partly => "partly",
+        Outcome::NotDone => "not_done",
+        Outcome::Ignored => "ignored",
+    }
+}

@@ -1,0 +1,152 @@
+//! `/flag link KEY…`
+
+use super::{Asked, Ran, Unfinished};
+use crate::bot::limits::{HISTORY, LINKS};
+use crate::bot::resolve::{self, Meaning, Silent};
+use crate::bot::world::view_of;
+use crate::domain::{
+    Decision, Event, Flag, FlagPointer, FlagRecord, InboxId, Level, Link, LinkChange, NoteableRecord, Write,
+};
+use crate::markdown::{Markdown, reply};
+
+pub(super) async fn run(
+    asked: &Asked<'_>,
+    decision: &mut Decision,
+    keys: &[String],
+) -> Result<Ran, Unfinished> {
+    let rule = &asked.project.rule;
+    // All keys are looked up before anything is decided: a service that does not answer stops all of it.
+    let mut meanings = Vec::with_capacity(keys.len());
+    for key in keys {
+        meanings.push((key, resolve::meaning(asked.world, rule, key).await?));
+    }
+    let noteable = &asked.note.note.noteable;
+    let Some(detail) = asked.project.gitlab.noteable(noteable.project, noteable.kind, noteable.iid).await?
+    else {
+        return Ok(Ran::not_done(Markdown::lit("this page is not there any more.")));
+    };
+    let mut record = asked.noteable(decision).await?;
+    let mut problems = Vec::new();
+    let mut good = 0;
+    let mut new = 0;
+    for (key, meaning) in meanings {
+        match meaning {
+            Meaning::One(flag) => {
+                if record.link(&flag.flag).is_none() {
+                    if record.links.len() >= LINKS {
+                        problems.push(too_many(key));
+                        continue;
+                    }
+                    add(asked, decision, &mut record, *flag).await?;
+                    new += 1;
+                }
+                good += 1;
+            }
+            Meaning::None { providers, near } => {
+                let providers: Vec<&str> = providers.iter().map(String::as_str).collect();
+                problems.push(reply::no_such_flag(&providers, key, &near, "link"));
+            }
+            Meaning::Several(choices) => problems.push(reply::which_one(key, &choices, "link")),
+        }
+    }
+    if new > 0 {
+        record.view = view_of(&detail, &asked.project.detail);
+        // A label that a person took off comes back with the next link.
+        record.label_refused = false;
+        if record.label_added.as_ref().is_some_and(|label| !detail.labels.contains(label)) {
+            record.label_added = None;
+        }
+        let now = asked.entry.now;
+        decision.write(Write::MarkStale(Level::Panel(noteable.clone()), now));
+        decision.write(Write::MarkStale(Level::Label(noteable.clone()), now));
+        decision.write(Write::PutNoteable(Box::new(record)));
+    }
+    Ok(Ran::of_several(good, problems))
+}
+
+fn too_many(key: &str) -> Markdown {
+    let mut text = reply::key(key);
+    text.push_lit(" was not linked: there are ")
+        .push(Markdown::number(LINKS as u64))
+        .push_lit(" flags here already. Unlink some first with ")
+        .push(reply::line("/flag unlink KEY"))
+        .push_lit(".");
+    text
+}
+
+async fn add(
+    asked: &Asked<'_>,
+    decision: &mut Decision,
+    record: &mut NoteableRecord,
+    flag: Flag,
+) -> Result<(), Unfinished> {
+    let at = asked.written_at();
+    let link = Link {
+        flag: flag.flag.clone(),
+        internal_id: flag.internal_id.clone(),
+        by: asked.note.author.clone(),
+        at,
+        from: asked.note.note.source,
+    };
+    record.history.push(LinkChange {
+        at,
+        flag: flag.flag.clone(),
+        linked: true,
+        by: asked.note.author.clone(),
+    });
+    let surplus = record.history.len().saturating_sub(HISTORY);
+    record.history.drain(..surplus);
+    record.links.push(link);
+    let flag_ref = flag.flag.clone();
+    remember_flag(asked, decision, flag).await?;
+    decision.write(Write::MarkStale(Level::BackLinks(flag_ref), asked.entry.now));
+    Ok(())
+}
+
+/// Writes the flag's record, so that every noteable that links it is found when it changes. The state of a flag that is
+/// new here is read now; one that is known already is looked at in its own lane, where a difference is told as a change.
+async fn remember_flag(asked: &Asked<'_>, decision: &mut Decision, flag: Flag) -> Result<(), Unfinished> {
+    let world = asked.world;
+    let known = decision.rests_on(world.store().flag(&flag.flag).await?);
+    // What is known of a flag that nothing links any more may be old.
+    let watched = !world.store().noteables_of(&flag.flag).await?.is_empty();
+    let record = match known {
+        Some(mut known) if watched && known.flag.internal_id == flag.internal_id && known.state.is_some() => {
+            let pointer = FlagPointer::Key { scope: flag.flag.scope.clone(), key: flag.flag.key.clone() };
+            let look =
+                Event::FlagChanged { provider: flag.flag.provider.clone(), flag: pointer, claim: None };
+            decision.write(Write::QueueEvent(InboxId(world.store().new_id()), look));
+            known.flag = flag;
+            known
+        }
+        known => {
+            let provider = world.provider(&flag.flag);
+            let state = match provider {
+                Some(provider) => provider.state(&flag.flag, &flag.internal_id).await.map_err(|error| {
+                    Silent { provider: flag.flag.provider.clone(), trouble: error.into() }
+                })?,
+                None => None,
+            };
+            let mut fresh = known.unwrap_or_else(|| FlagRecord {
+                flag: flag.clone(),
+                state: None,
+                seen_at: asked.entry.now,
+                missing_since: None,
+                history: Vec::new(),
+                mirrors: std::collections::BTreeMap::new(),
+            });
+            // A key that was deleted and made again is another flag: what is known of the old one is not about it.
+            if fresh.flag.internal_id != flag.internal_id {
+                fresh.history.clear();
+                fresh.mirrors.clear();
+            }
+            fresh.missing_since = if state.is_some() { None } else { Some(asked.entry.now) };
+            fresh.state = state;
+            fresh.flag = flag;
+            fresh.seen_at = asked.entry.now;
+            fresh
+        }
+    };
+    decision.write(Write::PutFlag(Box::new(record)));
+    Ok(())
+}

@@ -1,0 +1,106 @@
+//! The commands: one file each.
+
+mod help;
+mod link;
+mod list;
+mod misread;
+mod search;
+mod status;
+mod unlink;
+
+use super::resolve::Silent;
+use super::world::{Project, World};
+use super::{Entry, Trouble};
+use crate::command::{Command, Misread};
+use crate::domain::{Decision, NoteRecord, NoteableRecord, Outcome};
+use crate::markdown::Markdown;
+
+/// A command as it was asked for.
+pub(super) struct Asked<'a> {
+    pub(super) world: &'a World,
+    pub(super) entry: Entry,
+    pub(super) project: &'a Project,
+    pub(super) note: &'a NoteRecord,
+    pub(super) command: usize,
+}
+
+impl Asked<'_> {
+    /// When it was written.
+    fn written_at(&self) -> jiff::Timestamp {
+        self.note.commands.get(self.command).map_or(self.entry.now, |command| command.written_at)
+    }
+
+    /// The noteable's record, as part of what the decision rests on.
+    async fn noteable(&self, decision: &mut Decision) -> Result<NoteableRecord, Trouble> {
+        let noteable = &self.note.note.noteable;
+        let seen = self.world.store().noteable(noteable).await?;
+        Ok(decision.rests_on(seen).unwrap_or_else(|| NoteableRecord::new(noteable.clone())))
+    }
+}
+
+/// What a command came to.
+pub(super) struct Ran {
+    pub(super) outcome: Outcome,
+    pub(super) say: Option<Markdown>,
+}
+
+impl Ran {
+    pub(super) fn done() -> Self {
+        Self { outcome: Outcome::Done, say: None }
+    }
+
+    pub(super) fn answered(say: Markdown) -> Self {
+        Self { outcome: Outcome::Done, say: Some(say) }
+    }
+
+    pub(super) fn not_done(say: Markdown) -> Self {
+        Self { outcome: Outcome::NotDone, say: Some(say) }
+    }
+
+    /// `good` of the things that were asked for went well, and `problems` are to be read about the rest.
+    fn of_several(good: usize, problems: Vec<Markdown>) -> Self {
+        let outcome = match (good, problems.is_empty()) {
+            (_, true) => Outcome::Done,
+            (0, false) => Outcome::NotDone,
+            (_, false) => Outcome::Partly,
+        };
+        Self { outcome, say: (!problems.is_empty()).then(|| crate::markdown::reply::paragraphs(problems)) }
+    }
+}
+
+/// Why a command cannot be finished now.
+pub(super) enum Unfinished {
+    /// Something else than a flag service is in the way.
+    Trouble(Trouble),
+    /// A flag service does not answer.
+    Silent(Silent),
+}
+
+impl<E: Into<Trouble>> From<E> for Unfinished {
+    fn from(error: E) -> Self {
+        Self::Trouble(error.into())
+    }
+}
+
+impl From<Silent> for Unfinished {
+    fn from(silent: Silent) -> Self {
+        Self::Silent(silent)
+    }
+}
+
+/// Runs a command: adds its writes to the decision and says what it came to.
+pub(super) async fn run(
+    asked: &Asked<'_>,
+    decision: &mut Decision,
+    parsed: &Result<Command, Misread>,
+) -> Result<Ran, Unfinished> {
+    match parsed {
+        Ok(Command::Link { keys }) => link::run(asked, decision, keys).await,
+        Ok(Command::Unlink { keys, all }) => unlink::run(asked, decision, keys, *all).await,
+        Ok(Command::Status { keys }) => status::run(asked, decision, keys).await,
+        Ok(Command::List) => list::run(asked, decision).await,
+        Ok(Command::Search { text }) => search::run(asked, text).await,
+        Ok(Command::Help { topic }) => help::run(asked, *topic).await,
+        Err(misread) => Ok(misread::run(misread)),
+    }
+}

@@ -1,0 +1,50 @@
+//! `/flag search TEXT`
+
+use super::{Asked, Ran, Unfinished};
+use crate::bot::limits::SEARCH_RESULTS;
+use crate::bot::resolve::{self, Silent};
+use crate::domain::Flag;
+use crate::markdown::{Markdown, reply};
+
+pub(super) async fn run(asked: &Asked<'_>, text: &str) -> Result<Ran, Unfinished> {
+    let rule = &asked.project.rule;
+    let mut found: Vec<Flag> = Vec::new();
+    let mut cannot: Vec<&str> = Vec::new();
+    for name in &rule.providers {
+        let Some(provider) = asked.world.flags().get(name) else { continue };
+        if !provider.abilities().search {
+            cannot.push(name);
+            continue;
+        }
+        // One more than is shown, and then some: what this project may not see falls away.
+        let hits = provider
+            .search(text, SEARCH_RESULTS * 5)
+            .await
+            .map_err(|error| Silent { provider: name.clone(), trouble: error.into() })?;
+        found.extend(hits.into_iter().filter(|flag| rule.sees(name, &flag.flag.key)));
+    }
+    let several = found.windows(2).any(|pair| matches!(pair, [a, b] if a.flag.provider != b.flag.provider));
+    let more = found.len() > SEARCH_RESULTS;
+    found.truncate(SEARCH_RESULTS);
+    let mut say = if found.is_empty() {
+        let mut none = Markdown::lit("no flag has ");
+        none.push(reply::quoted(text)).push_lit(" in its key or description.");
+        none
+    } else {
+        let mut some = Markdown::lit("found:\n");
+        some.push(reply::bullets(
+            found.iter().map(|flag| reply::found_line(flag, &resolve::page_name(&flag.flag, several))),
+        ));
+        some
+    };
+    if more {
+        say =
+            reply::paragraphs([say, Markdown::lit("There are more; write a longer text to narrow it down.")]);
+    }
+    if !cannot.is_empty() {
+        let mut note = reply::names(cannot);
+        note.push_lit(" cannot be searched.");
+        say = reply::paragraphs([say, note]);
+    }
+    Ok(Ran::answered(say))
+}

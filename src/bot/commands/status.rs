@@ -1,0 +1,78 @@
+//! `/flag status [KEY…]`
+
+use super::{Asked, Ran, Unfinished, list};
+use crate::bot::resolve::{self, Meaning, Silent};
+use crate::domain::{Decision, Event, Flag, FlagPointer, FlagState, InboxId, Write};
+use crate::markdown::{Markdown, reply};
+
+pub(super) async fn run(
+    asked: &Asked<'_>,
+    decision: &mut Decision,
+    keys: &[String],
+) -> Result<Ran, Unfinished> {
+    let record = asked.noteable(decision).await?;
+    let mut flags: Vec<Flag> = Vec::new();
+    let mut problems = Vec::new();
+    if keys.is_empty() {
+        for link in &record.links {
+            if let Some(known) = asked.world.store().flag(&link.flag).await?.value {
+                flags.push(known.flag);
+            }
+        }
+        if flags.is_empty() {
+            return Ok(Ran::answered(list::none_linked()));
+        }
+    }
+    for key in keys {
+        match resolve::meaning(asked.world, &asked.project.rule, key).await? {
+            Meaning::One(flag) => flags.push(*flag),
+            Meaning::None { providers, near } => {
+                let providers: Vec<&str> = providers.iter().map(String::as_str).collect();
+                problems.push(reply::no_such_flag(&providers, key, &near, "status"));
+            }
+            Meaning::Several(choices) => problems.push(reply::which_one(key, &choices, "status")),
+        }
+    }
+    let several = flags.windows(2).any(|pair| matches!(pair, [a, b] if a.flag.provider != b.flag.provider));
+    let show_values = asked.project.rule.shows_values(asked.project.detail.visibility);
+    let mut lines = Vec::with_capacity(flags.len());
+    for flag in &flags {
+        let state = state_now(asked, decision, flag).await?;
+        lines.push(reply::flag_line(
+            flag,
+            &resolve::page_name(&flag.flag, several),
+            state.as_ref(),
+            show_values,
+        ));
+    }
+    let good = lines.len();
+    let mut ran = Ran::of_several(good, problems);
+    if good > 0 {
+        let mut text = Markdown::lit("the state now:\n");
+        text.push(reply::bullets(lines));
+        ran.say = Some(reply::paragraphs([text].into_iter().chain(ran.say)));
+    }
+    Ok(ran)
+}
+
+/// Reads the state. Where it differs from what the panels show, the flag's own lane is asked to look as well.
+async fn state_now(
+    asked: &Asked<'_>,
+    decision: &mut Decision,
+    flag: &Flag,
+) -> Result<Option<FlagState>, Unfinished> {
+    let Some(provider) = asked.world.provider(&flag.flag) else { return Ok(None) };
+    let state = provider
+        .state(&flag.flag, &flag.internal_id)
+        .await
+        .map_err(|error| Silent { provider: flag.flag.provider.clone(), trouble: error.into() })?;
+    let shown = asked.world.store().flag(&flag.flag).await?.value.and_then(|known| known.state);
+    if let (Some(shown), Some(now)) = (&shown, &state)
+        && !shown.changes_to(now).is_empty()
+    {
+        let pointer = FlagPointer::Key { scope: flag.flag.scope.clone(), key: flag.flag.key.clone() };
+        let look = Event::FlagChanged { provider: flag.flag.provider.clone(), flag: pointer, claim: None };
+        decision.write(Write::QueueEvent(InboxId(asked.world.store().new_id()), look));
+    }
+    Ok(state)
+}

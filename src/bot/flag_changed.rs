@@ -1,0 +1,207 @@
+//! A flag may have another state now: it is read, and a difference from what was last seen is the change.
+
+use std::time::Duration;
+
+use super::limits::HISTORY;
+use super::replies;
+use super::resolve;
+use super::world::World;
+use super::{Entry, Made, Trouble};
+use crate::domain::{
+    Change, ChangeKind, Claim, Decision, Event, FlagPointer, FlagRecord, FlagRef, FlagState, InboxId, Level,
+    Noteable, WorkState, Write,
+};
+use crate::flags::FlagProvider;
+use crate::markdown::reply::Told;
+
+/// When a read does not show yet what a webhook claims, it is read again after these times.
+const READ_AGAIN: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(10)];
+/// A flag that the provider does not know is looked for once more after this time before that is believed.
+const MISSING_AGAIN: Duration = Duration::from_secs(10);
+
+pub(super) async fn decide(
+    world: &World,
+    entry: Entry,
+    provider_name: &str,
+    pointer: &FlagPointer,
+    claim: Option<&Claim>,
+) -> Result<Made, Trouble> {
+    let Some(provider) = world.flags().get(provider_name) else {
+        return Ok(Made::Nothing("no_such_provider"));
+    };
+    let meant = meant(world, provider_name, pointer).await?;
+    match meant.as_slice() {
+        [] => Ok(Made::Nothing("flag_not_linked")),
+        [flag] if matches!(pointer, FlagPointer::Key { .. }) => {
+            look(world, entry, provider.as_ref(), flag, claim).await
+        }
+        several => Ok(Made::Decision(pass_on(world, several, claim))),
+    }
+}
+
+/// The linked flags that a pointer means.
+async fn meant(world: &World, provider: &str, pointer: &FlagPointer) -> Result<Vec<FlagRef>, Trouble> {
+    let mut flags = world.store().linked_flags(provider).await?;
+    match pointer {
+        FlagPointer::Any => {}
+        FlagPointer::Key { scope, key } => {
+            flags.retain(|flag| &flag.key == key && (scope.is_empty() || &flag.scope == scope));
+        }
+        FlagPointer::Id(id) => {
+            let mut meant = Vec::new();
+            for flag in flags {
+                if world.store().flag(&flag).await?.value.is_some_and(|record| &record.flag.internal_id == id)
+                {
+                    meant.push(flag);
+                }
+            }
+            return Ok(meant);
+        }
+    }
+    Ok(flags)
+}
+
+/// One event per flag, each for its own lane.
+fn pass_on(world: &World, flags: &[FlagRef], claim: Option<&Claim>) -> Decision {
+    let mut decision = Decision::new();
+    for flag in flags {
+        let event = Event::FlagChanged {
+            provider: flag.provider.clone(),
+            flag: FlagPointer::Key { scope: flag.scope.clone(), key: flag.key.clone() },
+            claim: claim.cloned(),
+        };
+        decision.write(Write::QueueEvent(InboxId(world.store().new_id()), event));
+    }
+    decision
+}
+
+async fn look(
+    world: &World,
+    entry: Entry,
+    provider: &dyn FlagProvider,
+    flag: &FlagRef,
+    claim: Option<&Claim>,
+) -> Result<Made, Trouble> {
+    let mut decision = Decision::new();
+    let Some(mut record) = decision.rests_on(world.store().flag(flag).await?) else {
+        return Ok(Made::Nothing("flag_not_linked"));
+    };
+    let now = provider.state(flag, &record.flag.internal_id).await?;
+    let what = match (&record.state, &now) {
+        (_, None) if record.missing_since.is_some() => return Ok(Made::Nothing("still_missing")),
+        (_, None) if entry.attempts == 0 => {
+            return Err(Trouble::again_in(
+                MISSING_AGAIN,
+                format!("{} does not know the flag", provider.name()),
+            ));
+        }
+        (_, None) => {
+            record.missing_since = Some(entry.now);
+            vec![ChangeKind::Missing]
+        }
+        (before, Some(state)) => {
+            let mut what = Vec::new();
+            if record.missing_since.take().is_some() {
+                what.push(ChangeKind::Back);
+            }
+            match before {
+                Some(before) => what.extend(before.changes_to(state)),
+                None => what.push(ChangeKind::Back),
+            }
+            what
+        }
+    };
+    if what.is_empty() {
+        return match (claim, &now, READ_AGAIN.get(entry.attempts as usize)) {
+            (Some(claim), Some(state), Some(after)) if contradicts(claim, state) => {
+                Err(Trouble::again_in(*after, format!("{} does not show the change yet", provider.name())))
+            }
+            _ => Ok(Made::Nothing("flag_unchanged")),
+        };
+    }
+    if let Some(state) = now {
+        record.state = Some(state);
+    }
+    record.seen_at = entry.now;
+    let changes: Vec<Change> = what.into_iter().map(|what| attributed(what, claim, entry)).collect();
+    record.history.extend(changes.iter().cloned());
+    let surplus = record.history.len().saturating_sub(HISTORY);
+    record.history.drain(..surplus);
+
+    for noteable in world.store().noteables_of(flag).await? {
+        decision.write(Write::MarkStale(Level::Panel(noteable.clone()), entry.now));
+        tell(world, entry, &mut decision, &record, &changes, noteable).await?;
+    }
+    world.metrics().flag_change(&flag.provider, if claim.is_some() { "webhook" } else { "poll" });
+    decision.write(Write::PutFlag(Box::new(record)));
+    Ok(Made::Decision(decision))
+}
+
+/// Whether a claim about what shows in a state is not what the state shows.
+fn contradicts(claim: &Claim, state: &FlagState) -> bool {
+    if !claim.visible {
+        return false;
+    }
+    let Some(name) = &claim.environment else { return false };
+    let Some(shown) = state.environment(name) else { return true };
+    claim.on.is_some_and(|on| on != shown.on)
+        || claim.value.as_ref().is_some_and(|value| value != &shown.value)
+}
+
+/// Who did it and why is believed only where the claim matches what was read.
+fn attributed(what: ChangeKind, claim: Option<&Claim>, entry: Entry) -> Change {
+    let believed = claim.filter(|claim| match (&what, &claim.environment) {
+        (ChangeKind::Environment { after, .. }, Some(name)) => {
+            after.environment.eq_ignore_ascii_case(name)
+                && claim.on.is_none_or(|on| on == after.on)
+                && claim.value.as_ref().is_none_or(|value| value == &after.value)
+        }
+        (ChangeKind::Environment { .. }, None) => false,
+        (ChangeKind::EnvironmentGone(_) | ChangeKind::Missing | ChangeKind::Back, _) => false,
+        (ChangeKind::Archived(_), environment) => environment.is_none(),
+    });
+    Change {
+        at: believed.and_then(|claim| claim.at).filter(|at| *at <= entry.now).unwrap_or(entry.now),
+        by: believed.and_then(|claim| claim.by.clone()).filter(|by| !by.is_empty()),
+        reason: believed.and_then(|claim| claim.reason.clone()).filter(|reason| !reason.is_empty()),
+        what,
+    }
+}
+
+/// Queues the reply for the environments that the project wants to be told of.
+async fn tell(
+    world: &World,
+    entry: Entry,
+    decision: &mut Decision,
+    flag: &FlagRecord,
+    changes: &[Change],
+    noteable: Noteable,
+) -> Result<(), Trouble> {
+    let Some(record) = world.store().noteable(&noteable).await?.value else { return Ok(()) };
+    if matches!(record.view.state, WorkState::Closed | WorkState::Merged) {
+        return Ok(());
+    }
+    let Some(rule) = world.rules().for_project(&record.view.project_path) else { return Ok(()) };
+    let name = resolve::page_name(&flag.flag.flag, resolve::several_providers(&record.links));
+    let told: Vec<Told<'_>> = changes
+        .iter()
+        .filter(|change| match &change.what {
+            ChangeKind::Environment { after, .. } => rule.tells(&flag.flag.flag.provider, &after.environment),
+            ChangeKind::EnvironmentGone(name) => rule.tells(&flag.flag.flag.provider, name),
+            ChangeKind::Archived(_) | ChangeKind::Missing | ChangeKind::Back => false,
+        })
+        .map(|change| Told {
+            flag: &flag.flag,
+            name: &name,
+            what: &change.what,
+            by: change.by.as_deref(),
+            reason: change.reason.as_deref(),
+            at: change.at,
+            show_values: rule.shows_values(record.view.visibility),
+        })
+        .collect();
+    if !told.is_empty() {
+        replies::queue_telling(world, entry, decision, noteable, &flag.flag.flag, &told);
+    }
+    Ok(())
+}

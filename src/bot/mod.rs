@@ -1,0 +1,60 @@
+//! What flaglink does: one file per behaviour, event in, decision out.
+//!
+//! A behaviour reads through `store`, `gitlab` and `flags` and returns a [`Decision`]; it writes nothing
+//! itself. Deciding the same event again is therefore harmless.
+
+pub mod back_links;
+mod command_taken;
+mod commands;
+mod flag_changed;
+pub mod limits;
+mod note_written;
+mod noteable_changed;
+pub mod panel;
+mod replies;
+mod resolve;
+mod trouble;
+mod world;
+
+use jiff::Timestamp;
+
+use crate::domain::{Decision, Event, InboxId};
+
+pub use trouble::{Trouble, Waits};
+pub use world::{Project, World, WorldParts};
+
+/// What a behaviour knows about the entry it decides.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    /// Its number.
+    pub id: InboxId,
+    /// How often it was tried before.
+    pub attempts: u32,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// What the bot makes of an event.
+#[derive(Debug)]
+pub enum Made {
+    /// A decision. It may be empty.
+    Decision(Decision),
+    /// Nothing, and why: a metric label.
+    Nothing(&'static str),
+    /// Something is to be written, and the event is to be decided again later.
+    NotYet(Decision, Trouble),
+}
+
+/// Decides one event.
+pub async fn decide(world: &World, entry: Entry, event: &Event) -> Result<Made, Trouble> {
+    match event {
+        Event::NoteWritten(hint) => note_written::decide(world, entry, hint).await,
+        Event::CommandTaken { note, command } => command_taken::decide(world, entry, note, *command).await,
+        Event::NoteableChanged { project, kind, iid } => {
+            noteable_changed::decide(world, entry, *project, *kind, *iid).await
+        }
+        Event::FlagChanged { provider, flag, claim } => {
+            flag_changed::decide(world, entry, provider, flag, claim.as_ref()).await
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! One line to words: quotes, backticks, commas and typographic dashes.
+
+/// One word of a command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Word {
+    /// Its text, without the quotes.
+    pub(super) text: String,
+    /// Whether any of it stood in quotes or backticks: then it is never an option.
+    pub(super) quoted: bool,
+}
+
+impl Word {
+    /// The option that it is, in lower case with its dashes: `--all`. Word processors and telephones make one
+    /// long dash of two short ones, so `—all` and `–all` are the same.
+    pub(super) fn option(&self) -> Option<String> {
+        if self.quoted {
+            return None;
+        }
+        let name = self.text.trim_start_matches(['-', '—', '–']);
+        let dashes = self.text.get(..self.text.len() - name.len()).unwrap_or_default();
+        match dashes {
+            "" => None,
+            _ if name.is_empty() => Some(self.text.clone()),
+            "-" => Some(format!("-{}", name.to_lowercase())),
+            _ => Some(format!("--{}", name.to_lowercase())),
+        }
+    }
+}
+
+/// A quote or backtick was opened and not closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Unclosed;
+
+/// The words of a line. Words end at white space and, outside quotes, at commas. `"…"`, `'…'`, `` `…` `` and
+/// their typographic kinds hold a word together, where they open it: the apostrophe in `it's` is a letter.
+/// A backslash in double quotes takes the quote or backslash after it as it is.
+pub(super) fn split(line: &str) -> Result<Vec<Word>, Unclosed> {
+    let mut words = Vec::new();
+    let mut chars = line.chars().peekable();
+    loop {
+        while chars.next_if(|c| separates(*c)).is_some() {}
+        let Some(first) = chars.peek().copied() else { return Ok(words) };
+        let mut word = Word { text: String::new(), quoted: false };
+        if let Some(closing) = closing_of(first) {
+            chars.next();
+            word.quoted = true;
+            loop {
+                match chars.next() {
+                    None => return Err(Unclosed),
+                    Some('\\') if first == '"' && matches!(chars.peek(), Some('"' | '\\')) => {
+                        word.text.extend(chars.next());
+                    }
+                    Some(c) if closing.contains(&c) => break,
+                    Some(c) => word.text.push(c),
+                }
+            }
+        }
+        while let Some(c) = chars.next_if(|c| !separates(*c)) {
+            word.text.push(c);
+        }
+        words.push(word);
+    }
+}
+
+fn separates(c: char) -> bool {
+    c.is_whitespace() || c == ','
+}
+
+/// What closes a quote that opens like this.
+fn closing_of(open: char) -> Option<&'static [char]> {
+    match open {
+        '"' => Some(&['"']),
+        '\'' => Some(&['\'']),
+        '`' => Some(&['`']),
+        '“' => Some(&['”', '“']),
+        '„' => Some(&['“', '”']),
+        '‘' => Some(&['’']),
+        '‚' => Some(&['‘', '’']),
+        '«' => Some(&['»']),
+        _ => None,
+    }
+}
+
+/// The word as it is written so that [`split`] gives it back: in quotes where it needs them.
+pub(super) fn quoted(word: &str) -> String {
+    let plain = !word.is_empty()
+        && !word.contains(separates)
+        && !word.starts_with(['-', '—', '–'])
+        && word.chars().next().is_some_and(|first| closing_of(first).is_none());
+    if plain { word.to_owned() } else { format!("\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\"")) }
+}

@@ -1,0 +1,108 @@
+//! What the admin listener and the socket show of the daemon.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use super::door::takes_webhooks;
+use super::health::Health;
+use crate::domain::Noteable;
+use crate::http::AdminView;
+use crate::http::api_types::{GitlabStatus, LinksPage, ProviderStatus, Queue, Status, WebhookAddress};
+use crate::http::view;
+use crate::pipeline::Pipeline;
+use crate::store::StoreError;
+use crate::store::export::Export;
+use crate::telemetry::Metrics;
+
+pub(super) struct View {
+    pub(super) pipeline: Arc<Pipeline>,
+    pub(super) health: Arc<Health>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) started_at: Timestamp,
+    pub(super) stop: CancellationToken,
+    pub(super) gitlab_url: Url,
+    pub(super) public_url: Option<Url>,
+}
+
+#[async_trait]
+impl AdminView for View {
+    async fn readiness(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        if self.stop.is_cancelled() {
+            problems.push("flaglink is stopping".to_owned());
+        }
+        if let Err(error) = self.pipeline.world().store().check().await {
+            problems.push(error.to_string());
+        }
+        problems.extend(self.health.troubles());
+        problems
+    }
+
+    fn metrics(&self) -> String {
+        self.metrics.text()
+    }
+
+    async fn status(&self) -> Status {
+        let world = self.pipeline.world();
+        let now = Timestamp::now();
+        let address = |source: &str, path: String| WebhookAddress {
+            url: self
+                .public_url
+                .as_ref()
+                .map(|base| format!("{}{path}", base.as_str().trim_end_matches('/'))),
+            source: source.to_owned(),
+            path,
+        };
+        let mut webhooks = vec![address("gitlab", "/hooks/gitlab".to_owned())];
+        let mut providers = Vec::new();
+        for provider in world.flags().iter() {
+            if takes_webhooks(provider.as_ref()) {
+                webhooks.push(address(provider.name(), format!("/hooks/providers/{}", provider.name())));
+            }
+            providers.push(ProviderStatus {
+                name: provider.name().to_owned(),
+                service: provider.service().to_owned(),
+                health: self.health.of_provider(provider.name()),
+            });
+        }
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started_at: self.started_at,
+            uptime_seconds: u64::try_from(now.as_second() - self.started_at.as_second()).unwrap_or(0),
+            webhooks,
+            gitlab: GitlabStatus {
+                instance: Some(world.instance().to_string()),
+                url: self.gitlab_url.to_string(),
+                bot: world.known_me().map(|me| me.username),
+                health: self.health.of_gitlab(),
+            },
+            providers,
+        }
+    }
+
+    async fn queue(&self, limit: usize) -> Result<Queue, StoreError> {
+        view::queue(self.pipeline.world().store(), limit, Timestamp::now()).await
+    }
+
+    async fn links(&self, after: Option<&Noteable>, limit: usize) -> Result<LinksPage, StoreError> {
+        view::links_page(self.pipeline.world().store(), after, limit).await
+    }
+
+    async fn export(&self, pieces: mpsc::Sender<Bytes>) -> Result<(), StoreError> {
+        let world = self.pipeline.world();
+        let mut export = Export::begin(world.store(), Timestamp::now()).await?;
+        while let Some(lines) = export.next().await? {
+            // Nobody wants the rest.
+            if pieces.send(lines.into()).await.is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}

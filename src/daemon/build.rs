@@ -1,0 +1,156 @@
+//! From the configuration to the parts.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use tokio::net::TcpListener;
+
+use super::{identity, renamed};
+use crate::bot::{Trouble, World, WorldParts};
+use crate::config::{Config, ConfigError};
+use crate::flags::Registry;
+use crate::gitlab::GitlabApi;
+use crate::markdown::MarkerKey;
+use crate::net::{ClientError, HttpClient, HttpOptions};
+use crate::store::sled::{OpenError, SledStore, StoreOptions};
+use crate::store::{Store, StoreError};
+use crate::telemetry::Metrics;
+
+/// Time for a whole request. GitLab may be at work on it longer: `request_ceiling` is what counts then.
+const REQUEST: Duration = Duration::from_secs(30);
+/// Time to connect.
+const CONNECT: Duration = Duration::from_secs(10);
+/// Requests in flight to one host.
+const IN_FLIGHT: usize = 16;
+
+/// Why the daemon cannot start; for an admin.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The store cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A certificate file.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// An address.
+    #[error("cannot listen on {address} (`{key}`): {why}. Is another program there, or another flaglink?")]
+    Address {
+        /// Which.
+        address: SocketAddr,
+        /// The key of the configuration.
+        key: &'static str,
+        /// What the system said.
+        why: String,
+    },
+    /// The socket.
+    #[error("{0}")]
+    Socket(String),
+    /// The store belongs to another GitLab.
+    #[error(
+        "the store belongs to the GitLab at {known}, and the configuration names {configured}. If that is the same GitLab \
+         with a new address, write `formerly = [\"{known}\"]` under [gitlab]; if it is another one, give it a store of its own \
+         (`[store] path`)"
+    )]
+    OtherInstance {
+        /// What the store knows.
+        known: String,
+        /// What is configured.
+        configured: String,
+    },
+    /// Links of a provider that is not configured.
+    #[error(
+        "there are links to flags of `{name}`, and no such provider is configured (there are: {known}). If it has a new name, \
+         write `formerly = [\"{name}\"]` under that provider; if it is gone for good, write \
+         `retired_providers = [\"{name}\"]` under [store]: its links stay, and their panels say that nobody watches them"
+    )]
+    OrphanedProvider {
+        /// Its name.
+        name: String,
+        /// Those that there are.
+        known: String,
+    },
+    /// The system gives no random numbers.
+    #[error("the system gives no random numbers: {0}")]
+    Random(String),
+    /// Signals cannot be listened to.
+    #[error("cannot listen for signals: {0}")]
+    Signals(String),
+    /// Something that is read at the start could not be read.
+    #[error("{0}")]
+    Trouble(#[from] Trouble),
+}
+
+/// The parts.
+pub(super) struct Built {
+    pub(super) world: World,
+    pub(super) store: Arc<SledStore>,
+    pub(super) metrics: Arc<Metrics>,
+}
+
+pub(super) async fn build(config: &Config) -> Result<Built, StartError> {
+    let metrics = Arc::new(Metrics::default());
+    let path = config.store.path.clone();
+    // Opening reads the disk; it does not belong on a thread that serves others.
+    let store = tokio::task::spawn_blocking(move || SledStore::open(&path, StoreOptions::default()))
+        .await
+        .map_err(|error| StoreError::Damaged(error.to_string()))??;
+    let store = Arc::new(store);
+    let store_is_new = store.register().await?.value.is_none();
+    let marker_key = config.store.marker_key.read_or_make(store_is_new)?;
+    let markers = MarkerKey::new(marker_key.expose_secret());
+    let instance = identity::instance(store.as_ref(), &config.gitlab.url, &config.gitlab.formerly).await?;
+    renamed::follow(store.as_ref(), config).await?;
+
+    let http = |peer: &str| HttpOptions {
+        peer: peer.to_owned(),
+        timeout: REQUEST,
+        connect_timeout: CONNECT,
+        in_flight: IN_FLIGHT,
+        ca_file: None,
+    };
+    let gitlab_options = HttpOptions { ca_file: config.gitlab.ca_file.clone(), ..http("gitlab") };
+    let gitlab_http = HttpClient::new(gitlab_options, Arc::clone(&metrics))?;
+    let client =
+        |token: &SecretString| GitlabApi::new(&config.gitlab.url, token.clone(), gitlab_http.clone());
+    let gitlab_by_rule: HashMap<String, GitlabApi> = config
+        .rules
+        .rules
+        .iter()
+        .filter_map(|rule| Some((rule.pattern.clone(), client(rule.token.as_ref()?))))
+        .collect();
+    let flags = Registry::build(&config.providers, &metrics)?;
+    let world = World::new(WorldParts {
+        store: Arc::clone(&store) as Arc<dyn Store>,
+        instance,
+        gitlab: client(&config.gitlab.token),
+        gitlab_by_rule,
+        rules: config.rules.clone(),
+        flags,
+        markers,
+        request_ceiling: config.gitlab.request_ceiling.duration(),
+        metrics: Arc::clone(&metrics),
+    });
+    world.load_bots().await?;
+    Ok(Built { world, store, metrics })
+}
+
+pub(super) async fn bind(address: SocketAddr, key: &'static str) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|error| StartError::Address {
+        address,
+        key,
+        why: error.to_string(),
+    })
+}
+
+pub(super) fn local(listener: &TcpListener) -> Result<SocketAddr, StartError> {
+    listener.local_addr().map_err(|error| StartError::Socket(error.to_string()))
+}

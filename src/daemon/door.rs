@@ -1,0 +1,116 @@
+//! The webhook listener's door into the house.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::config::Config;
+use crate::domain::{Delivery, DeliverySource, Kept};
+use crate::flags::{FlagProvider, Verdict, WebhookRequest};
+use crate::gitlab::{Classified, Standing, WebhookSecrets, classify};
+use crate::http::{Door, Headers, Taken};
+use crate::pipeline::Pipeline;
+
+/// Knows the secrets of the paths, and what is worth keeping.
+pub(super) struct FrontDoor {
+    pipeline: Arc<Pipeline>,
+    /// For the path that hooks made by hand use. Hooks that flaglink registers have paths and secrets of their own.
+    by_hand: WebhookSecrets,
+}
+
+impl FrontDoor {
+    pub(super) fn new(pipeline: Arc<Pipeline>, config: &Config) -> Self {
+        let by_hand = WebhookSecrets {
+            tokens: config.gitlab.webhook_secrets.clone(),
+            signing: config.gitlab.signing_tokens.clone(),
+            require_signature: config.gitlab.require_signature,
+        };
+        Self { pipeline, by_hand }
+    }
+
+    fn secrets(&self, hook: &str) -> Option<&WebhookSecrets> {
+        (hook.is_empty() && !self.by_hand.is_empty()).then_some(&self.by_hand)
+    }
+
+    fn provider(&self, name: &str) -> Option<Arc<dyn FlagProvider>> {
+        self.pipeline.world().flags().get(name).cloned()
+    }
+
+    /// Why a delivery of GitLab need not be kept; `None`: it is worth keeping.
+    fn useless(&self, delivery: &Delivery) -> Option<Taken> {
+        let world = self.pipeline.world();
+        let me = world.known_me().map(|me| me.username);
+        match classify(&delivery.body, &world.bots(), me.as_deref()) {
+            Classified::NotJson => Some(Taken::NotJson),
+            Classified::Ignored(reason) => Some(Taken::Ignored(reason)),
+            Classified::Event { project_path: Some(path), .. }
+                if world.rules().for_project(&path).is_none() =>
+            {
+                Some(Taken::Ignored("no_rule"))
+            }
+            Classified::Event { .. } => None,
+        }
+    }
+}
+
+/// Whether a provider has a secret to check webhooks with.
+pub(super) fn takes_webhooks(provider: &dyn FlagProvider) -> bool {
+    let nothing = Headers::new();
+    provider.verify_webhook(&WebhookRequest { headers: &nothing, body: b"" }) != Verdict::NoSecret
+}
+
+#[async_trait]
+impl Door for FrontDoor {
+    fn gitlab_before_body(&self, hook: &str, headers: &Headers) -> Option<Standing> {
+        Some(self.secrets(hook)?.before_body(headers))
+    }
+
+    fn gitlab_with_body(
+        &self,
+        hook: &str,
+        headers: &Headers,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Option<Standing> {
+        Some(self.secrets(hook)?.with_body(headers, body, now))
+    }
+
+    fn provider_verdict(&self, provider: &str, request: &WebhookRequest<'_>) -> Verdict {
+        self.provider(provider).map_or(Verdict::NoSecret, |provider| provider.verify_webhook(request))
+    }
+
+    fn provider_key(&self, provider: &str, request: &WebhookRequest<'_>) -> Option<String> {
+        self.provider(provider)?.webhook_key(request)
+    }
+
+    async fn take(&self, delivery: Delivery) -> Taken {
+        let useless = match &delivery.source {
+            DeliverySource::Gitlab { .. } => self.useless(&delivery),
+            DeliverySource::Provider { name } => match self.provider(name) {
+                Some(provider) if provider.read_webhook(&delivery.body).is_empty() => {
+                    Some(Taken::Ignored("no_flag_in_it"))
+                }
+                _ => None,
+            },
+        };
+        if let Some(useless) = useless {
+            return useless;
+        }
+        let world = self.pipeline.world();
+        match world.store().keep(delivery).await {
+            Ok(Kept::Before) => Taken::Before,
+            Ok(Kept::New(id) | Kept::Revived(id)) => {
+                if let Err(error) = self.pipeline.accept(id).await {
+                    // It is on disk; the next start takes it up at the latest.
+                    tracing::error!(%error, entry = id.0, "a delivery was kept and cannot be read back");
+                }
+                Taken::Kept
+            }
+            Err(error) => {
+                tracing::error!(%error, "a delivery could not be kept");
+                Taken::Unwritable
+            }
+        }
+    }
+}

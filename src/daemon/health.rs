@@ -1,0 +1,93 @@
+//! How GitLab and the flag services were when they were last asked.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::http::api_types;
+use crate::pipeline::Pipeline;
+
+/// How often they are asked while all is well.
+const ASK: Duration = Duration::from_secs(60);
+/// How often one that was not well is asked.
+const ASK_AGAIN: Duration = Duration::from_secs(10);
+
+/// What was last heard, by name; GitLab is `gitlab`, a provider `providers.NAME`.
+#[derive(Default)]
+pub(super) struct Health {
+    heard: Mutex<BTreeMap<String, Result<(), String>>>,
+}
+
+impl Health {
+    pub(super) fn of_gitlab(&self) -> api_types::Health {
+        self.of("gitlab")
+    }
+
+    pub(super) fn of_provider(&self, name: &str) -> api_types::Health {
+        self.of(&format!("providers.{name}"))
+    }
+
+    /// Everything that was not well when it was last asked, one line each.
+    pub(super) fn troubles(&self) -> Vec<String> {
+        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.iter().filter_map(|(name, said)| Some(format!("{name}: {}", said.as_ref().err()?))).collect()
+    }
+
+    fn of(&self, name: &str) -> api_types::Health {
+        match self.heard.lock().unwrap_or_else(PoisonError::into_inner).get(name) {
+            Some(Ok(())) => api_types::Health::Good,
+            Some(Err(why)) => api_types::Health::Bad { why: why.clone() },
+            None => api_types::Health::Unknown,
+        }
+    }
+
+    fn hear(&self, name: String, said: Result<(), String>) -> bool {
+        let good = said.is_ok();
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = heard.insert(name.clone(), said.clone());
+        drop(heard);
+        match (before, said) {
+            (Some(Ok(())) | None, Err(why)) => tracing::warn!(peer = name, why, "not well"),
+            (Some(Err(_)), Ok(())) => tracing::info!(peer = name, "well again"),
+            _ => {}
+        }
+        good
+    }
+}
+
+/// Asks until `stop` says so.
+pub(super) async fn watch(pipeline: Arc<Pipeline>, health: Arc<Health>, stop: CancellationToken) {
+    loop {
+        let all_well = tokio::select! {
+            all_well = ask(&pipeline, &health) => all_well,
+            () = stop.cancelled() => return,
+        };
+        tokio::select! {
+            () = tokio::time::sleep(if all_well { ASK } else { ASK_AGAIN }) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+async fn ask(pipeline: &Pipeline, health: &Health) -> bool {
+    let world = pipeline.world();
+    let mut all_well = true;
+    for rule in &world.rules().rules {
+        // Who we are is asked once per token and kept, and from when on the rule holds is written down.
+        if let Err(trouble) = world.rule_since(rule).await {
+            tracing::warn!(reason = %trouble, rule = rule.pattern, "cannot write down since when the rule holds");
+        }
+        if let Err(trouble) = world.me(rule).await {
+            tracing::debug!(reason = %trouble, rule = rule.pattern, "GitLab does not say who we are");
+        }
+    }
+    let gitlab = world.gitlab().me().await.map(|_| ()).map_err(|error| error.to_string());
+    all_well &= health.hear("gitlab".to_owned(), gitlab);
+    for provider in world.flags().iter() {
+        let said = provider.check().await.map_err(|error| error.to_string());
+        all_well &= health.hear(format!("providers.{}", provider.name()), said);
+    }
+    all_well
+}

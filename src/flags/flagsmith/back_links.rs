@@ -1,0 +1,136 @@
+//! Links to issues and merge requests on a flag: Flagsmith's external resources of the kinds that its own GitLab
+//! integration uses, so that they show in the dashboard's "Links" tab.
+
+use http::Method;
+use serde::de::IgnoredAny;
+use serde_json::{Value, json};
+
+use super::Flagsmith;
+use super::wire::{ExternalResource, Results};
+use crate::domain::{NoteableKind, WorkState};
+use crate::flags::{BackLink, Provided, ProviderError};
+
+/// The longest address that Flagsmith keeps, in characters.
+const LONGEST_URL: usize = 200;
+
+impl Flagsmith {
+    /// Flagsmith's own GitLab integration reacts to every link with a comment, a label and a hook of its own.
+    pub(super) async fn other_integration(&self) -> Provided<Option<String>> {
+        let path = format!("projects/{}/integrations/gitlab/", self.project);
+        // A Flagsmith without that integration (an older one) does not know the address.
+        let configured: Option<Vec<IgnoredAny>> = self.api.get_if_there(&path).await?;
+        Ok(configured.filter(|found| !found.is_empty()).map(|_| {
+            format!(
+                "Flagsmith's own GitLab integration is on for project {}, and would comment on every link as well; \
+                 remove it there to have links kept by flaglink",
+                self.project
+            )
+        }))
+    }
+
+    pub(super) async fn links(&self, internal_id: &str) -> Provided<Vec<BackLink>> {
+        Ok(self.resources(internal_id).await?.iter().filter_map(read).collect())
+    }
+
+    pub(super) async fn add_link(&self, internal_id: &str, link: &BackLink) -> Provided<String> {
+        check_length(&link.url)?;
+        let path = self.links_path(internal_id);
+        match self.api.write::<ExternalResource>(Method::POST, &path, &body(internal_id, link)).await {
+            Ok(made) => Ok(made.id.to_string()),
+            // A link that is there already is refused: it is the one that was to be made.
+            Err(ProviderError::Failed(failure)) if failure.status == Some(400) => {
+                let there = self.resources(internal_id).await?;
+                let Some(found) = there.iter().find(|resource| resource.url == link.url) else {
+                    return Err(failure.into());
+                };
+                let id = found.id.to_string();
+                let wanted = BackLink { id: Some(id.clone()), ..link.clone() };
+                if read(found).as_ref() != Some(&wanted) {
+                    self.update_link(internal_id, &wanted).await?;
+                }
+                Ok(id)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) async fn update_link(&self, internal_id: &str, link: &BackLink) -> Provided<()> {
+        check_length(&link.url)?;
+        let Some(id) = link.id.as_deref().and_then(|id| id.parse::<u64>().ok()) else {
+            return Err(ProviderError::Strange("the link to be brought up to date has no number".to_owned()));
+        };
+        let path = format!("{}{id}/", self.links_path(internal_id));
+        self.api.write::<IgnoredAny>(Method::PUT, &path, &body(internal_id, link)).await.map(|_| ())
+    }
+
+    pub(super) async fn remove_link(&self, internal_id: &str, id: &str) -> Provided<()> {
+        // What is not a number is no link of Flagsmith's, so it is not there.
+        let Ok(id) = id.parse::<u64>() else { return Ok(()) };
+        self.api.delete(&format!("{}{id}/", self.links_path(internal_id))).await
+    }
+
+    async fn resources(&self, internal_id: &str) -> Provided<Vec<ExternalResource>> {
+        let list: Results<ExternalResource> = self.api.get(&self.links_path(internal_id)).await?;
+        Ok(list.results)
+    }
+
+    fn links_path(&self, internal_id: &str) -> String {
+        let feature = super::api::part(internal_id);
+        format!("projects/{}/features/{feature}/feature-external-resources/", self.project)
+    }
+}
+
+fn check_length(url: &str) -> Provided<()> {
+    let length = url.chars().count();
+    if length <= LONGEST_URL {
+        return Ok(());
+    }
+    Err(ProviderError::Strange(format!(
+        "the address of the issue or merge request has {length} characters, and Flagsmith keeps at most {LONGEST_URL}"
+    )))
+}
+
+fn body(internal_id: &str, link: &BackLink) -> Value {
+    let kind = match link.kind {
+        NoteableKind::Issue => "GITLAB_ISSUE",
+        NoteableKind::MergeRequest => "GITLAB_MR",
+    };
+    let state = match link.state {
+        WorkState::Opened => "opened",
+        WorkState::Closed => "closed",
+        WorkState::Merged => "merged",
+        WorkState::Locked => "locked",
+    };
+    let mut metadata = json!({ "title": link.title, "state": state });
+    if link.kind == NoteableKind::MergeRequest
+        && let Some(parts) = metadata.as_object_mut()
+    {
+        parts.insert("draft".to_owned(), Value::Bool(link.draft));
+    }
+    let feature = internal_id.parse::<u64>().map_or_else(|_| Value::from(internal_id), Value::from);
+    json!({ "type": kind, "url": link.url, "feature": feature, "metadata": metadata })
+}
+
+/// A link to GitLab; `None` for links to elsewhere.
+fn read(resource: &ExternalResource) -> Option<BackLink> {
+    let kind = match resource.kind.as_str() {
+        "GITLAB_ISSUE" => NoteableKind::Issue,
+        "GITLAB_MR" => NoteableKind::MergeRequest,
+        _ => return None,
+    };
+    let text = |name: &str| resource.metadata.get(name).and_then(Value::as_str).unwrap_or_default();
+    let state = match text("state") {
+        "closed" => WorkState::Closed,
+        "merged" => WorkState::Merged,
+        "locked" => WorkState::Locked,
+        _ => WorkState::Opened,
+    };
+    Some(BackLink {
+        id: Some(resource.id.to_string()),
+        url: resource.url.clone(),
+        kind,
+        title: text("title").to_owned(),
+        state,
+        draft: resource.metadata.get("draft").and_then(Value::as_bool).unwrap_or_default(),
+    })
+}

@@ -1,0 +1,208 @@
+//! Flagsmith, over its Admin API as release 2.265 speaks it. Addresses are under `/api/v1/`; nothing that Flagsmith calls
+//! experimental is used.
+
+mod api;
+mod back_links;
+mod cached;
+mod catalog;
+mod digest;
+mod register;
+mod settings;
+mod state;
+mod switch;
+mod tags;
+mod webhook;
+mod wire;
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use secrecy::SecretString;
+use url::Url;
+
+pub use settings::{FlagsmithSecrets, FlagsmithSettings, SettingError};
+
+use crate::domain::{Flag, FlagRef, FlagState};
+use crate::flags::{
+    Abilities, BackLink, FlagProvider, Hint, Provided, ProviderError, Switch, Switched, Verdict,
+    WebhookRequest,
+};
+use crate::net::HttpClient;
+
+/// One project of one Flagsmith.
+pub struct Flagsmith {
+    name: String,
+    project: u64,
+    site: String,
+    poll: Duration,
+    api: api::Api,
+    webhook_secrets: Vec<SecretString>,
+    environments: cached::Cached<Vec<wire::Environment>>,
+    flags: cached::Cached<Vec<catalog::Known>>,
+}
+
+impl fmt::Debug for Flagsmith {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Flagsmith")
+            .field("name", &self.name)
+            .field("project", &self.project)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Flagsmith {
+    /// The project that `settings` name, known to people as `name`. Says nothing to Flagsmith yet.
+    pub fn new(
+        name: impl Into<String>,
+        settings: &FlagsmithSettings,
+        secrets: FlagsmithSecrets,
+        http: HttpClient,
+    ) -> Result<Self, SettingError> {
+        let checked = settings.checked()?;
+        Ok(Self {
+            name: name.into(),
+            project: settings.project,
+            site: checked.site,
+            poll: settings.poll.duration(),
+            api: api::Api::new(checked.base, &secrets.api_key, http)?,
+            webhook_secrets: secrets.webhook,
+            environments: cached::Cached::default(),
+            flags: cached::Cached::default(),
+        })
+    }
+
+    /// Whether the project is there, for this key.
+    async fn check_project(&self) -> Provided<wire::Project> {
+        match self.api.get(&format!("projects/{}/", self.project)).await {
+            Ok(project) => Ok(project),
+            Err(ProviderError::Failed(failure)) if matches!(failure.status, Some(403 | 404)) => {
+                Err(ProviderError::Strange(format!(
+                    "{} has no project {} that this key may see: check `project` and the key",
+                    self.name, self.project
+                )))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+#[async_trait]
+impl FlagProvider for Flagsmith {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn service(&self) -> &'static str {
+        "Flagsmith"
+    }
+
+    fn abilities(&self) -> Abilities {
+        Abilities {
+            search: true,
+            back_links: true,
+            tags: true,
+            archive: true,
+            switch: true,
+            webhooks: !self.webhook_secrets.is_empty(),
+            register_webhook: true,
+            // Flagsmith's audit log is empty on the free plan, so it cannot be relied on.
+            changes_since: false,
+        }
+    }
+
+    fn poll_interval(&self) -> Duration {
+        self.poll
+    }
+
+    async fn check(&self) -> Provided<()> {
+        self.check_project().await.map(|_| ())
+    }
+
+    async fn look_up(&self, key: &str) -> Provided<Option<Flag>> {
+        self.find(key).await
+    }
+
+    async fn search(&self, text: &str, limit: usize) -> Provided<Vec<Flag>> {
+        self.find_like(text, limit).await
+    }
+
+    async fn keys(&self) -> Provided<Vec<String>> {
+        Ok(self.all_flags().await?.iter().map(|known| known.name.clone()).collect())
+    }
+
+    async fn state(&self, flag: &FlagRef, internal_id: &str) -> Provided<Option<FlagState>> {
+        self.state_of(flag, internal_id).await
+    }
+
+    async fn states(&self, flags: &[(FlagRef, String)]) -> Provided<Vec<Option<FlagState>>> {
+        self.states_of(flags).await
+    }
+
+    async fn switch(
+        &self,
+        flag: &FlagRef,
+        internal_id: &str,
+        environment: &str,
+        to: &Switch,
+    ) -> Provided<Switched> {
+        self.switch_in(flag, internal_id, environment, to).await
+    }
+
+    async fn back_links_refused(&self) -> Provided<Option<String>> {
+        self.other_integration().await
+    }
+
+    async fn back_links(&self, _flag: &FlagRef, internal_id: &str) -> Provided<Vec<BackLink>> {
+        self.links(internal_id).await
+    }
+
+    async fn add_back_link(&self, _flag: &FlagRef, internal_id: &str, link: &BackLink) -> Provided<String> {
+        self.add_link(internal_id, link).await
+    }
+
+    async fn update_back_link(&self, _flag: &FlagRef, internal_id: &str, link: &BackLink) -> Provided<()> {
+        self.update_link(internal_id, link).await
+    }
+
+    async fn remove_back_link(&self, _flag: &FlagRef, internal_id: &str, id: &str) -> Provided<()> {
+        self.remove_link(internal_id, id).await
+    }
+
+    async fn tags(&self, flag: &FlagRef, internal_id: &str) -> Provided<Vec<String>> {
+        self.tag_labels(flag, internal_id).await
+    }
+
+    async fn change_tags(
+        &self,
+        flag: &FlagRef,
+        internal_id: &str,
+        add: &[String],
+        remove: &[String],
+    ) -> Provided<()> {
+        self.change_tag_labels(flag, internal_id, add, remove).await
+    }
+
+    async fn archive(&self, flag: &FlagRef, internal_id: &str, archived: bool) -> Provided<()> {
+        self.set_archived(flag, internal_id, archived).await
+    }
+
+    fn verify_webhook(&self, request: &WebhookRequest<'_>) -> Verdict {
+        webhook::verify(&self.webhook_secrets, request)
+    }
+
+    fn read_webhook(&self, body: &[u8]) -> Vec<Hint> {
+        let read = webhook::read(self.project, body);
+        if read.environments {
+            self.environments.expire();
+        }
+        if read.flags {
+            self.flags.expire();
+        }
+        read.hints
+    }
+
+    async fn register_webhook(&self, url: &Url, secret: &str) -> Provided<()> {
+        self.register(url, secret).await
+    }
+}

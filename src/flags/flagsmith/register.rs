@@ -1,0 +1,73 @@
+//! Registering flaglink's webhook: one hook of the organisation hears of all projects and environments, and of the audit log.
+
+use http::Method;
+use serde::de::IgnoredAny;
+use serde_json::json;
+use url::Url;
+
+use super::Flagsmith;
+use super::wire::Webhook;
+use crate::flags::{Provided, ProviderError};
+
+impl Flagsmith {
+    pub(super) async fn register(&self, url: &Url, secret: &str) -> Provided<()> {
+        let project = self.check_project().await?;
+        let Some(organisation) = project.organisation else {
+            return Err(ProviderError::Strange(format!(
+                "{} does not say which organisation project {} belongs to",
+                self.name, project.id
+            )));
+        };
+        let path = format!("organisations/{organisation}/webhooks/");
+        let mut there: Vec<Webhook> = Vec::new();
+        self.api
+            .list(&path, |hook: Webhook| there.push(hook))
+            .await
+            .map_err(|error| self.not_allowed(error))?;
+        there.retain(|hook| hook.url == url.as_str());
+        let good = |hook: &Webhook| hook.enabled && hook.secret.as_deref() == Some(secret);
+        let kept = there.iter().find(|hook| good(hook)).map(|hook| hook.id);
+        if kept.is_none() {
+            // The new one first: events that come twice are no harm, events that do not come are.
+            let body = json!({ "url": url.as_str(), "enabled": true, "secret": secret });
+            self.api
+                .write::<IgnoredAny>(Method::POST, &path, &body)
+                .await
+                .map_err(|error| self.refused(url, self.not_allowed(error)))?;
+        }
+        for hook in there.iter().filter(|hook| kept != Some(hook.id)) {
+            self.api.delete(&format!("{path}{}/", hook.id)).await?;
+        }
+        Ok(())
+    }
+
+    fn not_allowed(&self, error: ProviderError) -> ProviderError {
+        match error {
+            ProviderError::Failed(failure) if matches!(failure.status, Some(403 | 404)) => {
+                ProviderError::Strange(format!(
+                    "the key of {} may not keep webhooks of its organisation; use the key of an organisation's admin, or \
+                     make the webhook by hand",
+                    self.name
+                ))
+            }
+            other => other,
+        }
+    }
+
+    /// Flagsmith takes no addresses in private networks, and no setting of its changes that.
+    fn refused(&self, url: &Url, error: ProviderError) -> ProviderError {
+        match error {
+            ProviderError::Failed(failure)
+                if failure.status == Some(400) && failure.said.to_lowercase().contains("private network") =>
+            {
+                ProviderError::Strange(format!(
+                    "{} sends no webhooks to addresses in private networks, such as {}; give flaglink a public address, or \
+                     leave the webhook out and rely on `poll`",
+                    self.name,
+                    url.host_str().unwrap_or_default()
+                ))
+            }
+            other => other,
+        }
+    }
+}

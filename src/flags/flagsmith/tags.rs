@@ -1,0 +1,106 @@
+//! Tags on a flag.
+//!
+//! Flagsmith replaces a flag's whole list of tags at once and knows no versions, so the list is read, changed, written
+//! and read again; what somebody else did in between shows in that last read, and then it is done once more.
+
+use http::Method;
+use serde::de::IgnoredAny;
+use serde_json::json;
+
+use super::Flagsmith;
+use super::wire::Tag;
+use crate::domain::FlagRef;
+use crate::flags::{Provided, ProviderError};
+
+/// The colour of tags that are made, the same as that of Flagsmith's own GitLab tags.
+const COLOUR: &str = "#FC6D26";
+/// How often the list is written before somebody else's hands in it are told to people.
+const ATTEMPTS: usize = 3;
+
+impl Flagsmith {
+    pub(super) async fn tag_labels(&self, flag: &FlagRef, internal_id: &str) -> Provided<Vec<String>> {
+        let on_flag = self.tag_ids(flag, internal_id).await?;
+        let known = self.project_tags().await?;
+        Ok(known.iter().filter(|tag| on_flag.contains(&tag.id)).map(|tag| tag.label.clone()).collect())
+    }
+
+    pub(super) async fn change_tag_labels(
+        &self,
+        flag: &FlagRef,
+        internal_id: &str,
+        add: &[String],
+        remove: &[String],
+    ) -> Provided<()> {
+        if add.is_empty() && remove.is_empty() {
+            return Ok(());
+        }
+        let path = self.feature_path(self.id(flag, internal_id)?);
+        let mut known = self.project_tags().await?;
+        for _ in 0..ATTEMPTS {
+            let now = self.tag_ids(flag, internal_id).await?;
+            let wanted = self.wanted(&now, &mut known, add, remove).await?;
+            if wanted == now {
+                return Ok(());
+            }
+            let body = json!({ "tags": wanted });
+            self.api.write::<IgnoredAny>(Method::PATCH, &path, &body).await?;
+        }
+        let now = self.tag_ids(flag, internal_id).await?;
+        if self.wanted(&now, &mut known, add, remove).await? == now {
+            return Ok(());
+        }
+        Err(ProviderError::Strange(format!(
+            "the tags of {} in {} are being changed by somebody else at the same time",
+            flag.key, self.name
+        )))
+    }
+
+    /// The list as it is to be; tags that are missing in the project are made.
+    async fn wanted(
+        &self,
+        now: &[u64],
+        known: &mut Vec<Tag>,
+        add: &[String],
+        remove: &[String],
+    ) -> Provided<Vec<u64>> {
+        let labelled = |known: &[Tag], id: u64, labels: &[String]| {
+            known.iter().any(|tag| tag.id == id && labels.contains(&tag.label))
+        };
+        let mut wanted: Vec<u64> = now.iter().copied().filter(|id| !labelled(known, *id, remove)).collect();
+        for label in add.iter().filter(|label| !remove.contains(label)) {
+            // Flagsmith lets several tags have one label; any of them will do.
+            if wanted.iter().any(|id| labelled(known, *id, std::slice::from_ref(label))) {
+                continue;
+            }
+            let candidates = known.iter().filter(|tag| tag.label == *label);
+            let id = match candidates.min_by_key(|tag| (!tag.is_system_tag, tag.id)) {
+                Some(tag) => tag.id,
+                None => {
+                    let made = self.make_tag(label).await?;
+                    let id = made.id;
+                    known.push(made);
+                    id
+                }
+            };
+            wanted.push(id);
+        }
+        Ok(wanted)
+    }
+
+    async fn make_tag(&self, label: &str) -> Provided<Tag> {
+        let path = format!("projects/{}/tags/", self.project);
+        let body = json!({ "label": label, "color": COLOUR, "description": "Kept by flaglink" });
+        self.api.write(Method::POST, &path, &body).await
+    }
+
+    async fn project_tags(&self) -> Provided<Vec<Tag>> {
+        let mut tags = Vec::new();
+        self.api.list(&format!("projects/{}/tags/", self.project), |tag| tags.push(tag)).await?;
+        Ok(tags)
+    }
+
+    async fn tag_ids(&self, flag: &FlagRef, internal_id: &str) -> Provided<Vec<u64>> {
+        let id = self.id(flag, internal_id)?;
+        Ok(self.feature(id).await?.ok_or_else(|| self.gone(flag))?.tags)
+    }
+}

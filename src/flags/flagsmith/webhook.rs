@@ -1,0 +1,184 @@
+//! Flagsmith's webhooks: whether they are genuine, and which flag they make worth looking at.
+//!
+//! They come twice, late, out of order or not at all, and say less than they seem to: an event is read as "look at this
+//! flag", with what it claims beside it.
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use jiff::Timestamp;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
+use sha2::Sha256;
+
+use super::wire::plain;
+use crate::domain::{Claim, FlagPointer};
+use crate::flags::{Hint, Verdict, WebhookRequest};
+
+/// The header with the signature: the HMAC-SHA256 of the body, in hex, without any prefix.
+const SIGNATURE: &str = "x-flagsmith-signature";
+
+pub(super) fn verify(secrets: &[SecretString], request: &WebhookRequest<'_>) -> Verdict {
+    if secrets.is_empty() {
+        return Verdict::NoSecret;
+    }
+    let Some(signature) = request.headers.get(SIGNATURE).and_then(|text| hex::decode(text.trim()).ok())
+    else {
+        return Verdict::Forged;
+    };
+    let mut genuine = false;
+    // All secrets are tried, so that the time does not tell which of them it was.
+    for secret in secrets {
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes()) else { continue };
+        mac.update(request.body);
+        genuine |= mac.verify_slice(&signature).is_ok();
+    }
+    if genuine { Verdict::Genuine } else { Verdict::Forged }
+}
+
+/// What a body says.
+#[derive(Debug, Default)]
+pub(super) struct Read {
+    pub(super) hints: Vec<Hint>,
+    /// The list of environments may be another now.
+    pub(super) environments: bool,
+    /// The list of flags may be another now.
+    pub(super) flags: bool,
+}
+
+impl Read {
+    fn hint(flag: FlagPointer, claim: Claim) -> Self {
+        Self { hints: vec![Hint { flag, claim: Some(claim) }], ..Self::default() }
+    }
+}
+
+pub(super) fn read(project: u64, body: &[u8]) -> Read {
+    let Ok(body) = serde_json::from_slice::<Value>(body) else { return Read::default() };
+    let Some(data) = body.get("data") else { return Read::default() };
+    match body.get("event_type").and_then(Value::as_str) {
+        Some("FLAG_UPDATED") => flag_updated(project, data),
+        Some("FLAG_DELETED") => flag_deleted(project, data),
+        Some("NEW_VERSION_PUBLISHED") => version_published(project, data),
+        Some("AUDIT_LOG_CREATED") => audit_log(project, data),
+        _ => Read::default(),
+    }
+}
+
+fn flag_updated(project: u64, data: &Value) -> Read {
+    let state = part(data, "new_state");
+    let feature = part(state, "feature");
+    if elsewhere(project, part(feature, "project")) {
+        return Read::default();
+    }
+    let mut claim = Claim {
+        environment: text(part(state, "environment"), "name"),
+        by: text(data, "changed_by"),
+        at: moment(data, "timestamp"),
+        visible: true,
+        ..Claim::default()
+    };
+    // What an override is set to says nothing about the default. And of `previous_state` nothing is believed: its value was
+    // seen to be null where there had been one.
+    if part(state, "feature_segment").is_null() && part(state, "identity_identifier").is_null() {
+        claim.on = part(state, "enabled").as_bool();
+        claim.value = state.get("feature_state_value").map(plain);
+    }
+    let mut read = Read::hint(pointer(project, feature), claim);
+    // Only a state that is new has none before it, and so has that of a new flag.
+    read.flags = part(data, "previous_state").is_null();
+    read
+}
+
+fn flag_deleted(project: u64, data: &Value) -> Read {
+    let feature = part(part(data, "previous_state"), "feature");
+    if elsewhere(project, part(feature, "project")) {
+        return Read::default();
+    }
+    // Author and moment are those of the last change before it was deleted, so they claim nothing here; and it comes
+    // once for every environment, though the flag is gone from all of them.
+    let mut read = Read::hint(pointer(project, feature), Claim { visible: true, ..Claim::default() });
+    read.flags = true;
+    read
+}
+
+fn version_published(project: u64, data: &Value) -> Read {
+    // It names neither environment nor project, and not which of its states is the default.
+    let claim = Claim { by: text(data, "published_by"), visible: true, ..Claim::default() };
+    Read::hint(pointer(project, part(data, "feature")), claim)
+}
+
+fn audit_log(project: u64, data: &Value) -> Read {
+    if elsewhere(project, part(data, "project")) {
+        return Read::default();
+    }
+    let log = data.get("log").and_then(Value::as_str).unwrap_or_default();
+    let id = part(data, "related_object_id");
+    let claim = Claim {
+        environment: text(part(data, "environment"), "name"),
+        by: text(part(data, "author"), "email"),
+        at: moment(data, "created_date"),
+        visible: true,
+        ..Claim::default()
+    };
+    match data.get("related_object_type").and_then(Value::as_str) {
+        Some("FEATURE") => {
+            let flag = id.as_u64().map_or_else(|| named(project, log), |id| FlagPointer::Id(id.to_string()));
+            Read { flags: true, ..Read::hint(flag, claim) }
+        }
+        // The id is that of a state or a version, so the flag is known only from the sentence.
+        Some("FEATURE_STATE" | "EF_VERSION" | "EDGE_IDENTITY") => Read::hint(named(project, log), claim),
+        // A segment takes its overrides with it when it goes, and nobody says which those are.
+        Some("SEGMENT") if log.starts_with("New Segment created") || log.starts_with("Segment updated") => {
+            Read::default()
+        }
+        Some("SEGMENT") => Read::hint(FlagPointer::Any, claim),
+        // States of many flags may go live with it.
+        Some("CHANGE_REQUEST") if log.ends_with("committed") => Read::hint(FlagPointer::Any, claim),
+        Some("ENVIRONMENT") => Read { environments: true, ..Read::hint(FlagPointer::Any, claim) },
+        _ => Read::default(),
+    }
+}
+
+/// The flag by its number, else by its name.
+fn pointer(project: u64, feature: &Value) -> FlagPointer {
+    if let Some(id) = part(feature, "id").as_u64() {
+        return FlagPointer::Id(id.to_string());
+    }
+    text(feature, "name").map_or(FlagPointer::Any, |key| FlagPointer::Key { scope: project.to_string(), key })
+}
+
+/// The flag that a sentence of the audit log is about. The sentences are Flagsmith's and always English.
+fn named(project: u64, log: &str) -> FlagPointer {
+    let quoted = log.split_once("eature '").map(|(_, rest)| {
+        let ends = ["' and segment '", "' and identity '"].iter().filter_map(|end| rest.find(end)).min();
+        match ends {
+            Some(end) => rest.get(..end).unwrap_or_default(),
+            None => rest.rsplit_once('\'').map_or(rest, |(name, _)| name),
+        }
+    });
+    let key = quoted.or_else(|| {
+        let (_, name) = log.split_once(": ")?;
+        // A scheduled change names its change request after the flag.
+        Some(name.split_once(" by Change Request: ").map_or(name, |(name, _)| name))
+    });
+    match key {
+        Some(key) if !key.is_empty() => FlagPointer::Key { scope: project.to_string(), key: key.to_owned() },
+        _ => FlagPointer::Any,
+    }
+}
+
+/// Whether this is about another project. What names none may be about ours.
+fn elsewhere(project: u64, named: &Value) -> bool {
+    let id = if named.is_number() { named } else { part(named, "id") };
+    id.as_u64().is_some_and(|id| id != project)
+}
+
+fn part<'a>(value: &'a Value, name: &str) -> &'a Value {
+    value.get(name).unwrap_or(&Value::Null)
+}
+
+fn text(value: &Value, name: &str) -> Option<String> {
+    value.get(name)?.as_str().filter(|text| !text.trim().is_empty()).map(str::to_owned)
+}
+
+fn moment(value: &Value, name: &str) -> Option<Timestamp> {
+    value.get(name)?.as_str()?.parse().ok()
+}

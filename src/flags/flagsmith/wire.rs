@@ -1,0 +1,161 @@
+//! Flagsmith's answers as far as they are needed, read tolerantly: what may be missing or null, may be.
+
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+/// One page of a list.
+#[derive(Debug, Deserialize)]
+pub(super) struct Page<T> {
+    /// Address of the next page. Only its being there counts: behind a proxy it may name another host.
+    #[serde(default = "Option::default")]
+    pub(super) next: Option<String>,
+    pub(super) results: Vec<T>,
+}
+
+/// An environment of the project.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Environment {
+    pub(super) id: u64,
+    pub(super) name: String,
+    /// Its public key, which is also its name in addresses.
+    pub(super) api_key: String,
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub(super) use_v2_feature_versioning: bool,
+    /// Set (also to 0) where changes go through change requests.
+    #[serde(default)]
+    pub(super) minimum_change_request_approvals: Option<i64>,
+}
+
+/// A flag. With `?environment=` in the question also its default there and how many overrides it has.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Feature {
+    pub(super) id: u64,
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) description: Option<String>,
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub(super) is_archived: bool,
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub(super) tags: Vec<u64>,
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub(super) multivariate_options: Vec<Value>,
+    #[serde(default)]
+    pub(super) environment_feature_state: Option<DefaultState>,
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub(super) num_segment_overrides: u64,
+    /// Null where nothing is overridden.
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub(super) num_identity_overrides: u64,
+}
+
+/// What a flag is set to in an environment for those who have no override.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct DefaultState {
+    pub(super) id: u64,
+    pub(super) enabled: bool,
+    #[serde(default)]
+    pub(super) feature_state_value: Value,
+}
+
+/// A state with all of its parts: the default, or the override of a segment or an identity.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct FullState {
+    pub(super) enabled: bool,
+    #[serde(default)]
+    pub(super) feature_state_value: Value,
+    #[serde(default)]
+    pub(super) feature_segment: Value,
+    #[serde(default)]
+    pub(super) identity: Value,
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub(super) multivariate_feature_state_values: Vec<Value>,
+}
+
+/// Which segment an override is for.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct FeatureSegment {
+    pub(super) id: u64,
+    pub(super) segment: u64,
+    #[serde(default)]
+    pub(super) priority: Value,
+}
+
+/// A tag of the project.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Tag {
+    pub(super) id: u64,
+    pub(super) label: String,
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub(super) is_system_tag: bool,
+}
+
+/// A list that is not paged but has the shape of a page.
+#[derive(Debug, Deserialize)]
+pub(super) struct Results<T> {
+    pub(super) results: Vec<T>,
+}
+
+/// A link on a flag.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct ExternalResource {
+    pub(super) id: u64,
+    #[serde(rename = "type", default)]
+    pub(super) kind: String,
+    #[serde(default)]
+    pub(super) url: String,
+    #[serde(default)]
+    pub(super) metadata: Value,
+}
+
+/// A project.
+#[derive(Debug, Deserialize)]
+pub(super) struct Project {
+    pub(super) id: u64,
+    #[serde(default)]
+    pub(super) organisation: Option<u64>,
+}
+
+/// A webhook of an organisation.
+#[derive(Debug, Deserialize)]
+pub(super) struct Webhook {
+    pub(super) id: u64,
+    #[serde(default)]
+    pub(super) url: String,
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub(super) enabled: bool,
+    #[serde(default)]
+    pub(super) secret: Option<String>,
+}
+
+/// What a flag is set to, as people read it; `None` for null and for the empty text.
+///
+/// Flagsmith writes values in three ways: bare, as `{type, string_value, integer_value, boolean_value}` and as
+/// `{type, value}`.
+pub(super) fn plain(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => (!text.is_empty()).then(|| text.clone()),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) => Some(value.to_string()),
+        Value::Object(parts) => {
+            let part = match parts.get("type").and_then(Value::as_str) {
+                _ if parts.contains_key("value") => "value",
+                Some("int" | "integer") => "integer_value",
+                Some("bool" | "boolean") => "boolean_value",
+                _ => "string_value",
+            };
+            match parts.get(part) {
+                // Nothing is nested deeper, whatever the server may say.
+                Some(Value::Object(_)) | None => None,
+                Some(inner) => plain(inner),
+            }
+        }
+    }
+}
+
+fn null_is_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}

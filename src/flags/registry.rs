@@ -1,0 +1,120 @@
+//! The providers as configured, by name, and what kinds of provider there are.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use schemars::{Schema, schema_for};
+
+use super::FlagProvider;
+use super::flagsmith::{Flagsmith, FlagsmithSecrets, FlagsmithSettings};
+use crate::config::{ConfigError, ProviderTable};
+use crate::net::{HttpClient, HttpOptions};
+use crate::telemetry::Metrics;
+
+/// One kind of provider: `kind` in a `[providers.NAME]` table.
+#[derive(Debug, Clone, Copy)]
+pub struct KindDoc {
+    /// As it is written in the configuration.
+    pub kind: &'static str,
+    /// What people call the service.
+    pub service: &'static str,
+    /// Its settings beside `kind`, as a JSON schema whose descriptions document them.
+    pub schema: fn() -> Schema,
+    build: Build,
+}
+
+/// Reads a provider's table and makes the provider.
+type Build = fn(&ProviderTable, &Arc<Metrics>) -> Result<Arc<dyn FlagProvider>, ConfigError>;
+
+/// Every kind that there is. A new provider is one more entry.
+const KINDS: &[KindDoc] = &[KindDoc {
+    kind: "flagsmith",
+    service: "Flagsmith",
+    schema: || schema_for!(FlagsmithSettings),
+    build: flagsmith,
+}];
+
+/// Kinds that a later version will have, so that who asks for them is not told of a typing error.
+const LATER: &[&str] = &["unleash", "gitlab"];
+
+/// The kinds of provider, for the reference.
+pub fn kinds() -> &'static [KindDoc] {
+    KINDS
+}
+
+/// The providers as configured.
+#[derive(Clone, Default)]
+pub struct Registry {
+    providers: Vec<Arc<dyn FlagProvider>>,
+}
+
+impl std::fmt::Debug for Registry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.providers.iter().map(|provider| provider.name())).finish()
+    }
+}
+
+impl Registry {
+    /// Makes a provider of every `[providers.NAME]` table. Nothing is sent yet.
+    pub fn build(tables: &[ProviderTable], metrics: &Arc<Metrics>) -> Result<Self, ConfigError> {
+        let mut providers = Vec::with_capacity(tables.len());
+        for table in tables {
+            let Some(kind) = KINDS.iter().find(|kind| kind.kind == table.kind) else {
+                let known: Vec<&str> = KINDS.iter().map(|kind| kind.kind).collect();
+                return Err(table.unknown_kind(&known, LATER));
+            };
+            providers.push((kind.build)(table, metrics)?);
+        }
+        Ok(Self { providers })
+    }
+
+    /// A registry of providers that are made already.
+    pub fn of(providers: Vec<Arc<dyn FlagProvider>>) -> Self {
+        Self { providers }
+    }
+
+    /// The provider of that name.
+    pub fn get(&self, name: &str) -> Option<&Arc<dyn FlagProvider>> {
+        self.providers.iter().find(|provider| provider.name() == name)
+    }
+
+    /// All providers, in the order of the configuration.
+    pub fn iter(&self) -> std::slice::Iter<'_, Arc<dyn FlagProvider>> {
+        self.providers.iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Registry {
+    type Item = &'a Arc<dyn FlagProvider>;
+    type IntoIter = std::slice::Iter<'a, Arc<dyn FlagProvider>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+fn flagsmith(table: &ProviderTable, metrics: &Arc<Metrics>) -> Result<Arc<dyn FlagProvider>, ConfigError> {
+    let settings: FlagsmithSettings = table.read()?;
+    let key = table.secrets("api_key")?.unwrap_or_default();
+    let [api_key] = <[_; 1]>::try_from(key).map_err(|keys: Vec<_>| {
+        let what = if keys.is_empty() {
+            "a key for Flagsmith's API is needed: `api_key_file` or `api_key_env`"
+        } else {
+            "there must be one key, on one line"
+        };
+        table.error("api_key_file", what)
+    })?;
+    let secrets = FlagsmithSecrets { api_key, webhook: table.secrets("webhook_secret")?.unwrap_or_default() };
+    let options = HttpOptions {
+        peer: table.name.clone(),
+        timeout: Duration::from_secs(30),
+        connect_timeout: Duration::from_secs(10),
+        in_flight: 4,
+        ca_file: settings.ca_file.as_deref().map(|file| table.file("ca_file", file)).transpose()?,
+    };
+    let http = HttpClient::new(options, Arc::clone(metrics))
+        .map_err(|error| table.error("ca_file", &error.to_string()))?;
+    let provider = Flagsmith::new(&table.name, &settings, secrets, http)
+        .map_err(|error| table.error(error.key, &error.message))?;
+    Ok(Arc::new(provider))
+}

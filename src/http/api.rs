@@ -1,0 +1,187 @@
+//! The API: JSON under `/api/v1/`, described by `/api/v1/openapi.json`.
+
+use std::sync::Arc;
+
+use hyper::StatusCode;
+use tokio::sync::mpsc;
+use url::form_urlencoded;
+use utoipa::OpenApi;
+
+use crate::domain::Noteable;
+use crate::store::StoreError;
+
+use super::admin::{self, AdminView, problem};
+use super::api_types::{LinksPage, Problem, Queue, Status};
+use super::body::{Answer, StreamError, json, streamed};
+
+/// How many of something are shown where nobody says how many.
+pub const DEFAULT_LIMIT: usize = 100;
+
+/// How many of something are shown at most.
+pub const MAX_LIMIT: usize = 1000;
+
+/// How many pieces of an export may be ready before they are sent.
+const EXPORT_AHEAD: usize = 2;
+
+/// The description of everything that the admin listener and the socket answer.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "flaglink",
+        description = "What flaglink knows. On the unix socket and on loopback reads need no token; elsewhere every request needs the admin token as `Authorization: Bearer`."
+    ),
+    paths(admin::healthz, admin::readyz, admin::metrics, links, export, queue, status, openapi,),
+    components(schemas(LinksPage, Problem, Queue, Status))
+)]
+pub struct ApiDoc;
+
+/// The issues and merge requests that have links, in pages.
+#[utoipa::path(
+    get,
+    path = "/api/v1/links",
+    params(
+        ("after" = Option<String>, Query, description = "`next` of the page before"),
+        ("limit" = Option<usize>, Query, description = "How many issues and merge requests: 1 to 1000, else 100"),
+    ),
+    responses(
+        (status = 200, description = "One page", body = LinksPage),
+        (status = 400, description = "A parameter that cannot be understood", body = Problem),
+        (status = 503, description = "The store cannot be read", body = Problem),
+    )
+)]
+pub(super) async fn links(view: &dyn AdminView, query: &str) -> Answer {
+    let mut after = None;
+    let mut limit = DEFAULT_LIMIT;
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        match name.as_ref() {
+            "after" => match value.parse::<Noteable>() {
+                Ok(noteable) => after = Some(noteable),
+                Err(error) => return problem(StatusCode::BAD_REQUEST, format!("after: {error}")),
+            },
+            "limit" => match read_limit(&value) {
+                Ok(given) => limit = given,
+                Err(answer) => return *answer,
+            },
+            _ => return unknown_parameter(&name, "`after` and `limit`"),
+        }
+    }
+    answer(view.links(after.as_ref(), limit).await)
+}
+
+/// All links as JSON Lines, enough to build them again.
+#[utoipa::path(
+    get,
+    path = "/api/v1/links/export",
+    responses(
+        (status = 200, description = "One JSON document a line. An answer that breaks off is not complete", content_type = "application/jsonl", body = String),
+        (status = 503, description = "The store cannot be read", body = Problem),
+    )
+)]
+pub(super) async fn export(view: Arc<dyn AdminView>) -> Answer {
+    let (give, mut ready) = mpsc::channel(EXPORT_AHEAD);
+    let reading = tokio::spawn(async move { view.export(give).await });
+    // The status can only say what is known before the first piece: so that is waited for.
+    let Some(first) = ready.recv().await else {
+        return match reading.await {
+            Ok(Ok(())) => {
+                let (_, nothing) = mpsc::channel(1);
+                streamed("application/jsonl", nothing)
+            }
+            Ok(Err(error)) => unreadable(&error),
+            Err(error) => {
+                tracing::error!(%error, "the export ended in an unforeseen way");
+                problem(StatusCode::INTERNAL_SERVER_ERROR, "the export failed; flaglink's log says why")
+            }
+        };
+    };
+    let (send, pieces) = mpsc::channel(1);
+    tokio::spawn(async move {
+        let mut next = Some(first);
+        while let Some(piece) = next {
+            if send.send(Ok(piece)).await.is_err() {
+                return;
+            }
+            next = ready.recv().await;
+        }
+        let broken: StreamError = match reading.await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => Box::new(error),
+            Err(error) => Box::new(error),
+        };
+        tracing::error!(error = %broken, "an export broke off");
+        let _ = send.send(Err(broken)).await;
+    });
+    streamed("application/jsonl", pieces)
+}
+
+/// What waits, and what was given up.
+#[utoipa::path(
+    get,
+    path = "/api/v1/queue",
+    params(("limit" = Option<usize>, Query, description = "How many of each kind: 1 to 1000, else 100")),
+    responses(
+        (status = 200, description = "The queues", body = Queue),
+        (status = 400, description = "A parameter that cannot be understood", body = Problem),
+        (status = 503, description = "The store cannot be read", body = Problem),
+    )
+)]
+pub(super) async fn queue(view: &dyn AdminView, query: &str) -> Answer {
+    let mut limit = DEFAULT_LIMIT;
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        match name.as_ref() {
+            "limit" => match read_limit(&value) {
+                Ok(given) => limit = given,
+                Err(answer) => return *answer,
+            },
+            _ => return unknown_parameter(&name, "`limit`"),
+        }
+    }
+    answer(view.queue(limit).await)
+}
+
+/// How the daemon is: version, uptime, where webhooks come in, GitLab, the providers.
+#[utoipa::path(
+    get,
+    path = "/api/v1/status",
+    responses((status = 200, description = "The status", body = Status))
+)]
+pub(super) async fn status(view: &dyn AdminView) -> Answer {
+    json(StatusCode::OK, &view.status().await)
+}
+
+/// This description.
+#[utoipa::path(
+    get,
+    path = "/api/v1/openapi.json",
+    responses((status = 200, description = "OpenAPI", body = Object))
+)]
+pub(super) fn openapi() -> Answer {
+    json(StatusCode::OK, &ApiDoc::openapi())
+}
+
+fn answer<T: serde::Serialize>(read: Result<T, StoreError>) -> Answer {
+    match read {
+        Ok(value) => json(StatusCode::OK, &value),
+        Err(error) => unreadable(&error),
+    }
+}
+
+fn unreadable(error: &StoreError) -> Answer {
+    tracing::error!(%error, "the store could not be read for the API");
+    problem(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
+}
+
+fn read_limit(value: &str) -> Result<usize, Box<Answer>> {
+    match value.parse() {
+        Ok(limit) if (1..=MAX_LIMIT).contains(&limit) => Ok(limit),
+        _ => Err(Box::new(problem(
+            StatusCode::BAD_REQUEST,
+            format!("limit: give a number from 1 to {MAX_LIMIT}"),
+        ))),
+    }
+}
+
+fn unknown_parameter(name: &str, known: &str) -> Answer {
+    let name: String = name.chars().take(40).collect();
+    problem(StatusCode::BAD_REQUEST, format!("`{name}` is no parameter here; there is {known}"))
+}

@@ -1,0 +1,209 @@
+//! What the API answers: read by the command line and by other people's programs, so fields are only ever added.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// An error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    /// What is wrong and what to do, for people.
+    pub error: String,
+}
+
+/// A page of the issues and merge requests that have links.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LinksPage {
+    /// In the order of their names.
+    pub noteables: Vec<LinkedNoteable>,
+    /// What to give as `after` for the next page; null on the last one.
+    pub next: Option<String>,
+}
+
+/// An issue or merge request with its links.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LinkedNoteable {
+    /// Its name here: `INSTANCE/PROJECT/issues/IID` or `INSTANCE/PROJECT/merge_requests/IID`.
+    pub noteable: String,
+    /// `issue` or `merge request`.
+    pub kind: String,
+    /// The project's path with its namespace, as it was last seen.
+    pub project: String,
+    /// GitLab's numeric id of the project.
+    pub project_id: u64,
+    /// Its number in the project.
+    pub iid: u64,
+    /// Its title; null where it is confidential.
+    pub title: Option<String>,
+    /// Its page.
+    pub url: String,
+    /// `opened`, `closed`, `merged` or `locked`, as it was last seen.
+    pub state: String,
+    /// Whether it is a draft.
+    pub draft: bool,
+    /// Whether it is confidential.
+    pub confidential: bool,
+    /// Its links, in the order of linking.
+    pub links: Vec<LinkView>,
+}
+
+/// One link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LinkView {
+    /// How people name the flag: `provider:key`.
+    pub flag: String,
+    /// The provider's name in the configuration.
+    pub provider: String,
+    /// The service's project or container; empty where it has none.
+    pub scope: String,
+    /// The key in the service's own spelling.
+    pub key: String,
+    /// The service's internal id.
+    pub internal_id: String,
+    /// The user name of who linked it.
+    pub by: String,
+    /// GitLab's numeric id of who linked it.
+    pub by_id: u64,
+    /// When, by GitLab's clock.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+}
+
+/// What waits, and what was given up.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Queue {
+    /// How much there is of everything; the lists may be shorter.
+    pub counts: QueueCounts,
+    /// What came in and is not understood yet, in order.
+    pub inbox: Vec<Waiting>,
+    /// What is to be done once (replies, reactions), in order.
+    pub edges: Vec<Waiting>,
+    /// What is to be brought up to date (panels, labels, links on flags).
+    pub levels: Vec<Waiting>,
+    /// What was given up, oldest first.
+    pub dead: Vec<Dead>,
+}
+
+/// How much waits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct QueueCounts {
+    /// Inbox entries.
+    pub inbox: u64,
+    /// Edges.
+    pub edges: u64,
+    /// Levels.
+    pub levels: u64,
+    /// Dead letters.
+    pub dead: u64,
+}
+
+/// Something that waits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Waiting {
+    /// Its number; null for levels, which have none.
+    pub id: Option<u64>,
+    /// What it is, in a few words, for example `delivery from gitlab` or `reply`.
+    pub what: String,
+    /// What it is about: an issue, a merge request, a flag; null where that is not known yet.
+    pub about: Option<String>,
+    /// Since when it waits; null where that was not kept.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub since: Option<Timestamp>,
+    /// How long it has waited, in seconds.
+    pub age_seconds: Option<u64>,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When it is tried next; null: as soon as it can be.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub next_try: Option<Timestamp>,
+    /// Why it is not done yet, for people; null where it was not tried.
+    pub reason: Option<String>,
+}
+
+/// Something that was given up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Dead {
+    /// Its number.
+    pub id: u64,
+    /// What it was, in a few words.
+    pub what: String,
+    /// What it was about.
+    pub about: Option<String>,
+    /// When it was given up.
+    #[schema(value_type = String, format = DateTime)]
+    pub since: Timestamp,
+    /// How long ago that was, in seconds.
+    pub age_seconds: u64,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Why it was given up, for people.
+    pub reason: String,
+}
+
+/// How the daemon is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Status {
+    /// flaglink's version.
+    pub version: String,
+    /// When it was started.
+    #[schema(value_type = String, format = DateTime)]
+    pub started_at: Timestamp,
+    /// How long it has been running, in seconds.
+    pub uptime_seconds: u64,
+    /// Where webhooks come in.
+    pub webhooks: Vec<WebhookAddress>,
+    /// The GitLab instance.
+    pub gitlab: GitlabStatus,
+    /// The providers, in the order of their names.
+    pub providers: Vec<ProviderStatus>,
+}
+
+/// Where one source sends its webhooks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WebhookAddress {
+    /// `gitlab` or the provider's name.
+    pub source: String,
+    /// The path on the webhook listener.
+    pub path: String,
+    /// The whole address, where the public one is known.
+    pub url: Option<String>,
+}
+
+/// The GitLab instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct GitlabStatus {
+    /// Its id here; null until it was reached for the first time.
+    pub instance: Option<String>,
+    /// Its URL.
+    pub url: String,
+    /// The bot's user name there; null until it was reached.
+    pub bot: Option<String>,
+    /// How it was when it was last asked.
+    pub health: Health,
+}
+
+/// One provider.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ProviderStatus {
+    /// Its name in the configuration.
+    pub name: String,
+    /// What people call the service, for example `Flagsmith`.
+    pub service: String,
+    /// How it was when it was last asked.
+    pub health: Health,
+}
+
+/// How something outside was when it was last asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Health {
+    /// It answered as it should.
+    Good,
+    /// It did not.
+    Bad {
+        /// What is wrong, for people.
+        why: String,
+    },
+    /// It was not asked yet.
+    Unknown,
+}

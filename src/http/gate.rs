@@ -1,0 +1,124 @@
+//! Who may ask the admin listener.
+
+use std::net::{IpAddr, SocketAddr};
+
+use hyper::header::{AUTHORIZATION, HOST, HeaderMap};
+use hyper::{StatusCode, Uri};
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+/// What a request has to show before it is looked at.
+#[derive(Debug, Clone)]
+pub enum Gate {
+    /// The unix socket: who may open its file may ask.
+    Socket,
+    /// A TCP port.
+    Tcp(TcpGate),
+}
+
+/// The gate of a TCP port.
+///
+/// On loopback reads are free, so a page in a browser on this machine must be kept from reading through a host name of
+/// its own that it points at 127.0.0.1 (DNS rebinding): only the names of this machine count in `Host`. Off loopback every
+/// request needs the token, which such a page does not have, and what the machine is called there is not ours to know.
+#[derive(Debug, Clone)]
+pub struct TcpGate {
+    loopback: bool,
+    hosts: Vec<String>,
+    token: Option<SecretString>,
+}
+
+/// Why a request was not let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    /// The status.
+    pub status: StatusCode,
+    /// For people: why, and what to do.
+    pub why: &'static str,
+}
+
+impl TcpGate {
+    /// The gate of a listener that is bound to `bound`; `configured` is its address as the configuration has it, whose
+    /// host is one more that may be asked for.
+    pub fn new(bound: SocketAddr, configured: &str, token: Option<SecretString>) -> Self {
+        let mut hosts = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "[::1]".to_owned()];
+        hosts.extend(host_of(configured).map(|host| host.to_ascii_lowercase()));
+        Self { loopback: is_loopback(bound.ip()), hosts, token }
+    }
+
+    fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
+        if !self.loopback {
+            return self.check_token(headers);
+        }
+        let mut named = headers.get_all(HOST).iter().map(|host| host.to_str().ok().and_then(host_of));
+        let host = named.next().flatten();
+        // A request line with a whole address in it counts as well as the header.
+        let known = [host, uri.authority().map_or(host, |authority| host_of(authority.as_str()))].iter().all(
+            |host| host.is_some_and(|host| self.hosts.iter().any(|ours| ours.eq_ignore_ascii_case(host))),
+        );
+        if known && named.next().is_none() {
+            return Ok(());
+        }
+        Err(Refusal {
+            status: StatusCode::MISDIRECTED_REQUEST,
+            why: "the Host header does not name this machine: ask for localhost, 127.0.0.1, [::1] or the address in `listen.admin`",
+        })
+    }
+
+    fn check_token(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        let Some(token) = &self.token else {
+            return Err(Refusal {
+                status: StatusCode::FORBIDDEN,
+                why: "off loopback every request needs the admin token, and none is configured: set `listen.admin_token_file`",
+            });
+        };
+        let mut given = headers.get_all(AUTHORIZATION).iter();
+        let bearer = given.next().and_then(|value| {
+            let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_start())
+        });
+        match bearer {
+            Some(bearer) if given.next().is_none() && same(bearer, token.expose_secret()) => Ok(()),
+            _ => Err(Refusal {
+                status: StatusCode::UNAUTHORIZED,
+                why: "the admin token is missing or wrong: send `Authorization: Bearer` and the token of `listen.admin_token_file`",
+            }),
+        }
+    }
+}
+
+impl Gate {
+    /// Whether a request may come in.
+    pub fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
+        match self {
+            Self::Socket => Ok(()),
+            Self::Tcp(gate) => gate.check(uri, headers),
+        }
+    }
+}
+
+/// Whether an address can be reached from this machine alone.
+fn is_loopback(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_loopback(),
+        IpAddr::V6(address) => {
+            address.is_loopback() || address.to_ipv4_mapped().is_some_and(|v4| v4.is_loopback())
+        }
+    }
+}
+
+/// The host of `host:port`, `host`, `[v6]:port` or `[v6]`.
+fn host_of(address: &str) -> Option<&str> {
+    let host = match address.strip_prefix('[') {
+        Some(rest) => address.get(..rest.find(']')? + 2)?,
+        None => address.split_once(':').map_or(address, |(host, _)| host),
+    };
+    (!host.is_empty()).then_some(host)
+}
+
+/// In constant time: neither content nor length can be measured.
+fn same(given: &str, right: &str) -> bool {
+    let (given, right) = (Sha256::digest(given), Sha256::digest(right));
+    given.as_slice().ct_eq(right.as_slice()).into()
+}

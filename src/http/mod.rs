@@ -1,0 +1,20 @@
+//! The listeners: webhooks for the world; health, metrics and the API for the machine itself.
+
+mod admin;
+mod api;
+pub mod api_types;
+mod body;
+mod connection;
+mod gate;
+mod serve;
+mod socket;
+pub mod view;
+mod webhooks;
+
+pub use admin::{Admin, AdminView, Route};
+pub use api::{ApiDoc, DEFAULT_LIMIT, MAX_LIMIT};
+pub use body::{Answer, BodyError, RequestBody, StreamError, empty, json, streamed, text, typed};
+pub use gate::{Gate, Refusal, TcpGate};
+pub use serve::{Drained, Handler, Listener, Peer, ServeOptions, serve};
+pub use socket::{SOCKET_MODE, SocketError, SocketFile, bind_socket};
+pub use webhooks::{Door, Headers, KEPT_HEADERS, MAX_BODY, Taken, Webhooks};

@@ -1,0 +1,343 @@
+//! The webhook listener: who may come in, what is handed over, and what is answered.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use hyper::header::{ALLOW, HeaderMap, HeaderValue, RETRY_AFTER};
+use hyper::{Method, Request, StatusCode};
+use jiff::Timestamp;
+use percent_encoding::percent_decode_str;
+use serde::de::IgnoredAny;
+use tracing::Instrument;
+
+use crate::domain::{Delivery, DeliverySource};
+use crate::flags::{Verdict, WebhookRequest};
+use crate::gitlab::Standing;
+use crate::telemetry::Metrics;
+
+use super::body::{Answer, RequestBody, empty, text};
+use super::serve::{Handler, Peer};
+
+/// The largest body that is taken, in bytes: GitLab's own limit for what it sends (25 MB, `REQUEST_BODY_SIZE_LIMIT`).
+pub const MAX_BODY: usize = 25 * 1024 * 1024;
+
+/// The headers that are needed after a request is answered; all others are forgotten, secrets first of all.
+pub const KEPT_HEADERS: [&str; 5] =
+    ["user-agent", "webhook-id", "x-gitlab-event", "x-gitlab-event-uuid", "x-gitlab-instance"];
+
+/// Longer values are cut, in characters: nothing that is needed is as long as this.
+const MAX_KEPT_HEADER: usize = 1024;
+
+/// A key that is longer than this is no key.
+const MAX_KEY: usize = 256;
+
+/// When to come again, in seconds, where nothing can be kept now.
+const RETRY_AFTER_SECONDS: &str = "10";
+
+/// Headers by lower-case name.
+pub type Headers = BTreeMap<String, String>;
+
+/// What became of a delivery that was handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// It is on disk.
+    Kept,
+    /// It was on disk before.
+    Before,
+    /// There is nothing to do for it, and it was not kept. The reason is a metric label; the listener counts it.
+    Ignored(&'static str),
+    /// It is not what its sender says it is: not a JSON object that can be read.
+    NotJson,
+    /// It cannot be kept now, and nothing of it was.
+    Unwritable,
+}
+
+/// The rest of the house, as far as the webhook listener knows it.
+#[async_trait]
+pub trait Door: Send + Sync + 'static {
+    /// What the headers alone say about a request to a GitLab hook: the one made by hand has the empty id.
+    /// `None` where there is no such hook, or nothing to check against.
+    fn gitlab_before_body(&self, hook: &str, headers: &Headers) -> Option<Standing>;
+
+    /// What headers and body say about it. `None` as before.
+    fn gitlab_with_body(
+        &self,
+        hook: &str,
+        headers: &Headers,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Option<Standing>;
+
+    /// Whether a request to that provider's path is genuine; `NoSecret` also where there is no such provider.
+    ///
+    /// It is asked twice: with an empty body before the body is read, where only `NoSecret` counts (whether there is a
+    /// secret does not depend on the body), and with the body.
+    fn provider_verdict(&self, provider: &str, request: &WebhookRequest<'_>) -> Verdict;
+
+    /// What tells a repeat of this provider's request from another one.
+    fn provider_key(&self, provider: &str, request: &WebhookRequest<'_>) -> Option<String>;
+
+    /// Takes over an authentic delivery. A return means that what it says has happened: [`Taken::Kept`] and
+    /// [`Taken::Before`] are on disk.
+    async fn take(&self, delivery: Delivery) -> Taken;
+}
+
+/// Answers the webhook listener's requests.
+pub struct Webhooks {
+    door: Arc<dyn Door>,
+    metrics: Arc<Metrics>,
+}
+
+impl Webhooks {
+    /// A listener in front of that door.
+    pub fn new(door: Arc<dyn Door>, metrics: Arc<Metrics>) -> Self {
+        Self { door, metrics }
+    }
+}
+
+/// A path that this listener has.
+enum Place {
+    Health,
+    Hook(DeliverySource),
+}
+
+fn place(path: &str) -> Option<Place> {
+    let segment = |escaped: &str| {
+        let name = percent_decode_str(escaped).decode_utf8().ok()?.into_owned();
+        (!escaped.contains('/') && !name.is_empty()).then_some(name)
+    };
+    if path == "/healthz" {
+        return Some(Place::Health);
+    }
+    let hook = path.strip_prefix("/hooks/")?;
+    if hook == "gitlab" {
+        return Some(Place::Hook(DeliverySource::Gitlab { hook: String::new() }));
+    }
+    if let Some(hook) = hook.strip_prefix("gitlab/") {
+        return segment(hook).map(|hook| Place::Hook(DeliverySource::Gitlab { hook }));
+    }
+    let name = hook.strip_prefix("providers/")?;
+    segment(name).map(|name| Place::Hook(DeliverySource::Provider { name }))
+}
+
+#[async_trait]
+impl Handler for Webhooks {
+    async fn handle(&self, request: Request<RequestBody>, _peer: Peer) -> Answer {
+        let trace = trace_id();
+        let span = tracing::info_span!("webhook", trace);
+        async move {
+            // The query is not looked at and not logged: people put secrets there.
+            let method = request.method().clone();
+            let path: String = request.uri().path().chars().take(200).collect();
+            let answer = self.answer(request).await;
+            tracing::debug!(%method, ?path, status = answer.status().as_u16(), "answered");
+            answer
+        }
+        .instrument(span)
+        .await
+    }
+}
+
+impl Webhooks {
+    async fn answer(&self, request: Request<RequestBody>) -> Answer {
+        match place(request.uri().path()) {
+            None => not_found(),
+            Some(Place::Health) if matches!(*request.method(), Method::GET | Method::HEAD) => {
+                text(StatusCode::OK, "ok")
+            }
+            Some(Place::Health) => not_allowed("GET, HEAD"),
+            Some(Place::Hook(source)) => self.hook(source, request).await,
+        }
+    }
+
+    async fn hook(&self, source: DeliverySource, request: Request<RequestBody>) -> Answer {
+        let (head, mut body) = request.into_parts();
+        let headers = headers(&head.headers);
+        let Some(before) = self.before_body(&source, &headers) else { return not_found() };
+        if head.method != Method::POST {
+            return not_allowed("POST");
+        }
+        if let Standing::Forged(why) = before {
+            return self.forged(&source, why);
+        }
+        let body = match body.collect(MAX_BODY).await {
+            Ok(body) => body,
+            Err(error) => {
+                tracing::warn!(source = name(&source), %error, "a webhook body was not read");
+                self.metrics.delivery(name(&source), "refused");
+                let answer = text(error.status(), format!("{error}\n"));
+                return if answer.status() == StatusCode::SERVICE_UNAVAILABLE {
+                    later(answer)
+                } else {
+                    answer
+                };
+            }
+        };
+        let now = Timestamp::now();
+        if before == Standing::NeedsBody {
+            match self.with_body(&source, &headers, &body, now) {
+                Some(Standing::Genuine) => {}
+                Some(Standing::Forged(why)) => return self.forged(&source, why),
+                Some(Standing::NeedsBody) => return self.forged(&source, "nothing proves who sent it"),
+                None => return not_found(),
+            }
+        }
+        if !is_object(&body) {
+            return self.not_json(&source);
+        }
+        self.take(source, &headers, body, now).await
+    }
+
+    fn before_body(&self, source: &DeliverySource, headers: &Headers) -> Option<Standing> {
+        match source {
+            DeliverySource::Gitlab { hook } => self.door.gitlab_before_body(hook, headers),
+            DeliverySource::Provider { name } => {
+                match self.door.provider_verdict(name, &WebhookRequest { headers, body: b"" }) {
+                    Verdict::NoSecret => None,
+                    Verdict::Genuine | Verdict::Forged => Some(Standing::NeedsBody),
+                }
+            }
+        }
+    }
+
+    fn with_body(
+        &self,
+        source: &DeliverySource,
+        headers: &Headers,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Option<Standing> {
+        match source {
+            DeliverySource::Gitlab { hook } => self.door.gitlab_with_body(hook, headers, body, now),
+            DeliverySource::Provider { name } => {
+                match self.door.provider_verdict(name, &WebhookRequest { headers, body }) {
+                    Verdict::Genuine => Some(Standing::Genuine),
+                    Verdict::Forged => Some(Standing::Forged("its signature is missing or wrong")),
+                    Verdict::NoSecret => None,
+                }
+            }
+        }
+    }
+
+    async fn take(&self, source: DeliverySource, headers: &Headers, body: Bytes, now: Timestamp) -> Answer {
+        let key = match &source {
+            DeliverySource::Gitlab { .. } => {
+                headers.get("idempotency-key").or_else(|| headers.get("webhook-id")).cloned()
+            }
+            DeliverySource::Provider { name } => {
+                self.door.provider_key(name, &WebhookRequest { headers, body: &body })
+            }
+        };
+        let delivery = Delivery {
+            source: source.clone(),
+            key: key.filter(|key| !key.is_empty() && key.len() <= MAX_KEY),
+            headers: kept(headers),
+            body,
+            received_at: now,
+        };
+        let source_name = name(&source);
+        match self.door.take(delivery).await {
+            Taken::Kept => {
+                tracing::info!(source = source_name, "a delivery was kept");
+                self.metrics.delivery(source_name, "kept");
+                empty(StatusCode::OK)
+            }
+            Taken::Before => {
+                tracing::info!(source = source_name, "a delivery came again");
+                self.metrics.delivery(source_name, "before");
+                empty(StatusCode::OK)
+            }
+            Taken::Ignored(reason) => {
+                tracing::debug!(source = source_name, reason, "a delivery needs nothing to be done");
+                self.metrics.delivery(source_name, "ignored");
+                self.metrics.ignored(source_name, reason);
+                empty(StatusCode::OK)
+            }
+            Taken::NotJson => self.not_json(&source),
+            Taken::Unwritable => {
+                tracing::error!(source = source_name, "a delivery could not be kept; the sender was told so");
+                self.metrics.delivery(source_name, "unwritable");
+                later(text(StatusCode::SERVICE_UNAVAILABLE, "this cannot be kept now; send it again later\n"))
+            }
+        }
+    }
+
+    fn forged(&self, source: &DeliverySource, why: &'static str) -> Answer {
+        tracing::warn!(source = name(source), why, "a webhook request was refused");
+        self.metrics.delivery(name(source), "forged");
+        text(StatusCode::UNAUTHORIZED, "the secret or the signature is missing or wrong\n")
+    }
+
+    fn not_json(&self, source: &DeliverySource) -> Answer {
+        tracing::warn!(source = name(source), "a webhook body is not a JSON object");
+        self.metrics.delivery(name(source), "refused");
+        text(StatusCode::BAD_REQUEST, "the body is not a JSON object\n")
+    }
+}
+
+/// How metrics and logs call a source.
+fn name(source: &DeliverySource) -> &str {
+    match source {
+        DeliverySource::Gitlab { .. } => "gitlab",
+        DeliverySource::Provider { name } => name,
+    }
+}
+
+/// All headers by name. A header that stands there twice becomes one value with a comma in it, which no secret matches:
+/// so nobody can choose which of two is looked at.
+fn headers(from: &HeaderMap) -> Headers {
+    let mut headers = Headers::new();
+    for (name, value) in from {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        headers
+            .entry(name.as_str().to_owned())
+            .and_modify(|before| {
+                before.push_str(", ");
+                before.push_str(&value);
+            })
+            .or_insert_with(|| value.into_owned());
+    }
+    headers
+}
+
+fn kept(headers: &Headers) -> Headers {
+    KEPT_HEADERS
+        .into_iter()
+        .filter_map(|name| {
+            let value = headers.get(name)?;
+            Some((name.to_owned(), value.chars().take(MAX_KEPT_HEADER).collect()))
+        })
+        .collect()
+}
+
+/// Whether the body is one JSON object. Nothing of it is kept, so a hostile one costs no memory.
+fn is_object(body: &[u8]) -> bool {
+    body.trim_ascii_start().first() == Some(&b'{') && serde_json::from_slice::<IgnoredAny>(body).is_ok()
+}
+
+/// The id that follows one request through the log.
+fn trace_id() -> String {
+    let mut bytes = [0; 8];
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => hex::encode(bytes),
+        // Only the log is poorer without it.
+        Err(_) => String::new(),
+    }
+}
+
+fn not_found() -> Answer {
+    text(StatusCode::NOT_FOUND, "there is nothing here\n")
+}
+
+fn not_allowed(allow: &'static str) -> Answer {
+    let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, format!("only {allow} here\n"));
+    answer.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+    answer
+}
+
+fn later(mut answer: Answer) -> Answer {
+    answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
+    answer
+}

@@ -1,0 +1,261 @@
+//! What the bot answers: one or two sentences that say what happened and what to write next.
+
+use jiff::Timestamp;
+use url::Url;
+
+use super::Markdown;
+use super::state::state_words;
+use crate::domain::{ChangeKind, Flag, FlagState, NoteSource};
+
+/// Longest key shown in a reply, in characters.
+const KEY: usize = 250;
+/// Longest piece of other outside text shown in a reply, in characters.
+const TEXT: usize = 160;
+
+/// Outside text, as it stands in a reply.
+pub fn quoted(text: &str) -> Markdown {
+    Markdown::code(text, TEXT)
+}
+
+/// A flag's key.
+pub fn key(text: &str) -> Markdown {
+    Markdown::code(text, KEY)
+}
+
+/// A line that the person can copy: a command with what belongs behind it.
+pub fn line(command: &str) -> Markdown {
+    Markdown::code(command, KEY + TEXT)
+}
+
+/// What a reply begins with: a link to the text that it answers, so that a plain note says what it is about.
+pub fn opening(source: NoteSource) -> Markdown {
+    let mut text = match source {
+        NoteSource::Note(id) => Markdown::note_link("Your command", id),
+        NoteSource::Description => Markdown::lit("The command in the description"),
+    };
+    text.push_lit(": ");
+    text
+}
+
+/// Puts sentences behind each other.
+pub fn sentences(parts: impl IntoIterator<Item = Markdown>) -> Markdown {
+    Markdown::join(parts.into_iter().filter(|part| !part.is_empty()), " ", " ")
+}
+
+/// Puts paragraphs below each other.
+pub fn paragraphs(parts: impl IntoIterator<Item = Markdown>) -> Markdown {
+    Markdown::join(parts.into_iter().filter(|part| !part.is_empty()), "\n\n", "\n\n")
+}
+
+/// A bulleted list below what was said before.
+pub fn bullets(items: impl IntoIterator<Item = Markdown>) -> Markdown {
+    let mut list = Markdown::new();
+    for item in items {
+        list.push_lit("\n- ").push(item);
+    }
+    list
+}
+
+/// Names, `a, b and c`.
+pub fn names<'a>(keys: impl IntoIterator<Item = &'a str>) -> Markdown {
+    Markdown::join(keys.into_iter().map(key), ", ", " and ")
+}
+
+/// There is no such flag, and what there is instead.
+pub fn no_such_flag(providers: &[&str], wanted: &str, near: &[String], command: &'static str) -> Markdown {
+    let mut text = Markdown::join(providers.iter().map(|name| quoted(name)), ", ", " and ");
+    text.push_lit(if providers.len() == 1 { " has no flag " } else { " have no flag " })
+        .push(key(wanted))
+        .push_lit(".");
+    if let Some(first) = near.first() {
+        text.push_lit(" Did you mean ")
+            .push(Markdown::join(near.iter().map(|near| key(near)), ", ", " or "))
+            .push_lit("? Write ")
+            .push(line(&format!("/flag {command} {first}")))
+            .push_lit(".");
+    } else {
+        text.push_lit(" Write ").push(line("/flag search TEXT")).push_lit(" to find one.");
+    }
+    text
+}
+
+/// A key that more than one provider has.
+pub fn which_one(wanted: &str, choices: &[String], command: &'static str) -> Markdown {
+    let mut text = Markdown::lit("more than one flag is called ");
+    text.push(key(wanted)).push_lit(". Write ").push(Markdown::join(
+        choices.iter().map(|choice| line(&format!("/flag {command} {choice}"))),
+        ", ",
+        " or ",
+    ));
+    text.push_lit(".");
+    text
+}
+
+/// A role is missing.
+pub fn needs_role(what: &'static str, needed: &'static str, has: &'static str) -> Markdown {
+    let mut text = Markdown::lit(what);
+    text.push_lit(" needs the role ")
+        .push_lit(needed)
+        .push_lit(" in this project, and yours is ")
+        .push_lit(has);
+    text.push_lit(". Ask somebody who has it, or a maintainer for the role.");
+    text
+}
+
+/// Nobody may do this here.
+pub fn nobody_may(what: &'static str) -> Markdown {
+    let mut text = Markdown::lit(what);
+    text.push_lit(" is switched off for this project in flaglink's configuration.");
+    text
+}
+
+/// A flag service that does not answer; the command is kept.
+pub fn waiting(provider: &str, why: &str) -> Markdown {
+    let mut text = quoted(provider);
+    text.push_lit(" does not answer as it should (").push(quoted(why)).push_lit(
+        "), so nothing was changed yet. The command is kept and runs as soon as the service is back, for a day at the most.",
+    );
+    text
+}
+
+/// A command that waited for a day.
+pub fn gave_up(provider: &str, why: &str) -> Markdown {
+    let mut text = quoted(provider);
+    text.push_lit(" did not answer as it should for a day (")
+        .push(quoted(why))
+        .push_lit("), so nothing was done. Write the command again when it is back.");
+    text
+}
+
+/// The text was edited by somebody else.
+pub fn edited_by_another() -> Markdown {
+    Markdown::lit(
+        "this text was last edited by somebody other than its author, or GitLab does not say by whom, so nothing that is new in it was run. Write the command in a comment of your own.",
+    )
+}
+
+/// An internal note does not link.
+pub fn internal_does_not_link() -> Markdown {
+    Markdown::lit(
+        "nothing was linked, because the panel and the label of a link are seen by everybody who sees this page, and your note is internal. Write the command in a comment that is not internal.",
+    )
+}
+
+/// The reply budget is used up.
+pub fn budget() -> Markdown {
+    Markdown::lit(
+        "you have got many replies here within an hour, so further commands still run and get their reaction, but no reply for a while.",
+    )
+}
+
+/// A flag's name as a link to its page.
+pub fn flag_name(flag: &Flag, name: &str) -> Markdown {
+    match flag.url.as_deref().and_then(|url| Url::parse(url).ok()) {
+        Some(url) => Markdown::link(key(name), &url),
+        None => key(name),
+    }
+}
+
+/// One flag in every environment, in one line.
+pub fn flag_line(flag: &Flag, name: &str, state: Option<&FlagState>, show_values: bool) -> Markdown {
+    let mut text = flag_name(flag, name);
+    text.push_lit(": ");
+    match state {
+        None => {
+            text.push_lit("not found any more");
+        }
+        Some(state) => {
+            if state.archived {
+                text.push_lit("archived; ");
+            }
+            if state.environments.is_empty() {
+                text.push_lit("no environments");
+            }
+            let cells = state.environments.iter().map(|env| {
+                let mut cell = quoted(&env.environment);
+                cell.push_lit(" ").push(state_words(env, show_values));
+                cell
+            });
+            text.push(Markdown::join(cells, "; ", "; "));
+        }
+    }
+    text
+}
+
+/// A flag with its description, for search results.
+pub fn found_line(flag: &Flag, name: &str) -> Markdown {
+    let mut text = flag_name(flag, name);
+    if flag.archived {
+        text.push_lit(" (archived)");
+    }
+    if let Some(description) = flag.description.as_deref().filter(|text| !text.trim().is_empty()) {
+        text.push_lit(": ").push(quoted(description));
+    }
+    text
+}
+
+/// A change in an environment that is told.
+pub struct Told<'a> {
+    /// The flag.
+    pub flag: &'a Flag,
+    /// How it is named here.
+    pub name: &'a str,
+    /// What changed.
+    pub what: &'a ChangeKind,
+    /// Who did it, where that is known.
+    pub by: Option<&'a str>,
+    /// Why, where somebody said so.
+    pub reason: Option<&'a str>,
+    /// When.
+    pub at: Timestamp,
+    /// Whether values are shown.
+    pub show_values: bool,
+}
+
+/// The reply that tells of changes.
+pub fn told(changes: &[Told<'_>]) -> Markdown {
+    let mut lines = Vec::new();
+    for change in changes {
+        let mut text = Markdown::lit("🚩 ");
+        text.push(flag_name(change.flag, change.name));
+        match change.what {
+            ChangeKind::Environment { before, after } => {
+                text.push_lit(" is now ").push(state_words(after, change.show_values)).push_lit(" in ");
+                text.push(quoted(&after.environment));
+                if let Some(before) = before {
+                    text.push_lit(" (was ").push(state_words(before, change.show_values)).push_lit(")");
+                }
+            }
+            ChangeKind::EnvironmentGone(name) => {
+                text.push_lit(" lost the environment ").push(quoted(name));
+            }
+            ChangeKind::Archived(true) => {
+                text.push_lit(" was archived");
+            }
+            ChangeKind::Archived(false) => {
+                text.push_lit(" was restored");
+            }
+            ChangeKind::Missing => {
+                text.push_lit(" is not in its flag service any more");
+            }
+            ChangeKind::Back => {
+                text.push_lit(" is back in its flag service");
+            }
+        }
+        text.push_lit(", ").push(Markdown::time(change.at));
+        match change.by {
+            Some(by) => {
+                text.push_lit(", by ").push(quoted(by));
+            }
+            None => {
+                text.push_lit(", by somebody whom the flag service does not name");
+            }
+        }
+        if let Some(reason) = change.reason {
+            text.push_lit(" (reason: ").push(quoted(reason)).push_lit(")");
+        }
+        text.push_lit(".");
+        lines.push(text);
+    }
+    paragraphs(lines)
+}

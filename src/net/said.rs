@@ -1,0 +1,118 @@
+//! What a server said in its own words, made fit for a log line and a reply to people.
+
+use http::{HeaderMap, HeaderName, header};
+use serde_json::Value;
+
+/// How much of it is kept, in characters.
+const KEPT: usize = 200;
+
+/// Headers that carry a secret, whatever the caller marked.
+const SECRET_HEADERS: [HeaderName; 6] = [
+    header::AUTHORIZATION,
+    header::PROXY_AUTHORIZATION,
+    header::COOKIE,
+    HeaderName::from_static("private-token"),
+    HeaderName::from_static("job-token"),
+    HeaderName::from_static("x-api-key"),
+];
+
+/// Marks the headers that carry secrets, so that nothing below prints them.
+pub(super) fn mark_secrets(headers: &mut HeaderMap) {
+    for name in SECRET_HEADERS {
+        if let http::header::Entry::Occupied(mut entry) = headers.entry(name) {
+            for value in entry.iter_mut() {
+                value.set_sensitive(true);
+            }
+        }
+    }
+}
+
+/// The secrets in these headers: a server that echoes one must not bring it into a log.
+pub(super) fn secrets(headers: &HeaderMap) -> Vec<String> {
+    headers
+        .values()
+        .filter(|value| value.is_sensitive())
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| [Some(value), value.rsplit_once(' ').map(|(_, last)| last)])
+        .flatten()
+        .filter(|secret| secret.len() >= 6)
+        .map(str::to_owned)
+        .collect()
+}
+
+/// What the body of an answer says, shortened; empty where it is not for people.
+///
+/// GitLab says `message` (text or an object of fields) or `error` and `error_description`; others say
+/// `detail` or an object of fields; proxies say it in HTML, of which the title is enough.
+pub(super) fn said(body: &[u8], secrets: &[String]) -> String {
+    let text = String::from_utf8_lossy(body);
+    let words = match serde_json::from_str::<Value>(&text) {
+        Ok(value) => of_json(&value),
+        Err(_) if text.trim_start().starts_with('<') => title(&text).unwrap_or_default(),
+        Err(_) => text.into_owned(),
+    };
+    clean(&words, secrets)
+}
+
+/// Takes out control characters and secrets, and shortens.
+pub(super) fn clean(words: &str, secrets: &[String]) -> String {
+    let mut words = words.to_owned();
+    for secret in secrets {
+        words = words.replace(secret.as_str(), "[secret]");
+    }
+    let mut out = String::new();
+    let mut length = 0;
+    for word in words.split(|c: char| c.is_whitespace() || c.is_control() || is_invisible(c)) {
+        if word.is_empty() {
+            continue;
+        }
+        if !out.is_empty() {
+            out.push(' ');
+            length += 1;
+        }
+        for character in word.chars() {
+            if length >= KEPT {
+                out.push('…');
+                return out;
+            }
+            out.push(character);
+            length += 1;
+        }
+    }
+    out
+}
+
+/// Characters that turn text around or hide in it.
+fn is_invisible(character: char) -> bool {
+    matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+fn of_json(value: &Value) -> String {
+    let Value::Object(object) = value else { return plain(value) };
+    let said: Vec<String> = ["message", "error", "error_description", "detail"]
+        .iter()
+        .filter_map(|key| object.get(*key))
+        .map(plain)
+        .filter(|text| !text.is_empty())
+        .collect();
+    if said.is_empty() { plain(value) } else { said.join(": ") }
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Object(object) if object.is_empty() => String::new(),
+        Value::Array(list) if list.is_empty() => String::new(),
+        other => other.to_string(),
+    }
+}
+
+fn title(html: &str) -> Option<String> {
+    // ASCII lower case keeps every byte where it was.
+    let lower = html.to_ascii_lowercase();
+    let open = lower.find("<title")?;
+    let start = open + lower.get(open..)?.find('>')? + 1;
+    let end = start + lower.get(start..)?.find("</title")?;
+    Some(html.get(start..end)?.to_owned())
+}

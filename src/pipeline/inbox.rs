@@ -1,0 +1,77 @@
+//! One entry of the inbox: understood, decided, committed.
+
+use jiff::Timestamp;
+
+use super::lanes::Run;
+use super::{Pipeline, Ran, after, routing};
+use crate::bot::{self, Entry, Made, Trouble, World};
+use crate::domain::{Decision, Delivery, DeliverySource, Event, Inbound, InboxEntry, InboxId, Write};
+
+/// Carries an entry out.
+pub(super) async fn run(pipeline: &Pipeline, id: InboxId) -> Ran {
+    let world = pipeline.world();
+    let Some(inbox_entry) = world.store().inbox_entry(id).await? else { return Ok(Run::Done) };
+    let source = source_of(&inbox_entry);
+    match decide(&world, &inbox_entry).await {
+        Ok(Made::Decision(mut decision)) => {
+            decision.write(Write::InboxDone(id));
+            pipeline.commit(decision).await?;
+            Ok(Run::Done)
+        }
+        Ok(Made::Nothing(reason)) => {
+            world.metrics().ignored(&source, reason);
+            tracing::debug!(entry = id.0, source, reason, "of no use");
+            let mut decision = Decision::new();
+            decision.write(Write::InboxDone(id));
+            pipeline.commit(decision).await?;
+            Ok(Run::Done)
+        }
+        Ok(Made::NotYet(decision, trouble)) => later(pipeline, &inbox_entry, decision, &trouble).await,
+        Err(trouble) => later(pipeline, &inbox_entry, Decision::new(), &trouble).await,
+    }
+}
+
+async fn later(pipeline: &Pipeline, entry: &InboxEntry, mut decision: Decision, trouble: &Trouble) -> Ran {
+    let not_before = after(trouble, entry.attempts);
+    tracing::warn!(entry = entry.id.0, attempts = entry.attempts, reason = %trouble, "to be tried again");
+    decision.write(Write::InboxLater { id: entry.id, not_before, reason: trouble.to_string() });
+    pipeline.commit(decision).await?;
+    Ok(Run::Later(not_before))
+}
+
+async fn decide(world: &World, inbox_entry: &InboxEntry) -> Result<Made, Trouble> {
+    let entry = Entry { id: inbox_entry.id, attempts: inbox_entry.attempts, now: Timestamp::now() };
+    match &inbox_entry.what {
+        Inbound::Event(event) => bot::decide(world, entry, event).await,
+        Inbound::Delivery(delivery) => match &delivery.source {
+            DeliverySource::Gitlab { .. } => match routing::event_of(world, delivery) {
+                Some(event) => bot::decide(world, entry, &event).await,
+                None => Ok(Made::Nothing("no_event")),
+            },
+            DeliverySource::Provider { name } => Ok(hints(world, name, delivery)),
+        },
+    }
+}
+
+/// A webhook of a flag service says at which flags to look: one event each, for their own lanes.
+fn hints(world: &World, name: &str, delivery: &Delivery) -> Made {
+    let Some(provider) = world.flags().get(name) else { return Made::Nothing("no_such_provider") };
+    let hints = provider.read_webhook(&delivery.body);
+    if hints.is_empty() {
+        return Made::Nothing("no_flag_in_it");
+    }
+    let mut decision = Decision::new();
+    for hint in hints {
+        let event = Event::FlagChanged { provider: name.to_owned(), flag: hint.flag, claim: hint.claim };
+        decision.write(Write::QueueEvent(InboxId(world.store().new_id()), event));
+    }
+    Made::Decision(decision)
+}
+
+fn source_of(entry: &InboxEntry) -> String {
+    match &entry.what {
+        Inbound::Delivery(Delivery { source: DeliverySource::Provider { name }, .. })
+        | Inbound::Event(Event::FlagChanged { provider: name, .. }) => name.clone(),
+        Inbound::Delivery(_) | Inbound::Event(_) => "gitlab".to_owned(),
+    }
+}

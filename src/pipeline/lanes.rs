@@ -1,0 +1,282 @@
+//! Lanes: per resource one thing at a time, in order; lanes side by side.
+//!
+//! A thing that waits for its moment does not hold up what does not conflict with it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::{Notify, Semaphore, watch};
+
+use super::retry::when;
+use super::routing::{LaneKey, Route};
+use crate::domain::{EdgeId, InboxId, Level};
+
+/// Things that are carried out at the same time, over all lanes.
+const AT_THE_SAME_TIME: usize = 64;
+
+/// After a fault of our own.
+const AFTER_A_FAULT: Duration = Duration::from_secs(60);
+
+/// One thing in a lane.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Item {
+    Inbox(InboxId),
+    Edge(EdgeId),
+    Level(Level),
+}
+
+/// What came of carrying a thing out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Run {
+    /// It is over.
+    Done,
+    /// To be carried out again, at once.
+    Again,
+    /// To be carried out again at that moment.
+    Later(Timestamp),
+}
+
+/// Inbox entries and edges in the order of their numbers, levels behind them: ten changes that are decided
+/// already make one edit.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Order {
+    Numbered(u64),
+    Level(String),
+}
+
+#[derive(Debug)]
+struct Waiting {
+    item: Item,
+    route: Route,
+    due: Option<Timestamp>,
+    /// It was submitted again while it was being carried out.
+    again: bool,
+}
+
+#[derive(Default)]
+struct Lane {
+    items: BTreeMap<Order, Waiting>,
+    wake: Arc<Notify>,
+}
+
+type Work = dyn Fn(Item) -> Pin<Box<dyn Future<Output = Run> + Send>> + Send + Sync;
+
+struct Inner {
+    lanes: Mutex<HashMap<LaneKey, Lane>>,
+    work: Box<Work>,
+    permits: Semaphore,
+    /// How many things are in lanes.
+    count: watch::Sender<usize>,
+    /// How many are being carried out, and whether new ones may start.
+    running: watch::Sender<usize>,
+    open: watch::Sender<bool>,
+}
+
+/// All lanes.
+pub(crate) struct Lanes {
+    inner: Arc<Inner>,
+}
+
+/// What a lane's worker does next.
+enum Next {
+    Carry(Order, Item),
+    WaitUntil(Option<Timestamp>, Arc<Notify>),
+    Leave,
+}
+
+impl Lanes {
+    /// Lanes whose things are carried out by `work`.
+    pub(crate) fn new(
+        work: impl Fn(Item) -> Pin<Box<dyn Future<Output = Run> + Send>> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                lanes: Mutex::default(),
+                work: Box::new(work),
+                permits: Semaphore::new(AT_THE_SAME_TIME),
+                count: watch::Sender::new(0),
+                running: watch::Sender::new(0),
+                open: watch::Sender::new(true),
+            }),
+        }
+    }
+
+    /// Puts a thing into its lane. One that is there already is not doubled: if it is just being carried out it is
+    /// carried out once more, if it waits for a later moment it is due at the earlier one.
+    pub(crate) fn submit(&self, key: LaneKey, item: Item, route: Route, due: Option<Timestamp>) {
+        let mut lanes = self.inner.lanes();
+        let new_lane = !lanes.contains_key(&key);
+        let lane = lanes.entry(key.clone()).or_default();
+        let order = Order::of(&item);
+        match lane.items.get_mut(&order) {
+            Some(waiting) => {
+                waiting.again = true;
+                waiting.due = waiting.due.min(due);
+            }
+            None => {
+                lane.items.insert(order, Waiting { item, route, due, again: false });
+                self.inner.count.send_modify(|count| *count += 1);
+            }
+        }
+        lane.wake.notify_one();
+        drop(lanes);
+        if new_lane {
+            tokio::spawn(Arc::clone(&self.inner).walk(key));
+        }
+    }
+
+    /// How many things are in lanes.
+    pub(crate) fn len(&self) -> usize {
+        *self.inner.count.borrow()
+    }
+
+    /// Returns when nothing is in any lane.
+    pub(crate) async fn settled(&self) {
+        // The sender lives as long as `self`, so waiting cannot fail.
+        let _ = self.inner.count.subscribe().wait_for(|count| *count == 0).await;
+    }
+
+    /// Starts nothing new and waits for what runs. Returns how many things ran on after the deadline.
+    pub(crate) async fn drain(&self, deadline: Duration) -> usize {
+        self.inner.open.send_replace(false);
+        let mut running = self.inner.running.subscribe();
+        let finished = running.wait_for(|running| *running == 0);
+        match tokio::time::timeout(deadline, finished).await {
+            Ok(_) => 0,
+            Err(_) => *self.inner.running.borrow(),
+        }
+    }
+}
+
+impl Order {
+    fn of(item: &Item) -> Self {
+        match item {
+            Item::Inbox(id) => Self::Numbered(id.0),
+            Item::Edge(id) => Self::Numbered(id.0),
+            Item::Level(level) => Self::Level(format!("{level:?}")),
+        }
+    }
+}
+
+impl Inner {
+    fn lanes(&self) -> MutexGuard<'_, HashMap<LaneKey, Lane>> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn walk(self: Arc<Self>, key: LaneKey) {
+        let mut open = self.open.subscribe();
+        loop {
+            if !*open.borrow_and_update() {
+                return;
+            }
+            match self.next(&key) {
+                Next::Leave => return,
+                Next::WaitUntil(due, wake) => {
+                    tokio::select! {
+                        () = wake.notified() => {}
+                        () = until(due) => {}
+                        _ = open.changed() => {}
+                    }
+                }
+                Next::Carry(order, item) => {
+                    // The semaphore is never closed.
+                    let Ok(_permit) = self.permits.acquire().await else { return };
+                    if !*open.borrow() {
+                        return;
+                    }
+                    self.running.send_modify(|running| *running += 1);
+                    let running = Running(&self.running);
+                    // In a task of its own, so that a fault in one thing is the end of that attempt and of nothing else.
+                    let run = match tokio::spawn((self.work)(item)).await {
+                        Ok(run) => run,
+                        Err(fault) => {
+                            tracing::error!(%fault, lane = ?key, "a fault of flaglink; trying again");
+                            Run::Later(when(Timestamp::now(), AFTER_A_FAULT))
+                        }
+                    };
+                    self.put_back(&key, &order, run);
+                    drop(running);
+                }
+            }
+        }
+    }
+
+    /// The first thing of the lane that is due and that nothing before it stands in the way of.
+    fn next(&self, key: &LaneKey) -> Next {
+        let mut lanes = self.lanes();
+        let Some(lane) = lanes.get_mut(key) else { return Next::Leave };
+        if lane.items.is_empty() {
+            lanes.remove(key);
+            return Next::Leave;
+        }
+        let now = Timestamp::now();
+        let mut earliest: Option<Timestamp> = None;
+        let mut ready = None;
+        {
+            let mut before: Vec<&Route> = Vec::new();
+            for (order, waiting) in &lane.items {
+                let held_up = before.iter().any(|route| route.conflicts_with(&waiting.route));
+                before.push(&waiting.route);
+                if held_up {
+                    continue;
+                }
+                match waiting.due {
+                    Some(due) if due > now => {
+                        earliest = Some(earliest.map_or(due, |earliest| earliest.min(due)))
+                    }
+                    _ => {
+                        ready = Some((order.clone(), waiting.item.clone()));
+                        break;
+                    }
+                }
+            }
+        }
+        match ready {
+            Some((order, item)) => {
+                if let Some(waiting) = lane.items.get_mut(&order) {
+                    waiting.again = false;
+                }
+                Next::Carry(order, item)
+            }
+            None => Next::WaitUntil(earliest, Arc::clone(&lane.wake)),
+        }
+    }
+
+    fn put_back(&self, key: &LaneKey, order: &Order, run: Run) {
+        let mut lanes = self.lanes();
+        let Some(lane) = lanes.get_mut(key) else { return };
+        let Some(waiting) = lane.items.get_mut(order) else { return };
+        match run {
+            _ if waiting.again => waiting.due = None,
+            Run::Again => waiting.due = None,
+            Run::Later(due) => waiting.due = Some(due),
+            Run::Done => {
+                lane.items.remove(order);
+                self.count.send_modify(|count| *count -= 1);
+            }
+        }
+    }
+}
+
+/// Counts a thing as running, also when it panics.
+struct Running<'a>(&'a watch::Sender<usize>);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|running| *running -= 1);
+    }
+}
+
+async fn until(due: Option<Timestamp>) {
+    match due {
+        Some(due) => {
+            let left = due.duration_since(Timestamp::now());
+            tokio::time::sleep(Duration::try_from(left).unwrap_or_default()).await;
+        }
+        None => std::future::pending().await,
+    }
+}

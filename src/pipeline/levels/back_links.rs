@@ -1,0 +1,156 @@
+//! The links to work that stand on a flag in its own service: what is linked here and not confidential.
+//!
+//! Only links that flaglink made are changed or taken away.
+
+use jiff::Timestamp;
+
+use super::{Became, NotTrue, Pipeline, ceiling, write_down};
+use crate::bot::back_links::{same_page, wanted};
+use crate::bot::{Trouble, World};
+use crate::domain::{Decision, FlagRecord, FlagRef, Mirror, Write};
+use crate::flags::{BackLink, FlagProvider};
+use crate::net::Sent;
+
+pub(super) async fn make_true(pipeline: &Pipeline, world: &World, flag: &FlagRef) -> Result<Became, NotTrue> {
+    let Some(provider) = world.provider(flag) else { return Ok(Became::Unchanged) };
+    if !provider.abilities().back_links {
+        return Ok(Became::Unchanged);
+    }
+    let Some(record) = world.store().flag(flag).await?.value else { return Ok(Became::Unchanged) };
+    if record.missing_since.is_some() {
+        return Ok(Became::Unchanged);
+    }
+    if let Some(why) = provider.back_links_refused().await? {
+        tracing::info!(%flag, why, "no link is put on the flag");
+        return Ok(Became::Unchanged);
+    }
+    let wanted = wanted(world, flag).await?;
+    let internal_id = record.flag.internal_id.clone();
+    let standing = provider.back_links(flag, &internal_id).await?;
+    let mirror = MirrorOf { pipeline, world, provider: provider.as_ref(), flag, internal_id };
+
+    let mut changed = false;
+    for (noteable, mirrored) in &record.mirrors {
+        let moved = wanted.get(noteable).is_some_and(|link| !same_page(&link.url, &mirrored.url));
+        if !wanted.contains_key(noteable) || moved {
+            changed |= mirror.take_away(noteable, mirrored, &standing).await?;
+        }
+    }
+    for (noteable, link) in &wanted {
+        let mirrored = record.mirrors.get(noteable).filter(|mirrored| same_page(&mirrored.url, &link.url));
+        let found = standing.iter().find(|standing| same_page(&standing.url, &link.url));
+        changed |= match found {
+            Some(found) => mirror.keep_up(noteable, link, mirrored, found).await?,
+            None => match mirror.not_yet_known(mirrored) {
+                Some(at) => {
+                    return Ok(Became::NotYetKnown(
+                        at,
+                        "the answer of the flag service was lost; looking again",
+                    ));
+                }
+                None => mirror.put_on(noteable, link).await?,
+            },
+        };
+    }
+    Ok(if changed { Became::True(Decision::new()) } else { Became::Unchanged })
+}
+
+struct MirrorOf<'a> {
+    pipeline: &'a Pipeline,
+    world: &'a World,
+    provider: &'a dyn FlagProvider,
+    flag: &'a FlagRef,
+    internal_id: String,
+}
+
+impl MirrorOf<'_> {
+    /// Until when it is open whether a link that was sent stands.
+    fn not_yet_known(&self, mirrored: Option<&Mirror>) -> Option<Timestamp> {
+        let ceiling = ceiling(mirrored?.sent_at?, self.pipeline);
+        (Timestamp::now() < ceiling).then_some(ceiling)
+    }
+
+    async fn take_away(
+        &self,
+        noteable: &str,
+        mirrored: &Mirror,
+        standing: &[BackLink],
+    ) -> Result<bool, NotTrue> {
+        let found = standing.iter().find(|standing| same_page(&standing.url, &mirrored.url));
+        if let Some(id) = found.and_then(|found| found.id.as_deref())
+            && (mirrored.ours || mirrored.sent_at.is_some())
+        {
+            self.provider.remove_back_link(self.flag, &self.internal_id, id).await?;
+        }
+        self.remember(|record| {
+            record.mirrors.remove(noteable);
+        })
+        .await?;
+        Ok(found.is_some())
+    }
+
+    /// The link stands: whose it is is written down, and its title and state are brought up to date if it is ours.
+    async fn keep_up(
+        &self,
+        noteable: &str,
+        link: &BackLink,
+        mirrored: Option<&Mirror>,
+        found: &BackLink,
+    ) -> Result<bool, NotTrue> {
+        let ours = mirrored.is_some_and(|mirrored| mirrored.ours || mirrored.sent_at.is_some());
+        let known = Mirror { url: link.url.clone(), id: found.id.clone(), ours, sent_at: None };
+        if mirrored != Some(&known) {
+            self.remember(|record| {
+                record.mirrors.insert(noteable.to_owned(), known.clone());
+            })
+            .await?;
+        }
+        let same = found.title == link.title && found.state == link.state && found.draft == link.draft;
+        if !ours || same {
+            return Ok(false);
+        }
+        let link = BackLink { id: found.id.clone(), url: found.url.clone(), ..link.clone() };
+        self.provider.update_back_link(self.flag, &self.internal_id, &link).await?;
+        Ok(true)
+    }
+
+    async fn put_on(&self, noteable: &str, link: &BackLink) -> Result<bool, NotTrue> {
+        let sending =
+            Mirror { url: link.url.clone(), id: None, ours: false, sent_at: Some(Timestamp::now()) };
+        self.remember(|record| {
+            record.mirrors.insert(noteable.to_owned(), sending.clone());
+        })
+        .await?;
+        match self.provider.add_back_link(self.flag, &self.internal_id, link).await {
+            Ok(id) => {
+                let stands = Mirror { url: link.url.clone(), id: Some(id), ours: true, sent_at: None };
+                self.remember(|record| {
+                    record.mirrors.insert(noteable.to_owned(), stands.clone());
+                })
+                .await?;
+                Ok(true)
+            }
+            Err(error) => {
+                let trouble = Trouble::from(error);
+                if trouble.failure.as_ref().is_some_and(|failure| failure.sent == Sent::No) {
+                    self.remember(|record| {
+                        record.mirrors.remove(noteable);
+                    })
+                    .await?;
+                }
+                Err(trouble.into())
+            }
+        }
+    }
+
+    /// Writes the flag's record down, as it is now and changed.
+    async fn remember(&self, change: impl Fn(&mut FlagRecord)) -> Result<(), NotTrue> {
+        let mut decision = Decision::new();
+        let Some(mut record) = decision.rests_on(self.world.store().flag(self.flag).await?) else {
+            return Ok(());
+        };
+        change(&mut record);
+        decision.write(Write::PutFlag(Box::new(record)));
+        write_down(self.pipeline, decision).await
+    }
+}

@@ -1,0 +1,72 @@
+//! The label on linked work: added with the first link, taken off with the last, and only if it was ours.
+
+use super::{Became, NotTrue, Pipeline, write_down};
+use crate::bot::World;
+use crate::domain::{Decision, Noteable, NoteableRecord, Write};
+
+/// Colour of the label where flaglink has to create it.
+const COLOR: &str = "#6699cc";
+/// Its description.
+const DESCRIPTION: &str = "A feature flag is linked here";
+
+pub(super) async fn make_true(
+    pipeline: &Pipeline,
+    world: &World,
+    noteable: &Noteable,
+) -> Result<Became, NotTrue> {
+    let mut decision = Decision::new();
+    let Some(mut record) = decision.rests_on(world.store().noteable(noteable).await?) else {
+        return Ok(Became::Unchanged);
+    };
+    let Some(project) = world.project(noteable.project).await? else { return Ok(Became::Unchanged) };
+    let wanted = project.rule.label.as_ref().filter(|_| !record.links.is_empty() && !record.label_refused);
+    let ours = record.label_added.clone().or_else(|| record.label_sending.clone());
+    if wanted.is_none() && ours.is_none() {
+        return Ok(Became::Unchanged);
+    }
+    let (id, kind, iid) = (noteable.project, noteable.kind, noteable.iid);
+    let Some(detail) = project.gitlab.noteable(id, kind, iid).await? else { return Ok(Became::Unchanged) };
+    let stands = |label: &String| detail.labels.contains(label);
+
+    // A label that was ours and is not wanted any more (nothing linked, or another one is configured).
+    if let Some(old) = ours.as_ref().filter(|old| wanted != Some(old)) {
+        if stands(old) {
+            project.gitlab.remove_label(id, kind, iid, old).await?;
+        }
+        record.label_added = None;
+        record.label_sending = None;
+        if wanted.is_none() {
+            return Ok(Became::True(put(decision, record)));
+        }
+    }
+    let Some(label) = wanted else { return Ok(Became::Unchanged) };
+    if stands(label) {
+        let was_sent = record.label_sending.take().as_ref() == Some(label);
+        if was_sent {
+            record.label_added = Some(label.clone());
+            return Ok(Became::True(put(decision, record)));
+        }
+        return Ok(Became::Unchanged);
+    }
+    if record.label_added.as_ref() == Some(label) {
+        // It was on and is not any more: a person took it off.
+        record.label_added = None;
+        record.label_refused = true;
+        return Ok(Became::True(put(decision, record)));
+    }
+    record.label_sending = Some(label.clone());
+    write_down(pipeline, put(decision, record)).await?;
+    project.gitlab.ensure_label(id, label, COLOR, DESCRIPTION).await?;
+    project.gitlab.add_label(id, kind, iid, label).await?;
+    let mut decision = Decision::new();
+    let Some(mut record) = decision.rests_on(world.store().noteable(noteable).await?) else {
+        return Ok(Became::Unchanged);
+    };
+    record.label_added = record.label_sending.take();
+    Ok(Became::True(put(decision, record)))
+}
+
+fn put(mut decision: Decision, record: NoteableRecord) -> Decision {
+    decision.write(Write::PutNoteable(Box::new(record)));
+    decision
+}

@@ -1,0 +1,124 @@
+//! Levels: made equal to what the store and the provider say at that moment.
+
+mod back_links;
+mod label;
+mod panel;
+
+use jiff::Timestamp;
+
+use super::lanes::Run;
+use super::{Pipeline, Ran, after, retry};
+use crate::bot::Trouble;
+use crate::domain::{DeadLetter, DeadThing, Decision, EdgeId, Level, Stale, Write};
+use crate::store::CommitError;
+
+/// What came of making a level true.
+enum Became {
+    /// It is true, and this has to be written down.
+    True(Decision),
+    /// It is true already; nothing was touched.
+    Unchanged,
+    /// It cannot be told before that moment whether it is.
+    NotYetKnown(Timestamp, &'static str),
+}
+
+/// Why a level is not true.
+enum NotTrue {
+    Trouble(Trouble),
+    Commit(CommitError),
+}
+
+impl<E: Into<Trouble>> From<E> for NotTrue {
+    fn from(error: E) -> Self {
+        Self::Trouble(error.into())
+    }
+}
+
+/// Makes a level true.
+pub(super) async fn run(pipeline: &Pipeline, level: &Level) -> Ran {
+    let world = pipeline.world();
+    let Some(stale) = world.store().stale_level(level).await? else { return Ok(Run::Done) };
+    let result = match level {
+        Level::Panel(noteable) => panel::make_true(pipeline, &world, noteable).await,
+        Level::Label(noteable) => label::make_true(pipeline, &world, noteable).await,
+        Level::BackLinks(flag) => back_links::make_true(pipeline, &world, flag).await,
+    };
+    match result {
+        Ok(Became::True(decision)) => {
+            world.metrics().effect(kind_of(level), "done");
+            finish(pipeline, &stale, decision).await
+        }
+        Ok(Became::Unchanged) => {
+            world.metrics().effect(kind_of(level), "unchanged");
+            finish(pipeline, &stale, Decision::new()).await
+        }
+        Ok(Became::NotYetKnown(at, reason)) => later(pipeline, &stale, at, reason).await,
+        Err(NotTrue::Commit(error)) => Err(error),
+        Err(NotTrue::Trouble(trouble)) if is_hopeless(&trouble) => {
+            bury(pipeline, &stale, &trouble.reason).await
+        }
+        Err(NotTrue::Trouble(trouble)) => {
+            let at = after(&trouble, stale.attempts);
+            later(pipeline, &stale, at, &trouble.reason).await
+        }
+    }
+}
+
+/// A refusal that no waiting changes. The next change of the same thing tries again anyhow.
+fn is_hopeless(trouble: &Trouble) -> bool {
+    trouble.failure.as_ref().is_some_and(|failure| !failure.is_passing() && !failure.is_unauthorized())
+}
+
+async fn finish(pipeline: &Pipeline, stale: &Stale, mut decision: Decision) -> Ran {
+    decision.write(Write::LevelTrue(stale.level.clone(), stale.generation));
+    pipeline.commit(decision).await?;
+    // It may have become stale again meanwhile.
+    let again = pipeline.world().store().stale_level(&stale.level).await?.is_some();
+    Ok(if again { Run::Again } else { Run::Done })
+}
+
+async fn later(pipeline: &Pipeline, stale: &Stale, at: Timestamp, reason: &str) -> Ran {
+    pipeline.world().metrics().effect(kind_of(&stale.level), "later");
+    tracing::warn!(level = ?stale.level, attempts = stale.attempts, reason, "to be tried again");
+    let mut decision = Decision::new();
+    decision.write(Write::LevelLater {
+        level: stale.level.clone(),
+        not_before: at,
+        reason: reason.to_owned(),
+    });
+    pipeline.commit(decision).await?;
+    Ok(Run::Later(at))
+}
+
+async fn bury(pipeline: &Pipeline, stale: &Stale, reason: &str) -> Ran {
+    let world = pipeline.world();
+    world.metrics().effect(kind_of(&stale.level), "dead");
+    tracing::error!(level = ?stale.level, reason, "given up; see the queue");
+    let mut decision = Decision::new();
+    decision.write(Write::EdgeDead(DeadLetter {
+        id: EdgeId(world.store().new_id()).0,
+        at: Timestamp::now(),
+        reason: reason.to_owned(),
+        attempts: stale.attempts.saturating_add(1),
+        what: DeadThing::Level(stale.level.clone()),
+    }));
+    finish(pipeline, stale, decision).await
+}
+
+/// Commits what has to be on disk before something is sent.
+async fn write_down(pipeline: &Pipeline, decision: Decision) -> Result<(), NotTrue> {
+    pipeline.commit(decision).await.map_err(NotTrue::Commit)
+}
+
+/// The moment from which on GitLab cannot be at work any more on what was sent then.
+fn ceiling(sent_at: Timestamp, pipeline: &Pipeline) -> Timestamp {
+    retry::when(sent_at, pipeline.world().request_ceiling())
+}
+
+fn kind_of(level: &Level) -> &'static str {
+    match level {
+        Level::Panel(_) => "panel",
+        Level::Label(_) => "label",
+        Level::BackLinks(_) => "back_links",
+    }
+}

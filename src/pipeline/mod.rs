@@ -1,0 +1,180 @@
+//! inbox → bot → outbox: what came in is decided, decisions are committed, effects are carried out.
+//!
+//! Everything that writes one resource goes through its lane, one thing at a time. What cannot be done now
+//! waits in its lane without holding up what does not depend on it; other lanes go on.
+
+mod edges;
+mod inbox;
+mod lanes;
+mod levels;
+mod polling;
+mod retry;
+mod routing;
+mod upkeep;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+
+use crate::bot::{Trouble, World};
+use crate::domain::{Decision, Edge, Event, InboxId, Level, Write};
+use crate::store::{CommitError, StoreError};
+
+pub use polling::poll;
+pub use upkeep::{Upkeep, keep_up};
+
+use lanes::{Item, Lanes, Run};
+use routing::Route;
+
+/// How long a fresh start of what was just decided waits: not at all.
+const AT_ONCE: Option<Timestamp> = None;
+
+/// The machinery between what came in and what goes out.
+pub struct Pipeline {
+    world: ArcSwap<World>,
+    lanes: Lanes,
+}
+
+impl Pipeline {
+    /// A pipeline that nothing is in yet.
+    pub fn new(world: Arc<World>) -> Arc<Self> {
+        Arc::new_cyclic(|this: &std::sync::Weak<Self>| {
+            let this = this.clone();
+            let lanes = Lanes::new(move |item| {
+                let this = this.clone();
+                Box::pin(async move {
+                    match this.upgrade() {
+                        Some(pipeline) => pipeline.carry_out(item).await,
+                        None => Run::Done,
+                    }
+                })
+            });
+            Self { world: ArcSwap::new(world), lanes }
+        })
+    }
+
+    /// What the behaviours read now.
+    pub fn world(&self) -> Arc<World> {
+        self.world.load_full()
+    }
+
+    /// Puts everything that waits on disk into its lane: once, at the start.
+    pub async fn load(&self) -> Result<(), StoreError> {
+        let world = self.world();
+        for id in world.store().inbox().await? {
+            self.accept(id).await?;
+        }
+        for edge in world.store().edges().await? {
+            self.submit_edge(&edge);
+        }
+        for stale in world.store().stale().await? {
+            self.lanes.submit(
+                routing::lane_of_level(&stale.level),
+                Item::Level(stale.level),
+                Route::free(),
+                stale.not_before,
+            );
+        }
+        Ok(())
+    }
+
+    /// Takes up an inbox entry that is on disk.
+    pub async fn accept(&self, id: InboxId) -> Result<(), StoreError> {
+        let world = self.world();
+        let Some(entry) = world.store().inbox_entry(id).await? else { return Ok(()) };
+        let (lane, route) = routing::of_inbound(&world, id, &entry.what).await?;
+        self.lanes.submit(lane, Item::Inbox(id), route, entry.not_before);
+        Ok(())
+    }
+
+    /// How many things are in lanes: waiting, or being carried out.
+    pub fn in_lanes(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// Returns when nothing is in any lane.
+    pub async fn settled(&self) {
+        self.lanes.settled().await;
+    }
+
+    /// Starts nothing new, and returns when what runs is finished or the deadline has passed. Everything
+    /// else is on disk and goes on at the next start. Returns how many things still ran.
+    pub async fn drain(&self, deadline: Duration) -> usize {
+        self.lanes.drain(deadline).await
+    }
+
+    /// Commits a decision and takes up what it queued.
+    pub(crate) async fn commit(&self, decision: Decision) -> Result<(), CommitError> {
+        let queued: Vec<Queued> = decision.writes.iter().filter_map(Queued::of).collect();
+        let world = self.world();
+        world.store().commit(decision).await?;
+        for one in queued {
+            match one {
+                Queued::Event(id, event) => {
+                    let (lane, route) = routing::of_event(&world, id, &event).await?;
+                    self.lanes.submit(lane, Item::Inbox(id), route, AT_ONCE);
+                }
+                Queued::Edge(edge) => self.submit_edge(&edge),
+                Queued::Level(level) => {
+                    self.lanes.submit(
+                        routing::lane_of_level(&level),
+                        Item::Level(level),
+                        Route::free(),
+                        AT_ONCE,
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn submit_edge(&self, edge: &Edge) {
+        self.lanes.submit(routing::lane_of_edge(edge), Item::Edge(edge.id), Route::free(), edge.not_before);
+    }
+
+    async fn carry_out(self: Arc<Self>, item: Item) -> Run {
+        let result = match &item {
+            Item::Inbox(id) => inbox::run(&self, *id).await,
+            Item::Edge(id) => edges::run(&self, *id).await,
+            Item::Level(level) => levels::run(&self, level).await,
+        };
+        match result {
+            Ok(run) => run,
+            Err(CommitError::Conflict) => Run::Again,
+            // What the store cannot write now stays as it is on disk, and is tried again from there.
+            Err(CommitError::Store(error)) => {
+                tracing::error!(%error, ?item, "the store failed; trying again");
+                Run::Later(retry::when(Timestamp::now(), retry::STORE_FAILED))
+            }
+        }
+    }
+}
+
+/// What a decision puts into lanes.
+enum Queued {
+    Event(InboxId, Event),
+    Edge(Box<Edge>),
+    Level(Level),
+}
+
+impl Queued {
+    fn of(write: &Write) -> Option<Self> {
+        match write {
+            Write::QueueEvent(id, event) => Some(Self::Event(*id, event.clone())),
+            // An edge that is being sent is in its lane already.
+            Write::PutEdge(edge) if edge.attempts == 0 => Some(Self::Edge(edge.clone())),
+            Write::MarkStale(level, _) => Some(Self::Level(level.clone())),
+            _ => None,
+        }
+    }
+}
+
+/// What came of one thing in a lane, or why the store refused.
+pub(crate) type Ran = Result<Run, CommitError>;
+
+/// The moment to try again after this trouble.
+fn after(trouble: &Trouble, attempts: u32) -> Timestamp {
+    retry::when(Timestamp::now(), retry::delay(trouble, attempts))
+}

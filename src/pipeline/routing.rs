@@ -1,0 +1,136 @@
+//! Which lane a thing goes through, and what it has to wait for there.
+
+use std::collections::BTreeSet;
+
+use crate::bot::World;
+use crate::command::{self, Command};
+use crate::domain::{
+    Delivery, DeliverySource, Edge, Event, FlagPointer, Inbound, InboxId, Level, NoteKey, Noteable,
+};
+use crate::gitlab::{Classified, classify};
+use crate::store::StoreError;
+
+/// Names a lane.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum LaneKey {
+    /// An issue or merge request.
+    Noteable(Noteable),
+    /// A flag, by provider and key.
+    Flag(String, String),
+    /// What is still to be told apart, by provider.
+    Provider(String),
+    /// What means nothing, each by itself.
+    Nothing(InboxId),
+}
+
+/// What a thing waits for in its lane: earlier things that it conflicts with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// Waits for nothing, and nothing waits for it.
+    Free,
+    /// A text whose commands are to be taken: in order among themselves, and before the commands behind it are run.
+    Take,
+    /// A command about these keys (lower case).
+    Flags(BTreeSet<String>),
+    /// A command about everything that is linked.
+    AllFlags,
+}
+
+impl Route {
+    pub(crate) fn free() -> Self {
+        Self::Free
+    }
+
+    /// Whether of two things in a lane the later one has to wait for the earlier one.
+    pub(crate) fn conflicts_with(&self, later: &Self) -> bool {
+        match (self, later) {
+            (Self::Free, _) | (_, Self::Free) => false,
+            (Self::Take, Self::Take) => true,
+            (Self::Take, _) | (_, Self::Take) => false,
+            (Self::AllFlags, _) | (_, Self::AllFlags) => true,
+            (Self::Flags(a), Self::Flags(b)) => !a.is_disjoint(b),
+        }
+    }
+}
+
+/// Lane and route of what came in.
+pub(crate) async fn of_inbound(
+    world: &World,
+    id: InboxId,
+    inbound: &Inbound,
+) -> Result<(LaneKey, Route), StoreError> {
+    match inbound {
+        Inbound::Event(event) => of_event(world, id, event).await,
+        Inbound::Delivery(delivery) => match &delivery.source {
+            DeliverySource::Provider { name } => Ok((LaneKey::Provider(name.clone()), Route::Free)),
+            DeliverySource::Gitlab { .. } => match event_of(world, delivery) {
+                Some(event) => of_event(world, id, &event).await,
+                None => Ok((LaneKey::Nothing(id), Route::Free)),
+            },
+        },
+    }
+}
+
+/// What a delivery of GitLab means, if it means anything.
+pub(crate) fn event_of(world: &World, delivery: &Delivery) -> Option<Event> {
+    let name = world.known_me().map(|me| me.username);
+    match classify(&delivery.body, &world.bots(), name.as_deref()) {
+        Classified::Event { event, .. } => Some(event),
+        Classified::Ignored(_) | Classified::NotJson => None,
+    }
+}
+
+/// Lane and route of an event.
+pub(crate) async fn of_event(
+    world: &World,
+    id: InboxId,
+    event: &Event,
+) -> Result<(LaneKey, Route), StoreError> {
+    Ok(match event {
+        Event::NoteWritten(hint) => {
+            (LaneKey::Noteable(world.noteable(hint.project, hint.kind, hint.iid)), Route::Take)
+        }
+        Event::CommandTaken { note, command } => {
+            (LaneKey::Noteable(note.noteable.clone()), of_command(world, note, *command).await?)
+        }
+        Event::NoteableChanged { project, kind, iid } => {
+            (LaneKey::Noteable(world.noteable(*project, *kind, *iid)), Route::Free)
+        }
+        Event::FlagChanged { provider, flag: FlagPointer::Key { key, .. }, .. } => {
+            (LaneKey::Flag(provider.clone(), key.clone()), Route::Free)
+        }
+        Event::FlagChanged { provider, .. } => (LaneKey::Provider(provider.clone()), Route::Free),
+    })
+    .inspect(|(lane, route)| tracing::trace!(entry = id.0, ?lane, ?route, "routed"))
+}
+
+async fn of_command(world: &World, note: &NoteKey, place: usize) -> Result<Route, StoreError> {
+    let record = world.store().note(note).await?.value;
+    let text = record.and_then(|record| record.commands.get(place).map(|command| command.text.clone()));
+    let parsed =
+        text.and_then(|text| command::read(&text, None).into_iter().next()).map(|found| found.parsed);
+    Ok(match parsed {
+        Some(Ok(Command::Link { keys } | Command::Unlink { keys, all: false })) => Route::Flags(bare(&keys)),
+        Some(Ok(Command::Status { keys })) if !keys.is_empty() => Route::Flags(bare(&keys)),
+        Some(Ok(Command::Unlink { .. } | Command::Status { .. } | Command::List)) => Route::AllFlags,
+        _ => Route::Free,
+    })
+}
+
+/// Keys without the provider in front, so that `flagsmith:a` waits for `a`.
+fn bare(keys: &[String]) -> BTreeSet<String> {
+    keys.iter().map(|key| key.rsplit(':').next().unwrap_or(key).to_lowercase()).collect()
+}
+
+/// The lane of an edge.
+pub(crate) fn lane_of_edge(edge: &Edge) -> LaneKey {
+    LaneKey::Noteable(edge.cause.noteable.clone())
+}
+
+/// The lane of a level.
+pub(crate) fn lane_of_level(level: &Level) -> LaneKey {
+    match level {
+        Level::Panel(noteable) | Level::Label(noteable) => LaneKey::Noteable(noteable.clone()),
+        Level::BackLinks(flag) => LaneKey::Flag(flag.provider.clone(), flag.key.clone()),
+    }
+}

@@ -1,0 +1,91 @@
+//! Timed work that keeps the house in order: the export, what is remembered against repeats, the gauges.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use super::Pipeline;
+
+/// How long delivery keys and handled texts are remembered: longer than GitLab lets anybody resend (7 days).
+const REMEMBERED: Duration = Duration::from_secs(9 * 24 * 60 * 60);
+/// How often the gauges are set.
+const GAUGES: Duration = Duration::from_secs(5);
+/// How often old memories are swept out, and how often the links are exported.
+const EXPORT: Duration = Duration::from_secs(10 * 60);
+
+/// What is done on a timer besides.
+pub struct Upkeep {
+    /// Writes the export; runs on a thread that may block.
+    pub export:
+        Box<dyn Fn() -> std::pin::Pin<Box<dyn Future<Output = Result<u64, String>> + Send>> + Send + Sync>,
+}
+
+/// Runs until `stop` says so; exports once more before it returns.
+pub async fn keep_up(pipeline: Arc<Pipeline>, upkeep: Upkeep, stop: CancellationToken) {
+    let mut gauges = tokio::time::interval(GAUGES);
+    let mut store_was_well = true;
+    let mut export = tokio::time::interval(EXPORT);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            _ = gauges.tick() => {
+                set_gauges(&pipeline).await;
+                store_was_well = look_after_store(&pipeline, store_was_well).await;
+            }
+            _ = export.tick() => {
+                sweep(&pipeline).await;
+                write_export(&upkeep).await;
+            }
+        }
+    }
+    write_export(&upkeep).await;
+}
+
+async fn set_gauges(pipeline: &Pipeline) {
+    let world = pipeline.world();
+    match world.store().backlog().await {
+        Ok(waits) => world.metrics().backlog(waits.inbox, waits.edges, waits.stale, waits.dead),
+        Err(error) => tracing::warn!(%error, "cannot count what waits"),
+    }
+}
+
+/// What the store refused may have reached the disk all the same: once it is well again, everything that waits is taken
+/// up anew. Returns whether it is well.
+async fn look_after_store(pipeline: &Pipeline, was_well: bool) -> bool {
+    match pipeline.world().store().check().await {
+        Ok(()) if was_well => true,
+        Ok(()) => {
+            tracing::info!("the store can be written again");
+            match pipeline.load().await {
+                Ok(()) => true,
+                Err(error) => {
+                    tracing::error!(%error, "what waits cannot be read");
+                    false
+                }
+            }
+        }
+        Err(error) => {
+            if was_well {
+                tracing::error!(%error, "the store cannot be written; webhooks are answered 503 until it can");
+            }
+            false
+        }
+    }
+}
+
+async fn sweep(pipeline: &Pipeline) {
+    let before = Timestamp::now().checked_sub(REMEMBERED).unwrap_or(Timestamp::MIN);
+    match pipeline.world().store().sweep(before).await {
+        Ok(0) => {}
+        Ok(deleted) => tracing::info!(deleted, "deleted what was remembered only against repeats"),
+        Err(error) => tracing::warn!(%error, "cannot delete old memories"),
+    }
+}
+
+async fn write_export(upkeep: &Upkeep) {
+    if let Err(error) = (upkeep.export)().await {
+        tracing::error!(error, "the export of the links could not be written");
+    }
+}

@@ -1,0 +1,280 @@
+//! What each write of a decision means in the tree.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::fault::Fault;
+use super::keys;
+use super::stored::{Ready, Remembered, StoredEntry, StoredInbound};
+use super::txn::Txn;
+use crate::domain::{
+    DeadLetter, DeadThing, Decision, EdgeId, FlagRef, InboxId, Kept, Level, NoteRecord, NoteableRecord,
+    Stale, Write,
+};
+
+/// Why a decision was not taken into the group.
+pub(super) enum Refusal {
+    /// Something that it rests on has changed.
+    Conflict,
+    /// It could not be worked out.
+    Fault(Fault),
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// Checks what a decision rests on, and writes it.
+pub(super) fn decision(txn: &mut Txn<'_>, decision: &Decision) -> Result<(), Refusal> {
+    for read in &decision.reads {
+        if txn.rev(&keys::record(&read.key))? != read.rev.0 {
+            return Err(Refusal::Conflict);
+        }
+    }
+    for write in &decision.writes {
+        self::write(txn, write)?;
+    }
+    Ok(())
+}
+
+/// The greatest number that a decision brings along, so that no later number is smaller.
+pub(super) fn greatest_number(decision: &Decision) -> u64 {
+    let number = |write: &Write| match write {
+        Write::QueueEvent(id, _) => id.0,
+        Write::PutEdge(edge) => edge.id.0,
+        Write::InboxDead(letter) | Write::EdgeDead(letter) => letter.id,
+        _ => 0,
+    };
+    decision.writes.iter().map(number).max().unwrap_or(0)
+}
+
+fn write(txn: &mut Txn<'_>, write: &Write) -> Result<(), Fault> {
+    match write {
+        Write::PutNoteable(record) => put_noteable(txn, record),
+        Write::PutNote(record) => txn.put(keys::note(&record.note), record),
+        Write::PutFlag(record) => txn.put(keys::flag(&record.flag.flag), record),
+        Write::PutRegister(register) => txn.put(keys::register(), register),
+        Write::InboxDone(id) => inbox_done(txn, *id),
+        Write::InboxLater { id, not_before, reason } => inbox_later(txn, *id, *not_before, reason),
+        Write::QueueEvent(id, event) => {
+            txn.put(keys::entry(*id), &StoredEntry::new(StoredInbound::Event(event.clone())))
+        }
+        Write::PutEdge(edge) => {
+            forget_letter(txn, edge.id.0)?;
+            txn.put(keys::edge(edge.id), edge)
+        }
+        Write::EdgeDone(EdgeId(id)) => {
+            forget_letter(txn, *id)?;
+            txn.delete(keys::edge(EdgeId(*id)))
+        }
+        Write::InboxDead(letter) | Write::EdgeDead(letter) => bury(txn, letter),
+        Write::MarkStale(level, now) => mark_stale(txn, level, *now),
+        Write::LevelTrue(level, generation) => {
+            let stale: Option<Stale> = txn.read(&keys::stale(level))?;
+            match stale {
+                Some(stale) if stale.generation == *generation => txn.delete(keys::stale(level)),
+                _ => Ok(()),
+            }
+        }
+        Write::LevelLater { level, not_before, reason } => {
+            let Some(mut stale) = txn.read::<Stale>(&keys::stale(level))? else { return Ok(()) };
+            stale.attempts = stale.attempts.saturating_add(1);
+            stale.not_before = Some(*not_before);
+            stale.last_reason = Some(reason.clone());
+            txn.put(keys::stale(level), &stale)
+        }
+    }
+}
+
+/// Writes a noteable's record and keeps the index from flags to noteables true to it.
+fn put_noteable(txn: &mut Txn<'_>, record: &NoteableRecord) -> Result<(), Fault> {
+    fn flags(record: &NoteableRecord) -> BTreeSet<&FlagRef> {
+        record.links.iter().map(|link| &link.flag).collect()
+    }
+    let noteable = &record.noteable;
+    let before: Option<NoteableRecord> = txn.read(&keys::noteable(noteable))?;
+    let was = before.as_ref().map(flags).unwrap_or_default();
+    let is = flags(record);
+    for flag in was.difference(&is) {
+        txn.delete(keys::index(flag, noteable))?;
+    }
+    for flag in is.difference(&was) {
+        txn.put(keys::index(flag, noteable), &(flag, noteable))?;
+    }
+    match (was.is_empty(), is.is_empty()) {
+        (true, false) => txn.put(keys::linked(noteable), &())?,
+        (false, true) => txn.delete(keys::linked(noteable))?,
+        _ => {}
+    }
+    txn.put(keys::noteable(noteable), record)
+}
+
+/// An entry that waits (`true`) or was given up (`false`).
+fn find_entry(txn: &Txn<'_>, id: InboxId) -> Result<Option<(StoredEntry, bool)>, Fault> {
+    if let Some(entry) = txn.read(&keys::entry(id))? {
+        return Ok(Some((entry, true)));
+    }
+    Ok(txn.read(&keys::dead_entry(id))?.map(|entry| (entry, false)))
+}
+
+fn inbox_done(txn: &mut Txn<'_>, id: InboxId) -> Result<(), Fault> {
+    let Some((entry, waits)) = find_entry(txn, id)? else { return Ok(()) };
+    if waits {
+        forget_waiting_body(txn, &entry, id)?;
+    }
+    txn.delete(keys::entry(id))?;
+    txn.delete(keys::dead_entry(id))?;
+    txn.delete(keys::body(id))?;
+    forget_letter(txn, id.0)
+}
+
+/// A body without key is a repeat only while the first one waits.
+fn forget_waiting_body(txn: &mut Txn<'_>, entry: &StoredEntry, id: InboxId) -> Result<(), Fault> {
+    let Some(key) = entry.waiting_body() else { return Ok(()) };
+    match txn.read::<Remembered>(&key)? {
+        Some(memory) if memory.id == id => txn.delete(key),
+        _ => Ok(()),
+    }
+}
+
+fn inbox_later(txn: &mut Txn<'_>, id: InboxId, not_before: Timestamp, reason: &str) -> Result<(), Fault> {
+    let Some((mut entry, waits)) = find_entry(txn, id)? else { return Ok(()) };
+    if !waits {
+        entry = revive(txn, id, entry)?;
+    } else {
+        entry.attempts = entry.attempts.saturating_add(1);
+    }
+    entry.not_before = Some(not_before);
+    entry.last_reason = Some(reason.to_owned());
+    txn.put(keys::entry(id), &entry)
+}
+
+/// Takes an entry out of the dead letters and lets it wait again, as if it had never been tried.
+fn revive(txn: &mut Txn<'_>, id: InboxId, mut entry: StoredEntry) -> Result<StoredEntry, Fault> {
+    entry.attempts = 0;
+    entry.not_before = None;
+    entry.last_reason = None;
+    txn.delete(keys::dead_entry(id))?;
+    forget_letter(txn, id.0)?;
+    txn.put(keys::entry(id), &entry)?;
+    if let (Some(key), StoredInbound::Delivery(delivery)) = (entry.waiting_body(), &entry.what) {
+        // An equal body may have come in meanwhile and wait: then that one is what a repeat repeats.
+        if !txn.has(&key)? {
+            txn.put(key, &Remembered { id, at: delivery.received_at })?;
+        }
+    }
+    Ok(entry)
+}
+
+fn bury(txn: &mut Txn<'_>, letter: &DeadLetter) -> Result<(), Fault> {
+    let id = match &letter.what {
+        DeadThing::Inbox(id) => {
+            // What is done with cannot be given up any more: the letter would name nothing.
+            let Some((mut entry, waits)) = find_entry(txn, *id)? else { return Ok(()) };
+            if waits {
+                forget_waiting_body(txn, &entry, *id)?;
+                txn.delete(keys::entry(*id))?;
+            }
+            entry.attempts = letter.attempts;
+            entry.not_before = None;
+            entry.last_reason = Some(letter.reason.clone());
+            txn.put(keys::dead_entry(*id), &entry)?;
+            id.0
+        }
+        DeadThing::Edge(edge) => {
+            txn.delete(keys::edge(edge.id))?;
+            edge.id.0
+        }
+        DeadThing::Level(level) => {
+            txn.delete(keys::stale(level))?;
+            letter.id
+        }
+    };
+    // The number of what was given up is the letter's: under it both are found and dealt with.
+    let letter = DeadLetter { id, ..letter.clone() };
+    forget_letter(txn, id)?;
+    txn.put(keys::letter_by_time(letter.at, id), &id)?;
+    txn.put(keys::letter(id), &letter)
+}
+
+fn forget_letter(txn: &mut Txn<'_>, id: u64) -> Result<(), Fault> {
+    let Some(letter) = txn.read::<DeadLetter>(&keys::letter(id))? else { return Ok(()) };
+    txn.delete(keys::letter_by_time(letter.at, id))?;
+    txn.delete(keys::letter(id))
+}
+
+fn mark_stale(txn: &mut Txn<'_>, level: &Level, now: Timestamp) -> Result<(), Fault> {
+    let key = keys::stale(level);
+    // The version of this write, not a count: a level that was true for a while must not come back with a
+    // generation that somebody may still be about to finish.
+    let generation = txn.rev_of_writes();
+    let stale = match txn.read::<Stale>(&key)? {
+        Some(stale) => Stale { generation, ..stale },
+        None => Stale {
+            level: level.clone(),
+            generation,
+            since: now,
+            attempts: 0,
+            not_before: None,
+            last_reason: None,
+        },
+    };
+    txn.put(key, &stale)
+}
+
+/// Keeps a delivery, unless it is a repeat. `id` is its number if it is new.
+pub(super) fn keep(txn: &mut Txn<'_>, ready: &Ready, id: InboxId) -> Result<Kept, Fault> {
+    if let Some(memory) = txn.read::<Remembered>(&ready.memory)? {
+        if ready.keyed
+            && !txn.has(&keys::entry(memory.id))?
+            && let Some(entry) = txn.read(&keys::dead_entry(memory.id))?
+        {
+            revive(txn, memory.id, entry)?;
+            return Ok(Kept::Revived(memory.id));
+        }
+        return Ok(Kept::Before);
+    }
+    txn.put(ready.memory.clone(), &Remembered { id, at: ready.received_at })?;
+    txn.put_packed(keys::body(id), ready.body.clone())?;
+    txn.put(keys::entry(id), &ready.entry)?;
+    Ok(Kept::New(id))
+}
+
+/// Forgets those of the keys that may still be forgotten; returns how many.
+pub(super) fn forget(txn: &mut Txn<'_>, keys: Vec<keys::Key>, before: Timestamp) -> Result<u64, Fault> {
+    let mut forgotten = 0;
+    for key in keys {
+        if may_be_forgotten(txn, &key, before)? {
+            txn.delete(key)?;
+            forgotten += 1;
+        }
+    }
+    Ok(forgotten)
+}
+
+fn may_be_forgotten(txn: &Txn<'_>, key: &[u8], before: Timestamp) -> Result<bool, Fault> {
+    Ok(match key.first() {
+        Some(&keys::kind::DELIVERY) => match txn.read::<Remembered>(key)? {
+            Some(memory) => {
+                memory.at < before
+                    && !txn.has(&keys::entry(memory.id))?
+                    && !txn.has(&keys::dead_entry(memory.id))?
+            }
+            None => false,
+        },
+        Some(&keys::kind::NOTE) => match txn.read::<NoteRecord>(key)? {
+            Some(record) => is_over(&record, before),
+            None => false,
+        },
+        _ => false,
+    })
+}
+
+/// Whether nothing of a text can run any more and it was handled long ago.
+pub(super) fn is_over(record: &NoteRecord, before: Timestamp) -> bool {
+    use crate::domain::CommandStatus::Over;
+    record.handled_at < before && record.commands.iter().all(|command| matches!(command.status, Over(_)))
+}

@@ -1,0 +1,96 @@
+//! One owner at a time: the lock file of the store.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use super::open::OpenError;
+
+/// The lock, held until it is dropped; the system lets go of it when the process ends, however it ends.
+#[derive(Debug)]
+pub(super) struct Lock {
+    file: File,
+}
+
+impl Lock {
+    /// Takes the lock of the store in `root` and writes our process id into the file.
+    pub(super) fn take(root: &Path) -> Result<Self, OpenError> {
+        let path = root.join("lock");
+        let failed = |error| OpenError::of_io(&path, error);
+        let mut file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(OpenError::Locked { path: root.to_owned(), owner: Owner(owner(&mut file)) });
+            }
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
+        // Only a help for people, so a full disk is no reason to fail here.
+        let _ = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
+        Ok(Self { file })
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // The file stays: removing it would let two processes hold locks on two files of one name.
+        let _ = self.file.set_len(0);
+        let _ = self.file.unlock();
+    }
+}
+
+fn owner(file: &mut File) -> Option<u32> {
+    let mut text = String::new();
+    file.take(32).read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
+}
+
+/// The process that holds a lock, as far as it is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Owner(pub Option<u32>);
+
+impl std::fmt::Display for Owner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(pid) => write!(f, "process {pid}"),
+            None => f.write_str("another process"),
+        }
+    }
+}
+
+/// Where the parts of a store are.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    /// The store's own folder.
+    pub(super) root: PathBuf,
+}
+
+impl Place {
+    /// sled's folder.
+    pub(super) fn database(&self) -> PathBuf {
+        self.root.join("db")
+    }
+
+    /// sled's log, where everything is.
+    pub(super) fn log(&self) -> PathBuf {
+        self.database().join("db")
+    }
+
+    /// sled's folder for what is too large for its log.
+    pub(super) fn blobs(&self) -> PathBuf {
+        self.database().join("blobs")
+    }
+
+    /// Tells that a database was made here and in which schema; it is read before sled touches anything.
+    pub(super) fn marker(&self) -> PathBuf {
+        self.database().join("flaglink-schema")
+    }
+}

@@ -1,0 +1,143 @@
+//! Looking at the tree.
+
+use serde::de::DeserializeOwned;
+
+use super::cell::{self, Cell};
+use super::fault::Fault;
+use super::keys::{self, Key, kind};
+use super::stored::{StoredEntry, StoredInbound};
+use crate::domain::{
+    DeadLetter, FlagRef, InboxEntry, InboxId, Noteable, NoteableRecord, RecordKey, Rev, Seen,
+};
+
+fn decoded<T: DeserializeOwned>(cell: &Cell) -> Result<T, Fault> {
+    Ok(serde_json::from_slice(&cell.packed.unpack()?)?)
+}
+
+/// The value of a key.
+pub(super) fn value<T: DeserializeOwned>(tree: &::sled::Tree, key: &[u8]) -> Result<Option<T>, Fault> {
+    cell::read(tree, key)?.map(|cell| decoded(&cell)).transpose()
+}
+
+/// A record with its version.
+pub(super) fn seen<T: DeserializeOwned>(tree: &::sled::Tree, key: RecordKey) -> Result<Seen<T>, Fault> {
+    let cell = cell::read(tree, &keys::record(&key))?;
+    let rev = Rev(cell.as_ref().map_or(0, |cell| cell.rev));
+    let value = cell.map(|cell| decoded(&cell)).transpose()?;
+    Ok(Seen { key, rev, value })
+}
+
+/// All values whose keys begin with `prefix`, in the order of the keys.
+pub(super) fn all<T: DeserializeOwned>(tree: &::sled::Tree, prefix: &[u8]) -> Result<Vec<T>, Fault> {
+    let mut values = Vec::new();
+    for pair in tree.scan_prefix(prefix) {
+        let (key, head) = pair?;
+        values.push(decoded(&cell::whole(tree, &key, &head)?)?);
+    }
+    Ok(values)
+}
+
+/// The number in a key that has one.
+pub(super) fn number_in(key: &[u8]) -> Result<u64, Fault> {
+    let number = key.get(1..9).and_then(|bytes| bytes.try_into().ok());
+    number.map(u64::from_be_bytes).ok_or_else(|| Fault::damaged("a key is cut short".to_owned()))
+}
+
+/// The numbers of the inbox entries that wait.
+pub(super) fn inbox(tree: &::sled::Tree) -> Result<Vec<InboxId>, Fault> {
+    tree.scan_prefix([kind::ENTRY]).keys().map(|key| Ok(InboxId(number_in(&key?)?))).collect()
+}
+
+/// One inbox entry, also a dead one.
+pub(super) fn inbox_entry(tree: &::sled::Tree, id: InboxId) -> Result<Option<InboxEntry>, Fault> {
+    let entry: Option<StoredEntry> = match value(tree, &keys::entry(id))? {
+        Some(entry) => Some(entry),
+        None => value(tree, &keys::dead_entry(id))?,
+    };
+    let Some(entry) = entry else { return Ok(None) };
+    let body = match &entry.what {
+        StoredInbound::Event(_) => bytes::Bytes::new(),
+        StoredInbound::Delivery(_) => cell::read(tree, &keys::body(id))?
+            .ok_or_else(|| Fault::damaged("the body of a delivery is missing".to_owned()))?
+            .packed
+            .unpack()?,
+    };
+    Ok(Some(entry.whole(id, body)))
+}
+
+/// The noteables that link a flag.
+pub(super) fn noteables_of(tree: &::sled::Tree, flag: &FlagRef) -> Result<Vec<Noteable>, Fault> {
+    let pairs: Vec<(FlagRef, Noteable)> = all(tree, &keys::index_of_flag(flag))?;
+    Ok(pairs.into_iter().map(|(_, noteable)| noteable).collect())
+}
+
+/// The flags of a provider that are linked, each once: from one it goes straight to the next, however many
+/// noteables link it.
+pub(super) fn linked_flags(tree: &::sled::Tree, provider: &str) -> Result<Vec<FlagRef>, Fault> {
+    let prefix = keys::index_of_provider(provider);
+    distinct(tree, &prefix, keys::index_of_flag)
+}
+
+/// The providers of all linked flags, each once.
+pub(super) fn providers_in_use(tree: &::sled::Tree) -> Result<Vec<String>, Fault> {
+    let flags = distinct(tree, &[kind::INDEX], |flag| keys::index_of_provider(&flag.provider))?;
+    Ok(flags.into_iter().map(|flag| flag.provider).collect())
+}
+
+fn distinct(
+    tree: &::sled::Tree,
+    prefix: &[u8],
+    group: impl Fn(&FlagRef) -> Key,
+) -> Result<Vec<FlagRef>, Fault> {
+    let mut flags = Vec::new();
+    let mut from = prefix.to_vec();
+    while let Some(pair) = tree.range(from..).next() {
+        let (key, head) = pair?;
+        if !key.starts_with(prefix) {
+            break;
+        }
+        let (flag, _): (FlagRef, Noteable) = decoded(&cell::whole(tree, &key, &head)?)?;
+        // No key of another group begins with this group's, and none has 0xFF where a name ends.
+        from = group(&flag);
+        from.push(0xFF);
+        flags.push(flag);
+    }
+    Ok(flags)
+}
+
+/// Up to `limit` records of noteables that have links.
+pub(super) fn linked_noteables(
+    tree: &::sled::Tree,
+    after: Option<&Noteable>,
+    limit: usize,
+) -> Result<Vec<NoteableRecord>, Fault> {
+    let mut from = after.map_or_else(|| vec![kind::LINKED], keys::linked);
+    if after.is_some() {
+        // The next key that there can be.
+        from.push(0);
+    }
+    let mut records = Vec::new();
+    for key in tree.range(from..).keys() {
+        let key = key?;
+        if records.len() >= limit || key.first() != Some(&kind::LINKED) {
+            break;
+        }
+        let record = value(tree, &keys::noteable_of_linked(&key))?
+            .ok_or_else(|| Fault::damaged("the record of a linked noteable is missing".to_owned()))?;
+        records.push(record);
+    }
+    Ok(records)
+}
+
+/// Up to `limit` dead letters, those first that were given up first.
+pub(super) fn dead_letters(tree: &::sled::Tree, limit: usize) -> Result<Vec<DeadLetter>, Fault> {
+    let mut letters = Vec::new();
+    for pair in tree.scan_prefix([kind::LETTER_BY_TIME]).take(limit) {
+        let (key, head) = pair?;
+        let id: u64 = decoded(&cell::whole(tree, &key, &head)?)?;
+        let letter = value(tree, &keys::letter(id))?
+            .ok_or_else(|| Fault::damaged("a dead letter is missing".to_owned()))?;
+        letters.push(letter);
+    }
+    Ok(letters)
+}

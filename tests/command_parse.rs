@@ -1,0 +1,230 @@
+//! What a command means, and what is said of one that means nothing.
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test stops where it goes wrong")]
+
+#[path = "support/hostile.rs"]
+mod hostile;
+
+use flaglink::command::{Command, Found, MAX_KEYS, MAX_LENGTH, Misread, Permission, read, spec};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+#[track_caller]
+fn one(line: &str) -> Found {
+    let mut found = read(line, None);
+    assert_eq!(found.len(), 1, "{line:?} is {found:?}");
+    found.remove(0)
+}
+
+#[track_caller]
+fn understood(line: &str) -> Command {
+    one(line).parsed.unwrap_or_else(|misread| panic!("{line:?} is {misread:?}"))
+}
+
+#[track_caller]
+fn misread(line: &str) -> Misread {
+    let found = one(line);
+    assert_eq!(found.permission(), Permission::Read);
+    found.parsed.err().unwrap_or_else(|| panic!("{line:?} was understood"))
+}
+
+fn strings(keys: &[&str]) -> Vec<String> {
+    keys.iter().map(|key| (*key).to_owned()).collect()
+}
+
+fn link(keys: &[&str]) -> Command {
+    Command::Link { keys: strings(keys) }
+}
+
+#[test]
+fn every_command_is_understood() {
+    assert_eq!(understood("/flag link a B"), link(&["a", "B"]));
+    assert_eq!(understood("/flag unlink a"), Command::Unlink { keys: strings(&["a"]), all: false });
+    assert_eq!(understood("/flag unlink --all"), Command::Unlink { keys: vec![], all: true });
+    assert_eq!(understood("/flag status"), Command::Status { keys: vec![] });
+    assert_eq!(understood("/flag status a"), Command::Status { keys: strings(&["a"]) });
+    assert_eq!(understood("/flag list"), Command::List);
+    assert_eq!(understood("/flag search new page"), Command::Search { text: "new page".to_owned() });
+    assert_eq!(understood("/flag help"), Command::Help { topic: None });
+    assert_eq!(understood("/flag help LINK"), Command::Help { topic: Some("link") });
+    assert_eq!(understood("/flag"), Command::Help { topic: None });
+}
+
+#[test]
+fn who_may_is_in_the_table() {
+    assert_eq!(one("/flag link a").permission(), Permission::Link);
+    assert_eq!(one("/flag unlink a").permission(), Permission::Link);
+    assert_eq!(one("/flag list").permission(), Permission::Read);
+    assert_eq!(one("/flag link").permission(), Permission::Read);
+}
+
+#[test]
+fn words_of_the_grammar_ignore_case_and_keys_keep_theirs() {
+    let found = one("/FLAG LiNK MyFlag");
+    assert_eq!(found.parsed, Ok(link(&["MyFlag"])));
+    assert_eq!(found.text, "/flag link MyFlag");
+    assert_eq!(one("/flag UNLINK --ALL").text, "/flag unlink --all");
+}
+
+#[test]
+fn keys_may_be_written_as_people_write_them() {
+    for line in [
+        "/flag link a b",
+        "/flag link a, b",
+        "/flag link a,b",
+        "/flag link a ,b,",
+        "/flag link   a\tb  ",
+        "/flag link `a` `b`",
+        "/flag link `a`, `b`",
+        "/flag link \"a\" 'b'",
+        "/flag link “a” „b“",
+        "/flag link a\u{a0}b",
+        "/flag link a b a",
+    ] {
+        let found = one(line);
+        assert_eq!(found.parsed, Ok(link(&["a", "b"])), "{line}");
+        assert_eq!(found.text, "/flag link a b", "{line}");
+    }
+    assert_eq!(understood("/flag link \"new checkout\""), link(&["new checkout"]));
+    assert_eq!(one("/flag link 'new checkout'").text, "/flag link \"new checkout\"");
+    assert_eq!(understood("/flag link it's flagsmith:a"), link(&["it's", "flagsmith:a"]));
+    assert_eq!(understood(r#"/flag link "a\"b\\c" d\e"#), link(&[r#"a"b\c"#, r"d\e"]));
+    assert_eq!(understood("/flag link \"--all\" A a"), link(&["--all", "A", "a"]));
+}
+
+#[test]
+fn a_long_dash_is_two_short_ones() {
+    for line in [
+        "/flag unlink --all",
+        "/flag unlink —all",
+        "/flag unlink –all",
+        "/flag unlink ––ALL",
+        "/flag unlink --all —all",
+    ] {
+        assert_eq!(one(line).text, "/flag unlink --all", "{line}");
+    }
+}
+
+#[test]
+fn a_search_takes_the_line_as_it_is() {
+    let text = |line: &str| match understood(line) {
+        Command::Search { text } => text,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(text("/flag search it's"), "it's");
+    assert_eq!(text("/flag search the  \"new page"), "the \"new page");
+    assert_eq!(text("/flag search \"new page\""), "new page");
+    assert_eq!(text("/flag search 'Tis the season"), "'Tis the season");
+    assert_eq!(text("/flag search --all"), "--all");
+    assert_eq!(text("/flag SEARCH Payment, please"), "Payment, please");
+}
+
+#[test]
+fn a_slip_of_the_hand_gets_the_nearest_command() {
+    let unknown = |word: &str, nearest| Misread::Unknown { word: word.to_owned(), nearest };
+    for (word, nearest) in [
+        ("lnik", Some("link")),
+        ("Lnik", Some("link")),
+        ("linkk", Some("link")),
+        ("unlnk", Some("unlink")),
+        ("serach", Some("search")),
+        ("stats", Some("status")),
+        ("halp", Some("help")),
+        ("lst", Some("list")),
+        ("banana", None),
+        ("x", None),
+        ("is", None),
+    ] {
+        assert_eq!(misread(&format!("/flag {word} a")), unknown(word, nearest));
+    }
+    assert_eq!(misread("/flag help lnik"), unknown("lnik", Some("link")));
+    let long = "x".repeat(100_000);
+    let Misread::Unknown { word, nearest: None } = misread(&format!("/flag {long}")) else { panic!() };
+    assert_eq!(word.chars().count(), 101);
+    assert!(one(&format!("/flag {long}")).text.len() < 200);
+}
+
+#[test]
+fn words_of_later_versions_are_reserved() {
+    for word in ["on", "off", "set", "create", "archive", "cleanup-issue"] {
+        assert_eq!(
+            misread(&format!("/flag {} a --env production", word.to_uppercase())),
+            Misread::NotYet { word }
+        );
+        assert_eq!(misread(&format!("/flag help {word}")), Misread::NotYet { word });
+    }
+}
+
+#[test]
+fn what_is_missing_or_too_much_is_named() {
+    let of = |name: &str| spec(name).unwrap();
+    assert!(matches!(misread("/flag link"), Misread::Missing { spec, .. } if spec == of("link")));
+    assert!(matches!(misread("/flag link , ,"), Misread::Missing { .. }));
+    assert!(matches!(misread("/flag unlink"), Misread::Missing { spec, .. } if spec == of("unlink")));
+    assert!(matches!(misread("/flag search"), Misread::Missing { spec, .. } if spec == of("search")));
+    assert!(matches!(misread("/flag search \"\""), Misread::Missing { .. }));
+    let unexpected = |name: &str, word: &str| Misread::Unexpected { spec: of(name), word: word.to_owned() };
+    assert_eq!(misread("/flag list all"), unexpected("list", "all"));
+    assert_eq!(misread("/flag link a --ALL"), unexpected("link", "--all"));
+    assert_eq!(misread("/flag link a —force"), unexpected("link", "--force"));
+    assert_eq!(misread("/flag status -v"), unexpected("status", "-v"));
+    assert_eq!(misread("/flag link a — please"), unexpected("link", "—"));
+    assert_eq!(misread("/flag help link list"), unexpected("help", "list"));
+}
+
+#[test]
+fn what_cannot_be_read_is_malformed() {
+    let many = |n: usize| (0..n).map(|n| format!(" k{n}")).collect::<String>();
+    assert!(
+        matches!(understood(&format!("/flag link{}", many(MAX_KEYS))), Command::Link { keys } if keys.len() == MAX_KEYS)
+    );
+    let long = "ä".repeat(MAX_LENGTH);
+    assert_eq!(understood(&format!("/flag link {long}")), link(&[&long]));
+    for line in [
+        "/flag link \"a".to_owned(),
+        "/flag link `a".to_owned(),
+        "/flag link \"\"".to_owned(),
+        "/flag unlink a --all".to_owned(),
+        format!("/flag link{}", many(MAX_KEYS + 1)),
+        format!("/flag link {long}ä"),
+        format!("/flag search {long}ä"),
+    ] {
+        let Misread::Malformed { spec: Some(_), why } = misread(&line) else { panic!("{line}") };
+        assert!(why.ends_with('.'), "{why}");
+    }
+}
+
+#[test]
+fn two_long_lines_that_differ_at_the_end_are_two() {
+    let line = |end: &str| one(&format!("/flag link {}{end}", "k ".repeat(500) + "\"")).text;
+    assert_eq!(line("a"), line("a"));
+    assert_ne!(line("a"), line("b"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Written in its normal form, a command is still the same command.
+    #[test]
+    fn the_normal_form_is_stable(argument in hostile::outside(), name in "(LINK|unlink|status|search|help|list|lnik)?") {
+        let line = format!("/flag {name} {}", argument.replace(['\n', '\r'], " "));
+        for found in read(&line, None) {
+            if found.parsed.is_ok() {
+                prop_assert_eq!(read(&found.text, None), vec![found]);
+            }
+        }
+    }
+
+    /// Any key on one line can be named, in quotes if need be, and comes back as it is.
+    #[test]
+    fn every_key_can_be_named(keys in vec("[^\\n\\r\"\\\\]{1,20}", 1..5)) {
+        let mut expected: Vec<String> = Vec::new();
+        for key in keys.iter().map(|key| key.trim()).filter(|key| !key.is_empty()) {
+            if !expected.iter().any(|known| known == key) {
+                expected.push(key.to_owned());
+            }
+        }
+        prop_assume!(expected.len() == keys.len());
+        let words: Vec<String> = keys.iter().map(|key| format!("\"{key}\"")).collect();
+        prop_assert_eq!(understood(&format!("/flag link {}", words.join(", "))), Command::Link { keys: expected });
+    }
+}
