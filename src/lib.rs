@@ -12,6 +12,7 @@ pub mod gitlab;
 pub mod http;
 pub mod markdown;
 pub mod net;
+pub mod pipeline;
 #[cfg(feature = "demo")]
 pub mod sandbox;
 pub mod store;

@@ -110,7 +110,7 @@ fn flagsmith(table: &ProviderTable, metrics: &Arc<Metrics>) -> Result<Arc<dyn Fl
         timeout: Duration::from_secs(30),
         connect_timeout: Duration::from_secs(10),
         in_flight: 4,
-        ca_file: settings.ca_file.as_deref().map(|file| table.file("ca_file", file)).transpose()?,
+        ca_file: table.file("ca_file")?,
     };
     let http = HttpClient::new(options, Arc::clone(metrics))
         .map_err(|error| table.error("ca_file", &error.to_string()))?;

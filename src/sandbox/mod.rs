@@ -6,4 +6,5 @@
 
 pub mod faults;
 pub mod flagsmith;
+pub mod gitlab;
 pub mod server;

@@ -377,6 +377,7 @@ impl Pair {
                     batch: 0,
                     written_at: at(0),
                     status: if *taken { CommandStatus::Taken } else { CommandStatus::Over(Outcome::Done) },
+                    told_waiting: false,
                 }],
                 refused_edit: None,
                 handled_at: when(*handled),

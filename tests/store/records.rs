@@ -38,6 +38,7 @@ fn note_record(note: u64, handled_at: i64, statuses: &[CommandStatus]) -> NoteRe
                 batch: 0,
                 written_at: at(0),
                 status: *status,
+                told_waiting: false,
             })
             .collect(),
         refused_edit: None,
