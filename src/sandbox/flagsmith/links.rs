@@ -1,4 +1,5 @@
-//! Links to issues and merge requests, the tags that Flagsmith sets because of them, and the settings of its GitLab integration.
+//! Links to issues and merge requests, the tags that Flagsmith sets because of them, and the settings of its
+//! GitLab integration.
 
 use serde_json::Value as Json;
 

@@ -21,8 +21,8 @@ pub enum Who {
 /// How the server runs its background work. It decides which webhooks are sent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Tasks {
-    /// `TASK_RUN_METHOD=SEPARATE_THREAD`, the default: what a version in an environment with version 2 of feature
-    /// versioning changes is never told by `FLAG_UPDATED`, and nothing is tried again.
+    /// `TASK_RUN_METHOD=SEPARATE_THREAD`, the default: what a version in an environment with version 2 of
+    /// feature versioning changes is never told by `FLAG_UPDATED`, and nothing is tried again.
     #[default]
     SeparateThread,
     /// `TASK_RUN_METHOD=TASK_PROCESSOR`, what the documentation recommends: told once for each state, then
@@ -212,8 +212,9 @@ pub struct State {
     pub live_from: Option<Stamp>,
     /// Every save, oldest first.
     pub saves: Vec<Saved>,
-    /// Every value that it had, oldest first. Kept apart from the saves, as in Flagsmith: so webhooks show, as the value before,
-    /// what was there before the *last change of the value*, however often the state was saved since.
+    /// Every value that it had, oldest first. Kept apart from the saves, as in Flagsmith: so webhooks show,
+    /// as the value before, what was there before the *last change of the value*, however often the state was
+    /// saved since.
     pub values: Vec<Value>,
 }
 
@@ -396,7 +397,8 @@ pub struct AuditEntry {
 pub struct World {
     /// How background work runs.
     pub tasks: Tasks,
-    /// Whether private and loopback addresses are taken for webhooks and GitLab, which a real Flagsmith refuses.
+    /// Whether private and loopback addresses are taken for webhooks and GitLab, which a real Flagsmith
+    /// refuses.
     pub private_addresses: bool,
     /// Organisations by id.
     pub organisations: BTreeMap<u64, Organisation>,
@@ -445,6 +447,13 @@ impl World {
         *id
     }
 
+    /// Skips ids of a table (`feature`, `state`, `resource`, …), so that `next` is the next one: what a real
+    /// database does when it is started again, and a reason to never take ids for dense.
+    pub fn skip_ids(&mut self, table: &'static str, next: u64) {
+        let last = self.ids.entry(table).or_default();
+        *last = (*last).max(next.saturating_sub(1));
+    }
+
     /// The environment with that API key.
     pub fn environment_by_key(&self, api_key: &str) -> Option<&Environment> {
         self.environments.values().find(|environment| environment.api_key == api_key)
@@ -485,7 +494,8 @@ impl World {
             .max_by_key(|version| version.live_from)
     }
 
-    /// The states of a feature that count in an environment now: its default first, then segment overrides, then identity overrides.
+    /// The states of a feature that count in an environment now: its default first, then segment overrides,
+    /// then identity overrides.
     pub fn live_states(&self, environment: u64, feature: u64) -> Vec<&State> {
         let version = self.live_version(environment, feature).map(|version| version.uuid.as_str());
         let mut states: Vec<_> = self

@@ -35,8 +35,8 @@ pub(super) fn audit(world: &World, entry: &AuditEntry) -> Json {
 
 /// The data of `FLAG_UPDATED` for a state as it is now.
 ///
-/// The state before is that of the save before the last one, with the value before the last change of the value: the two
-/// histories are kept apart, and so the value shown is often not the one that stood there.
+/// The state before is that of the save before the last one, with the value before the last change of the
+/// value: the two histories are kept apart, and so the value shown is often not the one that stood there.
 pub(super) fn flag_updated(world: &World, state: &State) -> Option<Json> {
     let mut saves = state.saves.iter().rev();
     let last = saves.next()?;

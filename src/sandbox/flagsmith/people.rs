@@ -415,7 +415,8 @@ impl Person {
         })
     }
 
-    /// Links a flag by hand, as the dashboard does. `kind` is `GITLAB_ISSUE` or `GITLAB_MR`. Returns the link's id.
+    /// Links a flag by hand, as the dashboard does. `kind` is `GITLAB_ISSUE` or `GITLAB_MR`. Returns the
+    /// link's id.
     ///
     /// # Errors
     ///

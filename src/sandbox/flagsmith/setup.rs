@@ -66,7 +66,8 @@ impl World {
         id
     }
 
-    /// A new environment, in which every feature of the project gets its initial state. Of these, nothing is told.
+    /// A new environment, in which every feature of the project gets its initial state. Of these, nothing is
+    /// told.
     pub fn new_environment(&mut self, by: Who, project: u64, name: &str) -> u64 {
         let id = self.next_id("environment");
         let environment = Environment {

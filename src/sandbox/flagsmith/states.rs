@@ -23,7 +23,8 @@ pub(super) enum Save {
 }
 
 impl World {
-    /// Changes a state. Switching it tells `FLAG_UPDATED`, and changing its value does so as well: both at once tell the same thing twice.
+    /// Changes a state. Switching it tells `FLAG_UPDATED`, and changing its value does so as well: both at
+    /// once tell the same thing twice.
     pub(super) fn change_state(&mut self, by: Who, id: u64, change: &Change, save: Save) {
         let Some(state) = self.states.get(&id) else { return };
         let switched = change.enabled.is_some_and(|enabled| enabled != state.enabled);

@@ -158,7 +158,10 @@ pub(super) struct Through {
 
 /// A feature as the answer to its creation shows it: nearly what lists show.
 pub(super) fn feature_created(world: &World, feature: &Feature) -> Json {
-    feature_fields(world, feature, Through::default())
+    let mut json = feature_fields(world, feature, Through::default());
+    // Its first versions are not yet made when the answer is.
+    json["last_modified_in_any_environment"] = Json::Null;
+    json
 }
 
 /// A feature as lists and GET show it.

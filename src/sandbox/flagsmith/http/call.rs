@@ -29,7 +29,8 @@ impl Reply {
         Self::json(200, body)
     }
 
-    /// 201. What has a `url` is said to be there: Django's REST framework takes any field of that name for its own.
+    /// 201. What has a `url` is said to be there: Django's REST framework takes any field of that name for
+    /// its own.
     pub(super) fn created(body: Json) -> Self {
         let location = body.get("url").and_then(Json::as_str).map(str::to_owned);
         Self { status: 201, body: Some(Box::new(body)), location }
