@@ -1,6 +1,6 @@
 //! The sandbox Flagsmith against what was recorded from a real one: a whole session of 200 requests and the
 //! webhooks that they gave rise to is played again, in order, and every answer and every webhook is compared.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 #[path = "support/shape.rs"]
 mod shape;

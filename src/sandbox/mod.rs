@@ -6,4 +6,6 @@
 
 pub mod faults;
 pub mod flagsmith;
+pub mod gitlab;
+mod received;
 pub mod server;

@@ -8,7 +8,8 @@ use serde_json::{Value as Json, json};
 
 use super::clock::Stamp;
 use super::deliveries::Outgoing;
-use super::model::{AuditEntry, Scope, World};
+use super::model::{AuditEntry, Scope};
+use super::world::World;
 use super::{payload, python};
 
 /// Something to be told when the change is complete.

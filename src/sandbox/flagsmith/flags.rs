@@ -1,9 +1,10 @@
 //! Making, describing, archiving, tagging and deleting features.
 
 use super::events::{About, Pending};
-use super::model::{Feature, Tag, VariantOption, Who, World};
+use super::model::{Feature, Tag, VariantOption, Who};
 use super::payload;
 use super::value::Value;
+use super::world::World;
 
 /// What a feature is made with.
 #[derive(Debug, Clone, Default)]

@@ -4,7 +4,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use url::{Host, Url};
 
-use super::model::{Scope, Webhook, World};
+use super::model::{Scope, Webhook};
+use super::world::World;
 
 impl World {
     /// Registers a webhook without any check of its address: what writing into the database of a real

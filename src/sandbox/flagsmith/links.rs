@@ -3,7 +3,8 @@
 
 use serde_json::Value as Json;
 
-use super::model::{GitLab, Resource, Tag, World};
+use super::model::{GitLab, Resource, Tag};
+use super::world::World;
 
 /// The tags that Flagsmith makes for what is linked: kind of link, label, description.
 const SYSTEM_TAGS: [(&str, &str, &str); 6] = [

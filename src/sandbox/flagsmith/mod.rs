@@ -35,6 +35,7 @@ mod states;
 mod value;
 mod versions;
 mod view;
+mod world;
 
 use std::io;
 use std::net::SocketAddr;
@@ -54,13 +55,14 @@ pub use deliveries::{Delivery, Order, Outcome, signature};
 pub use flags::{FeatureChange, NewFeature};
 pub use model::{
     AuditEntry, Environment, Feature, FeatureSegment, GitLab, Identity, Key, Organisation, Project, Resource,
-    Saved, Scope, Segment, Share, State, Tag, Tasks, User, VariantOption, Version, Webhook, Who, World,
+    Saved, Scope, Segment, Share, State, Tag, Tasks, User, VariantOption, Version, Webhook, Who,
 };
 pub use people::{NotThere, Person};
 pub use python::dumps;
 pub use states::Change;
 pub use value::Value;
 pub use versions::{SegmentChange, VersionChange};
+pub use world::World;
 
 /// The model and what goes out of it, without the server: what the handlers work on.
 #[derive(Debug)]

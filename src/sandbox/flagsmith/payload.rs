@@ -2,9 +2,10 @@
 
 use serde_json::{Value as Json, json};
 
-use super::model::{AuditEntry, Feature, State, Version, Who, World};
+use super::model::{AuditEntry, Feature, State, Version, Who};
 use super::value::Value;
 use super::view;
+use super::world::World;
 
 /// The data of `AUDIT_LOG_CREATED`. The author of what a master API key did is null.
 pub(super) fn audit(world: &World, entry: &AuditEntry) -> Json {

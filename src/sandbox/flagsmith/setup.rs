@@ -1,10 +1,9 @@
 //! Making what flags live in: organisations, people, keys, projects, environments, segments, identities.
 
 use super::events::About;
-use super::model::{
-    Environment, Identity, Key, Organisation, Project, Saved, Segment, State, User, Who, World,
-};
+use super::model::{Environment, Identity, Key, Organisation, Project, Saved, Segment, State, User, Who};
 use super::value::Value;
+use super::world::World;
 
 impl World {
     /// A new organisation.

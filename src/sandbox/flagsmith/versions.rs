@@ -2,10 +2,11 @@
 //! then published.
 
 use super::events::{About, Pending};
-use super::model::{State, Tasks, Version, Who, World};
+use super::model::{State, Tasks, Version, Who};
 use super::payload;
 use super::states::Change;
 use super::value::Value;
+use super::world::World;
 
 /// What a new version changes of the live one.
 #[derive(Debug, Clone, Default)]

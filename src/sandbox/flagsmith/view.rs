@@ -4,8 +4,9 @@ use serde_json::{Value as Json, json};
 
 use super::model::{
     Environment, Feature, FeatureSegment, GitLab, Key, Organisation, Project, Resource, Segment, State, Tag,
-    User, Version, Webhook, Who, World,
+    User, Version, Webhook, Who,
 };
+use super::world::World;
 
 pub(super) fn organisation(organisation: &Organisation, role: Option<&str>) -> Json {
     json!({

@@ -19,7 +19,8 @@ mod webhooks;
 use ::http::{HeaderMap, Method, StatusCode};
 use serde_json::json;
 
-use super::model::{Who, World};
+use super::model::Who;
+use super::world::World;
 use crate::sandbox::server::{Request, Response};
 use call::{Answer, Call, Reply};
 
