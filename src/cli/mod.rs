@@ -131,26 +131,20 @@ impl Command {
 /// Runs a subcommand that asks something, logging only what goes wrong.
 fn quiet(context: &Context, work: impl Future<Output = Result<(), Trouble>>) -> Result<(), Trouble> {
     logging::set_up(context, "warn")?;
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| {
-            Trouble::World(format!("this machine gives flaglink nothing to work with: {error}"))
-        })?
-        .block_on(work)
+    runtime(&mut tokio::runtime::Builder::new_current_thread())?.block_on(work)
+}
+
+fn runtime(builder: &mut tokio::runtime::Builder) -> Result<tokio::runtime::Runtime, Trouble> {
+    let denied =
+        |error| Trouble::World(format!("the system gives flaglink no threads to work with: {error}"));
+    builder.enable_all().build().map_err(denied)
 }
 
 /// Runs a subcommand that serves, logging only what goes badly wrong.
 #[cfg(feature = "demo")]
 fn several(context: &Context, work: impl Future<Output = Result<(), Trouble>>) -> Result<(), Trouble> {
     logging::set_up(context, "off")?;
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| {
-            Trouble::World(format!("this machine gives flaglink nothing to work with: {error}"))
-        })?
-        .block_on(work)
+    runtime(&mut tokio::runtime::Builder::new_multi_thread())?.block_on(work)
 }
 
 /// A path for people.
