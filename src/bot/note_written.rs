@@ -109,10 +109,7 @@ pub(super) async fn decide(world: &World, entry: Entry, hint: &NoteHint) -> Resu
     if let Edited::ByAnother(at) = text.edited {
         refuse_edit(world, entry, &project, &mut decision, &mut record, first, at).await?;
     } else {
-        for command in first..record.commands.len() {
-            let id = InboxId(world.store().new_id());
-            decision.write(Write::QueueEvent(id, Event::CommandTaken { note: note.clone(), command }));
-        }
+        // Numbered before the commands, and so sent before they run: 👀 needs no flag service.
         decision.write(Write::PutEdge(Box::new(Edge::new(
             EdgeId(world.store().new_id()),
             Cause::of(&note, first, Purpose::React(Reaction::Taken)),
@@ -120,6 +117,10 @@ pub(super) async fn decide(world: &World, entry: Entry, hint: &NoteHint) -> Resu
             Some(record.author.clone()),
             entry.now,
         ))));
+        for command in first..record.commands.len() {
+            let id = InboxId(world.store().new_id());
+            decision.write(Write::QueueEvent(id, Event::CommandTaken { note: note.clone(), command }));
+        }
     }
     decision.write(Write::PutNote(Box::new(record)));
     Ok(Made::Decision(decision))
