@@ -3,6 +3,7 @@
 //! The rooms, from the ground up; each uses only rooms below it (see `docs/architecture.md`).
 
 pub mod bot;
+pub mod cli;
 pub mod command;
 pub mod config;
 pub mod daemon;

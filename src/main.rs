@@ -1,1 +1,7 @@
-fn main() {}
+//! The `flaglink` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    flaglink::cli::main()
+}

@@ -50,7 +50,7 @@ pub(super) async fn decide(
                 Ok(ran) => ran,
                 Err(commands::Unfinished::Trouble(trouble)) => return Err(trouble),
                 Err(commands::Unfinished::Silent(silent)) => {
-                    return wait_for(world, entry, record, place, &taken, silent).await;
+                    return wait_for(world, entry, &record, place, &taken, silent).await;
                 }
             }
         }
@@ -74,7 +74,7 @@ async fn refusal(
         // Not a member: a sign, and no mail to everybody.
         return Ok(Some(Ran { outcome: Outcome::NotDone, say: None }));
     };
-    if record.internal && matches!(found.parsed, Ok(Command::Link { .. })) {
+    if record.internal && matches!(found.parsed, Ok(Command::Link { .. } | Command::Unlink { .. })) {
         return Ok(Some(Ran::not_done(reply::internal_does_not_link())));
     }
     if found.parsed.is_err() {
@@ -109,7 +109,7 @@ fn waited(entry: Entry, command: &CommandRecord) -> Duration {
 async fn wait_for(
     world: &World,
     entry: Entry,
-    mut record: NoteRecord,
+    record: &NoteRecord,
     place: usize,
     taken: &CommandRecord,
     silent: Silent,
@@ -120,6 +120,7 @@ async fn wait_for(
     let why = silent.trouble.reason.clone();
     let mut decision = Decision::new();
     decision.rests_on(world.store().note(&record.note).await?);
+    let mut record = record.clone();
     if let Some(command) = record.commands.get_mut(place) {
         command.told_waiting = true;
     }

@@ -81,9 +81,6 @@ pub enum StartError {
     /// The system gives no random numbers.
     #[error("the system gives no random numbers: {0}")]
     Random(String),
-    /// Signals cannot be listened to.
-    #[error("cannot listen for signals: {0}")]
-    Signals(String),
     /// Something that is read at the start could not be read.
     #[error("{0}")]
     Trouble(#[from] Trouble),

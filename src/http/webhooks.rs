@@ -15,7 +15,7 @@ use tracing::Instrument;
 use crate::domain::{Delivery, DeliverySource};
 use crate::flags::{Verdict, WebhookRequest};
 use crate::gitlab::Standing;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, TraceId};
 
 use super::body::{Answer, RequestBody, empty, text};
 use super::serve::{Handler, Peer};
@@ -125,33 +125,24 @@ fn place(path: &str) -> Option<Place> {
 #[async_trait]
 impl Handler for Webhooks {
     async fn handle(&self, request: Request<RequestBody>, _peer: Peer) -> Answer {
-        let trace = trace_id();
-        let span = tracing::info_span!("webhook", trace);
-        async move {
-            // The query is not looked at and not logged: people put secrets there.
-            let method = request.method().clone();
-            let path: String = request.uri().path().chars().take(200).collect();
-            let answer = self.answer(request).await;
-            tracing::debug!(%method, ?path, status = answer.status().as_u16(), "answered");
-            answer
-        }
-        .instrument(span)
-        .await
+        let method = request.method().clone();
+        // The query is not looked at and not logged: people put secrets there.
+        let path: String = request.uri().path().chars().take(200).collect();
+        let answer = match place(request.uri().path()) {
+            None => not_found(),
+            Some(Place::Health) if matches!(method, Method::GET | Method::HEAD) => text(StatusCode::OK, "ok"),
+            Some(Place::Health) => not_allowed("GET, HEAD"),
+            Some(Place::Hook(source)) => {
+                let span = TraceId::random().span(name(&source));
+                self.hook(source, request).instrument(span).await
+            }
+        };
+        tracing::debug!(%method, ?path, status = answer.status().as_u16(), "answered");
+        answer
     }
 }
 
 impl Webhooks {
-    async fn answer(&self, request: Request<RequestBody>) -> Answer {
-        match place(request.uri().path()) {
-            None => not_found(),
-            Some(Place::Health) if matches!(*request.method(), Method::GET | Method::HEAD) => {
-                text(StatusCode::OK, "ok")
-            }
-            Some(Place::Health) => not_allowed("GET, HEAD"),
-            Some(Place::Hook(source)) => self.hook(source, request).await,
-        }
-    }
-
     async fn hook(&self, source: DeliverySource, request: Request<RequestBody>) -> Answer {
         let (head, mut body) = request.into_parts();
         let headers = headers(&head.headers);
@@ -165,7 +156,7 @@ impl Webhooks {
         let body = match body.collect(MAX_BODY).await {
             Ok(body) => body,
             Err(error) => {
-                tracing::warn!(source = name(&source), %error, "a webhook body was not read");
+                tracing::warn!(%error, "a webhook body was not read");
                 self.metrics.delivery(name(&source), "refused");
                 let answer = text(error.status(), format!("{error}\n"));
                 return if answer.status() == StatusCode::SERVICE_UNAVAILABLE {
@@ -240,24 +231,24 @@ impl Webhooks {
         let source_name = name(&source);
         match self.door.take(delivery).await {
             Taken::Kept => {
-                tracing::info!(source = source_name, "a delivery was kept");
+                tracing::info!("a delivery was kept");
                 self.metrics.delivery(source_name, "kept");
                 empty(StatusCode::OK)
             }
             Taken::Before => {
-                tracing::info!(source = source_name, "a delivery came again");
+                tracing::info!("a delivery came again");
                 self.metrics.delivery(source_name, "before");
                 empty(StatusCode::OK)
             }
             Taken::Ignored(reason) => {
-                tracing::debug!(source = source_name, reason, "a delivery needs nothing to be done");
+                tracing::debug!(reason, "a delivery needs nothing to be done");
                 self.metrics.delivery(source_name, "ignored");
                 self.metrics.ignored(source_name, reason);
                 empty(StatusCode::OK)
             }
             Taken::NotJson => self.not_json(&source),
             Taken::Unwritable => {
-                tracing::error!(source = source_name, "a delivery could not be kept; the sender was told so");
+                tracing::error!("a delivery could not be kept; the sender was told so");
                 self.metrics.delivery(source_name, "unwritable");
                 later(text(StatusCode::SERVICE_UNAVAILABLE, "this cannot be kept now; send it again later\n"))
             }
@@ -265,13 +256,13 @@ impl Webhooks {
     }
 
     fn forged(&self, source: &DeliverySource, why: &'static str) -> Answer {
-        tracing::warn!(source = name(source), why, "a webhook request was refused");
+        tracing::warn!(why, "a webhook request was refused");
         self.metrics.delivery(name(source), "forged");
         text(StatusCode::UNAUTHORIZED, "the secret or the signature is missing or wrong\n")
     }
 
     fn not_json(&self, source: &DeliverySource) -> Answer {
-        tracing::warn!(source = name(source), "a webhook body is not a JSON object");
+        tracing::warn!("a webhook body is not a JSON object");
         self.metrics.delivery(name(source), "refused");
         text(StatusCode::BAD_REQUEST, "the body is not a JSON object\n")
     }
@@ -315,16 +306,6 @@ fn kept(headers: &Headers) -> Headers {
 /// Whether the body is one JSON object. Nothing of it is kept, so a hostile one costs no memory.
 fn is_object(body: &[u8]) -> bool {
     body.trim_ascii_start().first() == Some(&b'{') && serde_json::from_slice::<IgnoredAny>(body).is_ok()
-}
-
-/// The id that follows one request through the log.
-fn trace_id() -> String {
-    let mut bytes = [0; 8];
-    match getrandom::fill(&mut bytes) {
-        Ok(()) => hex::encode(bytes),
-        // Only the log is poorer without it.
-        Err(_) => String::new(),
-    }
 }
 
 fn not_found() -> Answer {

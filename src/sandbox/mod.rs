@@ -7,4 +7,5 @@
 pub mod faults;
 pub mod flagsmith;
 pub mod gitlab;
+mod received;
 pub mod server;

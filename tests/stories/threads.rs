@@ -101,7 +101,7 @@ async fn an_internal_note_is_answered_internally_and_does_not_link() {
     assert_eq!(town.reactions(link), ["eyes", "x"]);
     assert_eq!(
         town.answer(issue, link),
-        "nothing was linked, because the panel and the label of a link are seen by everybody who sees this page, and your note is internal. Write the command in a comment that is not internal."
+        "nothing was changed, because the panel and the label of a link are seen by everybody who sees this page, and your note is internal. Write the command in a comment that is not internal."
     );
     assert!(town.answer(issue, status).starts_with("the state now:"));
     assert!(town.bot_notes(issue).iter().all(|note| note.internal), "{}", town.gitlab.transcript(issue));

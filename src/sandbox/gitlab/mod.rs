@@ -28,6 +28,7 @@ mod payloads;
 mod people;
 mod press;
 mod quick_actions;
+mod setup;
 mod shared;
 mod transcript;
 mod work;
@@ -45,11 +46,11 @@ pub use model::{
     Award, Awardable, Edit, Hook, HookTimes, IssueType, Kind, Label, Member, Model, Note, NoteKind, Noteable,
     NoteableRef, NotesLimit, Project, Settings, State, Token, User, Visibility, level,
 };
-pub use people::{HookSpec, ProjectBot};
 pub use press::NotPressed;
 pub use quick_actions::{
     Executed, Found, NAMES as QUICK_ACTIONS, Outcome, Reading, read as read_quick_actions,
 };
+pub use setup::{HookSpec, ProjectBot};
 
 use self::shared::Shared;
 use super::faults::Faults;

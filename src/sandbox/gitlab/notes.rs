@@ -72,7 +72,7 @@ impl Model {
         if !self.may_comment(on, author) {
             return Err(Refusal::Forbidden);
         }
-        let (discussion, mut kind, mut internal) = match &draft.discussion {
+        let (discussion, kind, mut internal) = match &draft.discussion {
             Some(id) => {
                 let first = self
                     .notes_on(on)
@@ -115,9 +115,6 @@ impl Model {
         {
             // An answer makes a thread of a comment that stood alone.
             first.kind = NoteKind::Discussion;
-        }
-        if discussion.is_none() && internal && draft.thread.is_none() {
-            kind = NoteKind::Plain;
         }
         let id = self.keep_note(on, author, reading.text, discussion.map(|(id, _)| id), kind, |note| {
             note.internal = internal;

@@ -1,0 +1,70 @@
+//! `flaglink links list` and `flaglink links export`.
+
+use std::io::{self, Write};
+
+use clap::Subcommand;
+
+use crate::http::api_types::{LinkedNoteable, LinksPage};
+
+use super::document;
+use super::source::Source;
+use super::table::Table;
+use super::words::{count, moment};
+use super::{Context, Trouble};
+
+/// What can be done with links.
+#[derive(Debug, Subcommand)]
+pub(super) enum Links {
+    /// Show which flags are linked to which work
+    List,
+    /// Write all links as JSON Lines, enough to make them again
+    Export,
+}
+
+impl Links {
+    pub(super) async fn perform(self, context: &Context) -> Result<(), Trouble> {
+        let mut source = Source::open(context).await?;
+        match self {
+            Self::List => {
+                let links = source.links().await?;
+                if context.json { document::write(&links) } else { list(&links) }
+            }
+            Self::Export => source.export(&mut io::BufWriter::new(io::stdout())).await,
+        }
+    }
+}
+
+fn list(page: &LinksPage) -> Result<(), Trouble> {
+    let mut out = anstream::stdout().lock();
+    let links: usize = page.noteables.iter().map(|noteable| noteable.links.len()).sum();
+    if links == 0 {
+        writeln!(out, "No flag is linked yet. `/flag link KEY` in a comment links one.")?;
+        return Ok(());
+    }
+    let mut table = Table::new(["WORK", "STATE", "FLAG", "LINKED BY", "LINKED"]);
+    for noteable in &page.noteables {
+        for link in &noteable.links {
+            table.row([
+                work(noteable),
+                noteable.state.clone(),
+                link.flag.clone(),
+                link.by.clone(),
+                moment(link.at),
+            ]);
+        }
+    }
+    table.write(&mut out)?;
+    let noteables = count(page.noteables.len(), "issue or merge request", "issues and merge requests");
+    writeln!(out, "\n{} on {noteables}.", count(links, "link", "links"))?;
+    Ok(())
+}
+
+/// As GitLab writes it: `shop/web#12`, `shop/web!7`.
+fn work(noteable: &LinkedNoteable) -> String {
+    let sign = if noteable.kind == "issue" { '#' } else { '!' };
+    if noteable.project.is_empty() {
+        format!("project {}{sign}{}", noteable.project_id, noteable.iid)
+    } else {
+        format!("{}{sign}{}", noteable.project, noteable.iid)
+    }
+}

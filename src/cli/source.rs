@@ -1,0 +1,157 @@
+//! Where the answers come from: the running daemon, or the store itself where none runs.
+
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use crate::config::Places;
+use crate::domain::Noteable;
+use crate::http::api_types::{LinksPage, Queue};
+use crate::http::{MAX_LIMIT, view};
+use crate::store::StoreError;
+use crate::store::export::{ExportError, write_links};
+use crate::store::sled::{OpenError, SledStore, StoreOptions};
+
+use super::client::Client;
+use super::trouble::remark;
+use super::{Context, Trouble, show};
+
+/// Somebody who knows the links and the queues.
+pub(super) enum Source {
+    /// The running daemon.
+    Daemon(Client),
+    /// The store, opened by ourselves.
+    Store(SledStore),
+}
+
+impl Source {
+    /// The daemon if it runs, else its store.
+    pub(super) async fn open(context: &Context) -> Result<Self, Trouble> {
+        let Places { socket, store } = Places::load(&context.config_file()?, &context.env)?;
+        if let Some(client) = Client::connect(&socket).await? {
+            return Ok(Self::Daemon(client));
+        }
+        let store = open_store(&socket, &store)?;
+        remark("flaglink is not running; this is what its store holds.");
+        Ok(Self::Store(store))
+    }
+
+    /// Every linked noteable, as one page.
+    pub(super) async fn links(&mut self) -> Result<LinksPage, Trouble> {
+        let mut all = LinksPage::default();
+        let mut after: Option<String> = None;
+        loop {
+            let page = self.links_page(after.as_deref()).await?;
+            all.noteables.extend(page.noteables);
+            match page.next {
+                // A page that leads back to itself would never end.
+                Some(next) if after.as_ref() != Some(&next) => after = Some(next),
+                _ => return Ok(all),
+            }
+        }
+    }
+
+    async fn links_page(&mut self, after: Option<&str>) -> Result<LinksPage, Trouble> {
+        match self {
+            Self::Daemon(client) => {
+                let mut query = url::form_urlencoded::Serializer::new(String::new());
+                query.append_pair("limit", &MAX_LIMIT.to_string());
+                if let Some(after) = after {
+                    query.append_pair("after", after);
+                }
+                client.read(&format!("/api/v1/links?{}", query.finish())).await
+            }
+            Self::Store(store) => {
+                let after = after.map(str::parse::<Noteable>).transpose();
+                let after = after.map_err(|error| Trouble::World(error.to_string()))?;
+                Ok(view::links_page(store, after.as_ref(), MAX_LIMIT).await?)
+            }
+        }
+    }
+
+    /// Writes all links as JSON Lines.
+    pub(super) async fn export(&mut self, out: &mut (impl Write + Send)) -> Result<(), Trouble> {
+        match self {
+            Self::Daemon(client) => client.copy("/api/v1/links/export", out).await,
+            Self::Store(store) => match write_links(store, Timestamp::now(), out).await {
+                Ok(_) => Ok(()),
+                Err(ExportError::Store(error)) => Err(error.into()),
+                Err(ExportError::Write(error)) => Err(error.into()),
+            },
+        }
+    }
+
+    /// What waits.
+    pub(super) async fn queue(&mut self) -> Result<Queue, Trouble> {
+        match self {
+            Self::Daemon(client) => client.read(&format!("/api/v1/queue?limit={MAX_LIMIT}")).await,
+            Self::Store(store) => Ok(view::queue(store, MAX_LIMIT, Timestamp::now()).await?),
+        }
+    }
+}
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Self {
+        Self::World(error.to_string())
+    }
+}
+
+/// Opens the store as it is. It is not made here, and not opened as another user: files that would then belong to
+/// that one would keep the daemon from starting.
+fn open_store(socket: &Path, path: &Path) -> Result<SledStore, Trouble> {
+    let none = || {
+        Trouble::World(format!(
+            "flaglink is not running (nothing answers on {}), and there is no store in {} yet. Start it with `flaglink \
+             run`, or name its configuration with --config.",
+            show(socket),
+            show(path)
+        ))
+    };
+    let there = match std::fs::metadata(path) {
+        Ok(there) => there,
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            return Err(Trouble::World(format!(
+                "flaglink is not running, and you may not look into its store {}. Run this as the user that runs \
+                 flaglink, for example with `sudo -u flaglink`.",
+                show(path)
+            )));
+        }
+        Err(_) => return Err(none()),
+    };
+    // Where the system does not tell who we are, the store's own permissions have to do.
+    if let Ok(ourselves) = std::fs::metadata("/proc/self")
+        && ourselves.uid() != there.uid()
+    {
+        let owner = user_name(there.uid());
+        return Err(Trouble::World(format!(
+            "flaglink is not running, and its store {} belongs to another user ({owner}). Run this as that one: `sudo -u \
+             '{owner}' flaglink …`. Or start flaglink and ask again.",
+            show(path)
+        )));
+    }
+    if !path.join("db").exists() {
+        return Err(none());
+    }
+    SledStore::open(path, StoreOptions::default()).map_err(|error| match error {
+        OpenError::Locked { owner, .. } => Trouble::World(format!(
+            "the store {} is in use by {owner}, but nothing answers on the socket {}. Is the flaglink that uses it run \
+             with another `listen.socket`, or just starting or stopping?",
+            show(path),
+            show(socket)
+        )),
+        other => Trouble::World(other.to_string()),
+    })
+}
+
+/// A user's name, or `#` and the number, as sudo takes both.
+fn user_name(uid: u32) -> String {
+    let known = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = known.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse::<u32>().ok()? == uid).then(|| name.to_owned())
+    });
+    name.unwrap_or_else(|| format!("#{uid}"))
+}
