@@ -215,15 +215,12 @@ async fn read_description(
     if world.is_bot(detail.author.id) {
         return Ok(ReadBack::Nothing("own_note"));
     }
-    let mut edited = Edited::Never;
-    if detail.updated_at != detail.created_at {
-        let notes = project.gitlab.notes_since(hint.project, hint.kind, hint.iid, None, 200).await?;
-        let mut edits =
-            notes.iter().filter(|note| note.system && note.body.starts_with("changed the description"));
-        if let Some(by_another) = edits.find(|note| note.author.id != detail.author.id) {
-            edited = Edited::ByAnother(by_another.created_at);
-        }
-    }
+    // Asked whatever `updated_at` says: it tells nothing of an edit within the same millisecond.
+    let notes = project.gitlab.notes_since(hint.project, hint.kind, hint.iid, None, 200).await?;
+    let by_another = notes.iter().find(|note| {
+        note.system && note.body.starts_with("changed the description") && note.author.id != detail.author.id
+    });
+    let edited = by_another.map_or(Edited::Never, |note| Edited::ByAnother(note.created_at));
     Ok(ReadBack::Text(Text {
         body: detail.description.clone(),
         author: detail.author.clone(),

@@ -123,6 +123,7 @@ async fn a_comment_that_is_first_seen_edited_by_another_runs_nothing() {
     let issue = town.issue();
     town.gitlab.hold_deliveries();
     let note = town.gitlab.comment(town.mara, issue, "Harmless.").unwrap();
+    town.a_second_later();
     town.gitlab.edit_note(town.tobias, note, "/flag link checkout_v2").unwrap();
     town.gitlab.release_deliveries(Order::AsCame);
     town.rest().await;
@@ -140,6 +141,7 @@ async fn where_gitlab_does_not_say_who_edited_nothing_runs() {
     town.gitlab.change(|model| model.settings.graphql = false);
     town.gitlab.hold_deliveries();
     let note = town.gitlab.comment(town.mara, issue, "Harmless.").unwrap();
+    town.a_second_later();
     town.gitlab.edit_note(town.mara, note, "/flag link checkout_v2").unwrap();
     town.gitlab.change(|model| {
         let at = Timestamp::now() + 5.seconds();
@@ -180,6 +182,7 @@ async fn an_edit_that_overtakes_the_comment_is_enough() {
     let issue = town.issue();
     town.gitlab.hold_deliveries();
     let note = town.gitlab.comment(town.mara, issue, "/flag link checkout_v2").unwrap();
+    town.a_second_later();
     town.gitlab
         .edit_note(town.mara, note, "/flag link checkout_v2\n/flag link dark_mode\n/flag list")
         .unwrap();
