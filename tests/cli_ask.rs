@@ -67,7 +67,9 @@ async fn fill(store: &SledStore) {
     let mut decision = Decision::new();
     decision.write(Write::PutNoteable(Box::new(record(issue.clone(), &["checkout_v2", "dark_mode"]))));
     // What a name from outside might do to a terminal.
-    decision.write(Write::PutNoteable(Box::new(record(request, &["\u{1b}[31mred\u{1b}]0;owned\u{7}"]))));
+    let mut hostile = record(request, &["\u{1b}[31mred\u{1b}]0;owned\u{7}"]);
+    hostile.view.confidential = true;
+    decision.write(Write::PutNoteable(Box::new(hostile)));
     let key = NoteKey { noteable: issue.clone(), source: NoteSource::Note(4711) };
     let edge = |purpose: Purpose, reaction: Reaction| {
         Edge::new(
@@ -207,6 +209,9 @@ async fn the_daemon_and_its_store_say_the_same() {
     assert_eq!(read_json.out, asked_json.out);
     let page: LinksPage = serde_json::from_str(&read_json.out).unwrap();
     assert_eq!(page.next, None);
+    // A confidential title does not leave GitLab, not even here.
+    let titles: Vec<Option<&str>> = page.noteables.iter().map(|noteable| noteable.title.as_deref()).collect();
+    assert_eq!(titles, [Some("Checkout anew"), None]);
     assert_eq!(page.noteables.iter().map(|noteable| noteable.links.len()).sum::<usize>(), LINKED);
 
     let read_queue = house.run(&["queue", "list"]).await;

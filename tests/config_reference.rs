@@ -2,7 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
-use flaglink::config::{EXAMPLE, Span, configuration_markdown};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use flaglink::config::{Config, EXAMPLE, Span, configuration_markdown};
+use flaglink::flags;
+use flaglink::telemetry::Metrics;
 use schemars::{JsonSchema, schema_for};
 use serde::Serialize;
 
@@ -67,5 +72,25 @@ fn the_page_names_every_key_with_its_kind_default_and_variable() {
 
 #[test]
 fn the_page_of_the_configuration_is_up_to_date() {
-    generated_page::check("docs/configuration.md", &configuration_markdown(&[]));
+    let kinds: Vec<_> = flags::kinds().iter().map(|kind| (kind.kind, (kind.schema)())).collect();
+    assert!(!kinds.is_empty());
+    generated_page::check("docs/configuration.md", &configuration_markdown(&kinds));
+}
+
+#[test]
+fn the_example_gives_its_providers_what_they_ask_for() {
+    let dir = tempfile::tempdir().unwrap();
+    for line in EXAMPLE.lines().filter(|line| !line.starts_with('#')) {
+        if let Some((key, rest)) = line.split_once('=')
+            && key.trim().ends_with("_file")
+        {
+            let name = rest.split('"').nth(1).unwrap();
+            let secret = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+            std::fs::write(dir.path().join(name), secret).unwrap();
+        }
+    }
+    let file = dir.path().join("flaglink.toml");
+    let config = Config::parse(EXAMPLE, &file, &BTreeMap::new()).unwrap();
+    let registry = flags::Registry::build(&config.providers, &Arc::new(Metrics::default())).unwrap();
+    assert_eq!(registry.iter().count(), config.providers.len());
 }

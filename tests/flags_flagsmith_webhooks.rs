@@ -1,10 +1,10 @@
 //! Flagsmith's webhooks: whether they are genuine, and what they make worth looking at. The bodies are those that a real
 //! Flagsmith sent; `webhooks.tsv` says what each of them means.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "in a test a panic is the report")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "in a test a panic is the report")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use flaglink::domain::{Claim, FlagPointer};
@@ -295,14 +295,16 @@ fn hostile() -> impl Strategy<Value = Value> {
     })
 }
 
+/// Made once: a client takes its time, and nothing is ever sent.
+static OURS: LazyLock<Flagsmith> = LazyLock::new(|| flagsmith(1, &SECRETS));
+
 proptest! {
     #[test]
     fn no_bytes_make_it_panic(body in prop::collection::vec(any::<u8>(), 0..600), signature in any::<String>()) {
-        let provider = flagsmith(1, &SECRETS);
         let headers = BTreeMap::from([("x-flagsmith-signature".to_owned(), signature)]);
-        let verdict = provider.verify_webhook(&WebhookRequest { headers: &headers, body: &body });
+        let verdict = OURS.verify_webhook(&WebhookRequest { headers: &headers, body: &body });
         prop_assert_eq!(verdict, Verdict::Forged);
-        provider.read_webhook(&body);
+        OURS.read_webhook(&body);
     }
 
     #[test]
@@ -311,10 +313,9 @@ proptest! {
         data in hostile(),
         whole in hostile(),
     ) {
-        let provider = flagsmith(1, &[]);
         for body in [json!({ "event_type": kind, "data": data }).to_string(), whole.to_string()] {
-            let hints = provider.read_webhook(body.as_bytes());
-            prop_assert_eq!(&hints, &provider.read_webhook(body.as_bytes()));
+            let hints = OURS.read_webhook(body.as_bytes());
+            prop_assert_eq!(&hints, &OURS.read_webhook(body.as_bytes()));
             for hint in hints {
                 if let FlagPointer::Key { scope, key } = hint.flag {
                     prop_assert_eq!(scope, "1");
@@ -325,14 +326,12 @@ proptest! {
     }
 
     #[test]
-    fn a_cut_or_bent_recording_is_read_or_not_but_never_in_another_project(
-        cut in 0usize..1200, bend in any::<u8>(), at in 0usize..1200,
+    fn a_cut_recording_says_nothing_and_a_bent_one_no_more_than_a_whole_one(
+        cut in 0usize..1041, bend in any::<u8>(), at in 0usize..1041,
     ) {
-        let provider = flagsmith(2, &[]);
         let mut body = recorded("081-hook-after-toggle.json").swap_remove(0).body.into_bytes();
-        provider.read_webhook(&body[..cut.min(body.len())]);
-        let at = at % body.len();
+        prop_assert_eq!(OURS.read_webhook(&body[..cut]), Vec::new());
         body[at] = bend;
-        provider.read_webhook(&body);
+        prop_assert!(OURS.read_webhook(&body).len() <= 1);
     }
 }

@@ -29,6 +29,7 @@ fn what_is_counted_stands_on_the_page() {
     metrics.delivery("gitlab", "kept");
     metrics.delivery("flagsmith", "forged");
     metrics.request("gitlab", "timeout", Duration::from_secs(80));
+    metrics.request("gitlab", "held", Duration::ZERO);
     metrics.backlog(7, 0, u64::MAX, 0);
     let text = metrics.text();
     for line in [
@@ -39,6 +40,7 @@ fn what_is_counted_stands_on_the_page() {
         r#"flaglink_effects_total{kind="panel",outcome="unchanged"} 1"#,
         r#"flaglink_flag_changes_total{provider="flagsmith",noticed_by="webhook"} 1"#,
         r#"flaglink_requests_total{peer="gitlab",status="200"} 1"#,
+        r#"flaglink_requests_total{peer="gitlab",status="held"} 1"#,
         r#"flaglink_request_duration_seconds_bucket{le="0.05",peer="gitlab"} 1"#,
         r#"flaglink_request_duration_seconds_bucket{le="65.0",peer="gitlab"} 1"#,
         r#"flaglink_request_duration_seconds_bucket{le="+Inf",peer="gitlab"} 2"#,

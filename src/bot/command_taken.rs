@@ -22,7 +22,7 @@ pub(super) async fn decide(
     place: usize,
 ) -> Result<Made, Trouble> {
     let mut decision = Decision::new();
-    let Some(mut record) = decision.rests_on(world.store().note(note).await?) else {
+    let Some(record) = decision.rests_on(world.store().note(note).await?) else {
         return Ok(Made::Nothing("note_record_gone"));
     };
     let Some(taken) = record.commands.get(place).cloned() else { return Ok(Made::Nothing("command_gone")) };
@@ -46,10 +46,9 @@ pub(super) async fn decide(
                 Ok(ran) => ran,
                 Err(commands::Unfinished::Trouble(trouble)) => return Err(trouble),
                 Err(commands::Unfinished::Silent(silent)) => {
-                    match wait_for(world, entry, record, place, &taken, silent).await? {
+                    match wait_for(world, entry, &record, place, &taken, silent).await? {
                         Waiting::On(made) => return Ok(*made),
-                        Waiting::Over(given_up, unchanged) => {
-                            record = unchanged;
+                        Waiting::Over(given_up) => {
                             decision.writes.clear();
                             given_up
                         }
@@ -103,14 +102,14 @@ enum Waiting {
     /// Decide again later.
     On(Box<Made>),
     /// It waited for too long.
-    Over(Ran, NoteRecord),
+    Over(Ran),
 }
 
 /// A flag service does not answer: the command waits, the person is told once, and after a day it is over.
 async fn wait_for(
     world: &World,
     entry: Entry,
-    mut record: NoteRecord,
+    record: &NoteRecord,
     place: usize,
     taken: &CommandRecord,
     silent: Silent,
@@ -118,13 +117,14 @@ async fn wait_for(
     let waited = entry.now.duration_since(taken.written_at).unsigned_abs();
     let why = silent.trouble.reason.clone();
     if waited > COMMAND_AGE {
-        return Ok(Waiting::Over(Ran::not_done(reply::gave_up(&silent.provider, &why)), record));
+        return Ok(Waiting::Over(Ran::not_done(reply::gave_up(&silent.provider, &why))));
     }
     if taken.told_waiting || waited < TELL_WAITING {
         return Err(silent.trouble);
     }
     let mut decision = Decision::new();
     decision.rests_on(world.store().note(&record.note).await?);
+    let mut record = record.clone();
     if let Some(command) = record.commands.get_mut(place) {
         command.told_waiting = true;
     }

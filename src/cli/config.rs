@@ -47,22 +47,18 @@ impl ConfigCommand {
     }
 }
 
-/// The whole configuration with the providers that it makes, as `run` uses it. Nothing is sent yet.
-pub(super) fn load(
-    context: &Context,
-    file: &Path,
-    metrics: &Arc<Metrics>,
-) -> Result<(Config, Registry), ConfigError> {
+/// The whole configuration, checked by those who use it as well.
+fn load(context: &Context, file: &Path) -> Result<Config, ConfigError> {
     let config = Config::load(file, &context.env)?;
-    let providers = Registry::build(&config.providers, metrics)?;
-    Ok((config, providers))
+    // Each provider knows its own table.
+    Registry::build(&config.providers, &Arc::new(Metrics::default()))?;
+    Ok(config)
 }
 
 fn check(context: &Context) -> Result<(), Trouble> {
     let file = context.config_file()?;
-    let loaded = load(context, &file, &Arc::new(Metrics::default()));
-    let (config, error) = match loaded {
-        Ok((config, _)) => (Some(config), None),
+    let (config, error) = match load(context, &file) {
+        Ok(config) => (Some(config), None),
         Err(error) => (None, Some(error)),
     };
     let warnings = config.as_ref().map_or(&[][..], |config| &config.warnings);

@@ -3,11 +3,15 @@
 mod client;
 mod completions;
 mod config;
+#[cfg(feature = "demo")]
+mod demo;
 mod document;
 mod links;
 mod logging;
 mod queue;
 mod run;
+#[cfg(feature = "demo")]
+mod sandbox;
 mod source;
 mod table;
 mod trouble;
@@ -48,6 +52,9 @@ pub struct Arguments {
 enum Command {
     /// Run the daemon
     Run,
+    /// The whole loop on this machine, no accounts: a GitLab, a Flagsmith, and the daemon between them
+    #[cfg(feature = "demo")]
+    Demo,
     /// The links between flags and work
     #[command(subcommand)]
     Links(links::Links),
@@ -57,6 +64,9 @@ enum Command {
     /// The configuration
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// The sandbox servers alone
+    #[cfg(feature = "demo")]
+    Sandbox(sandbox::Sandbox),
     /// A completion script for a shell
     Completions {
         /// For which shell
@@ -104,6 +114,10 @@ impl Command {
     fn perform(self, context: &Context) -> Result<(), Trouble> {
         match self {
             Self::Run => run::run(context),
+            #[cfg(feature = "demo")]
+            Self::Demo => several(context, demo::run(context)),
+            #[cfg(feature = "demo")]
+            Self::Sandbox(sandbox) => several(context, sandbox.run(context)),
             Self::Links(links) => quiet(context, links.perform(context)),
             Self::Queue(queue) => quiet(context, queue.perform(context)),
             Self::Config(config) => config.perform(context),
@@ -115,13 +129,20 @@ impl Command {
 /// Runs a subcommand that asks something, logging only what goes wrong.
 fn quiet(context: &Context, work: impl Future<Output = Result<(), Trouble>>) -> Result<(), Trouble> {
     logging::set_up(context, "warn")?;
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| {
-            Trouble::World(format!("this machine gives flaglink nothing to work with: {error}"))
-        })?
-        .block_on(work)
+    runtime(&mut tokio::runtime::Builder::new_current_thread())?.block_on(work)
+}
+
+fn runtime(builder: &mut tokio::runtime::Builder) -> Result<tokio::runtime::Runtime, Trouble> {
+    let denied =
+        |error| Trouble::World(format!("the system gives flaglink no threads to work with: {error}"));
+    builder.enable_all().build().map_err(denied)
+}
+
+/// Runs a subcommand that serves, logging only what goes badly wrong.
+#[cfg(feature = "demo")]
+fn several(context: &Context, work: impl Future<Output = Result<(), Trouble>>) -> Result<(), Trouble> {
+    logging::set_up(context, "off")?;
+    runtime(&mut tokio::runtime::Builder::new_multi_thread())?.block_on(work)
 }
 
 /// A path for people.

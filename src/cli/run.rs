@@ -1,49 +1,36 @@
 //! `flaglink run`.
 
-use std::sync::Arc;
-
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
-use crate::flags::Registry;
-use crate::telemetry::Metrics;
+use crate::daemon::{self, StartError};
 
-use super::{Context, Trouble, config, logging};
+use super::{Context, Trouble, logging, runtime};
 
 /// Runs the daemon until SIGTERM or SIGINT.
 pub(super) fn run(context: &Context) -> Result<(), Trouble> {
-    // First, so that a mistake in the configuration is not the only thing that is not logged.
     logging::set_up(context, "info")?;
-    let file = context.config_file()?;
-    let metrics = Arc::new(Metrics::default());
-    let (config, providers) = config::load(context, &file, &metrics)?;
+    let config = Config::load(&context.config_file()?, &context.env)?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| {
-            Trouble::World(format!("this machine gives flaglink nothing to work with: {error}"))
-        })?
-        .block_on(async {
-            let stop = stop_on_signals()?;
-            serve(config, providers, metrics, stop).await
-        })
+    let all_threads = &mut tokio::runtime::Builder::new_multi_thread();
+    runtime(all_threads)?.block_on(async {
+        let stop = stop_on_signals()?;
+        daemon::run(config, stop).await.map_err(Trouble::from)
+    })
 }
 
-/// Hands everything over to the daemon.
-async fn serve(
-    config: Config,
-    providers: Registry,
-    metrics: Arc<Metrics>,
-    stop: CancellationToken,
-) -> Result<(), Trouble> {
-    // The one missing line, once there is a daemon:
-    //     crate::daemon::run(config, Options { providers, metrics, stop }).await.map_err(|error| Trouble::World(error.to_string()))
-    drop((config, providers, metrics, stop));
-    Err(Trouble::World("this build of flaglink has no daemon".to_owned()))
+impl From<StartError> for Trouble {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::Config(_)
+            | StartError::OtherInstance { .. }
+            | StartError::OrphanedProvider { .. } => Self::Arguments(error.to_string()),
+            _ => Self::World(error.to_string()),
+        }
+    }
 }
 
 /// Cancelled by the first SIGTERM or SIGINT. A second one ends the process at once, for those who cannot wait: what was

@@ -25,10 +25,8 @@ pub(crate) struct ListenTable {
     pub(crate) admin: String,
     /// File with the token for the admin listener. Without a token nothing can be changed there; anywhere but on a
     /// loopback address the listener needs one for everything.
-    #[schemars(extend("format" = "path"))]
     pub(crate) admin_token_file: Option<String>,
     /// Environment variable with that token.
-    #[schemars(extend("format" = "variable"))]
     pub(crate) admin_token_env: Option<String>,
     /// The unix socket over which the command line speaks to the daemon. Not given: `/run/flaglink/flaglink.sock` where
     /// the directory `/run/flaglink` is there and `store.path` is the usual one, else `flaglink.sock` in the store's directory.
@@ -58,10 +56,8 @@ pub(crate) struct StoreTable {
     pub(crate) path: String,
     /// File with the key by which flaglink knows its own comments again. It is made at first start if it is not
     /// there. Keep it outside the store and keep a copy: without it, comments of before are not known again.
-    #[schemars(extend("format" = "path"))]
     pub(crate) marker_key_file: String,
     /// Environment variable with that key: at least 32 characters, for example from `openssl rand -hex 32`.
-    #[schemars(extend("format" = "variable"))]
     pub(crate) marker_key_env: Option<String>,
     /// Names of providers that are gone for good. Their links are kept but not watched any more. Without this,
     /// flaglink does not start while there are links to a provider that the configuration does not know.
@@ -93,24 +89,18 @@ pub(crate) struct GitlabTable {
     pub(crate) url: String,
     /// File with the access token of the bot: a project, group or personal access token with the scope `api` and at
     /// least the role Reporter in the projects.
-    #[schemars(extend("format" = "path"))]
     pub(crate) token_file: Option<String>,
     /// Environment variable with that token.
-    #[schemars(extend("format" = "variable"))]
     pub(crate) token_env: Option<String>,
     /// File with the secret token of webhooks that were made by hand. With several lines each of them is good: write
     /// the new secret below the old one, change it in GitLab, then take the old one away.
-    #[schemars(extend("format" = "path"))]
     pub(crate) webhook_secret_file: Option<String>,
     /// Environment variable with that secret.
-    #[schemars(extend("format" = "variable"))]
     pub(crate) webhook_secret_env: Option<String>,
     /// File with the signing token (`whsec_…`, GitLab 19.0 and later) of webhooks that were made by hand. Several lines
     /// are several good ones here too.
-    #[schemars(extend("format" = "path"))]
     pub(crate) signing_token_file: Option<String>,
     /// Environment variable with that signing token.
-    #[schemars(extend("format" = "variable"))]
     pub(crate) signing_token_env: Option<String>,
     /// Refuse webhooks that are not signed, even if their secret token is right. Needs a signing token.
     #[serde(default)]
@@ -120,7 +110,6 @@ pub(crate) struct GitlabTable {
     #[serde(default = "default_ceiling")]
     pub(crate) request_ceiling: Span,
     /// PEM file with further root certificates, for a GitLab whose certificate comes from a CA of your own.
-    #[schemars(extend("format" = "path"))]
     pub(crate) ca_file: Option<String>,
     /// Addresses that this same GitLab had before. Links made then are found again.
     #[serde(default)]
@@ -177,10 +166,8 @@ pub(crate) struct ProjectTable {
     #[serde(default = "default_label")]
     pub(crate) label: String,
     /// File with an access token for these projects alone, used instead of that of `[gitlab]`.
-    #[schemars(extend("format" = "path"))]
     pub(crate) token_file: Option<String>,
     /// Environment variable with that token.
-    #[schemars(extend("format" = "variable"))]
     pub(crate) token_env: Option<String>,
 }
 

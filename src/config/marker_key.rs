@@ -89,7 +89,7 @@ fn write_new(path: &Path, text: &str) -> io::Result<()> {
         _ => Path::new("."),
     };
     let mut suffix = [0_u8; 8];
-    getrandom::fill(&mut suffix)?;
+    getrandom::fill(&mut suffix).map_err(|why| io::Error::other(why.to_string()))?;
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.new", hex::encode(suffix)));
     let draft = dir.join(name);

@@ -100,7 +100,13 @@ impl Keys<'_> {
         for (key, written) in keys {
             let schema = self.resolve(written);
             let name = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-            let mut facts = vec![format!("**`{name}`**"), self.kind(schema)];
+            let kind = match self.kind(schema) {
+                // Every key that ends so is one, also those of providers.
+                text if text == "text" && key.ends_with("_file") => "path".to_owned(),
+                text if text == "text" && key.ends_with("_env") => "name of a variable".to_owned(),
+                kind => kind,
+            };
+            let mut facts = vec![format!("**`{name}`**"), kind];
             let default = [written, schema].into_iter().find_map(|schema| schema.get("default"));
             let inner = schema.get("properties").is_some();
             match default.filter(|default| !default.is_null()) {
@@ -152,7 +158,6 @@ impl Keys<'_> {
             ("string", Some("path")) => "path".to_owned(),
             ("string", Some("uri")) => "URL".to_owned(),
             ("string", Some("duration")) => "length of time".to_owned(),
-            ("string", Some("variable")) => "name of a variable".to_owned(),
             ("string", _) => "text".to_owned(),
             ("boolean", _) => "`true` or `false`".to_owned(),
             ("integer", _) => "whole number".to_owned(),

@@ -47,9 +47,6 @@ impl Daemon {
     /// links of a provider that is not configured any more.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let started_at = Timestamp::now();
-        for warning in &config.warnings {
-            tracing::warn!("{warning}");
-        }
         let built = build::build(&config).await?;
         let world = Arc::new(built.world);
         let pipeline = Pipeline::new(Arc::clone(&world));
@@ -149,17 +146,15 @@ impl Daemon {
     }
 }
 
-/// Runs the daemon until SIGTERM or SIGINT.
+/// Runs the daemon until `stop`.
 ///
 /// # Errors
 /// As [`Daemon::start`].
-pub async fn run(config: Config) -> Result<(), StartError> {
-    let mut signals = notify::Signals::new().map_err(|error| StartError::Signals(error.to_string()))?;
+pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartError> {
     let daemon = Daemon::start(config).await?;
     notify::ready();
-    let watchdog = notify::watchdog(daemon.stop.clone());
-    let signal = signals.next().await;
-    tracing::info!(signal, "stopping: nothing new is taken, what runs is finished");
+    let watchdog = notify::watchdog();
+    stop.cancelled().await;
     notify::stopping();
     daemon.stop().await;
     watchdog.abort();

@@ -186,6 +186,10 @@ pub struct Change {
 /// What changed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all changes are of an environment, so a box would only be in the way"
+)]
 pub enum ChangeKind {
     /// The state in one environment; `before` is missing when the environment is new.
     Environment {

@@ -17,9 +17,13 @@ pub(super) fn as_markdown(text: &str, limit: usize) -> String {
     if text.len() <= limit && is_simple(text) { format!("`{text}`") } else { as_html(text, limit) }
 }
 
-/// `text` as inline code in HTML, which Markdown takes as well. For places where Markdown is not read, such
-/// as `<summary>`.
-pub(super) fn as_html(text: &str, limit: usize) -> String {
+/// `text` as inline code where Markdown is not read, such as in `<summary>`.
+pub(super) fn as_summary(text: &str, limit: usize) -> String {
+    if text.len() <= limit && is_key(text) { format!("<code>{text}</code>") } else { as_html(text, limit) }
+}
+
+/// `text` as inline code in HTML, which Markdown takes as well.
+fn as_html(text: &str, limit: usize) -> String {
     let mut out = String::with_capacity(text.len() + 13);
     out.push_str("<code>");
     for c in visible(text, limit).chars() {
@@ -41,9 +45,17 @@ pub(super) fn as_html(text: &str, limit: usize) -> String {
     out
 }
 
-/// Whether backticks are enough: such text has no character that could end a code span or a table cell.
-fn is_simple(text: &str) -> bool {
+/// Whether this is a key such as people give to flags: no character of it means anything anywhere.
+fn is_key(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
+}
+
+/// Whether backticks are enough: such text has no character that could end a code span or a table cell, no space
+/// that would be lost, and no address. Keys are, and commands.
+fn is_simple(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_.-/:=,… ".contains(c);
+    let spaces_stay = !text.starts_with(' ') && !text.ends_with(' ') && !text.contains("  ");
+    !text.is_empty() && text.chars().all(plain) && spaces_stay && !text.contains("//")
 }
 
 /// `text` on one line with everything in it to be seen, at most `limit` characters (at least one) long.

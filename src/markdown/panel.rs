@@ -113,7 +113,7 @@ fn table(view: &PanelView<'_>, environments: &[&str]) -> (Markdown, usize) {
 
     shown(view, out, |flag| {
         let mut row = Markdown::lit("| ");
-        row.push(flag.linked_name());
+        row.push(flag.linked_name(view.show_values));
         for remark in flag.remarks() {
             row.push_lit("<br>").push(remark);
         }
@@ -133,7 +133,7 @@ fn table(view: &PanelView<'_>, environments: &[&str]) -> (Markdown, usize) {
 fn lists(view: &PanelView<'_>) -> (Markdown, usize) {
     shown(view, Markdown::new(), |flag| {
         let mut item = Markdown::lit("- ");
-        item.push(flag.linked_name());
+        item.push(flag.linked_name(view.show_values));
         for remark in flag.remarks() {
             item.push_lit(", ").push(remark);
         }
@@ -198,9 +198,14 @@ impl<'a> PanelFlag<'a> {
         if self.missing_since.is_some() { None } else { self.state }
     }
 
-    /// Its name, with a link to its page; where it has no page of its own, to that of its first environment.
-    fn linked_name(&self) -> Markdown {
+    /// Its name, with a link to its page; where it has no page of its own, to that of its first environment. Where values
+    /// are hidden there is no link: Flagsmith's addresses have the environment's key in them, and with that key
+    /// everybody can read values.
+    fn linked_name(&self, show_values: bool) -> Markdown {
         let name = Markdown::code(&self.name, KEY_LIMIT);
+        if !show_values {
+            return name;
+        }
         let of_environment =
             || self.known()?.environments.iter().find_map(|environment| environment.url.as_deref());
         match self.flag.url.as_deref().or_else(of_environment).and_then(|url| Url::parse(url).ok()) {

@@ -148,9 +148,10 @@ pub fn budget() -> Markdown {
     )
 }
 
-/// A flag's name as a link to its page.
-pub fn flag_name(flag: &Flag, name: &str) -> Markdown {
-    match flag.url.as_deref().and_then(|url| Url::parse(url).ok()) {
+/// A flag's name, as a link to its page where values are shown. Where they are hidden so is the page: Flagsmith's
+/// addresses have the environment's key in them, and with that key everybody can read values.
+pub fn flag_name(flag: &Flag, name: &str, show_values: bool) -> Markdown {
+    match flag.url.as_deref().filter(|_| show_values).and_then(|url| Url::parse(url).ok()) {
         Some(url) => Markdown::link(key(name), &url),
         None => key(name),
     }
@@ -158,7 +159,7 @@ pub fn flag_name(flag: &Flag, name: &str) -> Markdown {
 
 /// One flag in every environment, in one line.
 pub fn flag_line(flag: &Flag, name: &str, state: Option<&FlagState>, show_values: bool) -> Markdown {
-    let mut text = flag_name(flag, name);
+    let mut text = flag_name(flag, name, show_values);
     text.push_lit(": ");
     match state {
         None => {
@@ -183,8 +184,8 @@ pub fn flag_line(flag: &Flag, name: &str, state: Option<&FlagState>, show_values
 }
 
 /// A flag with its description, for search results.
-pub fn found_line(flag: &Flag, name: &str) -> Markdown {
-    let mut text = flag_name(flag, name);
+pub fn found_line(flag: &Flag, name: &str, show_values: bool) -> Markdown {
+    let mut text = flag_name(flag, name, show_values);
     if flag.archived {
         text.push_lit(" (archived)");
     }
@@ -217,7 +218,7 @@ pub fn told(changes: &[Told<'_>]) -> Markdown {
     let mut lines = Vec::new();
     for change in changes {
         let mut text = Markdown::lit("🚩 ");
-        text.push(flag_name(change.flag, change.name));
+        text.push(flag_name(change.flag, change.name, change.show_values));
         match change.what {
             ChangeKind::Environment { before, after } => {
                 text.push_lit(" is now ").push(state_words(after, change.show_values)).push_lit(" in ");

@@ -40,7 +40,7 @@ impl Markdown {
 
     /// As [`code`](Self::code), for a place where HTML is read and Markdown is not, such as `<summary>`.
     pub fn html_code(outside: &str, limit: usize) -> Self {
-        if outside.is_empty() { Self::lit("(empty)") } else { Self(outside::as_html(outside, limit)) }
+        if outside.is_empty() { Self::lit("(empty)") } else { Self(outside::as_summary(outside, limit)) }
     }
 
     /// A number.

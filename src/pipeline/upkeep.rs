@@ -15,11 +15,13 @@ const GAUGES: Duration = Duration::from_secs(5);
 /// How often old memories are swept out, and how often the links are exported.
 const EXPORT: Duration = Duration::from_secs(10 * 60);
 
+/// Work that is under way; how many links were written, or why that failed.
+type Exporting = std::pin::Pin<Box<dyn Future<Output = Result<u64, String>> + Send>>;
+
 /// What is done on a timer besides.
 pub struct Upkeep {
-    /// Writes the export; runs on a thread that may block.
-    pub export:
-        Box<dyn Fn() -> std::pin::Pin<Box<dyn Future<Output = Result<u64, String>> + Send>> + Send + Sync>,
+    /// Writes the export.
+    pub export: Box<dyn Fn() -> Exporting + Send + Sync>,
 }
 
 /// Runs until `stop` says so; exports once more before it returns.

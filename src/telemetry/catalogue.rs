@@ -66,8 +66,8 @@ pub(crate) const FLAG_CHANGES: MetricSpec = MetricSpec {
 pub(crate) const REQUESTS: MetricSpec = MetricSpec {
     name: "flaglink_requests_total",
     kind: "counter",
-    labels: "`peer`: `gitlab` or a provider's name; `status`: the HTTP status or what went wrong",
-    help: "Requests to the outside that ended",
+    labels: "`peer`: `gitlab` or a provider's name; `status`: the HTTP status, what went wrong, or `held` (not sent)",
+    help: "Requests to the outside that ended or were not sent",
 };
 
 pub(crate) const REQUEST_SECONDS: MetricSpec = MetricSpec {

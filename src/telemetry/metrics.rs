@@ -121,9 +121,13 @@ impl Metrics {
         count(&self.flag_changes, [("provider", provider), ("noticed_by", noticed_by)]);
     }
 
-    /// A request to the outside ended: peer, status (`200`, `timeout`, `refused` …), duration.
+    /// A request to the outside ended: peer, status (`200`, `timeout`, `refused` …), duration. One that took no time
+    /// was never sent (`held`): it is counted, but says nothing about how long requests take.
     pub fn request(&self, peer: &str, status: &str, took: Duration) {
         count(&self.requests, [("peer", peer), ("status", status)]);
+        if took.is_zero() {
+            return;
+        }
         self.request_seconds.get_or_create(&labels([("peer", peer)])).observe(took.as_secs_f64());
     }
 

@@ -10,13 +10,14 @@ pub(super) async fn run(asked: &Asked<'_>, decision: &mut Decision) -> Result<Ra
     if record.links.is_empty() {
         return Ok(Ran::answered(none_linked()));
     }
+    let show_values = asked.project.rule.shows_values(asked.project.detail.visibility);
     let several = resolve::several_providers(&record.links);
     let mut lines = Vec::with_capacity(record.links.len());
     for link in &record.links {
         let name = resolve::page_name(&link.flag, several);
         let known = asked.world.store().flag(&link.flag).await?.value;
         let mut line = match &known {
-            Some(known) => reply::flag_name(&known.flag, &name),
+            Some(known) => reply::flag_name(&known.flag, &name, show_values),
             None => reply::key(&name),
         };
         line.push_lit(", linked by ").push(reply::quoted(&link.by.username)).push_lit(" on ");

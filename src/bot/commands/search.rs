@@ -24,6 +24,7 @@ pub(super) async fn run(asked: &Asked<'_>, text: &str) -> Result<Ran, Unfinished
         found.extend(hits.into_iter().filter(|flag| rule.sees(name, &flag.flag.key)));
     }
     let several = found.windows(2).any(|pair| matches!(pair, [a, b] if a.flag.provider != b.flag.provider));
+    let show_values = asked.project.rule.shows_values(asked.project.detail.visibility);
     let more = found.len() > SEARCH_RESULTS;
     found.truncate(SEARCH_RESULTS);
     let mut say = if found.is_empty() {
@@ -33,7 +34,9 @@ pub(super) async fn run(asked: &Asked<'_>, text: &str) -> Result<Ran, Unfinished
     } else {
         let mut some = Markdown::lit("found:\n");
         some.push(reply::bullets(
-            found.iter().map(|flag| reply::found_line(flag, &resolve::page_name(&flag.flag, several))),
+            found
+                .iter()
+                .map(|flag| reply::found_line(flag, &resolve::page_name(&flag.flag, several), show_values)),
         ));
         some
     };

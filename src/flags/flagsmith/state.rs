@@ -43,6 +43,8 @@ impl Flagsmith {
                 Err(_) => None,
                 Ok(id) => match self.assemble(id, &environments, &seen) {
                     Some(state) => Some(state),
+                    // Deleted, or the list moved while its pages were read.
+                    None if self.feature(id).await?.is_none() => None,
                     None => self.state_by_id(id, &flag.key).await?,
                 },
             };

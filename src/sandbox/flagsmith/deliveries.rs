@@ -1,6 +1,7 @@
 //! Sending webhooks: real requests, one after the other, that can be held back, reordered, doubled and lost.
 //!
-//! Like a real Flagsmith it takes every answer for a delivery, also an error, and never follows a redirect. It sends to loopback only.
+//! Like a real Flagsmith it takes every answer for a delivery, also an error, and never follows a redirect.
+//! It sends to loopback only.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,8 +21,10 @@ use super::model::{Scope, Tasks};
 /// How long an answer is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How often the task processor tries where no connection can be had, and the first pause, which doubles.
+/// How often the task processor tries where no connection can be had.
 const ATTEMPTS: usize = 3;
+
+/// How long the task processor waits after the first attempt. The pause doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 
 /// One request that is to be sent.
@@ -96,6 +99,7 @@ struct State {
     holding: bool,
     copies: usize,
     dropping: usize,
+    first_pause: Duration,
 }
 
 /// The deliveries of one sandbox. Clones are the same.
@@ -116,7 +120,7 @@ struct Log {
 impl Deliveries {
     pub(super) fn start(changed: Arc<watch::Sender<u64>>) -> Self {
         let (queue, mut waiting) = mpsc::unbounded_channel::<(usize, Tasks)>();
-        let state = Arc::new(Mutex::new(State { copies: 1, ..State::default() }));
+        let state = Arc::new(Mutex::new(State { copies: 1, first_pause: FIRST_PAUSE, ..State::default() }));
         let log = Log { state: Arc::clone(&state), changed: Arc::clone(&changed) };
         tokio::spawn(async move {
             while let Some((number, tasks)) = waiting.recv().await {
@@ -207,6 +211,10 @@ impl Deliveries {
         self.state().copies = copies;
     }
 
+    pub(super) fn first_pause(&self, pause: Duration) {
+        self.state().first_pause = pause;
+    }
+
     pub(super) fn drop_next(&self, count: usize) {
         self.state().dropping = count;
     }
@@ -224,7 +232,7 @@ impl Deliveries {
 
 impl Log {
     async fn send(&self, number: usize, tasks: Tasks) {
-        let mut pause = FIRST_PAUSE;
+        let mut pause = self.state.lock().unwrap_or_else(PoisonError::into_inner).first_pause;
         loop {
             let Some((delivery, attempt)) = self.next_attempt(number) else { return };
             let outcome = match tokio::time::timeout(PATIENCE, post(&delivery)).await {

@@ -1,13 +1,15 @@
 //! What is told when something changes: audit entries, and which webhooks they and the changes become.
 //!
-//! Nothing is sent while a change is being made: all of it is written down, and becomes webhooks when the change is complete.
-//! So all `FLAG_UPDATED` of one change show the same state, as in Flagsmith, where a thread reads it afterwards.
+//! Nothing is sent while a change is being made: all of it is written down, and becomes webhooks when the
+//! change is complete. So all `FLAG_UPDATED` of one change show the same state, as in Flagsmith, where a
+//! thread reads it afterwards.
 
 use serde_json::{Value as Json, json};
 
 use super::clock::Stamp;
 use super::deliveries::Outgoing;
-use super::model::{AuditEntry, Scope, World};
+use super::model::{AuditEntry, Scope};
+use super::world::World;
 use super::{payload, python};
 
 /// Something to be told when the change is complete.

@@ -1,9 +1,10 @@
 //! Making, describing, archiving, tagging and deleting features.
 
 use super::events::{About, Pending};
-use super::model::{Feature, Tag, VariantOption, Who, World};
+use super::model::{Feature, Tag, VariantOption, Who};
 use super::payload;
 use super::value::Value;
+use super::world::World;
 
 /// What a feature is made with.
 #[derive(Debug, Clone, Default)]
@@ -36,21 +37,11 @@ pub struct FeatureChange {
 }
 
 impl World {
-    /// A new feature with its state in every environment of the project. `FLAG_UPDATED` is told for each environment without version 2
-    /// of feature versioning, and has no previous state.
+    /// A new feature with its state in every environment of the project. `FLAG_UPDATED` is told for each
+    /// environment without version 2 of feature versioning, and has no previous state.
     pub fn new_feature(&mut self, by: Who, project: u64, new: NewFeature) -> u64 {
         let id = self.next_id("feature");
         let created = self.clock.now();
-        let options = new
-            .options
-            .into_iter()
-            .map(|(value, share)| VariantOption {
-                id: self.next_id("option"),
-                uuid: self.mint.uuid(),
-                value,
-                share,
-            })
-            .collect();
         let mut tags = new.tags;
         tags.sort_unstable();
         let feature = Feature {
@@ -65,9 +56,8 @@ impl World {
             is_archived: false,
             tags,
             owners: new.owners,
-            options,
+            options: Vec::new(),
         };
-        let option_count = feature.options.len();
         self.features.insert(id, feature);
         let log = format!("New Flag / Remote Config created: {}", new.name);
         let at = self.clock.now();
@@ -89,12 +79,29 @@ impl World {
             self.audit(at, by, project, Some(environment), About::State(state), log.clone());
             self.pending.push(Pending::FlagUpdated(state));
         }
-        for _ in 0..option_count {
-            let at = self.clock.now();
-            let log = format!("Multivariate option added to feature '{}'.", new.name);
-            self.audit(at, by, project, None, About::Feature(id), log);
+        for (value, share) in new.options {
+            self.add_option(by, id, value, share);
         }
         id
+    }
+
+    fn add_option(&mut self, by: Who, feature: u64, value: Value, share: f64) {
+        let option = VariantOption { id: self.next_id("option"), uuid: self.mint.uuid(), value, share };
+        let id = option.id;
+        let Some(found) = self.features.get_mut(&feature) else { return };
+        found.options.push(option);
+        let (project, log) =
+            (found.project, format!("Multivariate option added to feature '{}'.", found.name));
+        let states: Vec<u64> =
+            self.states.values().filter(|state| state.feature == feature).map(|state| state.id).collect();
+        for state in states {
+            let share = self.new_share(id, share);
+            if let Some(state) = self.states.get_mut(&state) {
+                state.shares.push(share);
+            }
+        }
+        let at = self.clock.now();
+        self.audit(at, by, project, None, About::Feature(feature), log);
     }
 
     /// Changes a feature. The audit log tells of description and archiving; of tags nothing is told at all.
@@ -121,8 +128,8 @@ impl World {
         }
     }
 
-    /// Deletes a feature with everything on it. `FLAG_DELETED` is told once for each environment, the audit log has an entry for each
-    /// environment without version 2 of feature versioning and one for the feature.
+    /// Deletes a feature with everything on it. `FLAG_DELETED` is told once for each environment, the audit
+    /// log has an entry for each environment without version 2 of feature versioning and one for the feature.
     pub fn delete_feature(&mut self, by: Who, id: u64) {
         let Some(feature) = self.features.get(&id).cloned() else { return };
         let log = format!("Flag / Remote Config Deleted: {}", feature.name);

@@ -4,10 +4,12 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use url::{Host, Url};
 
-use super::model::{Scope, Webhook, World};
+use super::model::{Scope, Webhook};
+use super::world::World;
 
 impl World {
-    /// Registers a webhook without any check of its address: what writing into the database of a real Flagsmith does.
+    /// Registers a webhook without any check of its address: what writing into the database of a real
+    /// Flagsmith does.
     pub fn add_webhook(&mut self, scope: Scope, url: &str, enabled: bool, secret: &str) -> u64 {
         let table = match scope {
             Scope::Environment(_) => "environment_webhook",
@@ -68,7 +70,8 @@ impl World {
     }
 }
 
-/// The address as a URL, if Django would take it for one: http or https, and a host that is an address, `localhost` or has a dot.
+/// The address as a URL, if Django would take it for one: http or https, and a host that is an address,
+/// `localhost` or has a dot.
 pub(super) fn valid_url(address: &str) -> Option<Url> {
     let url = Url::parse(address).ok()?;
     if !matches!(url.scheme(), "http" | "https") || address.contains(char::is_whitespace) {
@@ -80,8 +83,8 @@ pub(super) fn valid_url(address: &str) -> Option<Url> {
     }
 }
 
-/// Whether the host is loopback, private, link-local, reserved or multicast. Names are not looked up: an unknown name passes, as in a
-/// real Flagsmith, and so does 100.64.0.0/10.
+/// Whether the host is loopback, private, link-local, reserved or multicast. Names are not looked up: an
+/// unknown name passes, as in a real Flagsmith, and so does 100.64.0.0/10.
 fn is_private(url: &Url) -> bool {
     match url.host() {
         None => true,

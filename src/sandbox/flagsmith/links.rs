@@ -1,8 +1,10 @@
-//! Links to issues and merge requests, the tags that Flagsmith sets because of them, and the settings of its GitLab integration.
+//! Links to issues and merge requests, the tags that Flagsmith sets because of them, and the settings of its
+//! GitLab integration.
 
 use serde_json::Value as Json;
 
-use super::model::{GitLab, Resource, Tag, World};
+use super::model::{GitLab, Resource, Tag};
+use super::world::World;
 
 /// The tags that Flagsmith makes for what is linked: kind of link, label, description.
 const SYSTEM_TAGS: [(&str, &str, &str); 6] = [

@@ -1,8 +1,9 @@
-//! A small Flagsmith 2.265: its Admin API as far as a client for flags needs it, its webhooks with all their traps, and people who
-//! change flags.
+//! A small Flagsmith 2.265: its Admin API as far as a client for flags needs it, its webhooks with all their
+//! traps, and people who change flags.
 //!
-//! Answers and webhooks have the shape of those recorded from a real server; the tests compare them. What was not recorded says so
-//! where it stands. [`World`] is the plain model; the HTTP handlers and [`Person`] only read and change it.
+//! Answers and webhooks have the shape of those recorded from a real server; the tests compare them. What was
+//! not recorded says so where it stands. [`World`] is the plain model; the HTTP handlers and [`Person`] only
+//! read and change it.
 //!
 //! ```no_run
 //! # use flaglink::sandbox::flagsmith::Flagsmith;
@@ -34,6 +35,7 @@ mod states;
 mod value;
 mod versions;
 mod view;
+mod world;
 
 use std::io;
 use std::net::SocketAddr;
@@ -53,13 +55,14 @@ pub use deliveries::{Delivery, Order, Outcome, signature};
 pub use flags::{FeatureChange, NewFeature};
 pub use model::{
     AuditEntry, Environment, Feature, FeatureSegment, GitLab, Identity, Key, Organisation, Project, Resource,
-    Saved, Scope, Segment, Share, State, Tag, Tasks, User, VariantOption, Version, Webhook, Who, World,
+    Saved, Scope, Segment, Share, State, Tag, Tasks, User, VariantOption, Version, Webhook, Who,
 };
 pub use people::{NotThere, Person};
 pub use python::dumps;
 pub use states::Change;
 pub use value::Value;
 pub use versions::{SegmentChange, VersionChange};
+pub use world::World;
 
 /// The model and what goes out of it, without the server: what the handlers work on.
 #[derive(Debug)]
@@ -158,7 +161,7 @@ impl Flagsmith {
         self.core.with(work)
     }
 
-    /// Waits until the model is as wanted.
+    /// Waits until the model is as wanted. `wanted` must look at nothing but the model: it is locked meanwhile.
     ///
     /// # Errors
     ///
@@ -210,7 +213,8 @@ impl Flagsmith {
         });
     }
 
-    /// The token of the user with that e-mail address: what stands behind `Token` in the `Authorization` header.
+    /// The token of the user with that e-mail address: what stands behind `Token` in the `Authorization`
+    /// header.
     pub fn user_token(&self, email: &str) -> Option<String> {
         self.read(|world| {
             world.users.values().find(|user| user.email == email).map(|user| user.token.clone())
@@ -225,7 +229,8 @@ impl Flagsmith {
         })
     }
 
-    /// Somebody who works on a project: a user by e-mail address, or else a master API key by name. Made where there is none of that name.
+    /// Somebody who works on a project: a user by e-mail address, or else a master API key by name. Made
+    /// where there is none of that name.
     pub fn person(&self, who: &str, project: u64) -> Person {
         let who = self.change(|world| world.named(who));
         Person::new(self.clone(), who, project)
@@ -241,7 +246,8 @@ impl Flagsmith {
         self.change(|world| world.private_addresses = take);
     }
 
-    /// Registers a webhook of the first organisation, whatever its address. An empty secret means unsigned. Returns its id.
+    /// Registers a webhook of the first organisation, whatever its address. An empty secret means unsigned.
+    /// Returns its id.
     pub fn organisation_webhook(&self, url: &str, secret: &str) -> u64 {
         self.change(|world| {
             let organisation = world.organisations.keys().next().copied().unwrap_or_default();
@@ -249,7 +255,8 @@ impl Flagsmith {
         })
     }
 
-    /// Registers a webhook of an environment, whatever its address. An empty secret means unsigned. Returns its id.
+    /// Registers a webhook of an environment, whatever its address. An empty secret means unsigned. Returns
+    /// its id.
     pub fn environment_webhook(&self, environment: u64, url: &str, secret: &str) -> u64 {
         self.change(|world| world.add_webhook(Scope::Environment(environment), url, true, secret))
     }
@@ -283,6 +290,12 @@ impl Flagsmith {
     /// Loses the next deliveries.
     pub fn drop_deliveries(&self, count: usize) {
         self.core.deliveries.drop_next(count);
+    }
+
+    /// How long the task processor waits before its second attempt where no connection can be had: 2 s,
+    /// unless this says otherwise. The third comes after twice that time.
+    pub fn wait_before_second_attempt(&self, pause: Duration) {
+        self.core.deliveries.first_pause(pause);
     }
 
     /// Sends a delivery again: as somebody would who recorded it. `false` where there is no such one.

@@ -2,9 +2,10 @@
 
 use serde_json::{Value as Json, json};
 
-use super::model::{AuditEntry, Feature, State, Version, Who, World};
+use super::model::{AuditEntry, Feature, State, Version, Who};
 use super::value::Value;
 use super::view;
+use super::world::World;
 
 /// The data of `AUDIT_LOG_CREATED`. The author of what a master API key did is null.
 pub(super) fn audit(world: &World, entry: &AuditEntry) -> Json {
@@ -35,8 +36,8 @@ pub(super) fn audit(world: &World, entry: &AuditEntry) -> Json {
 
 /// The data of `FLAG_UPDATED` for a state as it is now.
 ///
-/// The state before is that of the save before the last one, with the value before the last change of the value: the two
-/// histories are kept apart, and so the value shown is often not the one that stood there.
+/// The state before is that of the save before the last one, with the value before the last change of the
+/// value: the two histories are kept apart, and so the value shown is often not the one that stood there.
 pub(super) fn flag_updated(world: &World, state: &State) -> Option<Json> {
     let mut saves = state.saves.iter().rev();
     let last = saves.next()?;

@@ -1,10 +1,9 @@
 //! Making what flags live in: organisations, people, keys, projects, environments, segments, identities.
 
 use super::events::About;
-use super::model::{
-    Environment, Identity, Key, Organisation, Project, Saved, Segment, State, User, Who, World,
-};
+use super::model::{Environment, Identity, Key, Organisation, Project, Saved, Segment, State, User, Who};
 use super::value::Value;
+use super::world::World;
 
 impl World {
     /// A new organisation.
@@ -66,7 +65,8 @@ impl World {
         id
     }
 
-    /// A new environment, in which every feature of the project gets its initial state. Of these, nothing is told.
+    /// A new environment, in which every feature of the project gets its initial state. Of these, nothing is
+    /// told.
     pub fn new_environment(&mut self, by: Who, project: u64, name: &str) -> u64 {
         let id = self.next_id("environment");
         let environment = Environment {

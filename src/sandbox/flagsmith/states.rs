@@ -1,8 +1,10 @@
 //! Changing what a feature is set to where no versions are used, and identity overrides everywhere.
 
+use super::clock::Stamp;
 use super::events::{About, Pending};
-use super::model::{FeatureSegment, Saved, State, Who, World};
+use super::model::{FeatureSegment, Saved, State, Who};
 use super::value::Value;
+use super::world::World;
 
 /// What is to be changed of a state: what is `None` stays.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -22,8 +24,16 @@ pub(super) enum Save {
     WhenSwitched,
 }
 
+/// Whom a state is for.
+enum Whom<'a> {
+    Everybody,
+    Segment(&'a str),
+    Identity(&'a str),
+}
+
 impl World {
-    /// Changes a state. Switching it tells `FLAG_UPDATED`, and changing its value does so as well: both at once tell the same thing twice.
+    /// Changes a state. Switching it tells `FLAG_UPDATED`, and changing its value does so as well: both at
+    /// once tell the same thing twice.
     pub(super) fn change_state(&mut self, by: Who, id: u64, change: &Change, save: Save) {
         let Some(state) = self.states.get(&id) else { return };
         let switched = change.enabled.is_some_and(|enabled| enabled != state.enabled);
@@ -156,40 +166,43 @@ impl World {
         }
     }
 
-    fn tell_switched(&mut self, by: Who, id: u64, at: super::clock::Stamp) {
-        self.tell_state(
-            by,
-            id,
-            at,
-            [
-                "Flag state updated for feature: {feature}",
-                "Flag state / Remote config value updated for feature '{feature}' and segment '{whom}'",
-                "Flag state / Remote config value updated for feature '{feature}' and identity '{whom}'",
-            ],
-        );
+    fn tell_switched(&mut self, by: Who, id: u64, at: Stamp) {
+        self.tell_state(by, id, at, |feature, whom| {
+            let updated = "Flag state / Remote config value updated for feature";
+            match whom {
+                Whom::Everybody => format!("Flag state updated for feature: {feature}"),
+                Whom::Segment(name) => format!("{updated} '{feature}' and segment '{name}'"),
+                Whom::Identity(name) => format!("{updated} '{feature}' and identity '{name}'"),
+            }
+        });
     }
 
-    fn tell_valued(&mut self, by: Who, id: u64, at: super::clock::Stamp) {
-        self.tell_state(by, id, at, [
-            "Remote config value updated for feature: {feature}",
-            "Remote config updated for segment override on feature '{feature}' and segment '{whom}'.",
-            "Remote config value updated for identity override on feature '{feature}' and identity '{whom}'.",
-        ]);
+    fn tell_valued(&mut self, by: Who, id: u64, at: Stamp) {
+        self.tell_state(by, id, at, |feature, whom| match whom {
+            Whom::Everybody => format!("Remote config value updated for feature: {feature}"),
+            Whom::Segment(name) => {
+                format!(
+                    "Remote config updated for segment override on feature '{feature}' and segment '{name}'."
+                )
+            }
+            Whom::Identity(name) => format!(
+                "Remote config value updated for identity override on feature '{feature}' and identity '{name}'."
+            ),
+        });
     }
 
-    /// Tells of a state in words for a default, for a segment, for an identity.
-    fn tell_state(&mut self, by: Who, id: u64, at: super::clock::Stamp, words: [&str; 3]) {
+    /// Tells of a state: its present self by webhook, and an entry in the audit log in these words.
+    fn tell_state(&mut self, by: Who, id: u64, at: Stamp, words: fn(&str, Whom<'_>) -> String) {
         let Some(state) = self.states.get(&id) else { return };
         let Some(feature) = self.features.get(&state.feature) else { return };
-        let [default, for_segment, for_identity] = words;
         let segment = self.segment_of(state).map(|(segment, _)| segment.name.as_str());
         let identity = state.identity.and_then(|id| self.identities.get(&id));
-        let (words, whom) = match (segment, identity) {
-            (Some(segment), _) => (for_segment, segment),
-            (None, Some(identity)) => (for_identity, identity.identifier.as_str()),
-            (None, None) => (default, ""),
+        let whom = match (segment, identity) {
+            (Some(segment), _) => Whom::Segment(segment),
+            (None, Some(identity)) => Whom::Identity(&identity.identifier),
+            (None, None) => Whom::Everybody,
         };
-        let log = words.replace("{feature}", &feature.name).replace("{whom}", whom);
+        let log = words(&feature.name, whom);
         let (project, environment) = (feature.project, state.environment);
         self.pending.push(Pending::FlagUpdated(id));
         self.audit(at, by, project, Some(environment), About::State(id), log);

@@ -41,7 +41,8 @@ impl From<Option<&str>> for Value {
 }
 
 impl Value {
-    /// What a feature's `initial_value` becomes in its environments: `"42"` is a number there, `"true"` a truth.
+    /// What a feature's `initial_value` becomes in its environments: `"42"` is a number there, `"true"` a
+    /// truth.
     pub fn from_initial(text: Option<&str>) -> Self {
         let Some(text) = text else { return Self::Nothing };
         match text {

@@ -1,10 +1,12 @@
-//! Version 2 of feature versioning: a change makes a new version of a feature in an environment, which is then published.
+//! Version 2 of feature versioning: a change makes a new version of a feature in an environment, which is
+//! then published.
 
 use super::events::{About, Pending};
-use super::model::{State, Tasks, Version, Who, World};
+use super::model::{State, Tasks, Version, Who};
 use super::payload;
 use super::states::Change;
 use super::value::Value;
+use super::world::World;
 
 /// What a new version changes of the live one.
 #[derive(Debug, Clone, Default)]
@@ -171,7 +173,8 @@ impl World {
 
     /// Makes a draft live. What is told of it depends on [`Tasks`].
     ///
-    /// `by` stands in the webhooks, `publisher` in the version: a version that a master key publishes through the versions call has neither.
+    /// `by` stands in the webhooks, `publisher` in the version: a version that a master key publishes through
+    /// the versions call has neither.
     pub(super) fn publish_version(&mut self, uuid: &str, by: Who, publisher: Who) {
         let Some(draft) = self.versions.iter().find(|version| version.uuid == uuid).cloned() else { return };
         let before: Vec<State> =

@@ -4,8 +4,9 @@ use serde_json::{Value as Json, json};
 
 use super::model::{
     Environment, Feature, FeatureSegment, GitLab, Key, Organisation, Project, Resource, Segment, State, Tag,
-    User, Version, Webhook, Who, World,
+    User, Version, Webhook, Who,
 };
+use super::world::World;
 
 pub(super) fn organisation(organisation: &Organisation, role: Option<&str>) -> Json {
     json!({
@@ -158,7 +159,10 @@ pub(super) struct Through {
 
 /// A feature as the answer to its creation shows it: nearly what lists show.
 pub(super) fn feature_created(world: &World, feature: &Feature) -> Json {
-    feature_fields(world, feature, Through::default())
+    let mut json = feature_fields(world, feature, Through::default());
+    // Its first versions are not yet made when the answer is.
+    json["last_modified_in_any_environment"] = Json::Null;
+    json
 }
 
 /// A feature as lists and GET show it.

@@ -3,7 +3,8 @@
 use ::http::{Method, StatusCode};
 use serde_json::{Map, Value as Json, json};
 
-use crate::sandbox::flagsmith::model::{Environment, Feature, Project, Who, World};
+use crate::sandbox::flagsmith::model::{Environment, Feature, Project, Who};
+use crate::sandbox::flagsmith::world::World;
 use crate::sandbox::server::{Request, Response};
 
 /// How many entries a page has, at most and where nothing else is asked for.
@@ -29,7 +30,8 @@ impl Reply {
         Self::json(200, body)
     }
 
-    /// 201. What has a `url` is said to be there: Django's REST framework takes any field of that name for its own.
+    /// Made (201). What has a `url` is said to be there: Django's REST framework takes any field of that name
+    /// for its own.
     pub(super) fn created(body: Json) -> Self {
         let location = body.get("url").and_then(Json::as_str).map(str::to_owned);
         Self { status: 201, body: Some(Box::new(body)), location }

@@ -19,7 +19,8 @@ mod webhooks;
 use ::http::{HeaderMap, Method, StatusCode};
 use serde_json::json;
 
-use super::model::{Who, World};
+use super::model::Who;
+use super::world::World;
 use crate::sandbox::server::{Request, Response};
 use call::{Answer, Call, Reply};
 
@@ -155,7 +156,10 @@ pub(super) fn answer(world: &mut World, request: &Request) -> Response {
             (route.work)(&mut call).unwrap_or_else(|refusal| refusal)
         }
     };
-    let response = reply.response().with_header("allow", route.allow);
+    let response = match route.path.starts_with("/api/") {
+        true => reply.response().with_header("allow", route.allow),
+        false => reply.response(),
+    };
     if response.status == StatusCode::UNAUTHORIZED {
         return response.with_header("www-authenticate", "Cookie realm=\"api\"");
     }

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::call::{Answer, Call, Reply, optional_text, text};
-use crate::sandbox::flagsmith::model::World;
 use crate::sandbox::flagsmith::view;
+use crate::sandbox::flagsmith::world::World;
 
 /// The list is a plain array, not paged.
 pub(super) fn all(call: &mut Call<'_>) -> Answer {

@@ -15,7 +15,8 @@ pub(super) fn versions_needed() -> Reply {
     Reply::detail(400, words)
 }
 
-/// The defaults of an environment: no overrides. A feature can be asked for by exact name, whatever its case, or by id.
+/// The defaults of an environment: no overrides. A feature can be asked for by exact name, whatever its case,
+/// or by id.
 pub(super) fn in_environment(call: &mut Call<'_>) -> Answer {
     let environment = call.environment(0)?;
     let (id, project) = (environment.id, environment.project);

@@ -85,7 +85,8 @@ fn change(call: &mut Call<'_>, scope: Scope, what: &str) -> Answer {
     Ok(Reply::ok(view::webhook(webhook)))
 }
 
-/// Tries an address. Loopback is refused like in a real Flagsmith, and everything else is not there from a sandbox.
+/// Tries an address. Loopback is refused like in a real Flagsmith, and everything else is not there from a
+/// sandbox.
 pub(super) fn test(call: &mut Call<'_>) -> Answer {
     let body = call.body()?;
     address(call, &body, "webhook_url")?;

@@ -1,0 +1,112 @@
+//! `flaglink run`: starts although nobody else is there, answers the other commands, and stops when told to.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "support/cli.rs"]
+mod support;
+
+use std::process::{Child, Command};
+use std::time::Duration;
+
+use tokio::net::UnixStream;
+use tokio::time::timeout;
+
+use support::{House, Said, finished, least};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A house in which nobody answers, neither GitLab nor the flag service.
+fn house() -> House {
+    let listen = "webhooks = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\nsocket = \"flaglink.sock\"".to_owned();
+    let house = House::new(
+        &least(&listen)
+            .replace("https://gitlab.example.com", "http://127.0.0.1:9")
+            .replace("https://flags.example.com", "http://127.0.0.1:9"),
+    );
+    house.write("gitlab-token", "glpat-1234567890\n");
+    house.write("webhook-secret", "0123456789abcdef0123\n");
+    house.write("flagsmith-key", "a-key-of-flagsmith\n");
+    house
+}
+
+/// A daemon that is ended with the test, however that ends.
+struct Daemon(Option<Child>);
+
+impl Daemon {
+    async fn start(house: &House) -> Self {
+        let mut command = house.command(&["run"]);
+        // Its log is read at the end; a pipe that fills up would stop it.
+        let log = std::fs::File::create(house.path("log")).unwrap();
+        let daemon = Self(Some(command.stderr(log).spawn().unwrap()));
+        let socket = house.path("flaglink.sock");
+        let mut ticks = tokio::time::interval(Duration::from_millis(20));
+        let up = async {
+            while UnixStream::connect(&socket).await.is_err() {
+                ticks.tick().await;
+            }
+        };
+        if timeout(PATIENCE, up).await.is_err() {
+            let log = std::fs::read_to_string(house.path("log")).unwrap();
+            unreachable!("the daemon did not come up: {log}");
+        }
+        daemon
+    }
+
+    async fn told(mut self, signal: &str) -> i32 {
+        let mut child = self.0.take().unwrap();
+        let mut kill = Command::new("/bin/sh");
+        kill.args(["-c", &format!("kill -{signal} {}", child.id())]);
+        assert_eq!(finished(kill).await.code, 0);
+        let ended = tokio::task::spawn_blocking(move || child.wait().unwrap());
+        timeout(PATIENCE, ended).await.unwrap().unwrap().code().unwrap()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_runs_answers_and_stops_when_told_to() {
+    let house = house();
+    for signal in ["TERM", "INT"] {
+        let daemon = Daemon::start(&house).await;
+        let Said { code, out, err } = house.run(&["links", "list"]).await;
+        assert_eq!((code, err.as_str()), (0, ""));
+        assert!(out.contains("No flag is linked"), "{out}");
+        let queue = house.run(&["--json", "queue", "list"]).await;
+        assert_eq!(queue.code, 0, "{queue:?}");
+
+        // A second one is sent away, and the first does not notice.
+        let second = house.run(&["run"]).await;
+        assert_eq!(second.code, 1, "{second:?}");
+        assert!(second.err.contains("in use"), "{second:?}");
+        assert_eq!(house.run(&["links", "list"]).await.code, 0);
+
+        assert_eq!(daemon.told(signal).await, 0);
+        assert!(!house.path("flaglink.sock").exists());
+        let log = std::fs::read_to_string(house.path("log")).unwrap();
+        assert!(!log.contains("glpat") && !log.contains("0123456789abcdef"), "{log}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mistake_in_the_configuration_is_told_as_one() {
+    let house = house();
+    house.write("flagsmith-key", "\n");
+    let said = house.run(&["run"]).await;
+    assert_eq!(said.code, 2, "{said:?}");
+    assert!(said.err.contains("flagsmith"), "{said:?}");
+
+    let house = self::house();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut command = house.command(&["run"]);
+    command.env("FLAGLINK_LISTEN__WEBHOOKS", taken.local_addr().unwrap().to_string());
+    let said = finished(command).await;
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.err.contains("listen.webhooks"), "{said:?}");
+}

@@ -1,0 +1,616 @@
+//! What every flag service must do to be named in commands, told as stories over the trait alone.
+//!
+//! A service is put on a [`Stage`]: something that can make flags, change them behind the provider's back and break what
+//! can break. `conformance!(name, Stage)` then tells every story on it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use flaglink::domain::{ChangeKind, Flag, FlagPointer, FlagRef, FlagState, NoteableKind, WorkState};
+use flaglink::flags::{
+    Abilities, BackLink, FlagProvider, ProviderError, Switch, Switched, Verdict, WebhookRequest,
+};
+use flaglink::net::Sent;
+
+/// A webhook request as the service sent it.
+#[derive(Debug, Clone)]
+pub(crate) struct Sending {
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: Vec<u8>,
+}
+
+/// A flag service with somebody behind the scenes. Every story gets a new one, with the environments `development`
+/// and `production` and no flags.
+#[async_trait]
+pub(crate) trait Stage: Send + Sync + Sized {
+    /// More flags than the service puts on one page.
+    const MORE_THAN_A_PAGE: usize;
+
+    async fn set_up() -> Self;
+    /// A provider that remembers nothing yet.
+    fn provider(&self) -> Arc<dyn FlagProvider>;
+    /// Another environment.
+    async fn environment(&self, name: &str);
+    /// A flag that is off and has no value in all environments.
+    async fn make(&self, key: &str, description: &str);
+    async fn switch(&self, key: &str, environment: &str, on: bool);
+    async fn set_value(&self, key: &str, environment: &str, value: &str);
+    /// Lets some users have another value there.
+    async fn override_for_some(&self, key: &str, environment: &str, value: &str);
+    async fn drop_override(&self, key: &str, environment: &str);
+    async fn archive(&self, key: &str);
+    async fn delete(&self, key: &str);
+    /// A tag that somebody else puts on a flag.
+    async fn tag(&self, key: &str, label: &str);
+    /// The key is not accepted any more.
+    async fn revoke_key(&self);
+    /// The service answers 429 and asks to be left alone that long.
+    async fn throttle(&self, length: Duration);
+    /// The service answers as ever again.
+    async fn behave(&self);
+    /// Nobody listens any more.
+    async fn go_away(&self);
+    /// What the service has sent to its webhook since it was asked last.
+    async fn sendings(&self) -> Vec<Sending>;
+    /// How many requests it has had.
+    fn requests(&self) -> usize;
+    /// The keys that it can have and that might be trouble.
+    fn odd_keys(&self) -> Vec<&'static str>;
+}
+
+async fn found(provider: &Arc<dyn FlagProvider>, key: &str) -> Flag {
+    provider.look_up(key).await.unwrap().unwrap_or_else(|| panic!("{key} is not found"))
+}
+
+async fn state(provider: &Arc<dyn FlagProvider>, flag: &Flag) -> Option<FlagState> {
+    provider.state(&flag.flag, &flag.internal_id).await.unwrap()
+}
+
+pub(crate) async fn what_nobody_made_is_not_found_and_that_is_no_error<S: Stage>() {
+    let stage = S::set_up().await;
+    let provider = stage.provider();
+    provider.check().await.unwrap();
+    assert_eq!(provider.look_up("checkout").await.unwrap(), None);
+    stage.make("checkout_v2", "").await;
+    for key in
+        ["checkout", "heckout_v2", "checkout_v22", "", " ", "checkout_v2 ", "checkout%", "*", "a\0b", "a\nb"]
+    {
+        assert_eq!(provider.look_up(key).await.unwrap(), None, "{key:?}");
+    }
+    assert_eq!(provider.look_up(&"x".repeat(20_000)).await.unwrap(), None);
+    assert_eq!(provider.look_up(&"ü".repeat(5_000)).await.unwrap(), None);
+    let nobody =
+        FlagRef { provider: provider.name().to_owned(), scope: String::new(), key: "nobody".to_owned() };
+    for id in ["999999", "", "not an id", "-1", "../1", "18446744073709551616"] {
+        assert_eq!(provider.state(&nobody, id).await.unwrap(), None, "{id:?}");
+    }
+}
+
+pub(crate) async fn of_flags_with_near_keys_the_one_that_was_written_is_found<S: Stage>() {
+    let stage = S::set_up().await;
+    let provider = stage.provider();
+    for key in ["checkout_v2", "new_checkout_v2", "checkout", "checkout_v2_eu"] {
+        stage.make(key, "").await;
+    }
+    let mut ids = Vec::new();
+    for key in ["checkout", "checkout_v2", "checkout_v2_eu", "new_checkout_v2"] {
+        let flag = found(&provider, key).await;
+        assert_eq!(flag.flag.key, key);
+        assert_eq!(flag.flag.provider, provider.name());
+        assert!(!flag.archived && flag.description.is_none());
+        assert!(flag.url.is_some_and(|url| url.starts_with("http")));
+        ids.push(flag.internal_id);
+    }
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 4, "every flag has an id of its own");
+    // Where the service does not care about case, its own spelling is what is kept.
+    if let Some(flag) = provider.look_up("CheckOut_V2").await.unwrap() {
+        assert_eq!(flag.flag.key, "checkout_v2");
+    }
+    let mut keys = provider.keys().await.unwrap();
+    keys.sort();
+    assert_eq!(keys, ["checkout", "checkout_v2", "checkout_v2_eu", "new_checkout_v2"]);
+}
+
+pub(crate) async fn odd_keys_are_found_read_and_switched_like_others<S: Stage>() {
+    let stage = S::set_up().await;
+    let provider = stage.provider();
+    for key in stage.odd_keys() {
+        stage.make(key, "").await;
+    }
+    for key in stage.odd_keys() {
+        let flag = found(&provider, key).await;
+        assert_eq!(flag.flag.key, key);
+        assert_eq!(flag.flag.to_string().parse::<FlagRef>().unwrap(), flag.flag);
+        stage.switch(key, "production", true).await;
+        let state = state(&provider, &flag).await.unwrap();
+        assert!(state.environment("production").unwrap().on, "{key}");
+        assert!(!state.environment("development").unwrap().on, "{key}");
+    }
+}
+
+pub(crate) async fn a_search_finds_parts_of_keys_and_descriptions_best_first<S: Stage>() {
+    let stage = S::set_up().await;
+    let provider = stage.provider();
+    if !provider.abilities().search {
+        return;
+    }
+    stage.make("dark_mode", "Colours for the night").await;
+    stage.make("old_checkout", "").await;
+    stage.make("checkout", "The way to pay").await;
+    stage.make("banner", "Shown above the CHECKOUT page").await;
+    stage.make("checkout_v2", "").await;
+    let keys = |flags: Vec<Flag>| flags.into_iter().map(|flag| flag.flag.key).collect::<Vec<_>>();
+    let hits = provider.search("checkout", 10).await.unwrap();
+    assert!(hits.iter().all(|hit| !hit.internal_id.is_empty()));
+    assert_eq!(keys(hits), ["checkout", "checkout_v2", "old_checkout", "banner"]);
+    assert_eq!(keys(provider.search("CheckOut", 2).await.unwrap()), ["checkout", "checkout_v2"]);
+    assert_eq!(keys(provider.search("night", 10).await.unwrap()), ["dark_mode"]);
+    for nothing in ["nothing like it", "%", "_%_", "\0", "", "'; --"] {
+        assert_eq!(keys(provider.search(nothing, 10).await.unwrap()), Vec::<String>::new(), "{nothing:?}");
+    }
+    assert_eq!(provider.search("checkout", 0).await.unwrap(), Vec::new());
+    stage.archive("checkout").await;
+    let hits = stage.provider().search("checkout", 10).await.unwrap();
+    assert_eq!(hits.last().map(|hit| (hit.flag.key.as_str(), hit.archived)), Some(("checkout", true)));
+}
+
+pub(crate) async fn every_environment_is_told_in_one_order_by_a_name_of_its_own<S: Stage>() {
+    let stage = S::set_up().await;
+    for number in 0..30 {
+        stage.environment(&format!("review {number}/ü")).await;
+    }
+    stage.make("checkout", "").await;
+    stage.set_value("checkout", "review 7/ü", "blue").await;
+    let provider = stage.provider();
+    let flag = found(&provider, "checkout").await;
+    let before = stage.requests();
+    let first = state(&provider, &flag).await.unwrap();
+    assert!(stage.requests() - before <= 33, "at most one request an environment");
+    assert_eq!(first.environments.len(), 32);
+    let mut names: Vec<&str> = first.environments.iter().map(|one| one.environment.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), 32);
+    for environment in &first.environments {
+        let blue = (environment.environment == "review 7/ü").then(|| "blue".to_owned());
+        assert_eq!(environment.value, blue);
+        assert!(environment.url.as_ref().is_some_and(|url| url.starts_with("http")));
+    }
+    assert_eq!(state(&provider, &flag).await.unwrap(), first, "nothing changed, so nothing differs");
+}
+
+pub(crate) async fn a_change_between_two_reads_shows_once_and_only_where_it_was<S: Stage>() {
+    let stage = S::set_up().await;
+    stage.make("checkout", "").await;
+    stage.make("other", "").await;
+    let provider = stage.provider();
+    let flag = found(&provider, "checkout").await;
+    let before = state(&provider, &flag).await.unwrap();
+    stage.switch("checkout", "production", true).await;
+    stage.set_value("checkout", "production", "x`|\n/close\n@all <img src=x>").await;
+    stage.switch("other", "development", true).await;
+    let after = state(&provider, &flag).await.unwrap();
+    let changes = before.changes_to(&after);
+    let [ChangeKind::Environment { before: Some(was), after: is }] = changes.as_slice() else {
+        panic!("{changes:?}")
+    };
+    assert_eq!((was.environment.as_str(), was.on, was.value.as_deref()), ("production", false, None));
+    assert_eq!((is.on, is.value.as_deref()), (true, Some("x`|\n/close\n@all <img src=x>")));
+    assert_eq!(after.changes_to(&state(&provider, &flag).await.unwrap()), Vec::new());
+    // There and back again leaves no trace.
+    stage.switch("checkout", "production", false).await;
+    stage.set_value("checkout", "production", "").await;
+    assert_eq!(before.changes_to(&state(&provider, &flag).await.unwrap()), Vec::new());
+}
+
+pub(crate) async fn overrides_are_counted_and_a_change_of_one_is_a_change<S: Stage>() {
+    let stage = S::set_up().await;
+    stage.make("checkout", "").await;
+    let provider = stage.provider();
+    let flag = found(&provider, "checkout").await;
+    let plain = state(&provider, &flag).await.unwrap();
+    assert_eq!(plain.environment("production").unwrap().overrides, 0);
+    stage.override_for_some("checkout", "production", "blue").await;
+    let blue = state(&provider, &flag).await.unwrap();
+    assert_eq!(blue.environment("production").unwrap().overrides, 1);
+    assert_eq!(blue.environment("development").unwrap().overrides, 0);
+    assert_eq!(plain.changes_to(&blue).len(), 1);
+    stage.override_for_some("checkout", "production", "red").await;
+    let red = state(&provider, &flag).await.unwrap();
+    assert_eq!(red.environment("production").unwrap().overrides, 1);
+    assert_eq!(blue.changes_to(&red).len(), 1, "there are as many, but another value");
+    // Saved again without any change.
+    stage.override_for_some("checkout", "production", "red").await;
+    assert_eq!(red.changes_to(&state(&provider, &flag).await.unwrap()), Vec::new());
+    stage.drop_override("checkout", "production").await;
+    assert_eq!(plain.changes_to(&state(&provider, &flag).await.unwrap()), Vec::new());
+}
+
+pub(crate) async fn what_is_asked_at_once_is_answered_as_if_asked_one_by_one<S: Stage>() {
+    let stage = S::set_up().await;
+    for key in ["a", "ab", "gone", "kept", "new"] {
+        stage.make(key, "").await;
+    }
+    let provider = stage.provider();
+    let mut asked: Vec<(FlagRef, String)> = Vec::new();
+    for key in ["a", "gone", "kept", "ab"] {
+        let flag = found(&provider, key).await;
+        asked.push((flag.flag, flag.internal_id));
+    }
+    let new = found(&provider, "new").await;
+    asked.push((new.flag.clone(), "not an id".to_owned()));
+    asked.push((new.flag.clone(), "999999".to_owned()));
+    // The same one twice.
+    asked.push(asked[0].clone());
+    stage.delete("gone").await;
+    stage.archive("kept").await;
+    stage.switch("a", "production", true).await;
+    stage.set_value("ab", "development", "blue").await;
+    stage.override_for_some("ab", "production", "red").await;
+    let at_once = provider.states(&asked).await.unwrap();
+    let mut one_by_one = Vec::new();
+    for (flag, internal_id) in &asked {
+        one_by_one.push(provider.state(flag, internal_id).await.unwrap());
+    }
+    assert_eq!(at_once, one_by_one);
+    assert_eq!(provider.states(&asked[..1]).await.unwrap(), one_by_one[..1]);
+    assert_eq!(provider.states(&[]).await.unwrap(), Vec::new());
+    let there: Vec<bool> = at_once.iter().map(Option::is_some).collect();
+    assert_eq!(there, [true, false, true, true, false, false, true]);
+}
+
+pub(crate) async fn webhooks_say_the_same_however_late_often_and_mixed_up_they_come<S: Stage>() {
+    let stage = S::set_up().await;
+    let provider = stage.provider();
+    if !provider.abilities().webhooks {
+        return;
+    }
+    stage.make("checkout", "").await;
+    let flag = found(&provider, "checkout").await;
+    stage.sendings().await;
+    stage.switch("checkout", "production", true).await;
+    stage.set_value("checkout", "production", "blue").await;
+    stage.override_for_some("checkout", "production", "red").await;
+    stage.drop_override("checkout", "production").await;
+    stage.archive("checkout").await;
+    stage.delete("checkout").await;
+    let sendings = stage.sendings().await;
+    assert!(sendings.len() >= 5, "only {} webhooks were sent", sendings.len());
+    let read = |sending: &Sending| {
+        let request = WebhookRequest { headers: &sending.headers, body: &sending.body };
+        assert_eq!(provider.verify_webhook(&request), Verdict::Genuine);
+        provider.read_webhook(&sending.body)
+    };
+    let in_order: Vec<_> = sendings.iter().map(read).collect();
+    let mut last_first: Vec<_> = sendings.iter().rev().map(read).collect();
+    last_first.reverse();
+    assert_eq!(in_order, last_first);
+    let twice: Vec<_> = sendings.iter().flat_map(|sending| [read(sending), read(sending)]).collect();
+    assert!(twice.chunks(2).zip(&in_order).all(|(pair, once)| pair.iter().all(|one| one == once)));
+    let hints: Vec<_> = in_order.into_iter().flatten().collect();
+    assert!(!hints.is_empty());
+    for hint in &hints {
+        match &hint.flag {
+            FlagPointer::Id(id) => assert_eq!(*id, flag.internal_id),
+            FlagPointer::Key { scope, key } => {
+                assert_eq!(*key, flag.flag.key);
+                assert!(scope.is_empty() || *scope == flag.flag.scope);
+            }
+            FlagPointer::Any => {}
+        }
+        let claim = hint.claim.clone().unwrap_or_default();
+        assert!(claim.environment.is_none_or(|name| name == "production" || name == "development"));
+    }
+    // Whoever hears of the change too late reads what is true now.
+    assert_eq!(state(&provider, &flag).await, None);
+    let mut forged = sendings[0].clone();
+    forged.body.push(b' ');
+    let request = WebhookRequest { headers: &forged.headers, body: &forged.body };
+    assert_eq!(provider.verify_webhook(&request), Verdict::Forged);
+    let request = WebhookRequest { headers: &BTreeMap::new(), body: &sendings[0].body };
+    assert_eq!(provider.verify_webhook(&request), Verdict::Forged);
+}
+
+pub(crate) async fn an_archived_flag_is_there_and_says_so<S: Stage>() {
+    let stage = S::set_up().await;
+    stage.make("checkout", "").await;
+    let provider = stage.provider();
+    let flag = found(&provider, "checkout").await;
+    let before = state(&provider, &flag).await.unwrap();
+    assert!(!before.archived);
+    stage.archive("checkout").await;
+    let after = state(&provider, &flag).await.unwrap();
+    assert_eq!(before.changes_to(&after), [ChangeKind::Archived(true)]);
+    assert!(found(&provider, "checkout").await.archived);
+    if provider.abilities().archive {
+        provider.archive(&flag.flag, &flag.internal_id, false).await.unwrap();
+        assert_eq!(after.changes_to(&state(&provider, &flag).await.unwrap()), [ChangeKind::Archived(false)]);
+        for _ in 0..2 {
+            provider.archive(&flag.flag, &flag.internal_id, true).await.unwrap();
+            assert!(found(&provider, "checkout").await.archived);
+        }
+    }
+}
+
+pub(crate) async fn a_flag_that_was_deleted_and_made_again_is_another_flag<S: Stage>() {
+    let stage = S::set_up().await;
+    stage.make("checkout", "").await;
+    let provider = stage.provider();
+    let old = found(&provider, "checkout").await;
+    stage.delete("checkout").await;
+    assert_eq!(provider.look_up("checkout").await.unwrap(), None);
+    assert_eq!(state(&provider, &old).await, None);
+    stage.make("checkout", "").await;
+    let new = found(&provider, "checkout").await;
+    assert_eq!(new.flag, old.flag);
+    assert_ne!(new.internal_id, old.internal_id);
+    assert_eq!(state(&provider, &old).await, None, "it has the name, but it is not the one that was linked");
+    assert!(state(&provider, &new).await.is_some());
+    if provider.abilities().switch {
+        let on = Switch { on: Some(true), ..Switch::default() };
+        provider.switch(&old.flag, &old.internal_id, "production", &on).await.unwrap_err();
+        let state = state(&provider, &new).await.unwrap();
+        assert!(!state.environment("production").unwrap().on, "the new flag was not touched");
+    }
+}
+
+/// Asks everything that reads, and hands back why it was refused.
+async fn all_refused(provider: &Arc<dyn FlagProvider>, flag: &Flag) -> Vec<ProviderError> {
+    let asked = vec![(flag.flag.clone(), flag.internal_id.clone()); 2];
+    vec![
+        provider.check().await.unwrap_err(),
+        provider.look_up("checkout").await.unwrap_err(),
+        provider.state(&flag.flag, &flag.internal_id).await.unwrap_err(),
+        provider.states(&asked).await.unwrap_err(),
+    ]
+}
+
+pub(crate) async fn with_a_key_that_was_taken_back_nothing_is_said_to_be_gone<S: Stage>() {
+    let stage = S::set_up().await;
+    stage.make("checkout", "").await;
+    let provider = stage.provider();
+    let flag = found(&provider, "checkout").await;
+    stage.revoke_key().await;
+    for error in all_refused(&provider, &flag).await {
+        let ProviderError::Failed(failure) = error else { panic!("{error}") };
+        assert!(failure.is_unauthorized(), "{failure}");
+        assert!(!failure.is_passing());
+    }
+}
+
+pub(crate) async fn who_is_asked_to_wait_is_told_how_long_and_nothing_is_gone<S: Stage>() {
+    let stage = S::set_up().await;
+    stage.make("checkout", "").await;
+    let flag = found(&stage.provider(), "checkout").await;
+    stage.throttle(Duration::from_secs(59)).await;
+    let provider = stage.provider();
+    let before = stage.requests();
+    for error in all_refused(&provider, &flag).await {
+        let ProviderError::Failed(failure) = error else { panic!("{error}") };
+        assert_eq!(failure.sent, Sent::No);
+        assert!(failure.is_passing());
+        let wait = failure.retry_after.unwrap();
+        assert!(wait > Duration::from_secs(30) && wait <= Duration::from_secs(60), "{wait:?}");
+    }
+    assert!(stage.requests() - before <= 1, "one answer was enough to know that nothing else need be asked");
+    stage.behave().await;
+    assert!(state(&stage.provider(), &flag).await.is_some());
+}
+
+pub(crate) async fn a_service_that_is_away_is_not_a_service_without_flags<S: Stage>() {
+    let stage = S::set_up().await;
+    stage.make("checkout", "").await;
+    let provider = stage.provider();
+    let flag = found(&provider, "checkout").await;
+    stage.go_away().await;
+    for error in all_refused(&provider, &flag).await {
+        let ProviderError::Failed(failure) = error else { panic!("{error}") };
+        assert!(failure.is_passing() && failure.status.is_none(), "{failure}");
+    }
+}
+
+pub(crate) async fn more_flags_than_fit_on_a_page_are_all_known_in_few_requests<S: Stage>() {
+    let stage = S::set_up().await;
+    for number in 0..S::MORE_THAN_A_PAGE {
+        stage.make(&format!("flag_{number}"), "").await;
+    }
+    let last = format!("flag_{}", S::MORE_THAN_A_PAGE - 1);
+    stage.switch(&last, "production", true).await;
+    let provider = stage.provider();
+    let mut keys = provider.keys().await.unwrap();
+    keys.sort();
+    keys.dedup();
+    assert_eq!(keys.len(), S::MORE_THAN_A_PAGE);
+    assert_eq!(found(&provider, &last).await.flag.key, last);
+    // Its key is part of a few hundred others.
+    let mut asked = Vec::new();
+    for key in ["flag_1", "flag_500", &last] {
+        let flag = found(&provider, key).await;
+        asked.push((flag.flag, flag.internal_id));
+    }
+    let before = stage.requests();
+    let states = provider.states(&asked).await.unwrap();
+    let pages = S::MORE_THAN_A_PAGE.div_ceil(999).max(2);
+    assert!(stage.requests() - before <= 1 + 2 * pages, "{} requests", stage.requests() - before);
+    let on: Vec<bool> =
+        states.iter().map(|state| state.as_ref().unwrap().environment("production").unwrap().on).collect();
+    assert_eq!(on, [false, false, true]);
+    let before = stage.requests();
+    provider.keys().await.unwrap();
+    assert_eq!(stage.requests(), before, "keys are kept for a while");
+}
+
+pub(crate) async fn links_on_a_flag_come_once_are_kept_up_to_date_and_go<S: Stage>() {
+    let stage = S::set_up().await;
+    stage.make("checkout", "").await;
+    let provider = stage.provider();
+    let flag = found(&provider, "checkout").await;
+    let link = |number: u64, kind: NoteableKind| BackLink {
+        id: None,
+        url: format!("https://gitlab.example.com/shop/web/-/{}/{number}", kind.path()),
+        kind,
+        title: "Pay: \"faster\" `|` <b>".to_owned(),
+        state: WorkState::Opened,
+        draft: kind == NoteableKind::MergeRequest,
+    };
+    let (issue, request) = (link(1, NoteableKind::Issue), link(2, NoteableKind::MergeRequest));
+    if !provider.abilities().back_links {
+        let refused = provider.add_back_link(&flag.flag, &flag.internal_id, &issue).await.unwrap_err();
+        assert!(matches!(refused, ProviderError::Unsupported));
+        return;
+    }
+    assert_eq!(provider.back_links_refused().await.unwrap(), None);
+    assert_eq!(provider.back_links(&flag.flag, &flag.internal_id).await.unwrap(), Vec::new());
+    let id = provider.add_back_link(&flag.flag, &flag.internal_id, &issue).await.unwrap();
+    let other = provider.add_back_link(&flag.flag, &flag.internal_id, &request).await.unwrap();
+    assert_ne!(id, other);
+    // The answer was lost, so it is tried again; the title is another by now.
+    let renamed = BackLink { title: "Pay".to_owned(), ..issue.clone() };
+    assert_eq!(provider.add_back_link(&flag.flag, &flag.internal_id, &renamed).await.unwrap(), id);
+    let merged =
+        BackLink { id: Some(other.clone()), state: WorkState::Merged, draft: false, ..request.clone() };
+    for _ in 0..2 {
+        provider.update_back_link(&flag.flag, &flag.internal_id, &merged).await.unwrap();
+    }
+    let mut there = provider.back_links(&flag.flag, &flag.internal_id).await.unwrap();
+    there.sort_by(|a, b| a.url.cmp(&b.url));
+    assert_eq!(there, [BackLink { id: Some(id.clone()), ..renamed }, merged.clone()]);
+    for _ in 0..2 {
+        provider.remove_back_link(&flag.flag, &flag.internal_id, &id).await.unwrap();
+        assert_eq!(
+            provider.back_links(&flag.flag, &flag.internal_id).await.unwrap(),
+            std::slice::from_ref(&merged)
+        );
+    }
+    stage.delete("checkout").await;
+    provider.remove_back_link(&flag.flag, &flag.internal_id, &other).await.unwrap();
+    let refused = provider.add_back_link(&flag.flag, &flag.internal_id, &issue).await.unwrap_err();
+    let ProviderError::Failed(failure) = refused else { panic!("{refused}") };
+    assert!(!failure.is_passing(), "{failure}");
+}
+
+pub(crate) async fn only_the_tags_that_are_named_come_and_go<S: Stage>() {
+    let stage = S::set_up().await;
+    stage.make("checkout", "").await;
+    let provider = stage.provider();
+    let flag = found(&provider, "checkout").await;
+    let change = async |add: &[&str], remove: &[&str]| {
+        let labels = |labels: &[&str]| labels.iter().map(|&label| label.to_owned()).collect::<Vec<_>>();
+        provider.change_tags(&flag.flag, &flag.internal_id, &labels(add), &labels(remove)).await
+    };
+    if !provider.abilities().tags {
+        assert!(matches!(change(&["a"], &[]).await, Err(ProviderError::Unsupported)));
+        return;
+    }
+    let tags = async || {
+        let mut tags = provider.tags(&flag.flag, &flag.internal_id).await.unwrap();
+        tags.sort();
+        tags
+    };
+    assert_eq!(tags().await, Vec::<String>::new());
+    stage.tag("checkout", "somebody's").await;
+    change(&["MR Open", "Issue Open"], &[]).await.unwrap();
+    assert_eq!(tags().await, ["Issue Open", "MR Open", "somebody's"]);
+    for _ in 0..2 {
+        change(&["MR Merged"], &["MR Open", "never there"]).await.unwrap();
+        assert_eq!(tags().await, ["Issue Open", "MR Merged", "somebody's"]);
+    }
+    change(&[], &[]).await.unwrap();
+    change(&[], &["MR Merged", "Issue Open"]).await.unwrap();
+    assert_eq!(tags().await, ["somebody's"]);
+}
+
+pub(crate) async fn a_switch_changes_what_was_asked_there_and_nothing_else<S: Stage>() {
+    let stage = S::set_up().await;
+    stage.make("checkout", "").await;
+    stage.set_value("checkout", "production", "blue").await;
+    stage.override_for_some("checkout", "production", "red").await;
+    let provider = stage.provider();
+    let flag = found(&provider, "checkout").await;
+    let switch = async |environment: &str, on: Option<bool>, value: Option<&str>| {
+        let to = Switch { on, value: value.map(str::to_owned), reason: Some("because".to_owned()) };
+        provider.switch(&flag.flag, &flag.internal_id, environment, &to).await
+    };
+    if !provider.abilities().switch {
+        assert!(matches!(switch("production", Some(true), None).await, Err(ProviderError::Unsupported)));
+        return;
+    }
+    let before = state(&provider, &flag).await.unwrap();
+    assert_eq!(switch("production", Some(true), None).await.unwrap(), Switched::Done);
+    let after = state(&provider, &flag).await.unwrap();
+    let mut wanted = before.clone();
+    for environment in &mut wanted.environments {
+        environment.on = environment.environment == "production";
+    }
+    assert_eq!(after, wanted, "the value and the override are as they were");
+    switch("Production", None, Some("green")).await.unwrap();
+    switch("production", Some(true), Some("green")).await.unwrap();
+    for environment in &mut wanted.environments {
+        if environment.environment == "production" {
+            environment.value = Some("green".to_owned());
+        }
+    }
+    assert_eq!(state(&provider, &flag).await.unwrap(), wanted);
+    let error = switch("producton", Some(false), None).await.unwrap_err();
+    assert!(matches!(error, ProviderError::Strange(_)), "{error}");
+    assert!(error.to_string().contains("production"), "{error}");
+    assert_eq!(state(&provider, &flag).await.unwrap(), wanted);
+}
+
+pub(crate) async fn what_it_cannot_do_it_says_so<S: Stage>() {
+    let stage = S::set_up().await;
+    let provider = stage.provider();
+    let Abilities { search, changes_since, register_webhook, .. } = provider.abilities();
+    assert!(provider.poll_interval() >= Duration::from_secs(5));
+    if !search {
+        assert!(matches!(provider.search("a", 1).await, Err(ProviderError::Unsupported)));
+    }
+    if !changes_since {
+        assert!(matches!(provider.changes_since(None).await, Err(ProviderError::Unsupported)));
+    }
+    if !register_webhook {
+        let url = "https://flags.example.com/".parse().unwrap();
+        let refused = provider.register_webhook(&url, "secret").await;
+        assert!(matches!(refused, Err(ProviderError::Unsupported)));
+    }
+}
+
+/// Tells every story on a stage.
+macro_rules! conformance {
+    ($name:ident, $stage:ty) => {
+        mod $name {
+            use super::*;
+            conformance!(@stories $stage:
+                what_nobody_made_is_not_found_and_that_is_no_error
+                of_flags_with_near_keys_the_one_that_was_written_is_found
+                odd_keys_are_found_read_and_switched_like_others
+                a_search_finds_parts_of_keys_and_descriptions_best_first
+                every_environment_is_told_in_one_order_by_a_name_of_its_own
+                a_change_between_two_reads_shows_once_and_only_where_it_was
+                overrides_are_counted_and_a_change_of_one_is_a_change
+                what_is_asked_at_once_is_answered_as_if_asked_one_by_one
+                webhooks_say_the_same_however_late_often_and_mixed_up_they_come
+                an_archived_flag_is_there_and_says_so
+                a_flag_that_was_deleted_and_made_again_is_another_flag
+                with_a_key_that_was_taken_back_nothing_is_said_to_be_gone
+                who_is_asked_to_wait_is_told_how_long_and_nothing_is_gone
+                a_service_that_is_away_is_not_a_service_without_flags
+                more_flags_than_fit_on_a_page_are_all_known_in_few_requests
+                links_on_a_flag_come_once_are_kept_up_to_date_and_go
+                only_the_tags_that_are_named_come_and_go
+                a_switch_changes_what_was_asked_there_and_nothing_else
+                what_it_cannot_do_it_says_so
+            );
+        }
+    };
+    (@stories $stage:ty: $($story:ident)*) => {
+        $(#[tokio::test]
+        async fn $story() {
+            $crate::conformance::$story::<$stage>().await;
+        })*
+    };
+}
