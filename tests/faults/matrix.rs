@@ -82,7 +82,8 @@ async fn story(at: At, rule: Rule, may_die: bool) -> Vec<String> {
     };
     let name = format!("{at:?}: {rule:?}");
     let rule = faults.add(rule);
-    let note = town.gitlab.comment(town.mara, issue, "/flag link checkout_v2\n\n/flag lnik dark_mode").unwrap();
+    let note =
+        town.gitlab.comment(town.mara, issue, "/flag link checkout_v2\n\n/flag lnik dark_mode").unwrap();
     rest_within(&town, LONG).await;
     let hits = faults.hits(rule);
     let dead = dead(&town).await;
