@@ -1,6 +1,6 @@
 //! The panel over time, and what of the page shows on the flag.
 
-use super::town::{Town, as_read};
+use super::town::{PATIENCE, Plan, Town, as_read};
 
 #[tokio::test]
 async fn a_panel_that_somebody_deletes_is_made_again_with_the_next_change() {
@@ -103,7 +103,7 @@ async fn a_link_that_a_person_put_on_the_flag_stays_theirs() {
     town.ada.link("checkout_v2", "GITLAB_ISSUE", &page, serde_json::json!({"title": "Mine"})).unwrap();
 
     town.says(issue, "/flag link checkout_v2").await;
-    assert_eq!(town.links("checkout_v2"), [page.clone()]);
+    assert_eq!(town.links("checkout_v2"), std::slice::from_ref(&page));
     town.says(issue, "/flag unlink checkout_v2").await;
     assert_eq!(town.links("checkout_v2"), [page], "flaglink takes away only what it made");
     town.end().await;
@@ -136,5 +136,26 @@ async fn a_new_bot_follows_an_old_one() {
     // The old bot is still one of ours: nobody listens to it.
     let own = town.says_as(town.bot, issue, "/flag unlink --all").await;
     assert!(town.gitlab.read(|model| model.reactions(own, successor).is_empty()));
+    town.end().await;
+}
+
+#[tokio::test]
+async fn polling_alone_is_enough() {
+    let rule = "tell = [\"production\"]".to_owned();
+    let town = Town::planned(Plan { rule, no_flag_webhook: true, ..Plan::default() }).await;
+    let issue = town.issue();
+    town.says(issue, "/flag link checkout_v2").await;
+
+    town.ada.switch("checkout_v2", "production", true).unwrap();
+    town.gitlab.until(PATIENCE, |model| model.notes_by(issue, town.bot).len() == 2).await.unwrap();
+    town.rest().await;
+
+    assert_eq!(town.row(issue, "checkout_v2").unwrap()[2], "🟢 on `blue`");
+    let told = as_read(&town.replies(issue)[0].body);
+    assert!(
+        told.contains("🚩 [`checkout_v2`] is now 🟢 on `blue` in `production` (was ⚪ off `blue`)"),
+        "{told}"
+    );
+    assert!(told.contains("by somebody whom the flag service does not name"), "a poll does not know: {told}");
     town.end().await;
 }
