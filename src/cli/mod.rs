@@ -13,8 +13,6 @@ mod run;
 #[cfg(feature = "demo")]
 mod sandbox;
 mod source;
-#[cfg(feature = "demo")]
-mod stage;
 mod table;
 mod trouble;
 mod words;

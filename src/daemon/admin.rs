@@ -17,7 +17,6 @@ use crate::http::api_types::{GitlabStatus, LinksPage, ProviderStatus, Queue, Sta
 use crate::http::view;
 use crate::pipeline::Pipeline;
 use crate::store::StoreError;
-use crate::store::export::Export;
 use crate::telemetry::Metrics;
 
 pub(super) struct View {
@@ -95,14 +94,6 @@ impl AdminView for View {
     }
 
     async fn export(&self, pieces: mpsc::Sender<Bytes>) -> Result<(), StoreError> {
-        let world = self.pipeline.world();
-        let mut export = Export::begin(world.store(), Timestamp::now()).await?;
-        while let Some(lines) = export.next().await? {
-            // Nobody wants the rest.
-            if pieces.send(lines.into()).await.is_err() {
-                break;
-            }
-        }
-        Ok(())
+        view::export(self.pipeline.world().store(), Timestamp::now(), &pieces).await
     }
 }

@@ -95,6 +95,8 @@ pub(super) struct Built {
 
 pub(super) async fn build(config: &Config) -> Result<Built, StartError> {
     let metrics = Arc::new(Metrics::default());
+    // First, since it needs nothing but the configuration: a mistake there is told before anything is touched.
+    let flags = Registry::build(&config.providers, &metrics)?;
     let path = config.store.path.clone();
     // Opening reads the disk; it does not belong on a thread that serves others.
     let store = tokio::task::spawn_blocking(move || SledStore::open(&path, StoreOptions::default()))
@@ -124,7 +126,6 @@ pub(super) async fn build(config: &Config) -> Result<Built, StartError> {
         .iter()
         .filter_map(|rule| Some((rule.pattern.clone(), client(rule.token.as_ref()?))))
         .collect();
-    let flags = Registry::build(&config.providers, &metrics)?;
     let world = World::new(WorldParts {
         store: Arc::clone(&store) as Arc<dyn Store>,
         instance,

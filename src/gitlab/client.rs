@@ -115,8 +115,20 @@ impl AsyncClient for Client {
         token.set_sensitive(true);
         request.headers_mut().insert("private-token", token);
         request.headers_mut().insert(http::header::ACCEPT, HeaderValue::from_static("application/json"));
-        self.http.send(request).await.map_err(ApiError::client)
+        let answer = self.http.send(request).await.map_err(ApiError::client)?;
+        // Nothing of the page is passed on.
+        if is_page(&answer) {
+            return Err(ApiError::GitlabService { status: answer.status(), data: Vec::new() });
+        }
+        Ok(answer)
     }
+}
+
+/// Whether the answer is a page for people. GitLab's API never answers with one; a proxy that wants a sign-in does, and with
+/// a good status at that. For calls whose body is not read that would look like success.
+fn is_page(answer: &http::Response<Bytes>) -> bool {
+    let kind = answer.headers().get(http::header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    kind.is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("text/html"))
 }
 
 /// The endpoint of another, with one page asked for.
@@ -204,7 +216,7 @@ fn strange_or_failed(error: ApiError<Failure>) -> GitlabError {
     match error {
         ApiError::Client { source } => GitlabError::Failed(source),
         ApiError::GitlabService { status, .. } => GitlabError::Strange(format!(
-            "GitLab answered {} with something that is not JSON",
+            "GitLab answered {} with something that is not JSON (is there a proxy in front of it that wants a sign-in?)",
             status.as_u16()
         )),
         ApiError::DataType { source, .. } => {

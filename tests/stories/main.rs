@@ -9,7 +9,6 @@
 )]
 
 #[path = "../support/town.rs"]
-#[expect(unreachable_pub, reason = "the town is a support file that any test may take in")]
 mod town;
 
 mod commands;

@@ -3,7 +3,7 @@
 use crate::daemon::Daemon;
 use crate::sandbox::gitlab::{Model, Note, NoteableRef, Refusal};
 
-use super::super::stage::Stage;
+use super::super::sandbox::stage::Stage;
 use super::{DemoError, PATIENCE};
 
 /// The stage with the daemon on it.

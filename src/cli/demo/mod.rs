@@ -6,7 +6,7 @@ mod teller;
 
 use std::time::{Duration, Instant};
 
-use super::stage::{Stage, StageError};
+use super::sandbox::stage::{Stage, StageError};
 use super::{Context, Trouble};
 use crate::config::{Config, ConfigError};
 use crate::daemon::{Daemon, StartError};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anstream::println;
 use owo_colors::OwoColorize as _;
 
-use super::super::stage::{PROJECT, Stage};
+use super::super::sandbox::stage::{PROJECT, Stage};
 use super::actors::Actors;
 use crate::sandbox::gitlab::Note;
 

@@ -115,7 +115,17 @@ impl Api {
             message: format!("no request can be made for {}", bare(path)),
             said: String::new(),
         })?;
-        Ok(self.http.send(request).await?.into_body())
+        let answer = self.http.send(request).await?;
+        // A proxy that wants a sign-in answers with a page and a good status; where the body is not read that
+        // would look like success.
+        let kind = answer.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        if kind.is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("text/html")) {
+            return Err(ProviderError::Strange(format!(
+                "a web page came back instead of Flagsmith's answer for {}; is `url` the address of a Flagsmith API?",
+                bare(path)
+            )));
+        }
+        Ok(answer.into_body())
     }
 }
 

@@ -7,30 +7,30 @@ use crate::sandbox::flagsmith::{Flagsmith, NotThere, Person, Value};
 use crate::sandbox::gitlab::{Gitlab, HookSpec, Visibility, level};
 
 /// The project that all of it happens in.
-pub(super) const PROJECT: &str = "shop/web";
+pub(in crate::cli) const PROJECT: &str = "shop/web";
 
 /// Both servers and everybody on them.
-pub(super) struct Stage {
-    pub(super) gitlab: Gitlab,
-    pub(super) flagsmith: Flagsmith,
+pub(in crate::cli) struct Stage {
+    pub(in crate::cli) gitlab: Gitlab,
+    pub(in crate::cli) flagsmith: Flagsmith,
     /// The bot's user id, and its access token.
-    pub(super) bot: u64,
-    pub(super) bot_token: String,
+    pub(in crate::cli) bot: u64,
+    pub(in crate::cli) bot_token: String,
     /// GitLab's id of [`PROJECT`].
-    pub(super) project: u64,
+    pub(in crate::cli) project: u64,
     /// Flagsmith's id of the project with the flags.
-    pub(super) flags: u64,
+    pub(in crate::cli) flags: u64,
     /// A developer of the project.
-    pub(super) mara: u64,
+    pub(in crate::cli) mara: u64,
     /// A guest of the project.
-    pub(super) gus: u64,
+    pub(in crate::cli) gus: u64,
     /// Who changes flags.
-    pub(super) tobias: Person,
+    pub(in crate::cli) tobias: Person,
 }
 
 /// What can go wrong while the stage is set up.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum StageError {
+pub(in crate::cli) enum StageError {
     /// A port cannot be had.
     #[error("a sandbox server cannot listen: {0}")]
     Listen(#[from] io::Error),
@@ -41,7 +41,7 @@ pub(super) enum StageError {
 
 impl Stage {
     /// Starts both on these addresses; port 0 takes a free one.
-    pub(super) async fn set(gitlab: SocketAddr, flagsmith: SocketAddr) -> Result<Self, StageError> {
+    pub(in crate::cli) async fn set(gitlab: SocketAddr, flagsmith: SocketAddr) -> Result<Self, StageError> {
         let gitlab = Gitlab::start_at(gitlab).await?;
         let flagsmith = Flagsmith::start_at(flagsmith).await?;
         flagsmith.take_private_addresses(true);
@@ -67,7 +67,12 @@ impl Stage {
     }
 
     /// Lets both servers send their webhooks to a daemon.
-    pub(super) fn send_webhooks_to(&self, address: SocketAddr, gitlab_secret: &str, flagsmith_secret: &str) {
+    pub(in crate::cli) fn send_webhooks_to(
+        &self,
+        address: SocketAddr,
+        gitlab_secret: &str,
+        flagsmith_secret: &str,
+    ) {
         let hook = HookSpec::everything(&format!("http://{address}/hooks/gitlab"), gitlab_secret);
         self.gitlab.hook(self.project, hook);
         let path = format!("http://{address}/hooks/providers/flagsmith");
@@ -75,7 +80,7 @@ impl Stage {
     }
 
     /// A configuration for a daemon between the two, with the secrets in files beside it.
-    pub(super) fn config(&self, listen: &str) -> String {
+    pub(in crate::cli) fn config(&self, listen: &str) -> String {
         format!(
             r#"[listen]
 {listen}

@@ -1,5 +1,7 @@
 //! `flaglink sandbox`: both sandbox servers alone, for trying things by hand.
 
+pub(super) mod stage;
+
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -8,8 +10,8 @@ use std::path::{Path, PathBuf};
 use anstream::println;
 use clap::Args;
 
-use super::stage::{PROJECT, Stage};
 use super::{Context, Trouble};
+use stage::{PROJECT, Stage};
 
 /// What can be said about the sandbox.
 #[derive(Debug, Args)]

@@ -1,0 +1,497 @@
+//! Changes of flags, with everything that Flagsmith's webhooks do to those who believe them.
+
+use std::time::Duration;
+
+use flaglink::sandbox::flagsmith::{Change, NewFeature, Order, Tasks, Value, VersionChange, signature};
+use flaglink::sandbox::gitlab::NoteableRef;
+use serde_json::json;
+
+use crate::kit::{cells, edits, flag_hook, history, panel, post_flag_hook, rest_within, until_queue};
+use crate::town::{FLAGSMITH_SECRET, PATIENCE, Plan, Town};
+
+/// Reads that do not show what was claimed are repeated after 2 s and 10 s, and a flag that is not there is looked
+/// for again after 10 s.
+const WITH_READS_AGAIN: Duration = Duration::from_secs(60);
+
+const DEVELOPMENT: usize = 0;
+const STAGING: usize = 1;
+const PRODUCTION: usize = 2;
+
+fn telling(environments: &str) -> Plan {
+    Plan { rule: format!("tell = [{environments}]"), ..Plan::default() }
+}
+
+/// A town in which `checkout_v2` is linked to an issue.
+async fn linked(plan: Plan) -> (Town, NoteableRef) {
+    let town = Town::planned(plan).await;
+    let issue = town.issue();
+    town.says(issue, "/flag link checkout_v2").await;
+    assert_eq!(cells(&panel(&town, issue), "checkout_v2"), ["⚪ off `blue`"; 3]);
+    (town, issue)
+}
+
+/// A body of `FLAG_UPDATED` for `checkout_v2` in this project, as far as it is read.
+fn updated(town: &Town, environment: &str, on: bool, by: &str) -> serde_json::Value {
+    let (project, feature) = town.flagsmith.read(|world| {
+        let feature = world.features.values().find(|feature| feature.name == "checkout_v2").unwrap();
+        (feature.project, feature.id)
+    });
+    json!({
+        "event_type": "FLAG_UPDATED",
+        "data": {
+            "changed_by": by,
+            "timestamp": "2026-01-02T03:04:05.000006Z",
+            "previous_state": { "enabled": !on, "feature_state_value": null },
+            "new_state": {
+                "enabled": on,
+                "feature_state_value": "blue",
+                "environment": { "id": 1, "name": environment },
+                "feature": { "id": feature, "name": "checkout_v2", "project": { "id": project } },
+                "feature_segment": null, "identity": null, "identity_identifier": null,
+            },
+        },
+    })
+}
+
+#[tokio::test]
+async fn one_change_that_is_told_twice_is_one_entry_and_one_reply() {
+    let (town, issue) = linked(telling("\"production\"")).await;
+    town.flagsmith.forget_deliveries();
+    town.ada.set("checkout_v2", "production", true, "green").unwrap();
+    town.rest().await;
+
+    let told: Vec<String> = town.flagsmith.deliveries().into_iter().map(|one| one.body).collect();
+    let twice = told.iter().filter(|body| body.contains("FLAG_UPDATED")).collect::<Vec<_>>();
+    assert!(twice.len() >= 2 && twice[0] == twice[1], "the trap is not there: {told:#?}");
+    let text = panel(&town, issue);
+    let changes = history(&text, &["`production`"]);
+    assert_eq!(changes.len(), 1, "{text}");
+    assert!(changes[0].contains("off → on") && changes[0].contains("`blue` → `green`"), "{text}");
+    assert!(changes[0].contains("ada"), "{text}");
+    let replies = town.replies(issue);
+    assert_eq!(replies.len(), 1, "{}", town.gitlab.transcript(issue));
+    assert!(replies[0].body.contains("🟢 on `green`"), "{}", replies[0].body);
+    town.end().await;
+}
+
+#[tokio::test]
+async fn copies_of_every_webhook_change_nothing() {
+    let (town, issue) = linked(telling("\"*\"")).await;
+    town.flagsmith.send_copies(4);
+    town.ada.switch("checkout_v2", "production", true).unwrap();
+    town.ada.switch("checkout_v2", "staging", true).unwrap();
+    town.rest().await;
+    assert_eq!(town.replies(issue).len(), 2, "{}", town.gitlab.transcript(issue));
+    assert_eq!(history(&panel(&town, issue), &["off → on"]).len(), 2);
+    town.end().await;
+}
+
+#[tokio::test]
+async fn webhooks_that_come_in_the_wrong_order_end_in_the_truth() {
+    let (town, issue) = linked(Plan::default()).await;
+    town.flagsmith.hold_deliveries();
+    for on in [true, false, true] {
+        town.ada.switch("checkout_v2", "production", on).unwrap();
+    }
+    town.rest().await;
+    assert_eq!(
+        cells(&panel(&town, issue), "checkout_v2")[PRODUCTION],
+        "⚪ off `blue`",
+        "nothing has come yet"
+    );
+    town.flagsmith.release_deliveries(Order::LastFirst);
+    rest_within(&town, WITH_READS_AGAIN).await;
+    let text = panel(&town, issue);
+    assert_eq!(cells(&text, "checkout_v2")[PRODUCTION], "🟢 on `blue`");
+    assert_eq!(history(&text, &["`production`"]).len(), 1, "{text}");
+    town.end().await;
+}
+
+#[tokio::test]
+async fn webhooks_of_a_change_and_its_undoing_leave_the_panel_as_it_was() {
+    let (town, issue) = linked(telling("\"*\"")).await;
+    town.flagsmith.hold_deliveries();
+    town.ada.switch("checkout_v2", "production", true).unwrap();
+    town.ada.switch("checkout_v2", "production", false).unwrap();
+    let before = edits(&town, issue);
+    town.flagsmith.release_deliveries(Order::LastFirst);
+    rest_within(&town, WITH_READS_AGAIN).await;
+    assert_eq!(cells(&panel(&town, issue), "checkout_v2")[PRODUCTION], "⚪ off `blue`");
+    assert_eq!(edits(&town, issue), before);
+    assert!(town.replies(issue).is_empty(), "{}", town.gitlab.transcript(issue));
+    town.end().await;
+}
+
+#[tokio::test]
+async fn a_change_that_the_read_does_not_show_yet_is_waited_for() {
+    let (town, issue) = linked(telling("\"production\"")).await;
+    flag_hook(&town, &updated(&town, "production", true, "ada@example.com")).await;
+    until_queue(&town, |queue| queue.to_string().contains("does not show the change yet")).await;
+    town.flagsmith.drop_deliveries(10);
+    town.ada.switch("checkout_v2", "production", true).unwrap();
+    rest_within(&town, WITH_READS_AGAIN).await;
+    let text = panel(&town, issue);
+    assert_eq!(cells(&text, "checkout_v2")[PRODUCTION], "🟢 on `blue`");
+    assert!(history(&text, &["off → on", "ada"])[0].contains("2026-01-02 03:04 UTC"), "{text}");
+    assert_eq!(town.replies(issue).len(), 1);
+    town.end().await;
+}
+
+#[tokio::test]
+async fn a_claim_that_never_comes_true_changes_nothing() {
+    let (town, issue) = linked(telling("\"*\"")).await;
+    let before = edits(&town, issue);
+    flag_hook(&town, &updated(&town, "production", true, "mallory")).await;
+    rest_within(&town, WITH_READS_AGAIN).await;
+    assert_eq!(edits(&town, issue), before);
+    assert!(town.replies(issue).is_empty());
+    // A claim about one environment gives its author to no other.
+    town.flagsmith.drop_deliveries(10);
+    town.ada.switch("checkout_v2", "staging", true).unwrap();
+    flag_hook(&town, &updated(&town, "production", true, "mallory")).await;
+    rest_within(&town, WITH_READS_AGAIN).await;
+    let text = panel(&town, issue);
+    assert_eq!(cells(&text, "checkout_v2")[STAGING], "🟢 on `blue`");
+    assert!(!text.contains("mallory"), "{text}");
+    let replies = town.replies(issue);
+    assert!(replies.len() == 1 && replies[0].body.contains("does not name"), "{replies:?}");
+    town.end().await;
+}
+
+#[tokio::test]
+async fn what_the_webhook_says_about_before_is_not_believed() {
+    let (town, issue) = linked(Plan::default()).await;
+    town.flagsmith.forget_deliveries();
+    town.ada.switch("checkout_v2", "staging", true).unwrap();
+    town.rest().await;
+    let lies = town.flagsmith.deliveries().into_iter().map(|one| one.json()).any(|body| {
+        body["event_type"] == "FLAG_UPDATED"
+            && body["data"]["previous_state"]["feature_state_value"].is_null()
+    });
+    assert!(lies, "the trap is not there");
+    let text = panel(&town, issue);
+    let [change] = history(&text, &["off → on"]).try_into().unwrap();
+    assert!(!change.contains("none"), "{change}");
+    town.end().await;
+}
+
+#[tokio::test]
+async fn overrides_are_counted_also_when_only_the_audit_log_tells_of_them() {
+    let (town, issue) = linked(Plan::default()).await;
+    town.ada.new_segment("beta users");
+    town.ada.override_for_segment("checkout_v2", "production", "beta users", true, "green").unwrap();
+    town.rest().await;
+    assert_eq!(cells(&panel(&town, issue), "checkout_v2")[PRODUCTION], "⚪ off `blue`, 1 override");
+    town.ada.override_for_identity("checkout_v2", "production", "alice@example.com", true, "green").unwrap();
+    town.rest().await;
+    assert_eq!(cells(&panel(&town, issue), "checkout_v2")[PRODUCTION], "⚪ off `blue`, 2 overrides");
+    assert!(!panel(&town, issue).contains("alice"), "identities are people");
+
+    town.flagsmith.forget_deliveries();
+    town.ada.drop_override_for_segment("checkout_v2", "production", "beta users").unwrap();
+    town.ada.drop_override_for_identity("checkout_v2", "production", "alice@example.com").unwrap();
+    town.rest().await;
+    assert!(
+        town.flagsmith.deliveries().iter().all(|one| one.event() == "AUDIT_LOG_CREATED"),
+        "the trap is not there"
+    );
+    assert_eq!(cells(&panel(&town, issue), "checkout_v2")[PRODUCTION], "⚪ off `blue`");
+
+    // The count is the same and what they are set to is not.
+    town.ada.override_for_identity("checkout_v2", "staging", "bob", true, "green").unwrap();
+    town.rest().await;
+    town.ada.override_for_identity("checkout_v2", "staging", "bob", true, "red").unwrap();
+    town.rest().await;
+    assert_eq!(history(&panel(&town, issue), &["overrides or variants changed"]).len(), 1);
+    town.end().await;
+}
+
+async fn with_versions(tasks: Tasks) {
+    let (town, issue) = linked(telling("\"production\"")).await;
+    town.flagsmith.set_tasks(tasks);
+    town.ada.use_versions("production").unwrap();
+    town.ada.set("checkout_v2", "production", true, "green").unwrap();
+    town.rest().await;
+    let text = panel(&town, issue);
+    assert_eq!(cells(&text, "checkout_v2")[PRODUCTION], "🟢 on `green`", "{text}");
+    assert_eq!(history(&text, &["`production`"]).len(), 1, "{text}");
+    assert_eq!(town.replies(issue).len(), 1);
+
+    // A draft is nothing yet.
+    let before = edits(&town, issue);
+    let change = Change { enabled: Some(false), value: Some(Value::Text("NOT LIVE YET".into())) };
+    let change = VersionChange { default: change, ..VersionChange::default() };
+    let draft = town.ada.draft("checkout_v2", "production", &change).unwrap();
+    town.rest().await;
+    assert_eq!(edits(&town, issue), before);
+    town.ada.publish(&draft).unwrap();
+    town.rest().await;
+    assert_eq!(cells(&panel(&town, issue), "checkout_v2")[PRODUCTION], "⚪ off `NOT LIVE YET`");
+    assert_eq!(town.replies(issue).len(), 2, "{}", town.gitlab.transcript(issue));
+
+    town.ada.new_segment("beta");
+    town.ada.override_for_segment("checkout_v2", "production", "beta", true, "x").unwrap();
+    town.rest().await;
+    assert!(cells(&panel(&town, issue), "checkout_v2")[PRODUCTION].ends_with("1 override"));
+    town.ada.drop_override_for_segment("checkout_v2", "production", "beta").unwrap();
+    town.rest().await;
+    assert!(!panel(&town, issue).lines().any(|line| line.starts_with('|') && line.contains("override")));
+    town.end().await;
+}
+
+#[tokio::test]
+async fn versions_where_flagsmith_says_nothing_of_the_flag() {
+    with_versions(Tasks::SeparateThread).await;
+}
+
+#[tokio::test]
+async fn versions_where_a_task_processor_runs() {
+    with_versions(Tasks::TaskProcessor).await;
+}
+
+#[tokio::test]
+async fn archived_and_back() {
+    let (town, issue) = linked(telling("\"*\"")).await;
+    town.ada.archive("checkout_v2", true).unwrap();
+    town.rest().await;
+    let text = panel(&town, issue);
+    assert!(text.lines().any(|line| line.starts_with('|') && line.contains("archived")), "{text}");
+    town.ada.archive("checkout_v2", false).unwrap();
+    town.rest().await;
+    let text = panel(&town, issue);
+    assert!(!text.lines().any(|line| line.starts_with('|') && line.contains("archived")), "{text}");
+    assert_eq!(history(&text, &["restored from the archive"]).len(), 1);
+    assert!(town.replies(issue).is_empty(), "no environment changed");
+    town.end().await;
+}
+
+#[tokio::test]
+async fn what_shows_nowhere_changes_nothing() {
+    let (town, issue) = linked(telling("\"*\"")).await;
+    let before = edits(&town, issue);
+    town.ada.describe("checkout_v2", "another description").unwrap();
+    town.ada.tag("checkout_v2", "payments").unwrap();
+    town.ada.set("checkout_v2", "production", false, "blue").unwrap();
+    town.ada.switch("dark_mode", "production", true).unwrap();
+    town.rest().await;
+    assert_eq!(edits(&town, issue), before);
+    assert!(town.replies(issue).is_empty());
+    town.end().await;
+}
+
+#[tokio::test]
+async fn an_environment_comes_and_the_panel_has_it() {
+    let (town, issue) = linked(Plan::default()).await;
+    town.ada.new_environment("canary").unwrap();
+    town.rest().await;
+    let text = panel(&town, issue);
+    assert!(text.contains("`canary`"), "{text}");
+    assert_eq!(cells(&text, "checkout_v2").len(), 4, "{text}");
+    town.end().await;
+}
+
+#[tokio::test]
+async fn a_flag_that_is_deleted_stays_linked_and_one_of_the_same_name_is_another() {
+    let (town, issue) = linked(Plan::default()).await;
+    town.ada.switch("checkout_v2", "production", true).unwrap();
+    town.rest().await;
+    town.ada.delete("checkout_v2").unwrap();
+    rest_within(&town, WITH_READS_AGAIN).await;
+    let text = panel(&town, issue);
+    assert!(text.contains("not found in `flagsmith` since"), "{text}");
+    assert_eq!(history(&text, &["not found any more"]).len(), 1, "{text}");
+    let list = town.says(issue, "/flag list").await;
+    assert!(town.reply_to(issue, list).contains("checkout_v2"));
+    assert_eq!(town.labels(issue), ["Feature flag"]);
+
+    // Made again: a key is not a flag. It is taken up when somebody links it.
+    town.ada.new_flag("checkout_v2", false, "red").unwrap();
+    rest_within(&town, WITH_READS_AGAIN).await;
+    assert!(panel(&town, issue).contains("not found in `flagsmith` since"));
+    let again = town.says(issue, "/flag link checkout_v2").await;
+    assert_eq!(town.reactions(again), ["eyes", "white_check_mark"]);
+    let text = panel(&town, issue);
+    assert_eq!(cells(&text, "checkout_v2"), ["⚪ off `red`"; 3], "{text}");
+    let page = town.gitlab.read(|model| model.page_of(issue));
+    assert_eq!(town.ada.links("checkout_v2").unwrap(), [page]);
+    town.ada.switch("checkout_v2", "production", true).unwrap();
+    town.rest().await;
+    assert_eq!(cells(&panel(&town, issue), "checkout_v2")[PRODUCTION], "🟢 on `red`");
+    town.end().await;
+}
+
+#[tokio::test]
+async fn a_flag_made_again_is_taken_up_on_every_page_that_names_it() {
+    let (town, issue) = linked(Plan::default()).await;
+    let other = town.merge_request();
+    town.says(other, "/flag link checkout_v2").await;
+    town.ada.delete("checkout_v2").unwrap();
+    rest_within(&town, WITH_READS_AGAIN).await;
+    town.ada.new_flag("checkout_v2", true, "red").unwrap();
+    town.says(other, "/flag link checkout_v2").await;
+    for page in [issue, other] {
+        assert_eq!(cells(&panel(&town, page), "checkout_v2"), ["🟢 on `red`"; 3]);
+    }
+    town.end().await;
+}
+
+#[tokio::test]
+async fn what_happens_in_another_project_is_none_of_ours() {
+    let (town, issue) = linked(telling("\"*\"")).await;
+    let other = town.flagsmith.new_project("Another shop");
+    let bob = town.flagsmith.person("bob@example.com", other);
+    bob.new_environment("production").unwrap();
+    bob.new_flag("checkout_v2", false, "blue").unwrap();
+    town.rest().await;
+    let (before, reads) = (edits(&town, issue), town.flagsmith.faults().count("GET", "."));
+    bob.set("checkout_v2", "production", true, "green").unwrap();
+    bob.delete("checkout_v2").unwrap();
+    town.rest().await;
+    assert_eq!(edits(&town, issue), before);
+    assert!(town.replies(issue).is_empty());
+    let unasked = town.flagsmith.faults().requests("GET", ".").split_off(reads);
+    assert!(unasked.iter().all(|request| !request.path.contains("/features/")), "{unasked:?}");
+    town.end().await;
+}
+
+#[tokio::test]
+async fn a_webhook_with_a_wrong_signature_is_turned_away() {
+    let (town, _) = linked(Plan::default()).await;
+    let body = updated(&town, "production", true, "mallory").to_string();
+    let wrong = signature("another secret", &body).unwrap();
+    let right = signature(FLAGSMITH_SECRET, &body).unwrap();
+    for signature in [wrong.as_str(), "", "zz", right.split_at(32).0, &format!("sha256={right}")] {
+        assert_eq!(post_flag_hook(&town, &body, signature).await, 401, "{signature:?}");
+    }
+    assert_eq!(post_flag_hook(&town, &body.replace("mallory", "ada"), &right).await, 401);
+    assert_eq!(town.daemon().in_lanes(), 0);
+    assert_eq!(post_flag_hook(&town, &body, &right.to_uppercase()).await, 200);
+    rest_within(&town, WITH_READS_AGAIN).await;
+    town.end().await;
+}
+
+#[tokio::test]
+async fn polling_alone_is_enough() {
+    let plan = Plan { no_flag_webhook: true, rule: "tell = [\"production\"]".into(), ..Plan::default() };
+    let (town, issue) = linked(plan).await;
+    assert_eq!(post_flag_hook(&town, "{}", "00").await, 404, "no secret, no path");
+    town.ada.set("checkout_v2", "production", true, "green").unwrap();
+    town.ada.archive("checkout_v2", true).unwrap();
+    let polled = |text: &'static str| {
+        let bot = town.bot;
+        town.gitlab.until(PATIENCE, move |model| {
+            model.notes_by(issue, bot).iter().any(|note| note.body.contains(text))
+        })
+    };
+    polled("is now 🟢 on `green`").await.unwrap();
+    polled("<br>archived").await.unwrap();
+    town.ada.delete("checkout_v2").unwrap();
+    tokio::time::timeout(PATIENCE, polled("not found in `flagsmith` since")).await.unwrap().unwrap();
+    town.rest().await;
+    assert_eq!(town.replies(issue).len(), 1, "{}", town.gitlab.transcript(issue));
+    assert!(town.replies(issue)[0].body.contains("does not name"), "nobody tells who it was");
+    town.end().await;
+}
+
+#[tokio::test]
+async fn what_changed_while_flaglink_was_down_is_found_when_it_comes_back() {
+    let (mut town, issue) = linked(telling("\"production\"")).await;
+    town.stop().await;
+    town.ada.switch("checkout_v2", "production", true).unwrap();
+    town.ada.switch("checkout_v2", "development", true).unwrap();
+    town.flagsmith.settled(PATIENCE).await.unwrap();
+    town.start().await;
+    let bot = town.bot;
+    let on = move |model: &flaglink::sandbox::gitlab::Model| {
+        model.notes_by(issue, bot).iter().any(|note| note.body.contains("is now 🟢 on"))
+    };
+    town.gitlab.until(PATIENCE, on).await.unwrap();
+    town.rest().await;
+    let cells = cells(&panel(&town, issue), "checkout_v2");
+    assert_eq!(
+        [&cells[DEVELOPMENT], &cells[STAGING], &cells[PRODUCTION]],
+        ["🟢 on `blue`", "⚪ off `blue`", "🟢 on `blue`"]
+    );
+    town.end().await;
+}
+
+#[tokio::test]
+async fn who_is_told_is_up_to_the_rule() {
+    for (tell, told) in [
+        ("\"production\"", 1),
+        ("\"flagsmith:production\"", 1),
+        ("\"*\"", 2),
+        ("\"flagsmith:*\"", 2),
+        ("\"PRODUCTION\"", 1),
+        ("\"other:production\"", 0),
+        ("", 0),
+    ] {
+        let more = "[providers.other]\nkind = \"flagsmith\"\nurl = \"http://127.0.0.1:9\"\napi_key_env = \"NO\"\nproject = 1";
+        let _ = more;
+        let Some((town, issue)) = told_town(tell).await else { continue };
+        town.ada.switch("checkout_v2", "production", true).unwrap();
+        town.rest().await;
+        town.ada.switch("checkout_v2", "staging", true).unwrap();
+        town.rest().await;
+        assert_eq!(town.replies(issue).len(), told, "tell = [{tell}]:\n{}", town.gitlab.transcript(issue));
+        town.end().await;
+    }
+}
+
+/// `None` where the configuration does not take that rule: a provider that is not configured.
+async fn told_town(tell: &str) -> Option<(Town, NoteableRef)> {
+    if tell.contains("other:") {
+        return None;
+    }
+    Some(linked(telling(tell)).await)
+}
+
+#[tokio::test]
+async fn closed_work_is_kept_up_to_date_and_not_told() {
+    let (town, issue) = linked(telling("\"*\"")).await;
+    town.gitlab.close(town.mara, issue).unwrap();
+    town.rest().await;
+    town.ada.switch("checkout_v2", "production", true).unwrap();
+    town.rest().await;
+    assert!(town.replies(issue).is_empty());
+    assert_eq!(cells(&panel(&town, issue), "checkout_v2")[PRODUCTION], "🟢 on `blue`");
+    town.end().await;
+}
+
+#[tokio::test]
+async fn every_page_that_names_a_flag_hears_of_it() {
+    let (town, issue) = linked(telling("\"production\"")).await;
+    let request = town.merge_request();
+    town.says(request, "/flag link checkout_v2 dark_mode").await;
+    town.ada.switch("checkout_v2", "production", true).unwrap();
+    town.rest().await;
+    for page in [issue, request] {
+        assert_eq!(cells(&panel(&town, page), "checkout_v2")[PRODUCTION], "🟢 on `blue`");
+        assert_eq!(town.replies(page).len(), 1);
+    }
+    town.says(request, "/flag unlink checkout_v2").await;
+    town.ada.switch("checkout_v2", "production", false).unwrap();
+    town.rest().await;
+    assert_eq!((town.replies(issue).len(), town.replies(request).len()), (2, 1));
+    town.end().await;
+}
+
+#[tokio::test]
+async fn numbers_and_truths_are_values_too() {
+    let town = Town::new().await;
+    let issue = town.issue();
+    town.ada
+        .new_feature(NewFeature {
+            name: "limit".into(),
+            initial_value: Some("7".into()),
+            ..NewFeature::default()
+        })
+        .unwrap();
+    town.says(issue, "/flag link limit").await;
+    town.ada.set_value("limit", "production", Value::Whole(-3)).unwrap();
+    town.ada.set_value("limit", "staging", Value::Truth(true)).unwrap();
+    town.ada.set_value("limit", "development", Value::Nothing).unwrap();
+    town.rest().await;
+    assert_eq!(cells(&panel(&town, issue), "limit"), ["⚪ off", "⚪ off `true`", "⚪ off `-3`"]);
+    town.end().await;
+}
