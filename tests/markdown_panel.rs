@@ -136,9 +136,9 @@ fn the_panel_of_a_usual_day() {
 | [`checkout_v2`](https://flags.example.com/checkout_v2) | 🟢 on `blue` | 🟢 on `blue` | ⚪ off |
 | [`dark_mode`](https://flags.example.com/dark_mode) | 🟢 on | 🟢 on, 2 overrides | 🟢 on for 25 % |
 
-<details><summary>2026-11-22 10:41 UTC: <code>checkout&#95;v2</code> off → on in <code>staging</code></summary>
+<details><summary>2026-11-22 10:41 UTC: <code>checkout_v2</code> off → on in <code>staging</code></summary>
 
-- 2026-11-22 10:41 UTC: `checkout_v2` off → on in `staging`, value `blue`, by <code>grace<!-- -->&#64;example&#46;com</code> (reason: <code>all tests are green</code>)
+- 2026-11-22 10:41 UTC: `checkout_v2` off → on in `staging`, value `blue`, by <code>grace<!-- -->&#64;example&#46;com</code> (reason: `all tests are green`)
 - 2026-11-21 16:02 UTC: `checkout_v2` linked by `ada`
 - 2026-11-21 16:02 UTC: `dark_mode` linked by `ada`
 
@@ -480,7 +480,9 @@ proptest! {
         let rows = if columns > 9 { vec![] } else { vec![columns; material.flags.len() + 1] };
         prop_assert_eq!(&real.rows, &rows, "{}", hostile);
         prop_assert_eq!(&real.html, &expected.html);
-        prop_assert_eq!(real.links.len(), material.flags.len());
+        // Where values are hidden so are the pages: their addresses may carry a key.
+        let links = if material.hide_values { 0 } else { material.flags.len() };
+        prop_assert_eq!(real.links.len(), links);
         prop_assert_eq!(quick_actions::quick_actions(&hostile, "[a-z_]+"), vec![]);
         prop_assert!(hostile.lines().all(|line| !line.trim_start().starts_with('/')));
 

@@ -1,5 +1,7 @@
 //! A command that was taken is run: role, the command itself, its outcome, its reply, its reaction.
 
+use std::time::Duration;
+
 use super::commands::{self, Asked, Ran};
 use super::limits::{COMMAND_AGE, TELL_WAITING};
 use super::replies::{self, Reply};
@@ -40,19 +42,15 @@ pub(super) async fn decide(
 
     let ran = match refusal(world, &project, &record, &found).await? {
         Some(refused) => refused,
+        // Something was away for so long that nobody counts on it any more.
+        None if waited(entry, &taken) > COMMAND_AGE => Ran::not_done(reply::too_late()),
         None => {
             let asked = Asked { world, entry, project: &project, note: &record, command: place };
             match commands::run(&asked, &mut decision, &found.parsed).await {
                 Ok(ran) => ran,
                 Err(commands::Unfinished::Trouble(trouble)) => return Err(trouble),
                 Err(commands::Unfinished::Silent(silent)) => {
-                    match wait_for(world, entry, &record, place, &taken, silent).await? {
-                        Waiting::On(made) => return Ok(*made),
-                        Waiting::Over(given_up) => {
-                            decision.writes.clear();
-                            given_up
-                        }
-                    }
+                    return wait_for(world, entry, &record, place, &taken, silent).await;
                 }
             }
         }
@@ -76,8 +74,12 @@ async fn refusal(
         // Not a member: a sign, and no mail to everybody.
         return Ok(Some(Ran { outcome: Outcome::NotDone, say: None }));
     };
-    if record.internal && matches!(found.parsed, Ok(Command::Link { .. })) {
+    if record.internal && matches!(found.parsed, Ok(Command::Link { .. } | Command::Unlink { .. })) {
         return Ok(Some(Ran::not_done(reply::internal_does_not_link())));
+    }
+    if found.parsed.is_err() {
+        // How a command is written is no secret of the project: members of any role are told.
+        return Ok(None);
     }
     let what = match found.permission() {
         Permission::Read => "Reading flags here",
@@ -98,14 +100,12 @@ fn role_words(level: u32) -> &'static str {
         .map_or("Minimal Access", Role::words)
 }
 
-enum Waiting {
-    /// Decide again later.
-    On(Box<Made>),
-    /// It waited for too long.
-    Over(Ran),
+/// How long ago a command was written, by GitLab's clock.
+fn waited(entry: Entry, command: &CommandRecord) -> Duration {
+    Duration::try_from(entry.now.duration_since(command.written_at)).unwrap_or_default()
 }
 
-/// A flag service does not answer: the command waits, the person is told once, and after a day it is over.
+/// A flag service does not answer: the command waits, and the person is told once.
 async fn wait_for(
     world: &World,
     entry: Entry,
@@ -113,15 +113,11 @@ async fn wait_for(
     place: usize,
     taken: &CommandRecord,
     silent: Silent,
-) -> Result<Waiting, Trouble> {
-    let waited = entry.now.duration_since(taken.written_at).unsigned_abs();
-    let why = silent.trouble.reason.clone();
-    if waited > COMMAND_AGE {
-        return Ok(Waiting::Over(Ran::not_done(reply::gave_up(&silent.provider, &why))));
-    }
-    if taken.told_waiting || waited < TELL_WAITING {
+) -> Result<Made, Trouble> {
+    if taken.told_waiting || waited(entry, taken) < TELL_WAITING {
         return Err(silent.trouble);
     }
+    let why = silent.trouble.reason.clone();
     let mut decision = Decision::new();
     decision.rests_on(world.store().note(&record.note).await?);
     let mut record = record.clone();
@@ -132,7 +128,7 @@ async fn wait_for(
         Reply { command: place, purpose: Purpose::Waiting, text: reply::waiting(&silent.provider, &why) };
     replies::queue(world, entry, &mut decision, &record, notice).await?;
     decision.write(Write::PutNote(Box::new(record)));
-    Ok(Waiting::On(Box::new(Made::NotYet(decision, silent.trouble))))
+    Ok(Made::NotYet(decision, silent.trouble))
 }
 
 async fn finish(

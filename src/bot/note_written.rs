@@ -109,10 +109,7 @@ pub(super) async fn decide(world: &World, entry: Entry, hint: &NoteHint) -> Resu
     if let Edited::ByAnother(at) = text.edited {
         refuse_edit(world, entry, &project, &mut decision, &mut record, first, at).await?;
     } else {
-        for command in first..record.commands.len() {
-            let id = InboxId(world.store().new_id());
-            decision.write(Write::QueueEvent(id, Event::CommandTaken { note: note.clone(), command }));
-        }
+        // Numbered before the commands, and so sent before they run: 👀 needs no flag service.
         decision.write(Write::PutEdge(Box::new(Edge::new(
             EdgeId(world.store().new_id()),
             Cause::of(&note, first, Purpose::React(Reaction::Taken)),
@@ -120,6 +117,10 @@ pub(super) async fn decide(world: &World, entry: Entry, hint: &NoteHint) -> Resu
             Some(record.author.clone()),
             entry.now,
         ))));
+        for command in first..record.commands.len() {
+            let id = InboxId(world.store().new_id());
+            decision.write(Write::QueueEvent(id, Event::CommandTaken { note: note.clone(), command }));
+        }
     }
     decision.write(Write::PutNote(Box::new(record)));
     Ok(Made::Decision(decision))
@@ -214,15 +215,12 @@ async fn read_description(
     if world.is_bot(detail.author.id) {
         return Ok(ReadBack::Nothing("own_note"));
     }
-    let mut edited = Edited::Never;
-    if detail.updated_at != detail.created_at {
-        let notes = project.gitlab.notes_since(hint.project, hint.kind, hint.iid, None, 200).await?;
-        let mut edits =
-            notes.iter().filter(|note| note.system && note.body.starts_with("changed the description"));
-        if let Some(by_another) = edits.find(|note| note.author.id != detail.author.id) {
-            edited = Edited::ByAnother(by_another.created_at);
-        }
-    }
+    // Asked whatever `updated_at` says: it tells nothing of an edit within the same millisecond.
+    let notes = project.gitlab.notes_since(hint.project, hint.kind, hint.iid, None, 200).await?;
+    let by_another = notes.iter().find(|note| {
+        note.system && note.body.starts_with("changed the description") && note.author.id != detail.author.id
+    });
+    let edited = by_another.map_or(Edited::Never, |note| Edited::ByAnother(note.created_at));
     Ok(ReadBack::Text(Text {
         body: detail.description.clone(),
         author: detail.author.clone(),

@@ -73,7 +73,7 @@ A command that is more than a day old when flaglink sees it for the first time d
 
 ## Internal notes and confidential issues
 
-- A command in an internal note is answered by an internal note. `link` does not work there, because a link would show in public.
+- A command in an internal note is answered by an internal note. `link` and `unlink` do not work there, because everybody would see what they change.
 - A confidential issue can have flags and a panel like any other, but nothing of it leaves GitLab: the flag gets no link back to it. If an issue becomes
   confidential later, the link back is taken away.
 - On public projects the values of flags are hidden, unless the configuration shows them.

@@ -119,12 +119,10 @@ pub fn waiting(provider: &str, why: &str) -> Markdown {
 }
 
 /// A command that waited for a day.
-pub fn gave_up(provider: &str, why: &str) -> Markdown {
-    let mut text = quoted(provider);
-    text.push_lit(" did not answer as it should for a day (")
-        .push(quoted(why))
-        .push_lit("), so nothing was done. Write the command again when it is back.");
-    text
+pub fn too_late() -> Markdown {
+    Markdown::lit(
+        "this waited for more than a day, because a flag service, GitLab or flaglink itself was away, so nothing was done. Write the command again if you still want it.",
+    )
 }
 
 /// The text was edited by somebody else.
@@ -134,10 +132,10 @@ pub fn edited_by_another() -> Markdown {
     )
 }
 
-/// An internal note does not link.
+/// An internal note does not link, nor unlink.
 pub fn internal_does_not_link() -> Markdown {
     Markdown::lit(
-        "nothing was linked, because the panel and the label of a link are seen by everybody who sees this page, and your note is internal. Write the command in a comment that is not internal.",
+        "nothing was changed, because the panel and the label of a link are seen by everybody who sees this page, and your note is internal. Write the command in a comment that is not internal.",
     )
 }
 

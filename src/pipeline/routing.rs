@@ -13,8 +13,11 @@ use crate::store::StoreError;
 /// Names a lane.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum LaneKey {
-    /// An issue or merge request.
+    /// An issue or merge request: what is written to it, and what is read of it.
     Noteable(Noteable),
+    /// Commands there that may have to wait for a flag service. Beside the lane of the page, so that a service that
+    /// hangs holds up neither 👀 nor `help` nor the panel.
+    Commands(Noteable),
     /// A flag, by provider and key.
     Flag(String, String),
     /// What is still to be told apart, by provider.
@@ -91,7 +94,11 @@ pub(crate) async fn of_event(
             (LaneKey::Noteable(world.noteable(hint.project, hint.kind, hint.iid)), Route::Take)
         }
         Event::CommandTaken { note, command } => {
-            (LaneKey::Noteable(note.noteable.clone()), of_command(world, note, *command).await?)
+            let noteable = note.noteable.clone();
+            match of_command(world, note, *command).await? {
+                Route::Free => (LaneKey::Noteable(noteable), Route::Free),
+                route => (LaneKey::Commands(noteable), route),
+            }
         }
         Event::NoteableChanged { project, kind, iid } => {
             (LaneKey::Noteable(world.noteable(*project, *kind, *iid)), Route::Free)

@@ -99,12 +99,25 @@ async fn another_schema_is_refused_before_anything_is_touched() {
     has_it_all(folder.path()).await;
 }
 
+/// Opens the database past the store. sled lets go of its lock on a thread of its own, so one that was just closed
+/// may still be locked for a moment.
+fn database_itself(store: &Path) -> sled::Db {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    loop {
+        match sled::open(store.join("db")) {
+            Ok(database) => return database,
+            Err(error) => assert!(std::time::Instant::now() < deadline, "{error}"),
+        }
+        std::thread::yield_now();
+    }
+}
+
 #[tokio::test]
 async fn the_schema_in_the_database_itself_counts_too() {
     let folder = folder();
     with_something_in_it(folder.path()).await;
     for (schema, newer) in [("7", true), ("0", false)] {
-        let database = sled::open(folder.path().join("db")).unwrap();
+        let database = database_itself(folder.path());
         database.insert("Schema", schema).unwrap();
         database.flush().unwrap();
         drop(database);
@@ -117,12 +130,12 @@ async fn the_schema_in_the_database_itself_counts_too() {
 #[tokio::test]
 async fn a_database_of_something_else_is_left_alone() {
     let folder = folder();
-    let database = sled::open(folder.path().join("db")).unwrap();
+    let database = database_itself(folder.path());
     database.insert("theirs", "theirs").unwrap();
     drop(database);
     let error = refused(folder.path());
     assert!(matches!(error, OpenError::Foreign { .. }), "{error}");
-    let database = sled::open(folder.path().join("db")).unwrap();
+    let database = database_itself(folder.path());
     assert_eq!(database.len(), 1);
 }
 
@@ -130,7 +143,7 @@ async fn a_database_of_something_else_is_left_alone() {
 async fn a_start_that_was_cut_short_is_made_up_for() {
     let folder = folder();
     // sled's folder is there, but flaglink had not got around to writing anything.
-    drop(sled::open(folder.path().join("db")).unwrap());
+    drop(database_itself(folder.path()));
     with_something_in_it(folder.path()).await;
     has_it_all(folder.path()).await;
 }

@@ -9,7 +9,8 @@ use std::time::Duration;
 use flaglink::config::Config;
 use flaglink::daemon::Daemon;
 use flaglink::sandbox::flagsmith::{Flagsmith, Person};
-use flaglink::sandbox::gitlab::{Gitlab, HookSpec, Note, NoteableRef, Visibility, level};
+use flaglink::sandbox::gitlab::{Awardable, Gitlab, HookSpec, Note, NoteableRef, Visibility, level};
+use jiff::SignedDuration;
 use tempfile::TempDir;
 
 /// How long anything may take before a story has failed. Far longer than anything takes.
@@ -30,6 +31,8 @@ pub struct Plan {
     pub visibility: Option<Visibility>,
     /// Flagsmith is only polled.
     pub no_flag_webhook: bool,
+    /// How far GitLab's clock is ahead while the daemon starts, so that the rule is in force since then. Right afterwards.
+    pub since: SignedDuration,
 }
 
 /// The town.
@@ -71,6 +74,7 @@ impl Town {
         let gitlab = Gitlab::start().await.unwrap();
         let flagsmith = Flagsmith::start().await.unwrap();
         flagsmith.take_private_addresses(true);
+        gitlab.change(|model| model.settings.clock_ahead = plan.since);
 
         let bot = gitlab.bot("flag-bot");
         let token = gitlab.token(bot, &["api"]);
@@ -143,6 +147,15 @@ impl Town {
             more = plan.more,
         );
         let daemon = start(&config, &folder).await;
+        // From the daemon's first question on the rule is in force, by the clock of GitLab's answer.
+        gitlab
+            .faults()
+            .until(PATIENCE, |requests| {
+                requests.iter().any(|request| request.path == "/api/v4/user" && request.status.is_some())
+            })
+            .await
+            .unwrap();
+        gitlab.change(|model| model.settings.clock_ahead = SignedDuration::ZERO);
         let address = daemon.webhooks();
         let hook = gitlab.hook(shop, HookSpec::everything(&hook_url(address), GITLAB_SECRET));
         gitlab.hook(elsewhere, HookSpec::everything(&hook_url(address), GITLAB_SECRET));
@@ -209,9 +222,19 @@ impl Town {
         self.gitlab.merge_request(self.mara, self.shop, "A faster checkout", "").unwrap()
     }
 
+    /// A second goes by on GitLab's clock: nobody edits within the millisecond in which somebody writes.
+    pub fn a_second_later(&self) {
+        self.gitlab.change(|model| model.settings.clock_ahead += SignedDuration::from_secs(1));
+    }
+
     /// Mara comments, and everything comes to rest.
     pub async fn says(&self, on: NoteableRef, text: &str) -> u64 {
-        let note = self.gitlab.comment(self.mara, on, text).unwrap();
+        self.says_as(self.mara, on, text).await
+    }
+
+    /// Somebody comments, and everything comes to rest.
+    pub async fn says_as(&self, who: u64, on: NoteableRef, text: &str) -> u64 {
+        let note = self.gitlab.comment(who, on, text).unwrap();
         self.rest().await;
         note
     }
@@ -262,6 +285,61 @@ impl Town {
         self.gitlab.read(|model| model.reactions(note, self.bot).into_iter().map(str::to_owned).collect())
     }
 
+    /// What the one reply to a note says, as it is read: without the link that it begins with, and without its marker.
+    pub fn answer(&self, on: NoteableRef, note: u64) -> String {
+        let whole = self.reply_to(on, note);
+        let opening = format!("[Your command](#note_{note}): ");
+        let said = whole.strip_prefix(&opening).unwrap_or_else(|| panic!("begins otherwise: {whole}"));
+        as_read(&without_marker(said))
+    }
+
+    /// The bot's reactions on an issue or merge request itself.
+    pub fn reactions_on_page(&self, on: NoteableRef) -> Vec<String> {
+        self.gitlab.read(|model| {
+            let awards = model.awards_on(Awardable::Noteable(on)).filter(|award| award.user == self.bot);
+            awards.map(|award| award.name.clone()).collect()
+        })
+    }
+
+    /// What the panel's table says about a flag: one cell per environment. `None` where it is not in the panel.
+    pub fn row(&self, on: NoteableRef, flag: &str) -> Option<Vec<String>> {
+        let panel = self.panel(on)?;
+        let name = format!("`{flag}`");
+        let row = panel.body.lines().find(|line| {
+            let first = line.strip_prefix("| ").and_then(|line| line.split(" | ").next());
+            first.is_some_and(|first| as_read(first).contains(&name))
+        })?;
+        let cells = row.trim_end_matches('|').split(" | ").skip(1);
+        Some(cells.map(|cell| as_read(cell.trim())).collect())
+    }
+
+    /// The pages that stand on a flag in Flagsmith.
+    pub fn links(&self, flag: &str) -> Vec<String> {
+        self.ada.links(flag).unwrap()
+    }
+
+    /// The address of a page.
+    pub fn page(&self, on: NoteableRef) -> String {
+        self.gitlab.read(|model| model.page_of(on))
+    }
+
+    /// Nothing of the bot's is to be seen on a page: no comment, no label, and no reaction.
+    pub fn assert_silence(&self, on: NoteableRef) {
+        let transcript = self.gitlab.transcript(on);
+        assert!(self.bot_notes(on).is_empty(), "{transcript}");
+        assert!(self.labels(on).is_empty() && self.reactions_on_page(on).is_empty(), "{transcript}");
+        let notes: Vec<u64> = self.gitlab.read(|model| model.notes_on(on).map(|note| note.id).collect());
+        assert!(notes.into_iter().all(|note| self.reactions(note).is_empty()), "{transcript}");
+    }
+
+    /// Sends a webhook as GitLab would, whoever sends it; returns the status of the answer.
+    pub async fn post(&self, secret: &str, body: &serde_json::Value) -> u16 {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let request = client.post(hook_url(self.address)).header("X-Gitlab-Token", secret);
+        let request = request.header("Content-Type", "application/json").body(body.to_string());
+        request.send().await.unwrap().status().as_u16()
+    }
+
     /// The labels on a page.
     pub fn labels(&self, on: NoteableRef) -> Vec<String> {
         self.gitlab.read(|model| model.noteables[&on].labels.iter().map(|label| label.to_string()).collect())
@@ -281,6 +359,25 @@ impl Town {
         assert!(mentions.is_empty(), "the bot mentioned people: {mentions:?}");
         self.stop().await;
     }
+}
+
+/// A comment of the bot without the hidden line at its end.
+pub fn without_marker(body: &str) -> String {
+    let (text, marker) = body.rsplit_once("\n\n").expect("a marker");
+    assert!(marker.starts_with("<!-- flaglink:"), "{body}");
+    text.to_owned()
+}
+
+/// A text as it is read: code that had to be written as HTML in backticks, the addresses of links left out.
+pub fn as_read(text: &str) -> String {
+    let code = regex::Regex::new("<code>([^<]*)</code>").unwrap();
+    let entity = regex::Regex::new("&#([0-9]+);").unwrap();
+    let address = regex::Regex::new(r"\]\(http://[^)]+\)").unwrap();
+    let text = code.replace_all(text, "`$1`");
+    let text = entity.replace_all(&text, |found: &regex::Captures<'_>| {
+        found[1].parse().ok().and_then(char::from_u32).unwrap().to_string()
+    });
+    address.replace_all(&text, "]").replace("&lt;", "<").replace("&amp;", "&")
 }
 
 async fn start(config: &str, folder: &TempDir) -> Daemon {

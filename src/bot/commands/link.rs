@@ -62,6 +62,11 @@ pub(super) async fn run(
         let now = asked.entry.now;
         decision.write(Write::MarkStale(Level::Panel(noteable.clone()), now));
         decision.write(Write::MarkStale(Level::Label(noteable.clone()), now));
+        // What changed after it was read, and was told while nothing was linked here yet, is seen by another look:
+        // that it became confidential, for one.
+        let look =
+            Event::NoteableChanged { project: noteable.project, kind: noteable.kind, iid: noteable.iid };
+        decision.write(Write::QueueEvent(InboxId(asked.world.store().new_id()), look));
         decision.write(Write::PutNoteable(Box::new(record)));
     }
     Ok(Ran::of_several(good, problems))

@@ -24,6 +24,8 @@ pub(super) async fn run(
     for key in keys {
         match resolve::linked(&record.links, key).as_slice() {
             [] => problems.push(not_linked(key, &record.links)),
+            // Two names can mean one flag: `a` and `flagsmith:a`.
+            [link] if gone.contains(&link.flag) => {}
             [link] => gone.push(link.flag.clone()),
             several => {
                 let choices: Vec<String> = several.iter().map(|link| link.flag.words()).collect();
@@ -31,7 +33,6 @@ pub(super) async fn run(
             }
         }
     }
-    gone.dedup();
     for flag in &gone {
         remove(asked, &mut record, flag);
         decision.write(Write::MarkStale(Level::BackLinks(flag.clone()), asked.entry.now));

@@ -1,11 +1,5 @@
 //! The main story: a comment becomes a link, the link shows the truth, a change reaches the work.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a story that cannot go on has failed")]
-
-#[path = "support/town.rs"]
-#[expect(dead_code, reason = "shared by several stories, none of which needs all of it")]
-mod town;
-
-use town::{Plan, Town};
+use super::town::{Plan, Town};
 
 #[tokio::test]
 async fn a_comment_links_a_flag() {
