@@ -9,6 +9,7 @@ mod town;
 
 mod flags;
 mod hostile;
+mod kill;
 mod kit;
 mod links;
 mod lost;
