@@ -82,7 +82,8 @@ async fn copies_of_every_webhook_change_nothing() {
     town.ada.switch("checkout_v2", "staging", true).unwrap();
     town.rest().await;
     // The first webhook may make both changes seen; then one reply tells both.
-    let told: usize = town.replies(issue).iter().map(|reply| reply.body.matches("is now 🟢 on").count()).sum();
+    let told: usize =
+        town.replies(issue).iter().map(|reply| reply.body.matches("is now 🟢 on").count()).sum();
     assert_eq!(told, 2, "{}", town.gitlab.transcript(issue));
     // Whoever names an author later is heard all the same.
     assert_eq!(history(&panel(&town, issue), &["off → on", "ada"]).len(), 2, "{}", panel(&town, issue));
@@ -97,7 +98,11 @@ async fn webhooks_that_come_in_the_wrong_order_end_in_the_truth() {
         town.ada.switch("checkout_v2", "production", on).unwrap();
     }
     town.rest().await;
-    assert_eq!(cells(&panel(&town, issue), "checkout_v2")[PRODUCTION], "⚪ off `blue`", "nothing has come yet");
+    assert_eq!(
+        cells(&panel(&town, issue), "checkout_v2")[PRODUCTION],
+        "⚪ off `blue`",
+        "nothing has come yet"
+    );
     town.flagsmith.release_deliveries(Order::LastFirst);
     rest_within(&town, WITH_READS_AGAIN).await;
     let text = panel(&town, issue);
@@ -164,7 +169,8 @@ async fn what_the_webhook_says_about_before_is_not_believed() {
     town.ada.switch("checkout_v2", "staging", true).unwrap();
     town.rest().await;
     let lies = town.flagsmith.deliveries().into_iter().map(|one| one.json()).any(|body| {
-        body["event_type"] == "FLAG_UPDATED" && body["data"]["previous_state"]["feature_state_value"].is_null()
+        body["event_type"] == "FLAG_UPDATED"
+            && body["data"]["previous_state"]["feature_state_value"].is_null()
     });
     assert!(lies, "the trap is not there");
     let text = panel(&town, issue);
@@ -189,7 +195,10 @@ async fn overrides_are_counted_also_when_only_the_audit_log_tells_of_them() {
     town.ada.drop_override_for_segment("checkout_v2", "production", "beta users").unwrap();
     town.ada.drop_override_for_identity("checkout_v2", "production", "alice@example.com").unwrap();
     town.rest().await;
-    assert!(town.flagsmith.deliveries().iter().all(|one| one.event() == "AUDIT_LOG_CREATED"), "the trap is not there");
+    assert!(
+        town.flagsmith.deliveries().iter().all(|one| one.event() == "AUDIT_LOG_CREATED"),
+        "the trap is not there"
+    );
     assert_eq!(cells(&panel(&town, issue), "checkout_v2")[PRODUCTION], "⚪ off `blue`");
 
     // The count is the same and what they are set to is not.
@@ -403,7 +412,10 @@ async fn what_changed_while_flaglink_was_down_is_found_when_it_comes_back() {
     town.gitlab.until(PATIENCE, on).await.unwrap();
     town.rest().await;
     let cells = cells(&panel(&town, issue), "checkout_v2");
-    assert_eq!([&cells[DEVELOPMENT], &cells[STAGING], &cells[PRODUCTION]], ["🟢 on `blue`", "⚪ off `blue`", "🟢 on `blue`"]);
+    assert_eq!(
+        [&cells[DEVELOPMENT], &cells[STAGING], &cells[PRODUCTION]],
+        ["🟢 on `blue`", "⚪ off `blue`", "🟢 on `blue`"]
+    );
     town.end().await;
 }
 
@@ -463,7 +475,11 @@ async fn numbers_and_truths_are_values_too() {
     let town = Town::new().await;
     let issue = town.issue();
     town.ada
-        .new_feature(NewFeature { name: "limit".into(), initial_value: Some("7".into()), ..NewFeature::default() })
+        .new_feature(NewFeature {
+            name: "limit".into(),
+            initial_value: Some("7".into()),
+            ..NewFeature::default()
+        })
         .unwrap();
     town.says(issue, "/flag link limit").await;
     town.ada.set_value("limit", "production", Value::Whole(-3)).unwrap();

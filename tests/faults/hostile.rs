@@ -82,7 +82,9 @@ async fn hostile_names_of_environments_and_people() {
 async fn hostile_flags_are_found_offered_and_linked_as_text() {
     let town = Town::new().await;
     let issue = town.issue();
-    for (number, name) in ["chekout|v2", "checkout_v3`", "checkout_v4<img>", "checkout_@all"].into_iter().enumerate() {
+    for (number, name) in
+        ["chekout|v2", "checkout_v3`", "checkout_v4<img>", "checkout_@all"].into_iter().enumerate()
+    {
         town.ada.new_flag(name, true, "v").unwrap();
         town.ada.describe(name, &format!("payments {}", harmful()[number])).unwrap();
     }
@@ -91,7 +93,8 @@ async fn hostile_flags_are_found_offered_and_linked_as_text() {
         town.ada.new_flag(&name, true, "v").unwrap();
         town.ada.describe(&name, &format!("payments {words}")).unwrap();
     }
-    for text in ["/flag search payments", "/flag link checkout_v", "/flag status checkout_v4<img> chekout|v2"] {
+    for text in ["/flag search payments", "/flag link checkout_v", "/flag status checkout_v4<img> chekout|v2"]
+    {
         let note = town.says(issue, text).await;
         assert!(town.reply_to(issue, note).len() < 20_000);
     }
@@ -108,7 +111,11 @@ async fn a_hostile_title_reaches_flagsmith_as_a_title_and_nothing_else() {
     let issue = town.gitlab.issue(town.mara, town.shop, title, "").unwrap();
     town.says(issue, "/flag link checkout_v2").await;
     let titles = town.flagsmith.read(|world| {
-        world.resources.values().map(|link| link.metadata["title"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        world
+            .resources
+            .values()
+            .map(|link| link.metadata["title"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
     });
     assert_eq!(titles, [title]);
     assert!(!panel(&town, issue).contains("<img"));

@@ -108,7 +108,7 @@ struct Place {
     shop: u64,
     bot: u64,
     people: Vec<u64>,
-    guest: u64,
+    reporter: u64,
     maintainer: u64,
     admin: SocketAddr,
     folder: tempfile::TempDir,
@@ -131,8 +131,8 @@ impl Place {
         for person in &people {
             gitlab.member(shop, *person, level::DEVELOPER);
         }
-        let (guest, maintainer) = (gitlab.user("gus"), gitlab.user("tobias"));
-        gitlab.member(shop, guest, level::GUEST);
+        let (reporter, maintainer) = (gitlab.user("rea"), gitlab.user("tobias"));
+        gitlab.member(shop, reporter, level::REPORTER);
         gitlab.member(shop, maintainer, level::MAINTAINER);
 
         let project = flagsmith.new_project("Web shop");
@@ -190,7 +190,7 @@ impl Place {
         let hook = format!("http://{webhooks}/hooks/providers/flagsmith");
         flagsmith.organisation_webhook(&hook, FLAGSMITH_SECRET);
         let (chance, model) = (Chance(seed), Model::default());
-        Self { gitlab, flagsmith, chance, model, ada, shop, bot, people, guest, maintainer, admin, folder }
+        Self { gitlab, flagsmith, chance, model, ada, shop, bot, people, reporter, maintainer, admin, folder }
     }
 
     fn log(&self) -> PathBuf {
@@ -263,7 +263,7 @@ impl Place {
                 self.writes(on, author, "/flag link no_such_flag", NOT_DONE, 1);
             }
             50..54 => {
-                self.writes(on, self.guest, "/flag link f2", NOT_DONE, 1);
+                self.writes(on, self.reporter, "/flag link f2", NOT_DONE, 1);
             }
             54..60 if !linked && self.may_say(on, flag) => {
                 let text = format!("/flag link {flag}\n\n/flag unlink --nonsense\n\n/flag help");
@@ -389,7 +389,10 @@ impl Place {
                 let delivered = self.gitlab.read(|model| model.all_delivered());
                 self.flagsmith.settled(PATIENCE).await.unwrap();
                 let waits = queue(self.admin).await.map(|queue| {
-                    ["inbox", "edges", "levels"].map(|kind| queue["counts"][kind].as_u64().unwrap()).iter().sum::<u64>()
+                    ["inbox", "edges", "levels"]
+                        .map(|kind| queue["counts"][kind].as_u64().unwrap())
+                        .iter()
+                        .sum::<u64>()
                 });
                 quiet = if delivered && waits == Some(0) { quiet + 1 } else { 0 };
             }
@@ -403,9 +406,9 @@ impl Place {
     fn wrong(&self) -> Vec<String> {
         let mut wrong = Vec::new();
         for written in &self.model.written {
-            let reactions: BTreeSet<String> = self
-                .gitlab
-                .read(|model| model.reactions(written.note, self.bot).iter().map(|name| (*name).to_owned()).collect());
+            let reactions: BTreeSet<String> = self.gitlab.read(|model| {
+                model.reactions(written.note, self.bot).iter().map(|name| (*name).to_owned()).collect()
+            });
             let wanted: BTreeSet<String> = written.reactions.iter().map(|name| (*name).to_owned()).collect();
             if reactions != wanted {
                 wrong.push(format!("note {}: {reactions:?}, not {wanted:?}: {}", written.note, written.text));
@@ -414,7 +417,10 @@ impl Place {
             let notes = self.bot_notes(written.on);
             let replies = notes.iter().filter(|body| body.contains(&link)).count();
             if replies != written.replies {
-                wrong.push(format!("note {}: {replies} replies, not {}: {}", written.note, written.replies, written.text));
+                wrong.push(format!(
+                    "note {}: {replies} replies, not {}: {}",
+                    written.note, written.replies, written.text
+                ));
             }
         }
         for (page, links) in &self.model.links {
@@ -435,14 +441,17 @@ impl Place {
     }
 
     fn bot_notes(&self, on: NoteableRef) -> Vec<String> {
-        self.gitlab.read(|model| model.notes_by(on, self.bot).into_iter().map(|note| note.body.clone()).collect())
+        self.gitlab
+            .read(|model| model.notes_by(on, self.bot).into_iter().map(|note| note.body.clone()).collect())
     }
 
     fn wrong_on(&self, page: NoteableRef, links: &BTreeSet<&'static str>) -> Vec<String> {
         let mut wrong = Vec::new();
         let notes = self.bot_notes(page);
-        let markers: Vec<&str> =
-            notes.iter().filter_map(|body| body.lines().rev().find(|line| line.starts_with("<!-- flaglink:"))).collect();
+        let markers: Vec<&str> = notes
+            .iter()
+            .filter_map(|body| body.lines().rev().find(|line| line.starts_with("<!-- flaglink:")))
+            .collect();
         let different: BTreeSet<&str> = markers.iter().copied().collect();
         if markers.len() != notes.len() || different.len() != markers.len() {
             wrong.push("a comment without a marker, or two with the same".to_owned());
@@ -501,12 +510,17 @@ impl Place {
         }
         for record in linked {
             let page = self.model.pages.iter().find(|page| {
-                page.iid == record.noteable.iid && record.view.web_url == self.gitlab.read(|model| model.page_of(**page))
+                page.iid == record.noteable.iid
+                    && record.view.web_url == self.gitlab.read(|model| model.page_of(**page))
             });
             let changes = page.and_then(|page| self.model.changes.get(page)).copied().unwrap_or_default();
             // The history is capped.
             if record.history.len() != changes.min(20) {
-                wrong.push(format!("{}: {} changes of links, not {changes}", record.noteable, record.history.len()));
+                wrong.push(format!(
+                    "{}: {} changes of links, not {changes}",
+                    record.noteable,
+                    record.history.len()
+                ));
             }
         }
         wrong
@@ -548,7 +562,8 @@ async fn killed_at_any_moment_and_everything_happens_once() {
                 // Until some requests have gone through, so that the kill meets every stage of the work.
                 let seen = place.gitlab.faults().log().len();
                 let more = seen + place.chance.below(12);
-                let _ = place.gitlab.faults().until(Duration::from_millis(400), |log| log.len() >= more).await;
+                let _ =
+                    place.gitlab.faults().until(Duration::from_millis(400), |log| log.len() >= more).await;
             }
         }
         let moment = Duration::from_micros(place.chance.next() % 60_000);
@@ -575,5 +590,10 @@ async fn killed_at_any_moment_and_everything_happens_once() {
 }
 
 fn jiff_seed() -> u64 {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos().try_into().unwrap_or(7)
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_nanos()
+        .try_into()
+        .unwrap_or(7)
 }

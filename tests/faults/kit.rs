@@ -22,7 +22,9 @@ pub(crate) async fn queue(admin: std::net::SocketAddr) -> Option<Value> {
 pub(crate) async fn dead(town: &Town) -> Vec<String> {
     let queue = queue(town.daemon().admin()).await.unwrap();
     let dead = queue["dead"].as_array().unwrap();
-    dead.iter().map(|dead| format!("{}: {}", dead["what"].as_str().unwrap(), dead["reason"].as_str().unwrap())).collect()
+    dead.iter()
+        .map(|dead| format!("{}: {}", dead["what"].as_str().unwrap(), dead["reason"].as_str().unwrap()))
+        .collect()
 }
 
 /// As [`Town::rest`], for what takes longer by design.
@@ -54,7 +56,11 @@ pub(crate) async fn until_queue(town: &Town, mut wanted: impl FnMut(&Value) -> b
             }
         }
     };
-    assert!(tokio::time::timeout(PATIENCE, waiting).await.is_ok(), "{:#?}", queue(town.daemon().admin()).await);
+    assert!(
+        tokio::time::timeout(PATIENCE, waiting).await.is_ok(),
+        "{:#?}",
+        queue(town.daemon().admin()).await
+    );
 }
 
 /// Sends a webhook as Flagsmith would, with this signature. Returns the status.

@@ -13,7 +13,12 @@ fn page(town: &Town, on: NoteableRef) -> String {
 fn metadata(town: &Town, on: NoteableRef) -> Value {
     let page = page(town, on);
     town.flagsmith.read(|world| {
-        world.resources.values().find(|link| link.url == page).map(|link| link.metadata.clone()).unwrap_or_default()
+        world
+            .resources
+            .values()
+            .find(|link| link.url == page)
+            .map(|link| link.metadata.clone())
+            .unwrap_or_default()
     })
 }
 
@@ -36,7 +41,9 @@ async fn a_link_that_a_person_made_is_left_alone() {
     let town = Town::new().await;
     let issue = town.issue();
     let page = page(&town, issue);
-    town.ada.link("checkout_v2", "GITLAB_ISSUE", &page, json!({ "title": "mine", "state": "opened" })).unwrap();
+    town.ada
+        .link("checkout_v2", "GITLAB_ISSUE", &page, json!({ "title": "mine", "state": "opened" }))
+        .unwrap();
     town.says(issue, "/flag link checkout_v2").await;
     assert_eq!(town.ada.links("checkout_v2").unwrap(), [page.as_str()]);
     town.gitlab.retitle(town.mara, issue, "Another title").unwrap();
