@@ -1,10 +1,14 @@
 //! Stories: what people do, and exactly what they then see, with the real daemon between a small GitLab and a small Flagsmith.
 //!
 //! One binary for all of them, since linking the house takes longer than telling a story.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a story that cannot go on has failed")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a story that cannot go on has failed"
+)]
 
 #[path = "../support/town.rs"]
-#[expect(unreachable_pub, reason = "the town is a support file that any test may take in")]
 mod town;
 
 mod commands;

@@ -14,49 +14,49 @@ use jiff::SignedDuration;
 use tempfile::TempDir;
 
 /// How long anything may take before a story has failed. Far longer than anything takes.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// The secret of GitLab's webhook.
-pub const GITLAB_SECRET: &str = "town-gitlab-webhook-secret";
+pub(crate) const GITLAB_SECRET: &str = "town-gitlab-webhook-secret";
 /// The secret of Flagsmith's webhook.
-pub const FLAGSMITH_SECRET: &str = "town-flagsmith-webhook-secret";
+pub(crate) const FLAGSMITH_SECRET: &str = "town-flagsmith-webhook-secret";
 
 /// How a town differs from the usual one.
 #[derive(Default)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// Lines for the `[[projects]]` entry.
-    pub rule: String,
+    pub(crate) rule: String,
     /// Further tables.
-    pub more: String,
+    pub(crate) more: String,
     /// Visibility of the project `shop/web`; private unless given.
-    pub visibility: Option<Visibility>,
+    pub(crate) visibility: Option<Visibility>,
     /// Flagsmith is only polled.
-    pub no_flag_webhook: bool,
+    pub(crate) no_flag_webhook: bool,
     /// How far GitLab's clock is ahead while the daemon starts, so that the rule is in force since then. Right afterwards.
-    pub since: SignedDuration,
+    pub(crate) since: SignedDuration,
 }
 
 /// The town.
-pub struct Town {
-    pub gitlab: Gitlab,
-    pub flagsmith: Flagsmith,
+pub(crate) struct Town {
+    pub(crate) gitlab: Gitlab,
+    pub(crate) flagsmith: Flagsmith,
     /// The bot's user id.
-    pub bot: u64,
+    pub(crate) bot: u64,
     /// The project `shop/web`.
-    pub shop: u64,
+    pub(crate) shop: u64,
     /// A project that no rule matches.
-    pub elsewhere: u64,
+    pub(crate) elsewhere: u64,
     /// Id of the hook of `shop/web`.
-    pub hook: u64,
+    pub(crate) hook: u64,
     /// A developer of `shop/web`.
-    pub mara: u64,
+    pub(crate) mara: u64,
     /// A guest of `shop/web`.
-    pub gus: u64,
+    pub(crate) gus: u64,
     /// A maintainer of `shop/web`.
-    pub tobias: u64,
+    pub(crate) tobias: u64,
     /// Somebody who is in no project.
-    pub stranger: u64,
+    pub(crate) stranger: u64,
     /// Somebody who changes flags.
-    pub ada: Person,
+    pub(crate) ada: Person,
     config: String,
     folder: TempDir,
     daemon: Option<Daemon>,
@@ -65,12 +65,12 @@ pub struct Town {
 
 impl Town {
     /// The usual town, with flags `checkout_v2` (value `blue`) and `dark_mode`.
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::planned(Plan::default()).await
     }
 
     /// A town with another rule, or other tables.
-    pub async fn planned(plan: Plan) -> Self {
+    pub(crate) async fn planned(plan: Plan) -> Self {
         let gitlab = Gitlab::start().await.unwrap();
         let flagsmith = Flagsmith::start().await.unwrap();
         flagsmith.take_private_addresses(true);
@@ -185,62 +185,62 @@ impl Town {
     }
 
     /// The daemon, which has to be running.
-    pub fn daemon(&self) -> &Daemon {
+    pub(crate) fn daemon(&self) -> &Daemon {
         self.daemon.as_ref().expect("the daemon runs")
     }
 
     /// Where webhooks come in.
-    pub fn address(&self) -> std::net::SocketAddr {
+    pub(crate) fn address(&self) -> std::net::SocketAddr {
         self.address
     }
 
     /// The folder of the configuration.
-    pub fn folder(&self) -> PathBuf {
+    pub(crate) fn folder(&self) -> PathBuf {
         self.folder.path().to_owned()
     }
 
     /// Ends the daemon as SIGTERM does.
-    pub async fn stop(&mut self) {
+    pub(crate) async fn stop(&mut self) {
         if let Some(daemon) = self.daemon.take() {
             daemon.stop().await;
         }
     }
 
     /// Starts it again on the same store, with the same address.
-    pub async fn start(&mut self) {
+    pub(crate) async fn start(&mut self) {
         let config = self.config.replacen("127.0.0.1:0", &self.address.to_string(), 1);
         self.daemon = Some(start(&config, &self.folder).await);
     }
 
     /// An issue of mara's in `shop/web`.
-    pub fn issue(&self) -> NoteableRef {
+    pub(crate) fn issue(&self) -> NoteableRef {
         self.gitlab.issue(self.mara, self.shop, "Checkout is slow", "").unwrap()
     }
 
     /// A merge request of mara's in `shop/web`.
-    pub fn merge_request(&self) -> NoteableRef {
+    pub(crate) fn merge_request(&self) -> NoteableRef {
         self.gitlab.merge_request(self.mara, self.shop, "A faster checkout", "").unwrap()
     }
 
     /// A second goes by on GitLab's clock: nobody edits within the millisecond in which somebody writes.
-    pub fn a_second_later(&self) {
+    pub(crate) fn a_second_later(&self) {
         self.gitlab.change(|model| model.settings.clock_ahead += SignedDuration::from_secs(1));
     }
 
     /// Mara comments, and everything comes to rest.
-    pub async fn says(&self, on: NoteableRef, text: &str) -> u64 {
+    pub(crate) async fn says(&self, on: NoteableRef, text: &str) -> u64 {
         self.says_as(self.mara, on, text).await
     }
 
     /// Somebody comments, and everything comes to rest.
-    pub async fn says_as(&self, who: u64, on: NoteableRef, text: &str) -> u64 {
+    pub(crate) async fn says_as(&self, who: u64, on: NoteableRef, text: &str) -> u64 {
         let note = self.gitlab.comment(who, on, text).unwrap();
         self.rest().await;
         note
     }
 
     /// Returns when every webhook is delivered and everything that follows from it is done.
-    pub async fn rest(&self) {
+    pub(crate) async fn rest(&self) {
         loop {
             self.gitlab.until(PATIENCE, |model| model.all_delivered()).await.unwrap();
             self.flagsmith.settled(PATIENCE).await.unwrap();
@@ -254,12 +254,12 @@ impl Town {
     }
 
     /// The bot's comments on a page, oldest first.
-    pub fn bot_notes(&self, on: NoteableRef) -> Vec<Note> {
+    pub(crate) fn bot_notes(&self, on: NoteableRef) -> Vec<Note> {
         self.gitlab.read(|model| model.notes_by(on, self.bot).into_iter().cloned().collect())
     }
 
     /// The panel on a page: the bot's one comment with the heading.
-    pub fn panel(&self, on: NoteableRef) -> Option<Note> {
+    pub(crate) fn panel(&self, on: NoteableRef) -> Option<Note> {
         let mut panels: Vec<Note> =
             self.bot_notes(on).into_iter().filter(|note| note.body.contains("🚩 Feature flags")).collect();
         assert!(panels.len() <= 1, "more than one panel:\n{}", self.gitlab.transcript(on));
@@ -267,12 +267,12 @@ impl Town {
     }
 
     /// The bot's comments on a page that are not its panel.
-    pub fn replies(&self, on: NoteableRef) -> Vec<Note> {
+    pub(crate) fn replies(&self, on: NoteableRef) -> Vec<Note> {
         self.bot_notes(on).into_iter().filter(|note| !note.body.contains("🚩 Feature flags")).collect()
     }
 
     /// The one reply to a note: exactly one, or the story fails.
-    pub fn reply_to(&self, on: NoteableRef, note: u64) -> String {
+    pub(crate) fn reply_to(&self, on: NoteableRef, note: u64) -> String {
         let link = format!("#note_{note})");
         let replies: Vec<Note> =
             self.replies(on).into_iter().filter(|reply| reply.body.contains(&link)).collect();
@@ -281,12 +281,12 @@ impl Town {
     }
 
     /// The bot's reactions on a note, in the order in which they came.
-    pub fn reactions(&self, note: u64) -> Vec<String> {
+    pub(crate) fn reactions(&self, note: u64) -> Vec<String> {
         self.gitlab.read(|model| model.reactions(note, self.bot).into_iter().map(str::to_owned).collect())
     }
 
     /// What the one reply to a note says, as it is read: without the link that it begins with, and without its marker.
-    pub fn answer(&self, on: NoteableRef, note: u64) -> String {
+    pub(crate) fn answer(&self, on: NoteableRef, note: u64) -> String {
         let whole = self.reply_to(on, note);
         let opening = format!("[Your command](#note_{note}): ");
         let said = whole.strip_prefix(&opening).unwrap_or_else(|| panic!("begins otherwise: {whole}"));
@@ -294,7 +294,7 @@ impl Town {
     }
 
     /// The bot's reactions on an issue or merge request itself.
-    pub fn reactions_on_page(&self, on: NoteableRef) -> Vec<String> {
+    pub(crate) fn reactions_on_page(&self, on: NoteableRef) -> Vec<String> {
         self.gitlab.read(|model| {
             let awards = model.awards_on(Awardable::Noteable(on)).filter(|award| award.user == self.bot);
             awards.map(|award| award.name.clone()).collect()
@@ -302,7 +302,7 @@ impl Town {
     }
 
     /// What the panel's table says about a flag: one cell per environment. `None` where it is not in the panel.
-    pub fn row(&self, on: NoteableRef, flag: &str) -> Option<Vec<String>> {
+    pub(crate) fn row(&self, on: NoteableRef, flag: &str) -> Option<Vec<String>> {
         let panel = self.panel(on)?;
         let name = format!("`{flag}`");
         let row = panel.body.lines().find(|line| {
@@ -314,17 +314,17 @@ impl Town {
     }
 
     /// The pages that stand on a flag in Flagsmith.
-    pub fn links(&self, flag: &str) -> Vec<String> {
+    pub(crate) fn links(&self, flag: &str) -> Vec<String> {
         self.ada.links(flag).unwrap()
     }
 
     /// The address of a page.
-    pub fn page(&self, on: NoteableRef) -> String {
+    pub(crate) fn page(&self, on: NoteableRef) -> String {
         self.gitlab.read(|model| model.page_of(on))
     }
 
     /// Nothing of the bot's is to be seen on a page: no comment, no label, and no reaction.
-    pub fn assert_silence(&self, on: NoteableRef) {
+    pub(crate) fn assert_silence(&self, on: NoteableRef) {
         let transcript = self.gitlab.transcript(on);
         assert!(self.bot_notes(on).is_empty(), "{transcript}");
         assert!(self.labels(on).is_empty() && self.reactions_on_page(on).is_empty(), "{transcript}");
@@ -333,7 +333,7 @@ impl Town {
     }
 
     /// Sends a webhook as GitLab would, whoever sends it; returns the status of the answer.
-    pub async fn post(&self, secret: &str, body: &serde_json::Value) -> u16 {
+    pub(crate) async fn post(&self, secret: &str, body: &serde_json::Value) -> u16 {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let request = client.post(hook_url(self.address)).header("X-Gitlab-Token", secret);
         let request = request.header("Content-Type", "application/json").body(body.to_string());
@@ -341,12 +341,12 @@ impl Town {
     }
 
     /// The labels on a page.
-    pub fn labels(&self, on: NoteableRef) -> Vec<String> {
+    pub(crate) fn labels(&self, on: NoteableRef) -> Vec<String> {
         self.gitlab.read(|model| model.noteables[&on].labels.iter().map(|label| label.to_string()).collect())
     }
 
     /// The end of a story: nothing is left over, and nothing happened that must never happen.
-    pub async fn end(mut self) {
+    pub(crate) async fn end(mut self) {
         self.rest().await;
         let (actions, mentions) = self.gitlab.read(|model| {
             let ours = model.notes.values().filter(|note| note.author == self.bot);
@@ -362,14 +362,14 @@ impl Town {
 }
 
 /// A comment of the bot without the hidden line at its end.
-pub fn without_marker(body: &str) -> String {
+pub(crate) fn without_marker(body: &str) -> String {
     let (text, marker) = body.rsplit_once("\n\n").expect("a marker");
     assert!(marker.starts_with("<!-- flaglink:"), "{body}");
     text.to_owned()
 }
 
 /// A text as it is read: code that had to be written as HTML in backticks, the addresses of links left out.
-pub fn as_read(text: &str) -> String {
+pub(crate) fn as_read(text: &str) -> String {
     let code = regex::Regex::new("<code>([^<]*)</code>").unwrap();
     let entity = regex::Regex::new("&#([0-9]+);").unwrap();
     let address = regex::Regex::new(r"\]\(http://[^)]+\)").unwrap();
