@@ -102,13 +102,14 @@ impl Door for FrontDoor {
             Ok(Kept::Before) => Taken::Before,
             Ok(Kept::New(id) | Kept::Revived(id)) => {
                 if let Err(error) = self.pipeline.accept(id).await {
-                    // It is on disk; the next start takes it up at the latest.
+                    // It is on disk, and taken up as soon as the store is well.
                     tracing::error!(%error, entry = id.0, "a delivery was kept and cannot be read back");
                 }
                 Taken::Kept
             }
             Err(error) => {
                 tracing::error!(%error, "a delivery could not be kept");
+                self.pipeline.note_refusal();
                 Taken::Unwritable
             }
         }
