@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
+
 use super::limits::HISTORY;
 use super::replies;
 use super::resolve;
@@ -16,6 +18,10 @@ use crate::markdown::reply::Told;
 
 /// When a read does not show yet what a webhook claims, it is read again after these times.
 const READ_AGAIN: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(10)];
+/// A webhook that comes within this time after a change was noticed can still say who it was.
+const NAMED_LATER: SignedDuration = SignedDuration::from_mins(10);
+/// How far the flag service's clock may be ahead of ours there.
+const CLOCK_SLACK: SignedDuration = SignedDuration::from_mins(1);
 /// A flag that the provider does not know is looked for once more after this time before that is believed.
 const MISSING_AGAIN: Duration = Duration::from_secs(10);
 
@@ -112,6 +118,15 @@ async fn look(
         }
     };
     if what.is_empty() {
+        if let Some(claim) = claim
+            && name_author(&mut record, claim)
+        {
+            for noteable in world.store().noteables_of(flag).await? {
+                decision.write(Write::MarkStale(Level::Panel(noteable), entry.now));
+            }
+            decision.write(Write::PutFlag(Box::new(record)));
+            return Ok(Made::Decision(decision));
+        }
         return match (claim, &now, READ_AGAIN.get(entry.attempts as usize)) {
             (Some(claim), Some(state), Some(after)) if contradicts(claim, state) => {
                 Err(Trouble::again_in(*after, format!("{} does not show the change yet", provider.name())))
@@ -148,9 +163,9 @@ fn contradicts(claim: &Claim, state: &FlagState) -> bool {
         || claim.value.as_ref().is_some_and(|value| value != &shown.value)
 }
 
-/// Who did it and why is believed only where the claim matches what was read.
-fn attributed(what: ChangeKind, claim: Option<&Claim>, entry: Entry) -> Change {
-    let believed = claim.filter(|claim| match (&what, &claim.environment) {
+/// Whether a claim is about this change, and says of it what was read.
+fn agrees(claim: &Claim, what: &ChangeKind) -> bool {
+    match (what, &claim.environment) {
         (ChangeKind::Environment { after, .. }, Some(name)) => {
             after.environment.eq_ignore_ascii_case(name)
                 && claim.on.is_none_or(|on| on == after.on)
@@ -159,13 +174,40 @@ fn attributed(what: ChangeKind, claim: Option<&Claim>, entry: Entry) -> Change {
         (ChangeKind::Environment { .. }, None) => false,
         (ChangeKind::EnvironmentGone(_) | ChangeKind::Missing | ChangeKind::Back, _) => false,
         (ChangeKind::Archived(_), environment) => environment.is_none(),
-    });
+    }
+}
+
+/// Who did it and why is believed only where the claim matches what was read.
+fn attributed(what: ChangeKind, claim: Option<&Claim>, entry: Entry) -> Change {
+    let believed = claim.filter(|claim| agrees(claim, &what));
     Change {
         at: believed.and_then(|claim| claim.at).filter(|at| *at <= entry.now).unwrap_or(entry.now),
         by: believed.and_then(|claim| claim.by.clone()).filter(|by| !by.is_empty()),
         reason: believed.and_then(|claim| claim.reason.clone()).filter(|reason| !reason.is_empty()),
         what,
     }
+}
+
+/// Where several things change at once, the first webhook (or a poll) makes all of them seen, and each webhook names
+/// the author of one. What comes after the fact is put beside the last change there, if nobody is named for it yet.
+fn name_author(record: &mut FlagRecord, claim: &Claim) -> bool {
+    let (Some(name), Some(by), Some(at)) = (&claim.environment, &claim.by, claim.at) else { return false };
+    let here = |change: &&mut Change| match &change.what {
+        ChangeKind::Environment { after, .. } => after.environment.eq_ignore_ascii_case(name),
+        _ => false,
+    };
+    let Some(last) = record.history.iter_mut().rev().find(here) else { return false };
+    let after = last.at.duration_since(at);
+    if last.by.is_some() || by.is_empty() || !agrees(claim, &last.what) {
+        return false;
+    }
+    if after > NAMED_LATER || after < -CLOCK_SLACK {
+        return false;
+    }
+    last.by = Some(by.clone());
+    last.reason = claim.reason.clone().filter(|reason| !reason.is_empty());
+    last.at = last.at.min(at);
+    true
 }
 
 /// Queues the reply for the environments that the project wants to be told of.

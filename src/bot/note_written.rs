@@ -19,6 +19,9 @@ use crate::domain::{
 use crate::gitlab::{NoteType, NoteableDetail};
 use crate::markdown::reply;
 
+/// A comment that GitLab does not show is looked for once more after this time before that is believed.
+const READ_AGAIN: Duration = Duration::from_secs(2);
+
 /// A text as GitLab returned it, with what is to be known about it.
 struct Text {
     body: String,
@@ -53,6 +56,10 @@ pub(super) async fn decide(world: &World, entry: Entry, hint: &NoteHint) -> Resu
     }
     let text = match read_back(world, &project, hint, &detail).await? {
         ReadBack::Text(text) => text,
+        // A large GitLab reads from copies of its database that may be a moment behind.
+        ReadBack::Nothing("note_gone") if entry.attempts == 0 => {
+            return Err(Trouble::again_in(READ_AGAIN, "GitLab does not show the comment yet"));
+        }
         ReadBack::Nothing(reason) => return Ok(Made::Nothing(reason)),
     };
     let found = command::read(&text.body, Some(&me.username));

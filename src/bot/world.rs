@@ -20,6 +20,8 @@ use crate::telemetry::Metrics;
 
 /// How long what GitLab said about a project is believed.
 const PROJECT_BELIEVED: Duration = Duration::from_secs(30);
+/// How long GitLab may take to tell its time.
+const PATIENCE_FOR_TIME: Duration = Duration::from_secs(30);
 /// Projects remembered at the same time.
 const PROJECTS: usize = 10_000;
 
@@ -226,8 +228,22 @@ impl World {
         Ok(())
     }
 
-    /// When the rule was first in force, by GitLab's clock; written down at the first call.
+    /// Writes down for every rule that is new since when it holds: before anything is taken, so that nothing that is
+    /// written from then on is older than its rule. GitLab is asked for its time, for so long at most.
+    pub async fn begin_rules(&self, patience: Duration) -> Result<(), Trouble> {
+        let until = Instant::now() + patience;
+        for rule in &self.parts.rules.rules {
+            self.begin_rule(rule, until.saturating_duration_since(Instant::now())).await?;
+        }
+        Ok(())
+    }
+
+    /// When the rule was first in force, by GitLab's clock.
     pub async fn rule_since(&self, rule: &ProjectRule) -> Result<Timestamp, Trouble> {
+        self.begin_rule(rule, PATIENCE_FOR_TIME).await
+    }
+
+    async fn begin_rule(&self, rule: &ProjectRule, patience: Duration) -> Result<Timestamp, Trouble> {
         let name = format!("{}/{}", self.parts.instance, rule.pattern);
         if let Some(since) =
             self.store().register().await?.value.and_then(|register| register.rules.get(&name).copied())
@@ -235,8 +251,8 @@ impl World {
             return Ok(since);
         }
         let now = Timestamp::now();
-        let since = match self.client_of(rule).me().await {
-            Ok(Me { date: Some(date), .. }) => date,
+        let since = match tokio::time::timeout(patience, self.client_of(rule).me()).await {
+            Ok(Ok(Me { date: Some(date), .. })) => date,
             _ => now.checked_sub(CLOCK_SLACK).unwrap_or(now),
         };
         self.change_register(|register| {

@@ -27,6 +27,9 @@ pub use build::StartError;
 /// How long what runs is waited for at the end. systemd kills after 90 s by default; the unit allows 40.
 pub const DRAIN: Duration = Duration::from_secs(25);
 
+/// How long GitLab's time is waited for when there are new rules. Without it the time of this machine has to do.
+const GITLABS_TIME: Duration = Duration::from_secs(3);
+
 /// A daemon that runs in this process.
 pub struct Daemon {
     pipeline: Arc<Pipeline>,
@@ -60,6 +63,7 @@ impl Daemon {
         let webhooks_at = build::local(&webhooks)?;
         let admin_at = build::local(&admin)?;
 
+        world.begin_rules(GITLABS_TIME).await?;
         let health = Arc::new(health::Health::default());
         let door = Arc::new(door::FrontDoor::new(Arc::clone(&pipeline), &config));
         let view: Arc<dyn crate::http::AdminView> = Arc::new(admin::View {

@@ -3,9 +3,11 @@
 use jiff::Timestamp;
 
 use super::lanes::Run;
-use super::{Pipeline, Ran, after, routing};
+use super::{Pipeline, Ran, after, retry, routing};
 use crate::bot::{self, Entry, Made, Trouble, World};
-use crate::domain::{Decision, Delivery, DeliverySource, Event, Inbound, InboxEntry, InboxId, Write};
+use crate::domain::{
+    DeadLetter, DeadThing, Decision, Delivery, DeliverySource, Event, Inbound, InboxEntry, InboxId, Write,
+};
 
 /// Carries an entry out.
 pub(super) async fn run(pipeline: &Pipeline, id: InboxId) -> Ran {
@@ -32,11 +34,28 @@ pub(super) async fn run(pipeline: &Pipeline, id: InboxId) -> Ran {
 }
 
 async fn later(pipeline: &Pipeline, entry: &InboxEntry, mut decision: Decision, trouble: &Trouble) -> Ran {
+    if entry.attempts >= retry::GIVE_UP {
+        return bury(pipeline, entry, decision, trouble).await;
+    }
     let not_before = after(trouble, entry.attempts);
     tracing::warn!(entry = entry.id.0, attempts = entry.attempts, reason = %trouble, "to be tried again");
     decision.write(Write::InboxLater { id: entry.id, not_before, reason: trouble.to_string() });
     pipeline.commit(decision).await?;
     Ok(Run::Later(not_before))
+}
+
+/// It has been tried for a day and more. What it asked for is too old to be done by now; that it was not is not to be lost.
+async fn bury(pipeline: &Pipeline, entry: &InboxEntry, mut decision: Decision, trouble: &Trouble) -> Ran {
+    tracing::error!(entry = entry.id.0, attempts = entry.attempts, reason = %trouble, "given up; see the queue");
+    decision.write(Write::InboxDead(DeadLetter {
+        id: entry.id.0,
+        at: Timestamp::now(),
+        reason: trouble.to_string(),
+        attempts: entry.attempts,
+        what: DeadThing::Inbox(entry.id),
+    }));
+    pipeline.commit(decision).await?;
+    Ok(Run::Done)
 }
 
 async fn decide(world: &World, inbox_entry: &InboxEntry) -> Result<Made, Trouble> {

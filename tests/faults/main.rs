@@ -14,6 +14,7 @@ mod town;
 
 mod flags;
 mod hostile;
+mod kill;
 mod kit;
 mod links;
 mod lost;

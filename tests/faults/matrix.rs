@@ -95,7 +95,15 @@ async fn story(at: At, rule: Rule, may_die: bool) -> Vec<String> {
         wrong.extend(not_true(&town, issue, note));
         wrong.extend(dead);
     } else {
-        // What was given up is told, and nothing stands twice.
+        // What was given up is told with its reason, it alone is missing, and nothing stands twice.
+        let missing = not_true(&town, issue, note);
+        let reasons = ["400", "403", "404", "302"];
+        if missing.len() > dead.len()
+            || !dead.iter().all(|why| reasons.iter().any(|reason| why.contains(reason)))
+        {
+            wrong.extend(missing);
+            wrong.extend(dead);
+        }
         let notes = town.bot_notes(issue);
         if notes.iter().any(|note| notes.iter().any(|other| other.id != note.id && other.body == note.body)) {
             wrong.push("something stands twice".to_owned());

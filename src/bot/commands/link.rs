@@ -32,11 +32,14 @@ pub(super) async fn run(
     for (key, meaning) in meanings {
         match meaning {
             Meaning::One(flag) => {
-                if record.link(&flag.flag).is_none() {
-                    if record.links.len() >= LINKS {
+                let known = record.link(&flag.flag);
+                // A key that was deleted and made again is another flag: who links it means the one that is there now.
+                if known.is_none_or(|known| known.internal_id != flag.internal_id) {
+                    if known.is_none() && record.links.len() >= LINKS {
                         problems.push(too_many(key));
                         continue;
                     }
+                    record.links.retain(|link| link.flag != flag.flag);
                     add(asked, decision, &mut record, *flag).await?;
                     new += 1;
                 }
@@ -114,7 +117,8 @@ async fn remember_flag(asked: &Asked<'_>, decision: &mut Decision, flag: Flag) -
     let world = asked.world;
     let known = decision.rests_on(world.store().flag(&flag.flag).await?);
     // What is known of a flag that nothing links any more may be old.
-    let watched = !world.store().noteables_of(&flag.flag).await?.is_empty();
+    let pages = world.store().noteables_of(&flag.flag).await?;
+    let watched = !pages.is_empty();
     let record = match known {
         Some(mut known) if watched && known.flag.internal_id == flag.internal_id && known.state.is_some() => {
             let pointer = FlagPointer::Key { scope: flag.flag.scope.clone(), key: flag.flag.key.clone() };
@@ -144,6 +148,10 @@ async fn remember_flag(asked: &Asked<'_>, decision: &mut Decision, flag: Flag) -
             if fresh.flag.internal_id != flag.internal_id {
                 fresh.history.clear();
                 fresh.mirrors.clear();
+            }
+            // Whoever else links it shows what is read here.
+            for page in pages {
+                decision.write(Write::MarkStale(Level::Panel(page), asked.entry.now));
             }
             fresh.missing_since = if state.is_some() { None } else { Some(asked.entry.now) };
             fresh.state = state;
