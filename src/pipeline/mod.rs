@@ -11,6 +11,7 @@ mod polling;
 mod retry;
 mod routing;
 mod upkeep;
+mod visibility;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +25,7 @@ use crate::store::{CommitError, StoreError};
 
 pub use polling::poll;
 pub use upkeep::{Upkeep, keep_up};
+pub use visibility::watch_visibility;
 
 use lanes::{Item, Lanes, Run};
 use routing::Route;
