@@ -4,7 +4,7 @@
 #[path = "support/hostile.rs"]
 mod hostile;
 
-use flaglink::command::{Command, Found, MAX_KEYS, MAX_LENGTH, Misread, Permission, read, spec};
+use flaglink::command::{Command, Found, MAX_KEYS, MAX_LENGTH, Misread, Permission, read, read_back, spec};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -137,10 +137,12 @@ fn a_slip_of_the_hand_gets_the_nearest_command() {
         assert_eq!(misread(&format!("/flag {word} a")), unknown(word, nearest));
     }
     assert_eq!(misread("/flag help lnik"), unknown("lnik", Some("link")));
-    let long = "x".repeat(100_000);
+    let long = "x".repeat(5_000);
     let Misread::Unknown { word, nearest: None } = misread(&format!("/flag {long}")) else { panic!() };
     assert_eq!(word.chars().count(), 101);
-    assert!(one(&format!("/flag {long}")).text.len() < 200);
+    let longer = format!("/flag {}", long.repeat(20));
+    assert!(matches!(misread(&longer), Misread::Malformed { spec: None, .. }));
+    assert!(one(&longer).text.len() < 200, "it is known by a digest");
 }
 
 #[test]
@@ -200,6 +202,28 @@ fn two_long_lines_that_differ_at_the_end_are_two() {
     assert_ne!(line("a"), line("b"));
 }
 
+#[test]
+fn a_mistake_stays_the_mistake_that_it_was() {
+    let key = |n: usize| format!("key_number_{n:03}");
+    let keys: Vec<String> = (0..MAX_KEYS + 1).map(key).collect();
+    for line in [
+        // The mistake stands far behind what would be understood by itself.
+        format!("/flag link {}", keys.join(" ")),
+        format!("/flag link a {} \"open", "b".repeat(200)),
+        format!("/flag list {}", "word ".repeat(300)),
+        format!("/flag link {}\"", "a ".repeat(20_000)),
+        "/flag list\n".repeat(60),
+        "/flag list\n\n".to_owned() + &"- a\n".repeat(500_000),
+    ] {
+        let all = read(&line, None);
+        assert!(!all.is_empty());
+        for found in all {
+            assert_eq!(read_back(&found.text), Some(found));
+        }
+    }
+    assert_eq!(read_back("hello"), None);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -208,6 +232,7 @@ proptest! {
     fn the_normal_form_is_stable(argument in hostile::outside(), name in "(LINK|unlink|status|search|help|list|lnik)?") {
         let line = format!("/flag {name} {}", argument.replace(['\n', '\r'], " "));
         for found in read(&line, None) {
+            prop_assert_eq!(read_back(&found.text), Some(found.clone()));
             if found.parsed.is_ok() {
                 prop_assert_eq!(read(&found.text, None), vec![found]);
             }

@@ -34,9 +34,7 @@ pub(super) async fn decide(
     let Some(project) = world.project(note.noteable.project).await? else {
         return Ok(Made::Nothing("no_rule"));
     };
-    // The normalised text reads back as the command that it was made from.
-    let me = world.me(&project.rule).await?;
-    let Some(found) = command::read(&taken.text, Some(&me.username)).into_iter().next() else {
+    let Some(found) = command::read_back(&taken.text) else {
         return Ok(Made::Nothing("command_unreadable"));
     };
 

@@ -4,6 +4,11 @@ use std::time::Duration;
 
 /// A command that was written longer ago than this is not run any more.
 pub const COMMAND_AGE: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long delivery keys, and what was seen in a text, are remembered: longer than GitLab lets anybody resend (7 days).
+pub const REMEMBERED: Duration = Duration::from_secs(9 * 24 * 60 * 60);
+/// A text older than this of which nothing is known may have been handled and forgotten: nothing in it is new.
+/// Shorter than [`REMEMBERED`], since GitLab's clock is not ours.
+pub const FORGOTTEN: Duration = Duration::from_secs(8 * 24 * 60 * 60);
 /// How long a command may wait for a flag service before the person is told that it waits.
 pub const TELL_WAITING: Duration = Duration::from_secs(60);
 /// Replies that one author gets on one noteable within an hour.

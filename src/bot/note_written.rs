@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::limits::COMMAND_AGE;
+use super::limits::{COMMAND_AGE, FORGOTTEN};
 use super::replies::{self, Reply};
 use super::world::{Project, World};
 use super::{Entry, Made, Trouble};
@@ -72,6 +72,10 @@ pub(super) async fn decide(world: &World, entry: Entry, hint: &NoteHint) -> Resu
     let known = decision.rests_on(world.store().note(&note).await?);
     if known.is_some() && hint.source == NoteSource::Description {
         return Ok(Made::Nothing("description_handled"));
+    }
+    let age = Duration::try_from(entry.now.duration_since(text.created_at)).unwrap_or_default();
+    if known.is_none() && age > FORGOTTEN {
+        return Ok(Made::Nothing("forgotten"));
     }
     let new = not_yet_seen(&found, known.as_ref());
     if new.is_empty() {

@@ -69,7 +69,8 @@ Commands that are new in the edited comment run; those that ran before do not ru
 comment: when somebody else edited it, nothing in it runs, and a reply says so. Taking a command out of a
 comment undoes nothing; write `/flag unlink`.
 
-A command that is more than a day old when flaglink sees it for the first time does not run.
+A command that is more than a day old when flaglink sees it for the first time does not run, and neither does one that is
+put into a comment that is more than a week old: write a new comment.
 
 ## Internal notes and confidential issues
 

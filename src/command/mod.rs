@@ -16,6 +16,10 @@ pub use table::{Command, CommandSpec, Found, Misread, Permission, RESERVED, TABL
 /// How many commands of one text are run; what is more is answered once.
 pub const MAX_COMMANDS: usize = 50;
 
+/// What is said of a whole text rather than of one line, each with the name that it is known by.
+const TEXT_TOO_MANY: (&str, &str) = ("(more than 50 commands)", TOO_MANY_COMMANDS);
+const TEXT_TOO_DEAR: (&str, &str) = ("(too complicated)", TOO_DEAR);
+
 const TOO_MANY_COMMANDS: &str = "One comment takes at most 50 commands; the others were left out.";
 const TOO_DEAR: &str =
     "The text is too complicated to be searched for commands. Write them in a comment of their own.";
@@ -28,16 +32,25 @@ const TOO_DEAR: &str =
 /// However long or hostile the text is, this takes well under a second and gives at most [`MAX_COMMANDS`]
 /// commands, and one [`Misread::Malformed`] for all the others.
 pub fn read(text: &str, bot: Option<&str>) -> Vec<Found> {
-    let malformed = |text: &str, why| Found {
-        text: text.to_owned(),
-        parsed: Err(Misread::Malformed { spec: None, why }),
-    };
-    let Ok(lines) = lines::command_lines(text, bot) else {
-        return vec![malformed("(too complicated)", TOO_DEAR)];
-    };
+    let Ok(lines) = lines::command_lines(text, bot) else { return vec![whole_text(&TEXT_TOO_DEAR)] };
     let mut found: Vec<Found> = lines.iter().take(MAX_COMMANDS).map(|rest| parse::parse(rest)).collect();
     if lines.len() > MAX_COMMANDS {
-        found.push(malformed("(more than 50 commands)", TOO_MANY_COMMANDS));
+        found.push(whole_text(&TEXT_TOO_MANY));
     }
     found
+}
+
+/// The command that a [`Found::text`] is the name of, understood or misread as it was then. `None`: it is no such name.
+pub fn read_back(text: &str) -> Option<Found> {
+    if let Some(known) = [TEXT_TOO_MANY, TEXT_TOO_DEAR].iter().find(|(name, _)| *name == text) {
+        return Some(whole_text(known));
+    }
+    if let Some(digest) = text.strip_prefix(parse::TOO_LONG) {
+        return Some(parse::too_long(digest.trim_end_matches(')')));
+    }
+    text.strip_prefix("/flag").map(parse::parse)
+}
+
+fn whole_text((name, why): &(&str, &'static str)) -> Found {
+    Found { text: (*name).to_owned(), parsed: Err(Misread::Malformed { spec: None, why }) }
 }

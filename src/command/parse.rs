@@ -12,11 +12,14 @@ pub const MAX_KEYS: usize = 20;
 pub const MAX_LENGTH: usize = 250;
 /// How much of a word that was not understood is kept, in characters.
 const KEPT: usize = 100;
+/// A longer line than this that is not understood is known by a digest alone, in bytes.
+const LONGEST_MISREAD: usize = 8_000;
 
 const TOO_MANY_KEYS: &str = "One command takes at most 20 flag keys.";
 const TOO_LONG_KEY: &str = "A flag key has at most 250 characters.";
 const TOO_LONG_TEXT: &str = "The text to look for has at most 250 characters.";
 const EMPTY_KEY: &str = "A flag key cannot be empty.";
+const TOO_LONG_LINE: &str = "The line is too long to be a command.";
 const UNCLOSED: &str = "A quote is opened and not closed.";
 const ALL_AND_KEYS: &str = "It takes either flag keys or `--all`, not both.";
 
@@ -25,7 +28,26 @@ pub(super) fn parse(rest: &str) -> Found {
     let rest = rest.trim();
     match read(rest) {
         Ok(command) => Found { text: normal_form(&command), parsed: Ok(command) },
-        Err(misread) => Found { text: form_of_misread(rest), parsed: Err(misread) },
+        Err(misread) => {
+            // In its own words, so that it reads back as the same mistake.
+            let text = format!("/flag {}", rest.split_whitespace().collect::<Vec<_>>().join(" "));
+            if text.len() <= LONGEST_MISREAD {
+                return Found { text, parsed: Err(misread) };
+            }
+            let digest = Sha256::digest(text.as_bytes());
+            too_long(&hex::encode(digest.get(..8).unwrap_or_default()))
+        }
+    }
+}
+
+/// What begins the name of a line that is too long to be kept.
+pub(super) const TOO_LONG: &str = "(too long ";
+
+/// A line that is too long to be kept, known by a digest.
+pub(super) fn too_long(digest: &str) -> Found {
+    Found {
+        text: format!("{TOO_LONG}{digest})"),
+        parsed: Err(Misread::Malformed { spec: None, why: TOO_LONG_LINE }),
     }
 }
 
@@ -177,15 +199,4 @@ fn normal_form(command: &Command) -> String {
         Command::Help { topic } => words.extend(topic.map(str::to_owned)),
     }
     words.join(" ")
-}
-
-/// What could not be understood is known by its words; where they are many, by the first and a digest of all.
-fn form_of_misread(rest: &str) -> String {
-    let text = format!("/flag {}", rest.split_whitespace().collect::<Vec<_>>().join(" "));
-    let short = shortened(&text);
-    if short.len() == text.len() {
-        return text;
-    }
-    let digest = Sha256::digest(text.as_bytes());
-    format!("{short} ({})", hex::encode(digest.get(..8).unwrap_or_default()))
 }

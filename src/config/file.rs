@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::rules::{Role, Values};
+use super::role::{Role, Values};
 use super::span::Span;
 
 /// Where flaglink listens. The webhook listener is the one that GitLab and the flag services must reach, through a

@@ -3,81 +3,15 @@
 use std::sync::Arc;
 
 use globset::GlobMatcher;
-use schemars::JsonSchema;
 use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
 
 use super::ConfigError;
 use super::error::suggestion;
 use super::file::ProjectTable;
 use super::pattern::{EnvironmentPattern, FlagPattern, Names, project_matcher};
+use super::role::{Role, Values};
 use super::section::Section;
 use crate::domain::Visibility;
-
-/// A role, in GitLab's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[schemars(inline)]
-pub enum Role {
-    /// Guest (10).
-    Guest,
-    /// Planner (15).
-    Planner,
-    /// Reporter (20).
-    Reporter,
-    /// Developer (30).
-    Developer,
-    /// Maintainer (40).
-    Maintainer,
-    /// Owner (50).
-    Owner,
-    /// Nobody at all.
-    None,
-}
-
-impl Role {
-    /// GitLab's access level; `None` for "nobody".
-    ///
-    /// The numbers are those of GitLab's members API (`access_level`).
-    pub fn level(self) -> Option<u32> {
-        match self {
-            Self::Guest => Some(10),
-            Self::Planner => Some(15),
-            Self::Reporter => Some(20),
-            Self::Developer => Some(30),
-            Self::Maintainer => Some(40),
-            Self::Owner => Some(50),
-            Self::None => None,
-        }
-    }
-
-    /// Its name as people read it: `Developer`.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Guest => "Guest",
-            Self::Planner => "Planner",
-            Self::Reporter => "Reporter",
-            Self::Developer => "Developer",
-            Self::Maintainer => "Maintainer",
-            Self::Owner => "Owner",
-            Self::None => "nobody",
-        }
-    }
-}
-
-/// What is done with flag values in comments.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[schemars(inline)]
-pub enum Values {
-    /// Shown.
-    Show,
-    /// Hidden.
-    Hide,
-    /// Hidden on public projects.
-    #[default]
-    Auto,
-}
 
 /// One `[[projects]]` entry, checked.
 #[derive(Debug, Clone)]

@@ -6,21 +6,7 @@ use url::Url;
 
 use super::client::Client;
 use crate::domain::{Person, ProjectId, UserId, Visibility, WorkState};
-use crate::net::{Failure, HttpClient};
-
-/// Why GitLab could not do what was asked.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum GitlabError {
-    /// No good answer.
-    #[error(transparent)]
-    Failed(#[from] Failure),
-    /// An answer that cannot be understood; says what.
-    #[error("{0}")]
-    Strange(String),
-}
-
-/// What GitLab gives back.
-pub type GitlabResult<T> = Result<T, GitlabError>;
+use crate::net::HttpClient;
 
 /// The user that a token belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use super::api::{GitlabError, GitlabResult};
+use super::error::{GitlabError, GitlabResult};
 use crate::net::{Failure, HttpClient, Sent};
 
 /// One GitLab instance and one token.

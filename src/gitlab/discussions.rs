@@ -1,8 +1,9 @@
 //! Threads.
 
-use super::api::{Discussion, GitlabApi, GitlabResult, NewNote};
+use super::api::{Discussion, GitlabApi, NewNote};
 use super::client::MOST_PAGES;
 use super::endpoints::{DiscussionReply, Discussions, OneDiscussion, Place};
+use super::error::GitlabResult;
 use super::lenient::Object;
 use super::wire::RawDiscussion;
 use crate::domain::{NoteableKind, ProjectId};

@@ -4,7 +4,8 @@ use gitlab::api::projects::issues::EditIssue;
 use gitlab::api::projects::labels::CreateLabel;
 use gitlab::api::projects::merge_requests::EditMergeRequest;
 
-use super::api::{GitlabApi, GitlabError, GitlabResult};
+use super::api::GitlabApi;
+use super::error::{GitlabError, GitlabResult};
 use super::notes::not_found_is_fine;
 use super::people::unbuilt;
 use crate::domain::{NoteableKind, ProjectId};

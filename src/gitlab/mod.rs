@@ -4,6 +4,7 @@ mod api;
 mod client;
 mod discussions;
 mod endpoints;
+mod error;
 mod labels;
 mod lenient;
 mod notes;
@@ -14,9 +15,9 @@ mod verify;
 mod wire;
 
 pub use api::{
-    AccessLevel, Discussion, GitlabApi, GitlabError, GitlabResult, Me, NewNote, Note, NoteEdit, NoteType,
-    NoteableDetail, ProjectDetail,
+    AccessLevel, Discussion, GitlabApi, Me, NewNote, Note, NoteEdit, NoteType, NoteableDetail, ProjectDetail,
 };
+pub use error::{GitlabError, GitlabResult};
 pub use payload::{Classified, classify};
 pub use time::read_time;
 pub use verify::{Standing, WebhookSecrets};

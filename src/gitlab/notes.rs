@@ -6,9 +6,10 @@ use gitlab::api::projects::{issues, merge_requests};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::api::{GitlabApi, GitlabError, GitlabResult, NewNote, Note, NoteEdit};
+use super::api::{GitlabApi, NewNote, Note, NoteEdit};
 use super::client::{MOST_PAGES, parse};
 use super::endpoints::{DeleteNote, EditNote, NewComment, NoteEditor, OneNote, Place};
+use super::error::{GitlabError, GitlabResult};
 use super::lenient::Object;
 use super::people::unbuilt;
 use super::time::read_time;

@@ -6,8 +6,9 @@ use gitlab::api::projects::merge_requests::MergeRequest;
 use gitlab::api::{projects, users};
 use jiff::Timestamp;
 
-use super::api::{AccessLevel, GitlabApi, GitlabError, GitlabResult, Me, NoteableDetail, ProjectDetail};
+use super::api::{AccessLevel, GitlabApi, Me, NoteableDetail, ProjectDetail};
 use super::client::parse;
+use super::error::{GitlabError, GitlabResult};
 use super::lenient::Object;
 use super::wire::{RawMember, RawNoteable, RawProject, RawUser};
 use crate::domain::{NoteableKind, ProjectId, UserId};

@@ -4,9 +4,8 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::api::{
-    Discussion, GitlabError, GitlabResult, NewNote, Note, NoteType, NoteableDetail, ProjectDetail,
-};
+use super::api::{Discussion, NewNote, Note, NoteType, NoteableDetail, ProjectDetail};
+use super::error::{GitlabError, GitlabResult};
 use super::lenient::{Object, id, lenient};
 use super::time::read_time;
 use crate::domain::{NoteableKind, Person, ProjectId, Visibility, WorkState};

@@ -1,49 +1,17 @@
 //! The admin listener and the unix socket: is it alive, is it well, what does it count, and the API.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use hyper::header::{ALLOW, CACHE_CONTROL, HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Method, Request, StatusCode};
-use tokio::sync::mpsc;
-use tokio::time::timeout;
 
-use crate::domain::Noteable;
-use crate::store::StoreError;
-
+use super::admin_view::AdminView;
 use super::api;
-use super::api_types::{LinksPage, Problem, Queue, Status};
-use super::body::{Answer, RequestBody, json, text, typed};
+use super::body::{Answer, RequestBody};
 use super::gate::Gate;
+use super::probes::{healthz, metrics, problem, readyz};
 use super::serve::{Handler, Peer};
-
-/// How long the questions behind `/readyz` may take altogether.
-const READINESS_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The daemon, as far as the admin listener knows it.
-#[async_trait]
-pub trait AdminView: Send + Sync + 'static {
-    /// What keeps flaglink from doing its work, one line each; empty: it is ready.
-    async fn readiness(&self) -> Vec<String>;
-
-    /// The metrics in Prometheus' text format.
-    fn metrics(&self) -> String;
-
-    /// How the daemon is.
-    async fn status(&self) -> Status;
-
-    /// What waits: the first `limit` of each kind. [`view::queue`](super::view::queue) makes it from a store.
-    async fn queue(&self, limit: usize) -> Result<Queue, StoreError>;
-
-    /// A page of links. [`view::links_page`](super::view::links_page) makes it from a store.
-    async fn links(&self, after: Option<&Noteable>, limit: usize) -> Result<LinksPage, StoreError>;
-
-    /// Sends the export, some lines at a time, and returns when all of it is sent. A closed channel means that
-    /// nobody wants the rest. [`view::export`](super::view::export) makes it from a store.
-    async fn export(&self, pieces: mpsc::Sender<Bytes>) -> Result<(), StoreError>;
-}
 
 /// Answers the requests of the admin listener or of the unix socket.
 pub struct Admin {
@@ -164,43 +132,4 @@ impl Admin {
             Route::OpenApi => api::openapi(),
         }
     }
-}
-
-/// Whether flaglink is alive. Says nothing about anything else.
-#[utoipa::path(get, path = "/healthz", responses((status = 200, description = "`ok`: it is alive", body = String)))]
-pub(super) fn healthz() -> Answer {
-    text(StatusCode::OK, "ok")
-}
-
-/// Whether flaglink can do its work: store writable, queues moving, tokens good.
-#[utoipa::path(get, path = "/readyz", responses(
-    (status = 200, description = "`ready`", body = String),
-    (status = 503, description = "What is wrong, one line each", body = String),
-))]
-pub(super) async fn readyz(view: &dyn AdminView) -> Answer {
-    let problems = timeout(READINESS_TIMEOUT, view.readiness())
-        .await
-        .unwrap_or_else(|_| vec!["flaglink could not find out in time whether it is ready".to_owned()]);
-    if problems.is_empty() {
-        return text(StatusCode::OK, "ready");
-    }
-    text(StatusCode::SERVICE_UNAVAILABLE, problems.iter().map(|line| format!("{line}\n")).collect::<String>())
-}
-
-/// The metrics, for Prometheus.
-#[utoipa::path(get, path = "/metrics", responses((status = 200, description = "Prometheus text", body = String)))]
-pub(super) fn metrics(view: &dyn AdminView) -> Answer {
-    let metrics = view.metrics();
-    // Prometheus reads the two formats by two sets of rules; the newer one always ends like this.
-    let content_type = if metrics.ends_with("# EOF\n") {
-        "application/openmetrics-text; version=1.0.0; charset=utf-8"
-    } else {
-        "text/plain; version=0.0.4; charset=utf-8"
-    };
-    typed(StatusCode::OK, content_type, metrics)
-}
-
-/// An error in the API's form.
-pub(super) fn problem(status: StatusCode, error: impl Into<String>) -> Answer {
-    json(status, &Problem { error: error.into() })
 }

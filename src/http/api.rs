@@ -10,9 +10,10 @@ use utoipa::OpenApi;
 use crate::domain::Noteable;
 use crate::store::StoreError;
 
-use super::admin::{self, AdminView, problem};
+use super::admin_view::AdminView;
 use super::api_types::{LinksPage, Problem, Queue, Status};
 use super::body::{Answer, StreamError, json, streamed};
+use super::probes::{self, problem};
 
 /// How many of something are shown where nobody says how many.
 pub const DEFAULT_LIMIT: usize = 100;
@@ -30,7 +31,7 @@ const EXPORT_AHEAD: usize = 2;
         title = "flaglink",
         description = "What flaglink knows. On the unix socket and on loopback reads need no token; elsewhere every request needs the admin token as `Authorization: Bearer`."
     ),
-    paths(admin::healthz, admin::readyz, admin::metrics, links, export, queue, status, openapi,),
+    paths(probes::healthz, probes::readyz, probes::metrics, links, export, queue, status, openapi,),
     components(schemas(LinksPage, Problem, Queue, Status))
 )]
 pub struct ApiDoc;

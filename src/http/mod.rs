@@ -1,17 +1,20 @@
 //! The listeners: webhooks for the world; health, metrics and the API for the machine itself.
 
 mod admin;
+mod admin_view;
 mod api;
 pub mod api_types;
 mod body;
 mod connection;
 mod gate;
+mod probes;
 mod serve;
 mod socket;
 pub mod view;
 mod webhooks;
 
-pub use admin::{Admin, AdminView, Route};
+pub use admin::{Admin, Route};
+pub use admin_view::AdminView;
 pub use api::{ApiDoc, DEFAULT_LIMIT, MAX_LIMIT};
 pub use body::{Answer, BodyError, RequestBody, StreamError, empty, json, streamed, text, typed};
 pub use gate::{Gate, Refusal, TcpGate};

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::panel::{PanelFlag, PanelView, SHOWN_FLAGS};
+use super::panel_view::{PanelFlag, PanelView, SHOWN_FLAGS};
 use super::state::{ENVIRONMENT_LIMIT, KEY_LIMIT, NAME_LIMIT, VALUE_LIMIT};
 use super::text::Markdown;
 use crate::domain::{Change, ChangeKind, EnvironmentState, FlagRef};

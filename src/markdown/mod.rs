@@ -5,11 +5,13 @@ mod history;
 mod marker;
 mod outside;
 mod panel;
+mod panel_view;
 pub mod reply;
 mod state;
 mod text;
 
 pub use marker::{Marker, MarkerKey};
 pub use outside::visible;
-pub use panel::{PanelFlag, PanelView, panel};
+pub use panel::panel;
+pub use panel_view::{PanelFlag, PanelView};
 pub use text::{GITLAB_TEXT_LIMIT, Markdown, PANEL_LIMIT, REPLY_LIMIT};

@@ -3,54 +3,20 @@
 //! Few environments make a table, as wide as there are environments. More of them would not fit into GitLab's
 //! column, so each flag is a short list then: one line per state, with the environments that are in it.
 
-use jiff::Timestamp;
 use url::Url;
 
 use super::history;
+use super::panel_view::{PanelFlag, PanelView, SHOWN_FLAGS};
 use super::state::{ENVIRONMENT_LIMIT, KEY_LIMIT, NAME_LIMIT, state_words};
 use super::text::{Markdown, PANEL_LIMIT};
-use crate::domain::{Change, CommentText, EnvironmentState, Flag, FlagState, LinkChange};
+use crate::domain::{CommentText, EnvironmentState, FlagState};
 
 /// More environments than this make lists instead of a table.
 const TABLE_ENVIRONMENTS: usize = 8;
-/// More flags than this are counted, not shown.
-pub(super) const SHOWN_FLAGS: usize = 100;
 /// More environments of one flag than this are counted, not shown (in lists).
 const LISTED_ENVIRONMENTS: usize = 100;
 /// How long the table or the lists may get, in characters; the fold needs the rest of [`PANEL_LIMIT`].
 const STATES_LIMIT: usize = 600_000;
-
-/// One flag of a panel.
-#[derive(Debug, Clone)]
-pub struct PanelFlag<'a> {
-    /// The flag.
-    pub flag: &'a Flag,
-    /// How it is named here: its key, or `provider:key` where flags of several providers are in the panel.
-    pub name: String,
-    /// Its state; `None` where none was ever read.
-    pub state: Option<&'a FlagState>,
-    /// Since when the provider does not know it any more.
-    pub missing_since: Option<Timestamp>,
-    /// Whether its provider is not configured (any more), so that the state may be old.
-    pub unwatched: bool,
-    /// Its last changes.
-    pub history: &'a [Change],
-    /// Who linked it.
-    pub linked_by: &'a str,
-    /// When.
-    pub linked_at: Timestamp,
-}
-
-/// Everything a panel shows. No clock: the same truth always gives the same text.
-#[derive(Debug, Clone)]
-pub struct PanelView<'a> {
-    /// The flags, in the order of linking.
-    pub flags: Vec<PanelFlag<'a>>,
-    /// Links made and taken away here.
-    pub links: &'a [LinkChange],
-    /// Whether values are shown; where not, that there is one is all that is said.
-    pub show_values: bool,
-}
 
 /// The panel's text. With no flags left it says that the last one was unlinked.
 pub fn panel(view: &PanelView<'_>) -> CommentText {

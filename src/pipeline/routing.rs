@@ -114,8 +114,7 @@ pub(crate) async fn of_event(
 async fn of_command(world: &World, note: &NoteKey, place: usize) -> Result<Route, StoreError> {
     let record = world.store().note(note).await?.value;
     let text = record.and_then(|record| record.commands.get(place).map(|command| command.text.clone()));
-    let parsed =
-        text.and_then(|text| command::read(&text, None).into_iter().next()).map(|found| found.parsed);
+    let parsed = text.and_then(|text| command::read_back(&text)).map(|found| found.parsed);
     Ok(match parsed {
         Some(Ok(Command::Link { keys } | Command::Unlink { keys, all: false })) => Route::Flags(bare(&keys)),
         Some(Ok(Command::Status { keys })) if !keys.is_empty() => Route::Flags(bare(&keys)),

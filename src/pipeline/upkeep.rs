@@ -7,9 +7,8 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::Pipeline;
+use crate::bot::limits::REMEMBERED;
 
-/// How long delivery keys and handled texts are remembered: longer than GitLab lets anybody resend (7 days).
-const REMEMBERED: Duration = Duration::from_secs(9 * 24 * 60 * 60);
 /// How often the gauges are set.
 const GAUGES: Duration = Duration::from_secs(5);
 /// How often old memories are swept out, and how often the links are exported.

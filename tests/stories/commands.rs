@@ -240,6 +240,35 @@ async fn words_that_are_no_command_get_one_short_reply() {
 }
 
 #[tokio::test]
+async fn too_much_in_one_comment_is_answered_and_the_rest_is_done() {
+    let town = Town::new().await;
+    let (issue, other) = (town.issue(), town.issue());
+
+    let fifty = format!("{}/flag list\n/flag list", "/flag link dark_mode\n".repeat(50));
+    let many = town.says(issue, &fifty).await;
+    assert_eq!(town.reactions(many), ["eyes", "warning"]);
+    assert_eq!(
+        town.answer(issue, many),
+        "One comment takes at most 50 commands; the others were left out. Write `/flag help` for how commands are written."
+    );
+    assert!(town.row(issue, "dark_mode").is_some());
+
+    // What is wrong stands far behind two keys that are there.
+    let keys: Vec<String> = (0..19).map(|n| format!("key_number_{n:03}")).collect();
+    let text = format!("/flag link dark_mode checkout_v2 {}", keys.join(" "));
+    let wide = town.says(other, &text).await;
+    assert_eq!(town.reactions(wide), ["eyes", "x"]);
+    assert_eq!(
+        town.answer(other, wide),
+        "One command takes at most 20 flag keys. Write `/flag help` for how commands are written."
+    );
+    let open = town.says(other, &format!("/flag link dark_mode {} \"b", "a".repeat(120))).await;
+    assert_eq!(town.reactions(open), ["eyes", "x"]);
+    assert!(town.panel(other).is_none());
+    town.end().await;
+}
+
+#[tokio::test]
 async fn a_key_that_two_services_have_is_asked_about() {
     let other = Flagsmith::start().await.unwrap();
     other.take_private_addresses(true);

@@ -257,6 +257,32 @@ async fn a_command_of_the_day_before_yesterday_is_not_run_and_yesterdays_is() {
 }
 
 #[tokio::test]
+async fn an_old_comment_that_nothing_is_remembered_of_runs_nothing_when_it_is_edited() {
+    let town = Town::planned(Plan { since: SignedDuration::from_hours(-24 * 30), ..Plan::default() }).await;
+    for (days, runs) in [(10, false), (6, true)] {
+        let issue = town.issue();
+        town.gitlab.drop_deliveries(true);
+        let note = town.gitlab.comment(town.mara, issue, "Let us lnik it.").unwrap();
+        town.gitlab.change(|model| {
+            let then = Timestamp::now() - SignedDuration::from_hours(24 * days);
+            model.noteables.get_mut(&issue).unwrap().created_at = then;
+            let note = model.notes.get_mut(&note).unwrap();
+            (note.created_at, note.updated_at) = (then, then);
+        });
+        town.gitlab.drop_deliveries(false);
+
+        town.gitlab.edit_note(town.mara, note, "Let us link it.\n\n/flag link checkout_v2").unwrap();
+        town.rest().await;
+
+        assert_eq!(town.row(issue, "checkout_v2").is_some(), runs, "{days} days");
+        if !runs {
+            town.assert_silence(issue);
+        }
+    }
+    town.end().await;
+}
+
+#[tokio::test]
 async fn what_came_here_with_a_move_or_an_import_is_no_command() {
     let town = Town::planned(Plan { since: SignedDuration::from_hours(-2), ..Plan::default() }).await;
     let moved = town.issue();

@@ -16,6 +16,7 @@ mod deliveries;
 mod edits;
 mod first_link;
 mod outages;
+mod panel;
 mod people;
 mod places;
 mod reading;

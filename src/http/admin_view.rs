@@ -1,0 +1,32 @@
+//! What the admin listener knows of the rest of the house.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+use super::api_types::{LinksPage, Queue, Status};
+use crate::domain::Noteable;
+use crate::store::StoreError;
+
+/// The daemon, as far as the admin listener knows it.
+#[async_trait]
+pub trait AdminView: Send + Sync + 'static {
+    /// What keeps flaglink from doing its work, one line each; empty: it is ready.
+    async fn readiness(&self) -> Vec<String>;
+
+    /// The metrics in Prometheus' text format.
+    fn metrics(&self) -> String;
+
+    /// How the daemon is.
+    async fn status(&self) -> Status;
+
+    /// What waits: the first `limit` of each kind. [`view::queue`](super::view::queue) makes it from a store.
+    async fn queue(&self, limit: usize) -> Result<Queue, StoreError>;
+
+    /// A page of links. [`view::links_page`](super::view::links_page) makes it from a store.
+    async fn links(&self, after: Option<&Noteable>, limit: usize) -> Result<LinksPage, StoreError>;
+
+    /// Sends the export, some lines at a time, and returns when all of it is sent. A closed channel means that
+    /// nobody wants the rest. [`view::export`](super::view::export) makes it from a store.
+    async fn export(&self, pieces: mpsc::Sender<Bytes>) -> Result<(), StoreError>;
+}
