@@ -48,6 +48,13 @@ pub(super) async fn decide(
 
 /// The linked flags that a pointer means.
 async fn meant(world: &World, provider: &str, pointer: &FlagPointer) -> Result<Vec<FlagRef>, Trouble> {
+    // By far the most events name one flag for certain: nobody needs all of them for that.
+    if let FlagPointer::Key { scope, key } = pointer {
+        let named = FlagRef { provider: provider.to_owned(), scope: scope.clone(), key: key.clone() };
+        if !world.store().noteables_of(&named).await?.is_empty() {
+            return Ok(vec![named]);
+        }
+    }
     let mut flags = world.store().linked_flags(provider).await?;
     match pointer {
         FlagPointer::Any => {}

@@ -205,6 +205,15 @@ impl World {
         self.me.lock().unwrap_or_else(PoisonError::into_inner).get("").cloned()
     }
 
+    /// The one name that we can be spoken to by, if there is only one and it is known: a rule with a token of its own has a
+    /// bot with a name of its own.
+    pub fn only_name(&self) -> Option<String> {
+        if !self.parts.gitlab_by_rule.is_empty() {
+            return None;
+        }
+        self.known_me().map(|me| me.username)
+    }
+
     /// The instance's own client.
     pub fn gitlab(&self) -> &GitlabApi {
         &self.parts.gitlab

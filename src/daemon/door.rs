@@ -40,8 +40,8 @@ impl FrontDoor {
     /// Why a delivery of GitLab need not be kept; `None`: it is worth keeping.
     fn useless(&self, delivery: &Delivery) -> Option<Taken> {
         let world = self.pipeline.world();
-        let me = world.known_me().map(|me| me.username);
-        match classify(&delivery.body, &world.bots(), me.as_deref()) {
+        let name = world.only_name();
+        match classify(&delivery.body, &world.bots(), name.as_deref()) {
             Classified::NotJson => Some(Taken::NotJson),
             Classified::Ignored(reason) => Some(Taken::Ignored(reason)),
             Classified::Event { project_path: Some(path), .. }

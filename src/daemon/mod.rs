@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::bot::World;
 use crate::config::Config;
 use crate::http::{Admin, Gate, Listener, ServeOptions, SocketFile, TcpGate, Webhooks, bind_socket, serve};
-use crate::pipeline::{Pipeline, Upkeep, keep_up, poll, watch_projects};
+use crate::pipeline::{Pipeline, Upkeep, keep_up, poll, watch_visibility};
 use crate::store::export::save_links;
 use crate::store::sled::SledStore;
 
@@ -26,9 +26,6 @@ pub use build::StartError;
 
 /// How long what runs is waited for at the end. systemd kills after 90 s by default; the unit allows 40.
 pub const DRAIN: Duration = Duration::from_secs(25);
-
-/// How often every project with links is looked at: no webhook tells that one was made public or was moved.
-const PROJECTS: Duration = Duration::from_secs(10 * 60);
 
 /// How long GitLab's time is waited for when there are new rules. Without it the time of this machine has to do.
 const GITLABS_TIME: Duration = Duration::from_secs(3);
@@ -108,7 +105,7 @@ impl Daemon {
         for provider in world.flags().iter() {
             tasks.spawn(poll(Arc::clone(&pipeline), Arc::clone(provider), stop.clone()));
         }
-        tasks.spawn(watch_projects(Arc::clone(&pipeline), PROJECTS, stop.clone()));
+        tasks.spawn(watch_visibility(Arc::clone(&pipeline), stop.clone()));
         tasks.spawn(health::watch(Arc::clone(&pipeline), health, stop.clone()));
         tasks.spawn(keep_up(Arc::clone(&pipeline), upkeep(&built.store), stop.clone()));
         say_where(&config, webhooks_at, admin_at, &world);

@@ -8,10 +8,10 @@ mod inbox;
 mod lanes;
 mod levels;
 mod polling;
-mod projects;
 mod retry;
 mod routing;
 mod upkeep;
+mod visibility;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,8 +25,8 @@ use crate::domain::{Decision, Edge, Event, InboxId, Level, Write};
 use crate::store::{CommitError, StoreError};
 
 pub use polling::poll;
-pub use projects::watch_projects;
 pub use upkeep::{Upkeep, keep_up};
+pub use visibility::watch_visibility;
 
 use lanes::{Item, Lanes, Run};
 use routing::Route;

@@ -228,7 +228,7 @@ async fn what_cannot_be_understood_for_a_day_is_given_up_and_sent_again_lives() 
 
     town.gitlab.faults().remove(rule);
     let delivery = town.gitlab.read(|model| {
-        let note = model.deliveries.values().filter(|delivery| delivery.event == "Note Hook").last().unwrap();
+        let note = model.deliveries.values().rfind(|delivery| delivery.event == "Note Hook").unwrap();
         note.id
     });
     let sent: Fate = town.gitlab.resend(town.tobias, delivery).await.unwrap();

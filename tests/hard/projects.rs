@@ -93,6 +93,13 @@ async fn an_expired_token_of_one_rule_holds_up_no_other_rule() {
         .until(PATIENCE, |model| model.reactions(note, bot.user) == ["eyes", "white_check_mark"])
         .await
         .unwrap();
+    // This bot has a name of its own.
+    let by_name = format!("@{} flag link dark_mode", bot.username);
+    let note = town.gitlab.comment(town.mara, issue, &by_name).unwrap();
+    town.gitlab
+        .until(PATIENCE, |model| model.reactions(note, bot.user) == ["eyes", "white_check_mark"])
+        .await
+        .unwrap();
     // Whoever watches hears of the tokens that are not good.
     let ready = reqwest::Client::builder().no_proxy().build().unwrap();
     let answer = ready.get(format!("http://{}/readyz", town.daemon().admin())).send().await.unwrap();
@@ -119,5 +126,28 @@ async fn the_description_of_a_moved_issue_is_no_command() {
         town.rest().await;
         town.assert_silence(issue);
     }
+    town.end().await;
+}
+
+/// A project that got another path: what stands on the flag leads to the page's new address.
+#[tokio::test]
+async fn links_on_a_flag_follow_a_project_to_its_new_path() {
+    let mut town = Town::new().await;
+    let issue = town.issue();
+    town.says(issue, "/flag link checkout_v2").await;
+    assert_eq!(town.links("checkout_v2"), [town.page(issue)]);
+
+    town.stop().await;
+    town.gitlab.move_project(town.shop, "shop/storefront");
+    town.start().await;
+    let flags = town.flagsmith.faults();
+    let added = |requests: &[flaglink::sandbox::faults::Received]| {
+        requests.iter().filter(|one| one.method == "POST" && one.path.contains("external-resources")).count()
+            > 1
+    };
+    flags.until(PATIENCE, added).await.unwrap();
+    town.rest().await;
+    assert!(town.page(issue).contains("storefront"));
+    assert_eq!(town.links("checkout_v2"), [town.page(issue)]);
     town.end().await;
 }
