@@ -12,5 +12,6 @@ mod town;
 
 mod projects;
 mod refusals;
+mod secrets;
 mod store;
 mod waiting;
