@@ -21,11 +21,12 @@ pub(super) async fn run(
         meanings.push((key, resolve::meaning(asked.world, rule, key).await?));
     }
     let noteable = &asked.note.note.noteable;
+    // Before the page is asked for: what its own lane writes meanwhile makes this one decide again.
+    let mut record = asked.noteable(decision).await?;
     let Some(detail) = asked.project.gitlab.noteable(noteable.project, noteable.kind, noteable.iid).await?
     else {
         return Ok(Ran::not_done(Markdown::lit("this page is not there any more.")));
     };
-    let mut record = asked.noteable(decision).await?;
     let mut problems = Vec::new();
     let mut good = 0;
     let mut new = 0;

@@ -20,6 +20,7 @@ pub(super) async fn make_true(
     };
     let Some(project) = world.project(noteable.project).await? else { return Ok(Became::Unchanged) };
     let wanted = project.rule.label.as_ref().filter(|_| !record.links.is_empty() && !record.label_refused);
+    let wanted = wanted.cloned();
     let ours = record.label_added.clone().or_else(|| record.label_sending.clone());
     if wanted.is_none() && ours.is_none() {
         return Ok(Became::Unchanged);
@@ -29,8 +30,20 @@ pub(super) async fn make_true(
     let stands = |label: &String| detail.labels.contains(label);
 
     // A label that was ours and is not wanted any more (nothing linked, or another one is configured).
-    if let Some(old) = ours.as_ref().filter(|old| wanted != Some(old)) {
+    if let Some(old) = ours.as_ref().filter(|old| wanted.as_ref() != Some(old)) {
         if stands(old) {
+            // On disk before it is sent: links can be made meanwhile, and then a label that is off must not look as if a
+            // person had taken it off.
+            if record.label_added.is_some() || record.label_sending.as_ref() != Some(old) {
+                record.label_added = None;
+                record.label_sending = Some(old.clone());
+                write_down(pipeline, put(decision, record)).await?;
+                decision = Decision::new();
+                let Some(anew) = decision.rests_on(world.store().noteable(noteable).await?) else {
+                    return Ok(Became::Unchanged);
+                };
+                record = anew;
+            }
             project.gitlab.remove_label(id, kind, iid, old).await?;
         }
         record.label_added = None;
@@ -39,7 +52,7 @@ pub(super) async fn make_true(
             return Ok(Became::True(put(decision, record)));
         }
     }
-    let Some(label) = wanted else { return Ok(Became::Unchanged) };
+    let Some(label) = &wanted else { return Ok(Became::Unchanged) };
     if stands(label) {
         let was_sent = record.label_sending.take().as_ref() == Some(label);
         if was_sent {
