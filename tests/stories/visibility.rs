@@ -18,10 +18,16 @@ async fn values_are_taken_out_of_the_panel_when_the_project_is_made_public() {
     // Asked at the start, and then every five minutes.
     let (bot, shown) = (town.bot, "value hidden");
     let hidden = |model: &flaglink::sandbox::gitlab::Model| {
-        model.notes_by(issue, bot).iter().any(|note| note.body.contains(shown) && !note.body.contains("`blue`"))
+        model
+            .notes_by(issue, bot)
+            .iter()
+            .any(|note| note.body.contains(shown) && !note.body.contains("`blue`"))
     };
     town.gitlab.until(PATIENCE, hidden).await.unwrap();
     let panel = town.panel(issue).unwrap().body;
-    assert!(!panel.contains("/environment/"), "an address with the environment's key shows values too: {panel}");
+    assert!(
+        !panel.contains("/environment/"),
+        "an address with the environment's key shows values too: {panel}"
+    );
     town.end().await;
 }
