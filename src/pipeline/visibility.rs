@@ -1,4 +1,4 @@
-//! Projects that were made public or private: GitLab tells nobody, so it is asked now and then.
+//! Projects that were made public or private, or moved: GitLab tells nobody, so it is asked now and then.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ pub async fn watch_visibility(pipeline: Arc<Pipeline>, stop: CancellationToken) 
 
 async fn look(pipeline: &Pipeline) -> Result<(), Trouble> {
     let world = pipeline.world();
-    let mut known: BTreeMap<ProjectId, Option<Visibility>> = BTreeMap::new();
+    let mut known: BTreeMap<ProjectId, Option<Shown>> = BTreeMap::new();
     let mut after = None;
     loop {
         let page = world.store().linked_noteables(after.as_ref(), PAGE).await?;
@@ -47,10 +47,10 @@ async fn look(pipeline: &Pipeline) -> Result<(), Trouble> {
         for record in &page {
             let project = record.noteable.project;
             if !known.contains_key(&project) {
-                known.insert(project, visibility(&world, project).await?);
+                known.insert(project, ask(&world, project).await?);
             }
             if let Some(Some(now)) = known.get(&project)
-                && *now != record.view.visibility
+                && (now.visibility != record.view.visibility || now.path != record.view.project_path)
             {
                 decision.write(Write::QueueEvent(InboxId(world.store().new_id()), look_again(record)));
             }
@@ -64,10 +64,25 @@ async fn look(pipeline: &Pipeline) -> Result<(), Trouble> {
     }
 }
 
-/// Who sees the project now; `None` where no rule holds for it or no token sees it.
-async fn visibility(world: &World, project: ProjectId) -> Result<Option<Visibility>, Trouble> {
+/// A project as GitLab shows it now.
+struct Shown {
+    path: String,
+    visibility: Visibility,
+}
+
+/// `None` where no rule holds for it, no token sees it, or GitLab refuses to speak of it: the others are looked at all the same.
+async fn ask(world: &World, project: ProjectId) -> Result<Option<Shown>, Trouble> {
     world.forget_project(project);
-    Ok(world.project(project).await?.map(|project| project.detail.visibility))
+    match world.project(project).await {
+        Ok(found) => {
+            Ok(found.map(|found| Shown { path: found.detail.path, visibility: found.detail.visibility }))
+        }
+        Err(trouble) if trouble.failure.as_ref().is_some_and(|failure| !failure.is_passing()) => {
+            tracing::warn!(project, reason = %trouble, "the project could not be looked at");
+            Ok(None)
+        }
+        Err(trouble) => Err(trouble),
+    }
 }
 
 fn look_again(record: &NoteableRecord) -> Event {
