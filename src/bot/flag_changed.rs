@@ -101,19 +101,25 @@ async fn look(
         return Ok(Made::Nothing("flag_not_linked"));
     };
     let now = provider.state(flag, &record.flag.internal_id).await?;
+    let mut found_again = false;
     let what = match (&record.state, &now) {
         (_, None) if record.missing_since.is_some() => return Ok(Made::Nothing("still_missing")),
-        (_, None) if entry.attempts == 0 => {
-            return Err(Trouble::again_in(
-                MISSING_AGAIN,
-                format!("{} does not know the flag", provider.name()),
-            ));
-        }
         (_, None) => {
+            let first = *record.not_found_at.get_or_insert(entry.now);
+            let apart = Duration::try_from(entry.now.duration_since(first)).unwrap_or_default();
+            if apart < MISSING_AGAIN {
+                decision.write(Write::PutFlag(Box::new(record)));
+                let why = format!("{} does not know the flag", provider.name());
+                return Ok(Made::NotYet(decision, Trouble::again_in(MISSING_AGAIN - apart, why)));
+            }
             record.missing_since = Some(entry.now);
             vec![ChangeKind::Missing]
         }
         (before, Some(state)) => {
+            // Written down also where nothing else changed: otherwise the next read that finds nothing would be believed.
+            if record.not_found_at.take().is_some() && record.missing_since.is_none() && before.is_some() {
+                found_again = true;
+            }
             let mut what = Vec::new();
             if record.missing_since.take().is_some() {
                 what.push(ChangeKind::Back);
@@ -125,6 +131,10 @@ async fn look(
             what
         }
     };
+    if what.is_empty() && found_again {
+        decision.write(Write::PutFlag(Box::new(record)));
+        return Ok(Made::Decision(decision));
+    }
     if what.is_empty() {
         if let Some(claim) = claim
             && name_author(&mut record, claim)

@@ -216,6 +216,9 @@ pub struct FlagRecord {
     /// Since when the provider does not know it any more.
     #[serde(default)]
     pub missing_since: Option<Timestamp>,
+    /// When a read first did not find it. That is believed only after a second one, some time later.
+    #[serde(default)]
+    pub not_found_at: Option<Timestamp>,
     /// The last changes, newest last, capped.
     #[serde(default)]
     pub history: Vec<Change>,

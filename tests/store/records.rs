@@ -20,6 +20,7 @@ fn flag_record(flag: &FlagRef, description: &str) -> FlagRecord {
         state: None,
         seen_at: at(0),
         missing_since: None,
+        not_found_at: None,
         history: Vec::new(),
         mirrors: std::collections::BTreeMap::new(),
     }

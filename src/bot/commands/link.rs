@@ -138,6 +138,7 @@ async fn remember_flag(asked: &Asked<'_>, decision: &mut Decision, flag: Flag) -
                 state: None,
                 seen_at: asked.entry.now,
                 missing_since: None,
+                not_found_at: None,
                 history: Vec::new(),
                 mirrors: std::collections::BTreeMap::new(),
             });
@@ -151,6 +152,7 @@ async fn remember_flag(asked: &Asked<'_>, decision: &mut Decision, flag: Flag) -
                 decision.write(Write::MarkStale(Level::Panel(page), asked.entry.now));
             }
             fresh.missing_since = if state.is_some() { None } else { Some(asked.entry.now) };
+            fresh.not_found_at = None;
             fresh.state = state;
             fresh.flag = flag;
             fresh.seen_at = asked.entry.now;
