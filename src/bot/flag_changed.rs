@@ -9,9 +9,10 @@ use super::replies;
 use super::resolve;
 use super::world::World;
 use super::{Entry, Made, Trouble};
+use crate::config::ProjectRule;
 use crate::domain::{
     Change, ChangeKind, Claim, Decision, Event, FlagPointer, FlagRecord, FlagRef, FlagState, InboxId, Level,
-    Noteable, WorkState, Write,
+    Noteable, Visibility, WorkState, Write,
 };
 use crate::flags::FlagProvider;
 use crate::markdown::reply::Told;
@@ -47,6 +48,13 @@ pub(super) async fn decide(
 
 /// The linked flags that a pointer means.
 async fn meant(world: &World, provider: &str, pointer: &FlagPointer) -> Result<Vec<FlagRef>, Trouble> {
+    // By far the most events name one flag for certain: nobody needs all of them for that.
+    if let FlagPointer::Key { scope, key } = pointer {
+        let named = FlagRef { provider: provider.to_owned(), scope: scope.clone(), key: key.clone() };
+        if !world.store().noteables_of(&named).await?.is_empty() {
+            return Ok(vec![named]);
+        }
+    }
     let mut flags = world.store().linked_flags(provider).await?;
     match pointer {
         FlagPointer::Any => {}
@@ -143,9 +151,14 @@ async fn look(
     let surplus = record.history.len().saturating_sub(HISTORY);
     record.history.drain(..surplus);
 
+    if changes.iter().any(|change| change.what == ChangeKind::Back) {
+        // Nothing could be put on it or taken off while it was away.
+        decision.write(Write::MarkStale(Level::BackLinks(flag.clone()), entry.now));
+    }
+    let mut ask_gitlab = true;
     for noteable in world.store().noteables_of(flag).await? {
         decision.write(Write::MarkStale(Level::Panel(noteable.clone()), entry.now));
-        tell(world, entry, &mut decision, &record, &changes, noteable).await?;
+        ask_gitlab = tell(world, entry, &mut decision, &record, &changes, noteable, ask_gitlab).await?;
     }
     world.metrics().flag_change(&flag.provider, if claim.is_some() { "webhook" } else { "poll" });
     decision.write(Write::PutFlag(Box::new(record)));
@@ -210,7 +223,11 @@ fn name_author(record: &mut FlagRecord, claim: &Claim) -> bool {
     true
 }
 
-/// Queues the reply for the environments that the project wants to be told of.
+/// Queues the reply for the environments that the project wants to be told of. Returns whether GitLab could say what the
+/// project is like now.
+///
+/// What is written stays, and goes to everybody's mail: so whether values may be shown is asked of GitLab and not taken from
+/// what was seen when the page was last looked at. While GitLab does not say, the change is told without values.
 async fn tell(
     world: &World,
     entry: Entry,
@@ -218,20 +235,38 @@ async fn tell(
     flag: &FlagRecord,
     changes: &[Change],
     noteable: Noteable,
-) -> Result<(), Trouble> {
-    let Some(record) = world.store().noteable(&noteable).await?.value else { return Ok(()) };
-    if matches!(record.view.state, WorkState::Closed | WorkState::Merged) {
-        return Ok(());
+    ask_gitlab: bool,
+) -> Result<bool, Trouble> {
+    let provider = &flag.flag.flag.provider;
+    let is_told = |rule: &ProjectRule, change: &Change| match &change.what {
+        ChangeKind::Environment { after, .. } => rule.tells(provider, &after.environment),
+        ChangeKind::EnvironmentGone(name) => rule.tells(provider, name),
+        ChangeKind::Archived(_) | ChangeKind::Missing | ChangeKind::Back => false,
+    };
+    let somebody_is_told =
+        world.rules().rules.iter().any(|rule| changes.iter().any(|change| is_told(rule, change)));
+    if !somebody_is_told {
+        return Ok(ask_gitlab);
     }
-    let Some(rule) = world.rules().for_project(&record.view.project_path) else { return Ok(()) };
+    let Some(record) = world.store().noteable(&noteable).await?.value else { return Ok(ask_gitlab) };
+    if matches!(record.view.state, WorkState::Closed | WorkState::Merged) {
+        return Ok(ask_gitlab);
+    }
+    let asked = match ask_gitlab {
+        true => world.project(noteable.project).await.ok(),
+        false => None,
+    };
+    let gitlab_answers = asked.is_some();
+    let (rule, visibility) = match asked {
+        Some(Some(project)) => (Some(project.rule), project.detail.visibility),
+        Some(None) => (None, Visibility::Public),
+        None => (world.rules().for_project(&record.view.project_path), Visibility::Public),
+    };
+    let Some(rule) = rule else { return Ok(gitlab_answers) };
     let name = resolve::page_name(&flag.flag.flag, resolve::several_providers(&record.links));
     let told: Vec<Told<'_>> = changes
         .iter()
-        .filter(|change| match &change.what {
-            ChangeKind::Environment { after, .. } => rule.tells(&flag.flag.flag.provider, &after.environment),
-            ChangeKind::EnvironmentGone(name) => rule.tells(&flag.flag.flag.provider, name),
-            ChangeKind::Archived(_) | ChangeKind::Missing | ChangeKind::Back => false,
-        })
+        .filter(|change| is_told(&rule, change))
         .map(|change| Told {
             flag: &flag.flag,
             name: &name,
@@ -239,11 +274,11 @@ async fn tell(
             by: change.by.as_deref(),
             reason: change.reason.as_deref(),
             at: change.at,
-            show_values: rule.shows_values(record.view.visibility),
+            show_values: rule.shows_values(visibility),
         })
         .collect();
     if !told.is_empty() {
         replies::queue_telling(world, entry, decision, noteable, &flag.flag.flag, &told);
     }
-    Ok(())
+    Ok(gitlab_answers)
 }

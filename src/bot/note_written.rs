@@ -16,7 +16,7 @@ use crate::domain::{
     Cause, CommandRecord, CommandStatus, Decision, Edge, EdgeId, EdgeKind, Event, InboxId, NoteHint, NoteKey,
     NoteRecord, NoteSource, Outcome, Person, Purpose, Reaction, Write,
 };
-use crate::gitlab::{NoteType, NoteableDetail};
+use crate::gitlab::{Note, NoteType, NoteableDetail};
 use crate::markdown::reply;
 
 /// A comment that GitLab does not show is looked for once more after this time before that is believed.
@@ -229,6 +229,13 @@ async fn read_description(
     }
     // Asked whatever `updated_at` says: it tells nothing of an edit within the same millisecond.
     let notes = project.gitlab.notes_since(hint.project, hint.kind, hint.iid, None, 200).await?;
+    // Moving and cloning copy the description; what stands in it was for the page that it came from.
+    let came_here = |note: &Note| {
+        note.system && (note.body.starts_with("moved from ") || note.body.starts_with("cloned from "))
+    };
+    if notes.iter().any(came_here) {
+        return Ok(ReadBack::Nothing("moved_here"));
+    }
     let by_another = notes.iter().find(|note| {
         note.system && note.body.starts_with("changed the description") && note.author.id != detail.author.id
     });

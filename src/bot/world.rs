@@ -13,7 +13,7 @@ use crate::domain::{
     Decision, FlagRef, InstanceId, Noteable, NoteableKind, NoteableView, ProjectId, Register, UserId, Write,
 };
 use crate::flags::{FlagProvider, Registry};
-use crate::gitlab::{GitlabApi, Me, NoteableDetail, ProjectDetail};
+use crate::gitlab::{GitlabApi, GitlabError, Me, NoteableDetail, ProjectDetail};
 use crate::markdown::MarkerKey;
 use crate::store::{CommitError, Store};
 use crate::telemetry::Metrics;
@@ -152,16 +152,30 @@ impl World {
     }
 
     async fn ask_for_project(&self, id: ProjectId) -> Result<Option<Project>, Trouble> {
-        let mut detail = self.parts.gitlab.project(id).await?;
-        if detail.is_none() {
-            for client in self.parts.gitlab_by_rule.values() {
-                detail = client.project(id).await?;
-                if detail.is_some() {
+        // A token that has expired must not hide a project from the others; but only where all of them have answered is it
+        // certain that none sees it.
+        let mut detail = None;
+        let mut trouble = None;
+        for client in std::iter::once(&self.parts.gitlab).chain(self.parts.gitlab_by_rule.values()) {
+            match client.project(id).await {
+                Ok(Some(found)) => {
+                    detail = Some(found);
                     break;
                 }
+                Ok(None) => {}
+                Err(GitlabError::Failed(failure)) if failure.is_unauthorized() => {
+                    trouble = trouble.or(Some(Trouble::from(failure)));
+                }
+                // The same GitLab has nothing better for another token.
+                Err(error) => return Err(error.into()),
             }
         }
-        let Some(detail) = detail else { return Ok(None) };
+        let Some(detail) = detail else {
+            return match trouble {
+                Some(trouble) => Err(trouble),
+                None => Ok(None),
+            };
+        };
         let Some(rule) = self.parts.rules.for_project(&detail.path) else { return Ok(None) };
         let gitlab = self.client_of(&rule).clone();
         Ok(Some(Project { detail, rule, gitlab }))
@@ -191,9 +205,23 @@ impl World {
         self.me.lock().unwrap_or_else(PoisonError::into_inner).get("").cloned()
     }
 
+    /// The one name that we can be spoken to by, if there is only one and it is known: a rule with a token of its own has a
+    /// bot with a name of its own.
+    pub fn only_name(&self) -> Option<String> {
+        if !self.parts.gitlab_by_rule.is_empty() {
+            return None;
+        }
+        self.known_me().map(|me| me.username)
+    }
+
     /// The instance's own client.
     pub fn gitlab(&self) -> &GitlabApi {
         &self.parts.gitlab
+    }
+
+    /// The clients of rules that have a token of their own, with the rule's pattern.
+    pub fn gitlab_by_rule(&self) -> impl Iterator<Item = (&str, &GitlabApi)> {
+        self.parts.gitlab_by_rule.iter().map(|(pattern, client)| (pattern.as_str(), client))
     }
 
     /// Every bot user that ever wrote for us, as far as known.

@@ -29,6 +29,26 @@ pub(super) struct View {
     pub(super) public_url: Option<Url>,
 }
 
+/// Something that has waited longer than this does not move.
+const STUCK_SECONDS: u64 = 15 * 60;
+
+impl View {
+    /// What keeps the queues from moving: the oldest thing in each, where it has waited for long.
+    async fn stuck(&self) -> Vec<String> {
+        let Ok(queue) = self.queue(1).await else { return Vec::new() };
+        let oldest = [queue.inbox.first(), queue.edges.first(), queue.levels.first()];
+        oldest
+            .into_iter()
+            .flatten()
+            .filter_map(|waiting| {
+                let seconds = waiting.age_seconds.filter(|age| *age >= STUCK_SECONDS)?;
+                let why = waiting.reason.as_deref().unwrap_or("it was not tried yet");
+                Some(format!("{} has waited for {} min: {why}", waiting.what, seconds / 60))
+            })
+            .collect()
+    }
+}
+
 #[async_trait]
 impl AdminView for View {
     async fn readiness(&self) -> Vec<String> {
@@ -40,6 +60,7 @@ impl AdminView for View {
             problems.push(error.to_string());
         }
         problems.extend(self.health.troubles());
+        problems.extend(self.stuck().await);
         problems
     }
 

@@ -40,8 +40,8 @@ impl FrontDoor {
     /// Why a delivery of GitLab need not be kept; `None`: it is worth keeping.
     fn useless(&self, delivery: &Delivery) -> Option<Taken> {
         let world = self.pipeline.world();
-        let me = world.known_me().map(|me| me.username);
-        match classify(&delivery.body, &world.bots(), me.as_deref()) {
+        let name = world.only_name();
+        match classify(&delivery.body, &world.bots(), name.as_deref()) {
             Classified::NotJson => Some(Taken::NotJson),
             Classified::Ignored(reason) => Some(Taken::Ignored(reason)),
             Classified::Event { project_path: Some(path), .. }
@@ -102,13 +102,14 @@ impl Door for FrontDoor {
             Ok(Kept::Before) => Taken::Before,
             Ok(Kept::New(id) | Kept::Revived(id)) => {
                 if let Err(error) = self.pipeline.accept(id).await {
-                    // It is on disk; the next start takes it up at the latest.
+                    // It is on disk, and taken up as soon as the store is well.
                     tracing::error!(%error, entry = id.0, "a delivery was kept and cannot be read back");
                 }
                 Taken::Kept
             }
             Err(error) => {
                 tracing::error!(%error, "a delivery could not be kept");
+                self.pipeline.note_refusal();
                 Taken::Unwritable
             }
         }

@@ -16,7 +16,8 @@ const ASK: Duration = Duration::from_secs(60);
 /// How often one that was not well is asked.
 const ASK_AGAIN: Duration = Duration::from_secs(10);
 
-/// What was last heard, by name; GitLab is `gitlab`, a provider `providers.NAME`.
+/// What was last heard, by name; GitLab is `gitlab`, with a rule's own token `gitlab (the token of PATTERN)`, a provider
+/// `providers.NAME`.
 #[derive(Default)]
 pub(super) struct Health {
     heard: Mutex<BTreeMap<String, Result<(), String>>>,
@@ -93,6 +94,10 @@ async fn ask(pipeline: &Pipeline, health: &Health) -> bool {
     }
     let gitlab = world.gitlab().me().await.map(|_| ()).map_err(|error| of_gitlab(&error));
     all_well &= health.hear("gitlab".to_owned(), gitlab);
+    for (pattern, client) in world.gitlab_by_rule() {
+        let said = client.me().await.map(|_| ()).map_err(|error| error.to_string());
+        all_well &= health.hear(format!("gitlab (the token of {pattern})"), said);
+    }
     for provider in world.flags().iter() {
         let said = provider.check().await.map_err(|error| of_service(provider.service(), &error));
         all_well &= health.hear(format!("providers.{}", provider.name()), said);

@@ -33,7 +33,13 @@ fn settle(register: &mut Register, url: &Url, formerly: &[Url]) -> Result<(Insta
     let present = plain(url);
     let former: Vec<String> = formerly.iter().map(plain).collect();
     if let Some(known) = register.instances.iter_mut().find(|known| known.urls.contains(&present)) {
-        return Ok((known.id.clone(), false));
+        // It may be an address that it had before and has again: the present one stands last.
+        let is_last = known.urls.last() == Some(&present);
+        if !is_last {
+            known.urls.retain(|url| url != &present);
+            known.urls.push(present);
+        }
+        return Ok((known.id.clone(), !is_last));
     }
     let renamed = |known: &&mut Instance| known.urls.iter().any(|alias| former.contains(alias));
     if let Some(known) = register.instances.iter_mut().find(renamed) {

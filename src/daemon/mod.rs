@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::bot::World;
 use crate::config::Config;
 use crate::http::{Admin, Gate, Listener, ServeOptions, SocketFile, TcpGate, Webhooks, bind_socket, serve};
-use crate::pipeline::{Pipeline, Upkeep, keep_up, poll};
+use crate::pipeline::{Pipeline, Upkeep, keep_up, poll, watch_visibility};
 use crate::store::export::save_links;
 use crate::store::sled::SledStore;
 
@@ -105,6 +105,7 @@ impl Daemon {
         for provider in world.flags().iter() {
             tasks.spawn(poll(Arc::clone(&pipeline), Arc::clone(provider), stop.clone()));
         }
+        tasks.spawn(watch_visibility(Arc::clone(&pipeline), stop.clone()));
         tasks.spawn(health::watch(Arc::clone(&pipeline), health, stop.clone()));
         tasks.spawn(keep_up(Arc::clone(&pipeline), upkeep(&built.store), stop.clone()));
         say_where(&config, webhooks_at, admin_at, &world);

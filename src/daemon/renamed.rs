@@ -69,6 +69,8 @@ async fn rename_in(
     record.links.iter_mut().for_each(|link| renamed(&mut link.flag));
     record.history.iter_mut().for_each(|change| renamed(&mut change.flag));
     for (before, now) in flags {
+        // What was still to be done on it was to be done under its old name.
+        decision.write(Write::MarkStale(Level::BackLinks(now.clone()), Timestamp::now()));
         if store.flag(&now).await?.value.is_none()
             && let Some(mut flag) = store.flag(&before).await?.value
         {

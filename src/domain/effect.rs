@@ -131,7 +131,7 @@ pub struct Edge {
     pub queued_at: Timestamp,
     /// Not to be tried before this moment.
     pub not_before: Option<Timestamp>,
-    /// How often it was sent.
+    /// How often it was tried.
     pub attempts: u32,
     /// The last attempt whose outcome is not known for certain: it may have reached the other side.
     pub uncertain: Option<Attempt>,

@@ -101,7 +101,8 @@ struct Attributes {
 
 /// Says what a webhook body is good for. Never panics.
 ///
-/// `bots` are the user ids of every bot of ours: their notes are ignored. `bot_name` is the present bot's user name.
+/// `bots` are the user ids of every bot of ours: their notes are ignored. `bot_name` is our bot's user name, where there is
+/// one only and it is known.
 pub fn classify(body: &[u8], bots: &BTreeSet<u64>, bot_name: Option<&str>) -> Classified {
     let Some(body) = read(body) else { return Classified::NotJson };
     let path = body.project.as_ref().and_then(|project| project.0.path_with_namespace.clone());
@@ -253,8 +254,8 @@ fn matters(field: &str) -> bool {
 }
 
 /// Whether a line of the text begins as a command begins: a cheap look that lets through more than
-/// [`command::read`](crate::command::read) will take. As long as the bot's name is not known (GitLab was
-/// away at the start), any name counts.
+/// [`command::read`](crate::command::read) will take. Where the bot's name is not known (GitLab was
+/// away at the start) or there are several bots, any name counts.
 fn may_command(text: &str, bot_name: Option<&str>) -> bool {
     // GitLab deletes every carriage return before it looks for commands.
     let text = text.replace('\r', "");

@@ -45,9 +45,16 @@ fn as_html(text: &str, limit: usize) -> String {
     out
 }
 
-/// Whether this is a key such as people give to flags: no character of it means anything anywhere.
+/// Whether this is a key such as most flags have. No character of it means anything in HTML, nor in Markdown: an
+/// underscore between letters emphasises nothing.
 fn is_key(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
+    let bytes = text.as_bytes();
+    let letter = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_alphanumeric);
+    !text.is_empty()
+        && bytes.iter().enumerate().all(|(at, byte)| match byte {
+            b'_' => letter(at.checked_sub(1)) && letter(at.checked_add(1)),
+            byte => byte.is_ascii_alphanumeric() || *byte == b'-',
+        })
 }
 
 /// Whether backticks are enough: such text has no character that could end a code span or a table cell, no space

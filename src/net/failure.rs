@@ -31,17 +31,18 @@ pub struct Failure {
 
 impl Failure {
     /// Whether it is worth sending the same request again later without anybody changing anything:
-    /// no answer, 408, 429, 5xx.
+    /// no answer, 408, 429, 5xx, and where somebody else holds it for the moment (409: GitLab's "Resource lock"; 423, 425).
     pub fn is_passing(&self) -> bool {
         match self.status {
             None => true,
-            Some(status) => status == 408 || status == 429 || status >= 500,
+            Some(status) => matches!(status, 408 | 409 | 423 | 425 | 429) || status >= 500,
         }
     }
 
-    /// The token or key is not accepted (401): everything that uses it waits for an admin.
+    /// The token or key is not accepted (401), or not for this (GitLab's 403 with `insufficient_scope`): everything that
+    /// uses it waits for an admin.
     pub fn is_unauthorized(&self) -> bool {
-        self.status == Some(401)
+        self.status == Some(401) || (self.status == Some(403) && self.said.contains("insufficient_scope"))
     }
 
     /// Not there, or not for us (404 or 410).

@@ -28,10 +28,10 @@ pub(super) async fn run(pipeline: &Pipeline, id: EdgeId) -> Ran {
         Ok(None) => {
             return bury(pipeline, edge, "no rule matches the project any more, or no token sees it").await;
         }
-        Err(trouble) => return later(pipeline, edge, &trouble).await,
+        Err(trouble) => return not_sent(pipeline, edge, &trouble).await,
     };
     if let Err(trouble) = world.me(&project.rule).await {
-        return later(pipeline, edge, &trouble).await;
+        return not_sent(pipeline, edge, &trouble).await;
     }
     if edge.uncertain.is_some() {
         match look(&world, &project, &edge).await {
@@ -40,7 +40,7 @@ pub(super) async fn run(pipeline: &Pipeline, id: EdgeId) -> Ran {
             Ok(Found::NotYetKnown(at)) => {
                 return put_off(pipeline, edge, at, "the answer of GitLab was lost; looking again").await;
             }
-            Err(trouble) => return later(pipeline, edge, &trouble).await,
+            Err(trouble) => return not_sent(pipeline, edge, &trouble).await,
         }
     }
     if now.duration_since(edge.queued_at).unsigned_abs() > GIVE_UP {
@@ -190,6 +190,12 @@ async fn done(pipeline: &Pipeline, edge: &Edge) -> Ran {
     decision.write(Write::EdgeDone(edge.id));
     pipeline.commit(decision).await?;
     Ok(Run::Done)
+}
+
+/// It did not come to sending. That counts as an attempt too: or an outage would be asked about every second to its end.
+async fn not_sent(pipeline: &Pipeline, mut edge: Edge, trouble: &Trouble) -> Ran {
+    edge.attempts = edge.attempts.saturating_add(1);
+    later(pipeline, edge, trouble).await
 }
 
 async fn later(pipeline: &Pipeline, edge: Edge, trouble: &Trouble) -> Ran {

@@ -15,7 +15,8 @@ use super::retry::when;
 use super::routing::{LaneKey, Route};
 use crate::domain::{EdgeId, InboxId, Level};
 
-/// Things that are carried out at the same time, over all lanes.
+/// Things that are carried out at the same time: over all lanes that need GitLab alone, and as many again over those that
+/// may have to wait for a flag service. One that hangs must not use up what 👀, replies and panels need.
 const AT_THE_SAME_TIME: usize = 64;
 
 /// After a fault of our own.
@@ -68,7 +69,8 @@ type Work = dyn Fn(Item) -> Pin<Box<dyn Future<Output = Run> + Send>> + Send + S
 struct Inner {
     lanes: Mutex<HashMap<LaneKey, Lane>>,
     work: Box<Work>,
-    permits: Semaphore,
+    for_gitlab: Semaphore,
+    for_flags: Semaphore,
     /// How many things are in lanes.
     count: watch::Sender<usize>,
     /// How many are being carried out, and whether new ones may start.
@@ -97,7 +99,8 @@ impl Lanes {
             inner: Arc::new(Inner {
                 lanes: Mutex::default(),
                 work: Box::new(work),
-                permits: Semaphore::new(AT_THE_SAME_TIME),
+                for_gitlab: Semaphore::new(AT_THE_SAME_TIME),
+                for_flags: Semaphore::new(AT_THE_SAME_TIME),
                 count: watch::Sender::new(0),
                 running: watch::Sender::new(0),
                 open: watch::Sender::new(true),
@@ -167,6 +170,13 @@ impl Inner {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn permits(&self, key: &LaneKey) -> &Semaphore {
+        match key {
+            LaneKey::Noteable(_) | LaneKey::Nothing(_) => &self.for_gitlab,
+            LaneKey::Commands(_) | LaneKey::Flag(..) | LaneKey::Provider(_) => &self.for_flags,
+        }
+    }
+
     async fn walk(self: Arc<Self>, key: LaneKey) {
         let mut open = self.open.subscribe();
         loop {
@@ -184,7 +194,7 @@ impl Inner {
                 }
                 Next::Carry(order, item) => {
                     // The semaphore is never closed.
-                    let Ok(_permit) = self.permits.acquire().await else { return };
+                    let Ok(_permit) = self.permits(&key).acquire().await else { return };
                     if !*open.borrow() {
                         return;
                     }

@@ -11,8 +11,10 @@ mod polling;
 mod retry;
 mod routing;
 mod upkeep;
+mod visibility;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -24,6 +26,7 @@ use crate::store::{CommitError, StoreError};
 
 pub use polling::poll;
 pub use upkeep::{Upkeep, keep_up};
+pub use visibility::watch_visibility;
 
 use lanes::{Item, Lanes, Run};
 use routing::Route;
@@ -35,6 +38,8 @@ const AT_ONCE: Option<Timestamp> = None;
 pub struct Pipeline {
     world: ArcSwap<World>,
     lanes: Lanes,
+    /// The store has refused something since everything that waits was last taken up from it.
+    store_refused: AtomicBool,
 }
 
 impl Pipeline {
@@ -51,7 +56,7 @@ impl Pipeline {
                     }
                 })
             });
-            Self { world: ArcSwap::new(world), lanes }
+            Self { world: ArcSwap::new(world), lanes, store_refused: AtomicBool::new(false) }
         })
     }
 
@@ -82,6 +87,16 @@ impl Pipeline {
 
     /// Takes up an inbox entry that is on disk.
     pub async fn accept(&self, id: InboxId) -> Result<(), StoreError> {
+        self.take_up(id).await.inspect_err(|_| self.note_refusal())
+    }
+
+    /// Notes that the store refused something: it may be on disk all the same, or be on disk and in no lane. What waits
+    /// there is taken up anew as soon as the store is well.
+    pub fn note_refusal(&self) {
+        self.store_refused.store(true, Ordering::Relaxed);
+    }
+
+    async fn take_up(&self, id: InboxId) -> Result<(), StoreError> {
         let world = self.world();
         let Some(entry) = world.store().inbox_entry(id).await? else { return Ok(()) };
         let (lane, route) = routing::of_inbound(&world, id, &entry.what).await?;
@@ -107,6 +122,14 @@ impl Pipeline {
 
     /// Commits a decision and takes up what it queued.
     pub(crate) async fn commit(&self, decision: Decision) -> Result<(), CommitError> {
+        let committed = self.commit_and_take_up(decision).await;
+        if matches!(committed, Err(CommitError::Store(_))) {
+            self.note_refusal();
+        }
+        committed
+    }
+
+    async fn commit_and_take_up(&self, decision: Decision) -> Result<(), CommitError> {
         let queued: Vec<Queued> = decision.writes.iter().filter_map(Queued::of).collect();
         let world = self.world();
         world.store().commit(decision).await?;

@@ -14,9 +14,9 @@ const FOR_AN_ADMIN: Duration = Duration::from_secs(30);
 /// However long something has failed, it is tried again within this time, so that the end of an outage shows soon.
 const AT_THE_LATEST: Duration = Duration::from_secs(30);
 
-/// An inbox entry that could not be decided in so many attempts is given up: at one attempt every half minute that is a day,
-/// and a command that is older than a day is not run any more.
-pub(super) const GIVE_UP: u32 = 2_880;
+/// An inbox entry that could not be decided in so many attempts is given up: at one attempt every half minute that is 25
+/// hours. A command that is older than a day is not run any more, and whoever wrote it is told so before its entry goes.
+pub(super) const GIVE_UP: u32 = 3_000;
 
 /// How long to wait before the next attempt. A `Retry-After` is kept, however long it is.
 pub(super) fn delay(trouble: &Trouble, attempts: u32) -> Duration {

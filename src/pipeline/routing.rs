@@ -76,7 +76,7 @@ pub(crate) async fn of_inbound(
 
 /// What a delivery of GitLab means, if it means anything.
 pub(crate) fn event_of(world: &World, delivery: &Delivery) -> Option<Event> {
-    let name = world.known_me().map(|me| me.username);
+    let name = world.only_name();
     match classify(&delivery.body, &world.bots(), name.as_deref()) {
         Classified::Event { event, .. } => Some(event),
         Classified::Ignored(_) | Classified::NotJson => None,

@@ -1,6 +1,7 @@
 //! Timed work that keeps the house in order: the export, what is remembered against repeats, the gauges.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -53,24 +54,24 @@ async fn set_gauges(pipeline: &Pipeline) {
 }
 
 /// What the store refused may have reached the disk all the same: once it is well again, everything that waits is taken
-/// up anew. Returns whether it is well.
+/// up anew. It may have failed and got well between two looks, so the pipeline remembers. Returns whether it is well.
 async fn look_after_store(pipeline: &Pipeline, was_well: bool) -> bool {
-    match pipeline.world().store().check().await {
-        Ok(()) if was_well => true,
-        Ok(()) => {
-            tracing::info!("the store can be written again");
-            match pipeline.load().await {
-                Ok(()) => true,
-                Err(error) => {
-                    tracing::error!(%error, "what waits cannot be read");
-                    false
-                }
-            }
+    if let Err(error) = pipeline.world().store().check().await {
+        if was_well {
+            tracing::error!(%error, "the store cannot be written; webhooks are answered 503 until it can");
         }
+        pipeline.note_refusal();
+        return false;
+    }
+    if !pipeline.store_refused.swap(false, Ordering::Relaxed) {
+        return true;
+    }
+    tracing::info!("the store can be written again; what waits is taken up");
+    match pipeline.load().await {
+        Ok(()) => true,
         Err(error) => {
-            if was_well {
-                tracing::error!(%error, "the store cannot be written; webhooks are answered 503 until it can");
-            }
+            tracing::error!(%error, "what waits cannot be read");
+            pipeline.note_refusal();
             false
         }
     }

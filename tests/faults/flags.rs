@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use flaglink::sandbox::faults::{Fault, Received, Rule};
 use flaglink::sandbox::flagsmith::{Change, NewFeature, Order, Tasks, Value, VersionChange, signature};
 use flaglink::sandbox::gitlab::NoteableRef;
 use serde_json::json;
@@ -467,6 +468,25 @@ async fn every_page_that_names_a_flag_hears_of_it() {
     town.ada.switch("checkout_v2", "production", false).unwrap();
     town.rest().await;
     assert_eq!((town.replies(issue).len(), town.replies(request).len()), (2, 1));
+    town.end().await;
+}
+
+#[tokio::test]
+async fn a_change_while_the_flag_is_being_linked_is_not_missed() {
+    let town = Town::new().await;
+    let issue = town.issue();
+    let rule = Rule::new("GET", r"/features/.*environment=", Fault::HoldAnswer);
+    let rule = town.flagsmith.faults().add(rule);
+    town.gitlab.comment(town.mara, issue, "/flag link checkout_v2").unwrap();
+    let read = |log: &[Received]| log.iter().filter(|one| one.fault.is_some()).count() == 3;
+    town.flagsmith.faults().until(PATIENCE, read).await.unwrap();
+    // Read, not yet linked: the webhook is of no use to anybody.
+    town.ada.switch("checkout_v2", "production", true).unwrap();
+    town.flagsmith.settled(PATIENCE).await.unwrap();
+    until_queue(&town, |queue| queue["counts"]["inbox"] == 1).await;
+    town.flagsmith.faults().remove(rule);
+    town.rest().await;
+    assert_eq!(cells(&panel(&town, issue), "checkout_v2")[PRODUCTION], "🟢 on `blue`");
     town.end().await;
 }
 

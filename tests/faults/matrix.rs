@@ -24,7 +24,6 @@ enum At {
 /// What the servers of a town have to do for one comment with a link and a typing error in it.
 const GITLAB: &[(&str, &str)] = &[
     ("GET", r"/projects/\d+$"),
-    ("GET", r"/user$"),
     ("GET", r"/issues/\d+$"),
     ("GET", r"/notes/\d+$"),
     ("GET", r"/members/all/\d+$"),

@@ -165,8 +165,21 @@ async fn a_dead_level_is_not_stale_any_more_until_it_is_marked_again() {
     let level = Level::Label(issue(1));
     let id = store.new_id();
     commit(&store, [Write::MarkStale(level.clone(), at(1))]).await;
-    commit(&store, [Write::EdgeDead(letter(id, DeadThing::Level(level.clone()), 2))]).await;
+    let given_up = store.stale_level(&level).await.unwrap().unwrap().generation;
+    let bury = || {
+        [
+            Write::EdgeDead(letter(id, DeadThing::Level(level.clone()), 2)),
+            Write::LevelTrue(level.clone(), given_up),
+        ]
+    };
+    commit(&store, bury()).await;
     assert!(store.stale().await.unwrap().is_empty());
+
+    // What became stale again while it was given up stays stale.
+    commit(&store, [Write::MarkStale(level.clone(), at(2))]).await;
+    commit(&store, bury()).await;
+    let again = store.stale_level(&level).await.unwrap().unwrap();
+    commit(&store, [Write::LevelTrue(level.clone(), again.generation)]).await;
     commit(&store, [Write::MarkStale(level.clone(), at(3))]).await;
     assert_eq!(store.stale_level(&level).await.unwrap().unwrap().since, at(3));
     assert_eq!(store.dead_letters(9).await.unwrap().len(), 1);

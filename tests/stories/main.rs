@@ -21,3 +21,4 @@ mod people;
 mod places;
 mod reading;
 mod threads;
+mod visibility;

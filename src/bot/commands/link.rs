@@ -112,7 +112,7 @@ async fn add(
 }
 
 /// Writes the flag's record, so that every noteable that links it is found when it changes. The state of a flag that is
-/// new here is read now; one that is known already is looked at in its own lane, where a difference is told as a change.
+/// new here is read now. Whether new or known, it is looked at in its own lane, where a difference is told as a change.
 async fn remember_flag(asked: &Asked<'_>, decision: &mut Decision, flag: Flag) -> Result<(), Unfinished> {
     let world = asked.world;
     let known = decision.rests_on(world.store().flag(&flag.flag).await?);
@@ -121,10 +121,6 @@ async fn remember_flag(asked: &Asked<'_>, decision: &mut Decision, flag: Flag) -
     let watched = !pages.is_empty();
     let record = match known {
         Some(mut known) if watched && known.flag.internal_id == flag.internal_id && known.state.is_some() => {
-            let pointer = FlagPointer::Key { scope: flag.flag.scope.clone(), key: flag.flag.key.clone() };
-            let look =
-                Event::FlagChanged { provider: flag.flag.provider.clone(), flag: pointer, claim: None };
-            decision.write(Write::QueueEvent(InboxId(world.store().new_id()), look));
             known.flag = flag;
             known
         }
@@ -160,6 +156,12 @@ async fn remember_flag(asked: &Asked<'_>, decision: &mut Decision, flag: Flag) -
             fresh
         }
     };
+    // What changes between this reading and the commit is told to nobody, since nothing is linked yet: its lane looks once
+    // more when it is.
+    let flag = &record.flag.flag;
+    let pointer = FlagPointer::Key { scope: flag.scope.clone(), key: flag.key.clone() };
+    let look = Event::FlagChanged { provider: flag.provider.clone(), flag: pointer, claim: None };
+    decision.write(Write::QueueEvent(InboxId(world.store().new_id()), look));
     decision.write(Write::PutFlag(Box::new(record)));
     Ok(())
 }

@@ -9,8 +9,11 @@ use jiff::Timestamp;
 use super::lanes::Run;
 use super::{Pipeline, Ran, after, retry};
 use crate::bot::Trouble;
-use crate::domain::{DeadLetter, DeadThing, Decision, EdgeId, Level, Stale, Write};
+use crate::domain::{DeadLetter, DeadThing, Decision, Level, Stale, Write};
 use crate::store::CommitError;
+
+/// How many dead letters are looked through for an earlier one about the same level.
+const LETTERS_LOOKED_THROUGH: usize = 1_000;
 
 /// What came of making a level true.
 enum Became {
@@ -94,9 +97,13 @@ async fn bury(pipeline: &Pipeline, stale: &Stale, reason: &str) -> Ran {
     let world = pipeline.world();
     world.metrics().effect(kind_of(&stale.level), "dead");
     tracing::error!(level = ?stale.level, reason, "given up; see the queue");
+    // One letter for one thing: what is refused at each change is not a new story each time.
+    let told = world.store().dead_letters(LETTERS_LOOKED_THROUGH).await?;
+    let same = |letter: &&DeadLetter| letter.what == DeadThing::Level(stale.level.clone());
+    let id = told.iter().find(same).map_or_else(|| world.store().new_id(), |letter| letter.id);
     let mut decision = Decision::new();
     decision.write(Write::EdgeDead(DeadLetter {
-        id: EdgeId(world.store().new_id()).0,
+        id,
         at: Timestamp::now(),
         reason: reason.to_owned(),
         attempts: stale.attempts.saturating_add(1),

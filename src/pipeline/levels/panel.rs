@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::{Became, NotTrue, Pipeline, ceiling, write_down};
+use super::{Became, NotTrue, Pipeline, ceiling, retry, write_down};
 use crate::bot::{self, Project, World};
 use crate::domain::{Decision, Noteable, NoteableRecord, PanelRecord, Rev, Seen, Write};
 use crate::gitlab::{NewNote, Note};
@@ -14,6 +14,8 @@ use crate::gitlab::{NewNote, Note};
 const LOOK_THROUGH: usize = 500;
 /// How far before the moment of sending a panel is looked for: GitLab's clock is not ours.
 const CLOCK_SLACK: Duration = Duration::from_secs(10 * 60);
+/// How long to wait before a panel that was deleted while it was written is looked for.
+const DELETED: Duration = Duration::from_secs(1);
 
 /// What is written, and what it is known by.
 struct Text {
@@ -83,8 +85,12 @@ impl Panel<'_> {
         let updated = self.project.gitlab.update_note(project, kind, iid, standing.id, &text.body).await?;
         let stands = match updated {
             Some(NewNote { id, body }) => self.standing(id, &body, text.digest),
-            // Deleted this very moment: the next look makes a new one.
-            None => return Ok(Became::NotYetKnown(Timestamp::now(), "the panel was deleted")),
+            // Deleted this very moment: the next look makes a new one. If it is there all the same, GitLab is not asked
+            // again and again without a breath.
+            None => {
+                let at = retry::when(Timestamp::now(), DELETED);
+                return Ok(Became::NotYetKnown(at, "the panel was deleted"));
+            }
         };
         Ok(Became::True(self.remember(rev, record, stands)))
     }

@@ -188,10 +188,8 @@ fn bury(txn: &mut Txn<'_>, letter: &DeadLetter) -> Result<(), Fault> {
             txn.delete(keys::edge(edge.id))?;
             edge.id.0
         }
-        DeadThing::Level(level) => {
-            txn.delete(keys::stale(level))?;
-            letter.id
-        }
+        // Whether it is still stale is up to `LevelTrue` beside it, which knows the generation that was given up.
+        DeadThing::Level(_) => letter.id,
     };
     // The number of what was given up is the letter's: under it both are found and dealt with.
     let letter = DeadLetter { id, ..letter.clone() };

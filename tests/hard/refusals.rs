@@ -1,0 +1,72 @@
+//! What GitLab refuses: for a moment, until an admin acts, and for good.
+
+use flaglink::net::{Failure, Sent};
+use flaglink::sandbox::faults::{Fault, Rule};
+
+use crate::town::Town;
+
+async fn dead(town: &Town) -> Vec<serde_json::Value> {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let queue = format!("http://{}/api/v1/queue", town.daemon().admin());
+    let answer = client.get(queue).send().await.unwrap().bytes().await.unwrap();
+    let queue: serde_json::Value = serde_json::from_slice(&answer).unwrap();
+    queue["dead"].as_array().unwrap().clone()
+}
+
+/// An archived project refuses every edit of its panels: that is one thing to know, not one for every change of a flag.
+#[tokio::test]
+async fn what_is_refused_at_every_change_is_one_dead_letter() {
+    let town = Town::new().await;
+    let issue = town.issue();
+    town.says(issue, "/flag link checkout_v2").await;
+    let archived = town.gitlab.faults().add(Rule::new("PUT", "/notes/", Fault::status(403)));
+    for on in [true, false, true] {
+        town.ada.switch("checkout_v2", "production", on).unwrap();
+        town.rest().await;
+    }
+    assert_eq!(town.gitlab.faults().hits(archived), 3);
+    assert_eq!(dead(&town).await.len(), 1);
+
+    town.gitlab.faults().remove(archived);
+    town.ada.switch("checkout_v2", "staging", true).unwrap();
+    town.rest().await;
+    assert_eq!(town.row(issue, "checkout_v2").unwrap(), ["⚪ off `blue`", "🟢 on `blue`", "🟢 on `blue`"]);
+    town.end().await;
+}
+
+/// GitLab answers 409 ("Resource lock") where another request holds the same thing for a moment.
+#[tokio::test]
+async fn a_resource_lock_is_no_refusal() {
+    let town = Town::new().await;
+    let issue = town.issue();
+    let rules = [
+        Rule::new("PUT", r"/issues/\d+$", Fault::status(409)).times(1),
+        Rule::new("POST", r"/notes$", Fault::status(409)).times(1),
+        Rule::new("POST", "/award_emoji$", Fault::status(409)).times(1),
+    ]
+    .map(|rule| town.gitlab.faults().add(rule));
+    let note = town.says(issue, "/flag link checkout_v2").await;
+    assert!(rules.iter().all(|rule| town.gitlab.faults().hits(*rule) == 1));
+    let mut reactions = town.reactions(note);
+    reactions.sort_unstable();
+    assert_eq!(reactions, ["eyes", "white_check_mark"]);
+    assert!(town.panel(issue).is_some());
+    assert_eq!(town.labels(issue), ["Feature flag"]);
+    assert!(dead(&town).await.is_empty());
+    town.end().await;
+}
+
+#[test]
+fn a_token_without_the_scope_waits_for_an_admin() {
+    let failure = |status, said: &str| Failure {
+        status: Some(status),
+        sent: Sent::No,
+        retry_after: None,
+        message: String::new(),
+        said: said.to_owned(),
+    };
+    assert!(failure(401, "").is_unauthorized());
+    assert!(failure(403, "insufficient_scope: The request requires higher privileges").is_unauthorized());
+    assert!(!failure(403, "403 Forbidden").is_unauthorized());
+    assert!(!failure(404, "insufficient_scope").is_unauthorized());
+}
