@@ -84,18 +84,14 @@ async fn ask(pipeline: &Pipeline, health: &Health) -> bool {
         if let Err(trouble) = world.rule_since(rule).await {
             tracing::warn!(reason = %trouble, rule = rule.pattern, "cannot write down since when the rule holds");
         }
-        let me = world.me(rule).await;
-        if rule.token.is_some() {
-            let said = me.map(|_| ()).map_err(|trouble| trouble.reason);
-            all_well &= health.hear(format!("projects.{}", rule.pattern), said);
-        } else if let Err(trouble) = me {
+        if let Err(trouble) = world.me(rule).await {
             tracing::debug!(reason = %trouble, rule = rule.pattern, "GitLab does not say who we are");
         }
     }
     let gitlab = world.gitlab().me().await.map(|_| ()).map_err(|error| of_gitlab(&error));
     all_well &= health.hear("gitlab".to_owned(), gitlab);
     for (pattern, client) in world.gitlab_by_rule() {
-        let said = client.me().await.map(|_| ()).map_err(|error| error.to_string());
+        let said = client.me().await.map(|_| ()).map_err(|error| of_gitlab(&error));
         all_well &= health.hear(format!("gitlab (the token of {pattern})"), said);
     }
     for provider in world.flags().iter() {
