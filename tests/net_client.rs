@@ -147,7 +147,7 @@ async fn what_a_status_says_about_the_work() {
         (400, Sent::No, false),
         (404, Sent::No, false),
         (408, Sent::No, true),
-        (409, Sent::No, false),
+        (409, Sent::No, true),
         (500, Sent::Perhaps, true),
         (502, Sent::StillAtWork, true),
         (503, Sent::StillAtWork, true),

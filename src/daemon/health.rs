@@ -104,6 +104,9 @@ async fn ask(pipeline: &Pipeline, health: &Health) -> bool {
 /// What is the matter with GitLab, and what to do about it where somebody must.
 fn of_gitlab(error: &GitlabError) -> String {
     match error {
+        GitlabError::Failed(failure) if failure.status == Some(403) => {
+            format!("the access token may not do what flaglink needs: it wants the scope `api` ({failure})")
+        }
         GitlabError::Failed(failure) if failure.is_unauthorized() => format!(
             "GitLab does not accept the access token: mistyped, expired or revoked? Put a new one in its place and start \
              flaglink again ({failure})"
