@@ -1,6 +1,7 @@
 //! Projects that were made public or private, or moved: GitLab tells nobody, so it is asked now and then.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,8 +47,8 @@ async fn look(pipeline: &Pipeline) -> Result<(), Trouble> {
         let mut decision = Decision::new();
         for record in &page {
             let project = record.noteable.project;
-            if !known.contains_key(&project) {
-                known.insert(project, ask(&world, project).await?);
+            if let Entry::Vacant(unknown) = known.entry(project) {
+                unknown.insert(ask(&world, project).await?);
             }
             if let Some(Some(now)) = known.get(&project)
                 && (now.visibility != record.view.visibility || now.path != record.view.project_path)
