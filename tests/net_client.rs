@@ -144,10 +144,13 @@ async fn every_shape_of_an_error_body_becomes_a_short_line() {
 #[tokio::test]
 async fn what_a_status_says_about_the_work() {
     for (status, sent, passing) in [
+        (302, Sent::No, true),
         (400, Sent::No, false),
         (404, Sent::No, false),
         (408, Sent::No, true),
+        // "Resource lock": somebody else holds it for a moment.
         (409, Sent::No, true),
+        (422, Sent::No, false),
         (500, Sent::Perhaps, true),
         (502, Sent::StillAtWork, true),
         (503, Sent::StillAtWork, true),

@@ -31,11 +31,13 @@ pub struct Failure {
 
 impl Failure {
     /// Whether it is worth sending the same request again later without anybody changing anything:
-    /// no answer, 408, 429, 5xx, and where somebody else holds it for the moment (409: GitLab's "Resource lock"; 423, 425).
+    /// no answer, 408, 429, 5xx, and where somebody else holds it for the moment (409: GitLab's "Resource lock"; 423, 425). A
+    /// redirect is not the server's word but that of what stands before it: a sign-in that has run out, an address that an
+    /// admin will put right.
     pub fn is_passing(&self) -> bool {
         match self.status {
             None => true,
-            Some(status) => matches!(status, 408 | 409 | 423 | 425 | 429) || status >= 500,
+            Some(status) => matches!(status, 300..=399 | 408 | 409 | 423 | 425 | 429) || status >= 500,
         }
     }
 

@@ -43,7 +43,7 @@ pub(super) async fn run(pipeline: &Pipeline, id: EdgeId) -> Ran {
             Err(trouble) => return not_sent(pipeline, edge, &trouble).await,
         }
     }
-    if now.duration_since(edge.queued_at).unsigned_abs() > GIVE_UP {
+    if is_old(&edge) {
         let reason = edge.last_reason.clone().unwrap_or_else(|| "it could not be done for a day".to_owned());
         return bury(pipeline, edge, &reason).await;
     }
@@ -195,7 +195,16 @@ async fn done(pipeline: &Pipeline, edge: &Edge) -> Ran {
 /// It did not come to sending. That counts as an attempt too: or an outage would be asked about every second to its end.
 async fn not_sent(pipeline: &Pipeline, mut edge: Edge, trouble: &Trouble) -> Ran {
     edge.attempts = edge.attempts.saturating_add(1);
+    let refused =
+        trouble.failure.as_ref().is_some_and(|failure| !failure.is_passing() && !failure.is_unauthorized());
+    if refused && is_old(&edge) {
+        return bury(pipeline, edge, &trouble.reason).await;
+    }
     later(pipeline, edge, trouble).await
+}
+
+fn is_old(edge: &Edge) -> bool {
+    Timestamp::now().duration_since(edge.queued_at).unsigned_abs() > GIVE_UP
 }
 
 async fn later(pipeline: &Pipeline, edge: Edge, trouble: &Trouble) -> Ran {
