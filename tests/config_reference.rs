@@ -74,7 +74,11 @@ fn the_page_names_every_key_with_its_kind_default_and_variable() {
 fn the_page_of_the_configuration_is_up_to_date() {
     let kinds: Vec<_> = flags::kinds().iter().map(|kind| (kind.kind, (kind.schema)())).collect();
     assert!(!kinds.is_empty());
-    generated_page::check("docs/configuration.md", &configuration_markdown(&kinds));
+    // Who reads `flaglink config reference` has no use for this.
+    let note = "<!-- Made from the source by its tests: to change it, change the doc comments in `src/config/file.rs` or \
+                those of the\nprovider, then run `UPDATE_DOCS=1 cargo test --test config_reference`. -->";
+    let page = configuration_markdown(&kinds).replacen("\n\n", &format!("\n\n{note}\n\n"), 1);
+    generated_page::check("docs/configuration.md", &page);
 }
 
 #[test]

@@ -38,7 +38,7 @@ pub(super) async fn decide(
         return Ok(Made::Nothing("command_unreadable"));
     };
 
-    let ran = match refusal(world, &project, &record, &found).await? {
+    let ran = match refusal(&project, &record, &found).await? {
         Some(refused) => refused,
         // Something was away for so long that nobody counts on it any more.
         None if waited(entry, &taken) > COMMAND_AGE => Ran::not_done(reply::too_late()),
@@ -57,12 +57,7 @@ pub(super) async fn decide(
 }
 
 /// Why this person may not use this command, as what it comes to.
-async fn refusal(
-    _world: &World,
-    project: &Project,
-    record: &NoteRecord,
-    found: &Found,
-) -> Result<Option<Ran>, Trouble> {
+async fn refusal(project: &Project, record: &NoteRecord, found: &Found) -> Result<Option<Ran>, Trouble> {
     let needed = match found.permission() {
         Permission::Read => project.rule.read,
         Permission::Link => project.rule.link,

@@ -57,7 +57,7 @@ Most answers are one emoji on your comment:
 | 👀 `:eyes:` | Seen; the commands are being carried out |
 | ✅ `:white_check_mark:` | Done |
 | ⚠️ `:warning:` | Done in part; a reply says what was not |
-| ❌ `:x:` | Not done; a reply says why, unless it is that you lack the role |
+| ❌ `:x:` | Not done; a reply says why, unless you are no member of the project |
 
 A reply comes only when there is something to read: what you asked for, or what went wrong and what to write instead. If you mistype a key, it
 names the nearest ones. If one person asks for very many replies in an hour, their commands still run and get

@@ -14,9 +14,6 @@ pub const EXAMPLE: &str = include_str!("example.toml");
 const HEAD: &str = "\
 # Configuration
 
-<!-- Made from the source by its tests: to change it, change the doc comments in `src/config/file.rs` or those of the
-provider, then run `UPDATE_DOCS=1 cargo test --test config_reference`. -->
-
 flaglink reads one TOML file: the one that `--config FILE` names, else `flaglink.toml` in the directory it is started in,
 else `/etc/flaglink/flaglink.toml`. A key that this version does not know is an error that names the line and the nearest
 known key, so a mistyped one never goes unnoticed.

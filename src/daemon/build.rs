@@ -42,14 +42,14 @@ pub enum StartError {
     #[error(transparent)]
     Client(#[from] ClientError),
     /// An address.
-    #[error("cannot listen on {address} (`{key}`): {why}. Is another program there, or another flaglink?")]
+    #[error("cannot listen on {address} (`{key}`): {}", words_of(error))]
     Address {
         /// Which.
         address: SocketAddr,
         /// The key of the configuration.
         key: &'static str,
         /// What the system said.
-        why: String,
+        error: std::io::Error,
     },
     /// The socket.
     #[error("{0}")]
@@ -84,6 +84,23 @@ pub enum StartError {
     /// Something that is read at the start could not be read.
     #[error("{0}")]
     Trouble(#[from] Trouble),
+}
+
+/// Why an address cannot be listened on, and what to look at.
+fn words_of(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            "it is taken. Is another program there, or another flaglink?".to_owned()
+        }
+        std::io::ErrorKind::AddrNotAvailable => {
+            "this machine has no such address. For every network of it write 0.0.0.0 (or [::])".to_owned()
+        }
+        std::io::ErrorKind::PermissionDenied => {
+            "no permission. Ports below 1024 are for root; take a higher one and let a proxy stand before it"
+                .to_owned()
+        }
+        _ => error.to_string(),
+    }
 }
 
 /// The parts.
@@ -142,11 +159,7 @@ pub(super) async fn build(config: &Config) -> Result<Built, StartError> {
 }
 
 pub(super) async fn bind(address: SocketAddr, key: &'static str) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).await.map_err(|error| StartError::Address {
-        address,
-        key,
-        why: error.to_string(),
-    })
+    TcpListener::bind(address).await.map_err(|error| StartError::Address { address, key, error })
 }
 
 pub(super) fn local(listener: &TcpListener) -> Result<SocketAddr, StartError> {

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::flags::ProviderError;
+use crate::gitlab::GitlabError;
 use crate::http::api_types;
 use crate::pipeline::Pipeline;
 
@@ -50,7 +52,9 @@ impl Health {
         let before = heard.insert(name.clone(), said.clone());
         drop(heard);
         match (before, said) {
-            (Some(Ok(())) | None, Err(why)) => tracing::warn!(peer = name, why, "not well"),
+            (Some(Ok(())) | None, Err(why)) => {
+                tracing::warn!(peer = name, why, "not well; what comes in is kept until it is");
+            }
             (Some(Err(_)), Ok(())) => tracing::info!(peer = name, "well again"),
             _ => {}
         }
@@ -84,15 +88,43 @@ async fn ask(pipeline: &Pipeline, health: &Health) -> bool {
             tracing::debug!(reason = %trouble, rule = rule.pattern, "GitLab does not say who we are");
         }
     }
-    let gitlab = world.gitlab().me().await.map(|_| ()).map_err(|error| error.to_string());
+    let gitlab = world.gitlab().me().await.map(|_| ()).map_err(|error| of_gitlab(&error));
     all_well &= health.hear("gitlab".to_owned(), gitlab);
     for (pattern, client) in world.gitlab_by_rule() {
-        let said = client.me().await.map(|_| ()).map_err(|error| error.to_string());
+        let said = client.me().await.map(|_| ()).map_err(|error| of_gitlab(&error));
         all_well &= health.hear(format!("gitlab (the token of {pattern})"), said);
     }
     for provider in world.flags().iter() {
-        let said = provider.check().await.map_err(|error| error.to_string());
+        let said = provider.check().await.map_err(|error| of_service(provider.service(), &error));
         all_well &= health.hear(format!("providers.{}", provider.name()), said);
     }
     all_well
+}
+
+/// What is the matter with GitLab, and what to do about it where somebody must.
+fn of_gitlab(error: &GitlabError) -> String {
+    match error {
+        GitlabError::Failed(failure) if failure.status == Some(403) => {
+            format!("the access token may not do what flaglink needs: it wants the scope `api` ({failure})")
+        }
+        GitlabError::Failed(failure) if failure.is_unauthorized() => format!(
+            "GitLab does not accept the access token: mistyped, expired or revoked? Put a new one in its place and start \
+             flaglink again ({failure})"
+        ),
+        GitlabError::Failed(failure) if failure.is_not_found() => {
+            format!("there is no GitLab at `url` in [gitlab] ({failure})")
+        }
+        other => other.to_string(),
+    }
+}
+
+/// The same of a flag service.
+fn of_service(service: &str, error: &ProviderError) -> String {
+    match error {
+        ProviderError::Failed(failure) if failure.is_unauthorized() => format!(
+            "{service} does not accept the key: mistyped, expired or deleted? Put a new one in its place and start flaglink \
+             again ({failure})"
+        ),
+        other => other.to_string(),
+    }
 }

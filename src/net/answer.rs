@@ -62,7 +62,7 @@ pub(super) fn refused(
             message.push_str(&clean(place, &asked.secrets));
         }
         message.push_str(", and redirects are not followed");
-    } else if !said.is_empty() {
+    } else if !said.is_empty() && said != in_words(status) {
         message.push_str(": ");
         message.push_str(&said);
     }

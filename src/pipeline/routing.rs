@@ -119,7 +119,7 @@ async fn of_command(world: &World, note: &NoteKey, place: usize) -> Result<Route
         Some(Ok(Command::Link { keys } | Command::Unlink { keys, all: false })) => Route::Flags(bare(&keys)),
         Some(Ok(Command::Status { keys })) if !keys.is_empty() => Route::Flags(bare(&keys)),
         Some(Ok(Command::Unlink { .. } | Command::Status { .. } | Command::List)) => Route::AllFlags,
-        _ => Route::Free,
+        Some(Ok(Command::Search { .. } | Command::Help { .. }) | Err(_)) | None => Route::Free,
     })
 }
 

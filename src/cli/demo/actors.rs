@@ -59,6 +59,11 @@ impl Actors {
         self.stage.gitlab.read(|model| model.notes_by(on, bot).into_iter().cloned().collect())
     }
 
+    /// Everything that people and the bot wrote there, oldest first.
+    pub(super) fn notes(&self, on: NoteableRef) -> Vec<Note> {
+        self.stage.gitlab.read(|model| model.notes_on(on).filter(|note| !note.system).cloned().collect())
+    }
+
     /// A note as it stands.
     pub(super) fn note(&self, id: u64) -> Option<Note> {
         self.stage.gitlab.read(|model| model.notes.get(&id).cloned())

@@ -1,6 +1,7 @@
 //! `flaglink demo`: the whole loop on this machine, told as a short story that checks itself.
 
 mod actors;
+mod page;
 mod story;
 mod teller;
 

@@ -3,6 +3,7 @@
 use crate::sandbox::faults::{Fault, Rule};
 use crate::sandbox::gitlab::{Note, NoteableRef};
 
+use super::super::words::count;
 use super::DemoError;
 use super::actors::{Actors, sure};
 use super::teller::Teller;
@@ -62,7 +63,7 @@ fn answer(actors: &Actors, on: NoteableRef, note: u64) -> Result<Note, DemoError
 }
 
 async fn link(teller: &Teller, actors: &Actors, issue: NoteableRef) -> Result<u64, DemoError> {
-    teller.step("Mara, a developer, links a flag: in a comment on the issue");
+    teller.step("Mara, a developer, links a flag in a comment on the issue");
     let text = "I would like to try the new checkout on a few people first.\n\n/flag link checkout_v2";
     let note = comment(teller, actors, actors.stage.mara, issue, text)?;
     reactions(actors, note, &["eyes", "white_check_mark"]).await?;
@@ -73,8 +74,9 @@ async fn link(teller: &Teller, actors: &Actors, issue: NoteableRef) -> Result<u6
         return Err(DemoError::NotAsTold("the bot has written one comment, the panel".to_owned()));
     };
     sure(panel.body.contains("checkout_v2"), "the panel shows the flag")?;
-    teller
-        .see("One comment of the bot shows the flag's state in every environment, from now on always true:");
+    teller.see(
+        "One comment of the bot, the panel, shows the flag's state everywhere, from now on always true:",
+    );
     teller.comment("flag-bot", panel);
     sure(actors.labels(issue) == ["Feature flag"], "the issue has the label")?;
     let linked = actors.stage.tobias.links("checkout_v2").unwrap_or_default();
@@ -89,7 +91,7 @@ async fn switch_on(
     issue: NoteableRef,
     panel: u64,
 ) -> Result<(), DemoError> {
-    teller.step("Tobias switches the flag on in production: in Flagsmith");
+    teller.step("In Flagsmith, Tobias switches the flag on in production");
     let before = actors.bot_notes(issue).len();
     let switched = actors.stage.tobias.switch("checkout_v2", "production", true);
     switched.map_err(|error| DemoError::NotAsTold(error.to_string()))?;
@@ -106,9 +108,7 @@ async fn switch_on(
     sure(reply.body.contains("tobias"), "the reply says who did it")?;
     teller.see("The panel was edited in place:");
     teller.comment("flag-bot", now);
-    teller.see(
-        "Production is an environment that this project wants to be told of, so there is a short reply too:",
-    );
+    teller.see("This project wants to be told of production (`tell`), so there is a short reply too:");
     teller.comment("flag-bot", reply);
     Ok(())
 }
@@ -125,7 +125,7 @@ async fn typo(teller: &Teller, actors: &Actors, issue: NoteableRef) -> Result<()
 }
 
 async fn without_the_role(teller: &Teller, actors: &Actors, issue: NoteableRef) -> Result<(), DemoError> {
-    teller.step("Gus, a guest, may read but not link");
+    teller.step("Gus, a guest, may not link");
     let note = comment(teller, actors, actors.stage.gus, issue, "/flag link dark_mode")?;
     reactions(actors, note, &["eyes", "x"]).await?;
     let answer = answer(actors, issue, note)?;
@@ -144,7 +144,8 @@ async fn gitlab_fails(teller: &Teller, actors: &Actors, issue: NoteableRef) -> R
     let failed = faults.hits(rule);
     sure(failed >= 1, "GitLab failed at least once")?;
     let answer = answer(actors, issue, note)?;
-    teller.see(&format!("GitLab failed {failed} times. The answer was kept, sent again, and stands once:"));
+    let failed = count(failed, "time", "times");
+    teller.see(&format!("GitLab failed {failed}. The answer was kept, sent again, and stands once:"));
     teller.comment("flag-bot", &answer);
     Ok(())
 }
@@ -169,11 +170,6 @@ async fn unlink(teller: &Teller, actors: &Actors, issue: NoteableRef, panel: u64
         ours.map(|note| note.quick_actions.len() + note.mentions.len()).sum::<usize>()
     });
     sure(ran == 0, "no comment of the bot ran a quick action or mentioned anybody")?;
-    teller.say("");
-    teller.say("Everything that now stands on the issue:");
-    for line in actors.stage.gitlab.transcript(issue).lines().filter(|line| !line.contains("<!-- flaglink:"))
-    {
-        teller.say(&format!("  {line}"));
-    }
+    teller.page(actors, issue);
     Ok(())
 }

@@ -8,7 +8,8 @@ use owo_colors::OwoColorize as _;
 
 use super::super::sandbox::stage::{PROJECT, Stage};
 use super::actors::Actors;
-use crate::sandbox::gitlab::Note;
+use super::page;
+use crate::sandbox::gitlab::{Note, NoteableRef};
 
 /// Writes the story down.
 pub(super) struct Teller {
@@ -26,6 +27,7 @@ impl Teller {
         println!("A small GitLab ({}) and a small Flagsmith ({})", stage.gitlab.url(), stage.flagsmith.url());
         println!("run in this process. The real daemon stands between them ({webhooks});");
         println!("all parts speak real HTTP. Nothing leaves this machine.");
+        println!("Comments are shown as people see them.");
     }
 
     /// A new step of the story.
@@ -35,23 +37,32 @@ impl Teller {
         println!("{} {}", format!("{}.", self.step.get()).bold().cyan(), heading.bold());
     }
 
-    /// A sentence of it.
-    pub(super) fn say(&self, sentence: &str) {
-        println!("   {sentence}");
-    }
-
     /// What is shown to be true.
     pub(super) fn see(&self, sentence: &str) {
         println!("   {} {sentence}", "✔".green());
     }
 
-    /// A comment as it stands, without its hidden marker.
+    /// A comment as people see it.
     pub(super) fn comment(&self, author: &str, note: &Note) {
-        println!("   {}", format!("@{author}").dimmed());
-        let body = note.body.lines().filter(|line| !line.starts_with("<!-- flaglink:"));
-        let text = body.collect::<Vec<_>>().join("\n");
-        for line in text.trim_end().lines() {
-            println!("   {} {line}", "│".dimmed());
+        self.said(&format!("@{author}"), &note.body);
+    }
+
+    fn said(&self, by: &str, markdown: &str) {
+        println!("   {}", by.dimmed());
+        for line in page::lines(markdown) {
+            println!("   {}", format!("{} {line}", "│".dimmed()).trim_end());
+        }
+    }
+
+    /// A whole issue as people see it.
+    pub(super) fn page(&self, actors: &Actors, on: NoteableRef) {
+        println!();
+        println!("   {}", "Everything that now stands on the issue:".bold());
+        for note in actors.notes(on) {
+            let signs: String =
+                actors.reactions(note.id).iter().map(|name| format!(" {}", sign(name))).collect();
+            println!();
+            self.said(&format!("@{}{signs}", actors.author(&note)), &note.body);
         }
     }
 
@@ -74,5 +85,16 @@ impl Teller {
             "   To try things by hand: `flaglink sandbox` runs both servers alone, with `{PROJECT}` in them."
         );
         println!("   Every command that can be written in a comment: docs/commands.md.");
+    }
+}
+
+/// A reaction as people see it.
+fn sign(name: &str) -> &str {
+    match name {
+        "eyes" => "👀",
+        "white_check_mark" => "✅",
+        "warning" => "⚠️",
+        "x" => "❌",
+        other => other,
     }
 }

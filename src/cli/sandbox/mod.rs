@@ -43,34 +43,53 @@ impl Sandbox {
             .await
             .map_err(|error| Trouble::World(error.to_string()))?;
         stage.send_webhooks_to(self.webhooks, GITLAB_SECRET, FLAGSMITH_SECRET);
-        let mara = stage.gitlab.token(stage.mara, &["api"]);
-        let gus = stage.gitlab.token(stage.gus, &["api"]);
-        println!("GitLab     {}   project {PROJECT} (id {})", stage.gitlab.url(), stage.project);
-        println!("Flagsmith  {}   project {}", stage.flagsmith.url(), stage.flags);
-        println!();
+        let written = match &self.write {
+            Some(folder) => Some(self.write_config(&stage, folder).map_err(|error| {
+                let folder = folder.display();
+                Trouble::World(format!("the configuration cannot be written to {folder}: {error}"))
+            })?),
+            None => None,
+        };
+        self.tell(&stage, written.as_deref());
+        tokio::signal::ctrl_c().await.map_err(|error| Trouble::World(error.to_string()))
+    }
+
+    /// What is there, and what can be done with it: each step is to be copied as it stands.
+    fn tell(&self, stage: &Stage, config: Option<&Path>) {
+        let (gitlab, flagsmith) = (stage.gitlab.url(), stage.flagsmith.url());
+        println!("GitLab     {gitlab}   project {PROJECT} (id {})", stage.project);
+        println!("Flagsmith  {flagsmith}   project {}, flags checkout_v2 and dark_mode", stage.flags);
         println!("Webhooks go to http://{}/hooks/gitlab and …/hooks/providers/flagsmith.", self.webhooks);
         println!();
-        println!("To speak as a person, send their token as PRIVATE-TOKEN, for example:");
-        println!("  mara (Developer)  {mara}");
-        println!("  gus (Guest)       {gus}");
-        println!("  curl -H 'PRIVATE-TOKEN: {mara}' --data-urlencode 'title=Try a flag' \\");
-        println!("       {}/api/v4/projects/{}/issues", stage.gitlab.url(), stage.project);
-        println!("  curl -H 'PRIVATE-TOKEN: {mara}' --data-urlencode 'body=/flag link checkout_v2' \\");
-        println!("       {}/api/v4/projects/{}/issues/1/notes", stage.gitlab.url(), stage.project);
-        println!("Flagsmith takes `Authorization: Api-Key {}`.", stage.flagsmith.api_key());
-        if let Some(folder) = &self.write {
-            let file = self.write_config(&stage, folder).map_err(|error| {
-                Trouble::World(format!(
-                    "the configuration cannot be written to {}: {error}",
-                    folder.display()
-                ))
-            })?;
-            println!();
-            println!("In another terminal: flaglink run --config {}", file.display());
+        match config {
+            Some(file) => {
+                println!("The daemon, in another terminal:");
+                println!("  flaglink run --config {}", file.display());
+            }
+            None => println!("`--write FOLDER` also writes a configuration for the daemon between them."),
         }
+        let token = format!("-H 'PRIVATE-TOKEN: {}'", stage.gitlab.token(stage.mara, &["api"]));
+        let issues = format!("{gitlab}/api/v4/projects/{}/issues", stage.project);
+        println!("Mara, a developer, opens an issue, and links a flag in a comment on it:");
+        println!("  curl {token} --data-urlencode 'title=Try a flag' \\");
+        println!("       {issues}");
+        println!("  curl {token} --data-urlencode 'body=/flag link checkout_v2' \\");
+        println!("       {issues}/1/notes");
+        println!("All comments that stand there:");
+        println!("  curl {token} {issues}/1/notes");
+        if let Some(environment) = stage.key_of("production") {
+            println!("The flag is switched on in production:");
+            println!("  curl -H 'Authorization: Api-Key {}' \\", stage.flagsmith.api_key());
+            println!("       -H 'Content-Type: application/json' -d \\");
+            println!(
+                r#"       '{{"feature":{{"name":"checkout_v2"}},"enabled":true,"value":{{"type":"string","value":"blue"}}}}' \"#
+            );
+            println!("       {flagsmith}/api/experiments/environments/{environment}/update-flag-v1/");
+        }
+        println!("To be Gus, a guest, instead:");
+        println!("  -H 'PRIVATE-TOKEN: {}'", stage.gitlab.token(stage.gus, &["api"]));
         println!();
         println!("Ctrl-C ends it; nothing is kept.");
-        tokio::signal::ctrl_c().await.map_err(|error| Trouble::World(error.to_string()))
     }
 
     fn write_config(&self, stage: &Stage, folder: &Path) -> io::Result<PathBuf> {

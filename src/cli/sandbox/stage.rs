@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use crate::sandbox::flagsmith::{Flagsmith, NotThere, Person, Value};
+use crate::sandbox::flagsmith::{Flagsmith, NotThere, Person, Value, World};
 use crate::sandbox::gitlab::{Gitlab, HookSpec, Visibility, level};
 
 /// The project that all of it happens in.
@@ -51,7 +51,8 @@ impl Stage {
         let project = gitlab.project(PROJECT, Visibility::Private);
         let mara = gitlab.user("mara");
         let gus = gitlab.user("gus");
-        gitlab.member(project, bot, level::MAINTAINER);
+        // As README.md asks for it.
+        gitlab.member(project, bot, level::DEVELOPER);
         gitlab.member(project, mara, level::DEVELOPER);
         gitlab.member(project, gus, level::GUEST);
 
@@ -64,6 +65,12 @@ impl Stage {
         tobias.new_flag("dark_mode", false, Value::Nothing)?;
         tobias.switch("checkout_v2", "development", true)?;
         Ok(Self { gitlab, flagsmith, bot, bot_token, project, flags, mara, gus, tobias })
+    }
+
+    /// The key of an environment in Flagsmith's addresses.
+    pub(in crate::cli) fn key_of(&self, environment: &str) -> Option<String> {
+        let key = |world: &World| Some(world.environment_named(self.flags, environment)?.api_key.clone());
+        self.flagsmith.read(key)
     }
 
     /// Lets both servers send their webhooks to a daemon.

@@ -82,13 +82,7 @@ impl World {
         let at = self.clock.now();
         let log = format!("New Environment created: {name}");
         self.audit(at, by, project, Some(id), About::Environment(id), log);
-        let features: Vec<u64> = self
-            .features
-            .values()
-            .filter(|feature| feature.project == project)
-            .map(|feature| feature.id)
-            .collect();
-        for feature in features {
+        for feature in self.features_in(project) {
             self.new_default_state(by, id, feature);
         }
         id

@@ -38,13 +38,7 @@ impl World {
             return;
         }
         let project = found.project;
-        let features: Vec<u64> = self
-            .features
-            .values()
-            .filter(|feature| feature.project == project)
-            .map(|feature| feature.id)
-            .collect();
-        for feature in features {
+        for feature in self.features_in(project) {
             self.first_version(environment, feature);
         }
     }

@@ -84,6 +84,15 @@ impl World {
             .find(|environment| environment.project == project && environment.name == name)
     }
 
+    /// The ids of the project's features.
+    pub fn features_in(&self, project: u64) -> Vec<u64> {
+        self.features
+            .values()
+            .filter(|feature| feature.project == project)
+            .map(|feature| feature.id)
+            .collect()
+    }
+
     /// The project's feature of that name; names are unique whatever their case.
     pub fn feature_named(&self, project: u64, name: &str) -> Option<&Feature> {
         let name = name.to_lowercase();
