@@ -29,8 +29,8 @@ pub(super) fn parse(rest: &str) -> Found {
     match read(rest) {
         Ok(command) => Found { text: normal_form(&command), parsed: Ok(command) },
         Err(misread) => {
-            // In its own words, so that it reads back as the same mistake.
-            let text = format!("/flag {}", rest.split_whitespace().collect::<Vec<_>>().join(" "));
+            // In its own words, white space included, so that it reads back as the same mistake.
+            let text = format!("/flag {rest}");
             if text.len() <= LONGEST_MISREAD {
                 return Found { text, parsed: Err(misread) };
             }
