@@ -61,6 +61,7 @@ async fn refusal(project: &Project, record: &NoteRecord, found: &Found) -> Resul
     let needed = match found.permission() {
         Permission::Read => project.rule.read,
         Permission::Link => project.rule.link,
+        Permission::Toggle => project.rule.toggles(),
     };
     let Some(AccessLevel(level)) = project.gitlab.access_level(project.detail.id, record.author.id).await?
     else {
@@ -77,6 +78,7 @@ async fn refusal(project: &Project, record: &NoteRecord, found: &Found) -> Resul
     let what = match found.permission() {
         Permission::Read => "Reading flags here",
         Permission::Link => "Linking flags here",
+        Permission::Toggle => "Switching flags here",
     };
     let Some(needed_level) = needed.level() else { return Ok(Some(Ran::not_done(reply::nobody_may(what)))) };
     if level < needed_level {
@@ -186,6 +188,7 @@ fn name_of(found: &Found) -> &'static str {
         Ok(Command::Status { .. }) => "status",
         Ok(Command::List) => "list",
         Ok(Command::Search { .. }) => "search",
+        Ok(command @ Command::Switch { .. }) => command.spec().name,
         Ok(Command::Help { .. }) => "help",
         Err(_) => "misread",
     }

@@ -7,14 +7,17 @@ pub enum Permission {
     Read,
     /// Make and take away links.
     Link,
+    /// Change flags.
+    Toggle,
 }
 
 impl Permission {
-    /// Its name in the configuration: `read`, `link`.
+    /// Its name in the configuration: `read`, `link`, `toggle`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Read => "read",
             Self::Link => "link",
+            Self::Toggle => "toggle",
         }
     }
 
@@ -23,6 +26,7 @@ impl Permission {
         match self {
             Self::Read => "Reporter",
             Self::Link => "Developer",
+            Self::Toggle => "nobody",
         }
     }
 }
@@ -54,11 +58,33 @@ pub enum Command {
         /// What to look for.
         text: String,
     },
+    /// `/flag on KEY --env NAME`, `/flag off …`, `/flag set KEY VALUE …`
+    Switch {
+        /// The key as written; `provider:key` is taken apart where the configuration is known.
+        key: String,
+        /// The environment's name as written; which one it is does not depend on letter case.
+        environment: String,
+        /// What becomes of it.
+        to: SwitchTo,
+        /// Why, in the person's words: one line, not empty.
+        reason: Option<String>,
+    },
     /// `/flag help [COMMAND]`
     Help {
         /// Which command; its name is in the table.
         topic: Option<&'static str>,
     },
+}
+
+/// What becomes of a flag in an environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SwitchTo {
+    /// It is switched on.
+    On,
+    /// It is switched off.
+    Off,
+    /// It gets that value, or goes to that share of users (`25%`), whichever its service has. May be empty.
+    Set(String),
 }
 
 impl Command {
@@ -70,6 +96,9 @@ impl Command {
             Self::Status { .. } => &STATUS,
             Self::List => &LIST,
             Self::Search { .. } => &SEARCH,
+            Self::Switch { to: SwitchTo::On, .. } => &ON,
+            Self::Switch { to: SwitchTo::Off, .. } => &OFF,
+            Self::Switch { to: SwitchTo::Set(_), .. } => &SET,
             Self::Help { .. } => &HELP,
         }
     }
@@ -93,10 +122,10 @@ pub struct CommandSpec {
 }
 
 /// All commands, in the order in which help shows them.
-pub static TABLE: &[CommandSpec] = &[LINK, UNLINK, STATUS, LIST, SEARCH, HELP];
+pub static TABLE: &[CommandSpec] = &[LINK, UNLINK, STATUS, LIST, SEARCH, ON, OFF, SET, HELP];
 
 /// Words that later versions will use. They are answered, so that nobody wonders whether they are misspelt.
-pub static RESERVED: &[&str] = &["on", "off", "set", "create", "archive", "cleanup-issue"];
+pub static RESERVED: &[&str] = &["create", "archive", "cleanup-issue"];
 
 const LINK: CommandSpec = CommandSpec {
     name: "link",
@@ -152,6 +181,50 @@ const SEARCH: CommandSpec = CommandSpec {
     examples: &["/flag search checkout", "/flag search new payment page"],
 };
 
+const ON: CommandSpec = CommandSpec {
+    name: "on",
+    usage: "/flag on KEY --env NAME [--reason TEXT]",
+    summary: "Switch a flag on in one environment",
+    detail: "One flag and one environment a line. The change is made within two minutes of writing, or not at all. \
+             Where the flag service wants a change request for that environment, the answer is a link to it, and \
+             the flag stays as it is until people there have agreed. \
+             `--reason` takes the rest of the line as it is, at most 200 characters; the reason stands in the history of the panel. \
+             Who may do it in which environment is set by `toggle` and `toggle_in` in the configuration; by default it is nobody.",
+    permission: Permission::Toggle,
+    examples: &[
+        "/flag on checkout_v2 --env staging",
+        "/flag on flagsmith:checkout_v2 --env production --reason the tests of the new checkout have passed",
+    ],
+};
+
+const OFF: CommandSpec = CommandSpec {
+    name: "off",
+    usage: "/flag off KEY --env NAME [--reason TEXT]",
+    summary: "Switch a flag off in one environment",
+    detail: "Written like `/flag on`, and the same holds: within two minutes of writing or not at all, a link where a \
+             change request is wanted, the reason in the history of the panel, and by default nobody may do it.",
+    permission: Permission::Toggle,
+    examples: &["/flag off checkout_v2 --env production --reason orders fail, see the incident"],
+};
+
+const SET: CommandSpec = CommandSpec {
+    name: "set",
+    usage: "/flag set KEY VALUE --env NAME [--reason TEXT]",
+    summary: "Give a flag another value or share of users in one environment",
+    detail: "`VALUE` is a value where the flags of the service have values (Flagsmith), and a share of users such as \
+             `25%` where it rolls out in percent (Unleash, GitLab). Whether the flag is on or off there stays as it is. \
+             A value with spaces stands in quotes, and so does one that begins with a dash; `\"\"` is the empty text. \
+             It has at most 2,000 characters here. \
+             For the rest it is like `/flag on`: within two minutes of writing or not at all, a link where a change \
+             request is wanted, the reason in the history of the panel, and by default nobody may do it.",
+    permission: Permission::Toggle,
+    examples: &[
+        "/flag set checkout_colour green --env staging",
+        "/flag set checkout_title \"Pay now\" --env production --reason as agreed with the shop team",
+        "/flag set unleash:checkout_v2 25% --env production",
+    ],
+};
+
 const HELP: CommandSpec = CommandSpec {
     name: "help",
     usage: "/flag help [COMMAND]",
@@ -177,7 +250,7 @@ pub enum Misread {
         /// The nearest command's name.
         nearest: Option<&'static str>,
     },
-    /// A command of a later version (`on`, `create` …): reserved, not here yet.
+    /// A command of a later version (`create`, `archive` …): reserved, not here yet.
     NotYet {
         /// The word.
         word: &'static str,

@@ -151,15 +151,17 @@ pub(crate) struct ProjectTable {
     /// Who may do what.
     #[serde(default)]
     pub(crate) permissions: PermissionsTable,
-    /// Least role to switch flags, by environment. Only `"none"` in this version of flaglink.
+    /// Least roles to switch flags by environment, over `permissions.toggle`: `{ production = "maintainer",
+    /// "unleash:dev*" = "developer" }`. The names are written as in `tell`. Where several fit, the one with provider and
+    /// whole name holds, else the one with the whole name, else the first with a `*`, in the order of the file. To change
+    /// what holds in many environments at once, as GitLab's `*` and `review/*` do, takes the highest role of all of them.
     #[serde(default)]
-    #[schemars(extend("additionalProperties" = { "enum": ["none"] }))]
     pub(crate) toggle_in: BTreeMap<String, Role>,
     /// Whether flaglink keeps a comment on each issue and merge request that shows the state of its flags.
     #[serde(default = "yes")]
     pub(crate) panel: bool,
-    /// Environments whose changes also get a reply, which notifies people: `"name"`, `"provider:name"`, or `"*"` for
-    /// all.
+    /// Environments whose changes also get a reply, which notifies people: `"name"` or `"provider:name"`. A `*` in the name
+    /// stands for any text, so `"*"` is all of them. Upper and lower case are the same.
     #[serde(default)]
     pub(crate) tell: Vec<String>,
     /// Label on issues and merge requests that have flags. Made if it is not there; `""` for none.
@@ -191,8 +193,8 @@ pub(crate) struct PermissionsTable {
     pub(crate) read: Role,
     /// Least role to link and unlink flags.
     pub(crate) link: Role,
-    /// Least role to switch flags. Only `"none"` in this version of flaglink.
-    #[schemars(extend("enum" = ["none"]))]
+    /// Least role to switch flags on and off and to set them with `/flag on`, `off` and `set`. Nobody may, unless it is
+    /// given here or in `toggle_in`.
     pub(crate) toggle: Role,
 }
 

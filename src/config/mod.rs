@@ -18,6 +18,7 @@ mod secret;
 mod section;
 mod settings;
 mod span;
+mod toggle;
 mod tree;
 
 pub use error::ConfigError;

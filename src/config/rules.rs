@@ -11,6 +11,7 @@ use super::file::ProjectTable;
 use super::pattern::{EnvironmentPattern, FlagPattern, Names, project_matcher};
 use super::role::{Role, Values};
 use super::section::Section;
+use super::toggle::Toggles;
 use crate::domain::Visibility;
 
 /// One `[[projects]]` entry, checked.
@@ -35,6 +36,7 @@ pub struct ProjectRule {
     projects: GlobMatcher,
     flags: Vec<FlagPattern>,
     tell: Vec<EnvironmentPattern>,
+    toggles: Toggles,
 }
 
 impl ProjectRule {
@@ -54,6 +56,18 @@ impl ProjectRule {
         self.tell.iter().any(|pattern| pattern.matches(provider, environment))
     }
 
+    /// The least role that may change flags of that provider in that environment (`permissions.toggle`, `toggle_in`).
+    ///
+    /// An environment with a `*` in its name (GitLab's scopes) stands for many: the highest role of any of them.
+    pub fn may_toggle(&self, provider: &str, environment: &str) -> Role {
+        self.toggles.role(provider, environment)
+    }
+
+    /// The least role that may change flags in any environment at all; [`Role::None`] if nobody may.
+    pub fn toggles(&self) -> Role {
+        self.toggles.least()
+    }
+
     /// Whether values are shown in a project of that visibility.
     pub fn shows_values(&self, visibility: Visibility) -> bool {
         match self.values {
@@ -71,17 +85,17 @@ impl ProjectRule {
             None => known.to_vec(),
             Some(names) => check_providers(section, names, known)?,
         };
-        if table.permissions.toggle != Role::None {
-            return Err(section.later("permissions", "`toggle` for anybody but \"none\""));
-        }
-        if table.toggle_in.values().any(|role| *role != Role::None) {
-            return Err(section.later("toggle_in", "any role but \"none\""));
-        }
         let names = Names { of_rule: &providers, all: known };
         let flags = table.flags.iter().map(|text| FlagPattern::new(text, names));
         let flags = flags.collect::<Result<_, _>>().map_err(|why| section.error("flags", why))?;
         let tell = table.tell.iter().map(|text| EnvironmentPattern::new(text, names));
         let tell = tell.collect::<Result<_, _>>().map_err(|why| section.error("tell", why))?;
+        // The table itself has lost the order of the file.
+        let written = section.node().entry("toggle_in").map_or(&[][..], |entry| entry.value.entries());
+        let toggle_in =
+            written.iter().filter_map(|entry| Some((entry.key.as_str(), *table.toggle_in.get(&entry.key)?)));
+        let toggles = Toggles::new(table.permissions.toggle, toggle_in, names)
+            .map_err(|why| section.error("toggle_in", why))?;
         Ok(Self {
             pattern: table.r#match,
             read: table.permissions.read,
@@ -94,6 +108,7 @@ impl ProjectRule {
             projects,
             flags,
             tell,
+            toggles,
         })
     }
 }

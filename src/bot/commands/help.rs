@@ -19,6 +19,7 @@ pub(super) async fn run(asked: &Asked<'_>, topic: Option<&'static str>) -> Resul
         let role = match permission {
             Permission::Read => project.rule.read,
             Permission::Link => project.rule.link,
+            Permission::Toggle => project.rule.toggles(),
         };
         role.level().is_some_and(|least| level >= least)
     };

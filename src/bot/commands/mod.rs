@@ -100,6 +100,9 @@ pub(super) async fn run(
         Ok(Command::Status { keys }) => status::run(asked, decision, keys).await,
         Ok(Command::List) => list::run(asked, decision).await,
         Ok(Command::Search { text }) => search::run(asked, text).await,
+        Ok(command @ Command::Switch { .. }) => {
+            Ok(misread::run(&Misread::NotYet { word: command.spec().name }))
+        }
         Ok(Command::Help { topic }) => help::run(asked, *topic).await,
         Err(misread) => Ok(misread::run(misread)),
     }
