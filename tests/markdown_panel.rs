@@ -82,6 +82,7 @@ fn shown(key: &str, environments: Vec<EnvironmentState>) -> Shown {
             description: None,
             archived: false,
             url: Some(format!("https://flags.example.com/{key}")),
+            public_page: false,
         },
         name: key.to_owned(),
         state: Some(FlagState { environments, archived: false }),
