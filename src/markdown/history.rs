@@ -254,7 +254,12 @@ fn environment_words(before: Option<&EnvironmentState>, after: &EnvironmentState
                 parts.push(Markdown::lit("variants changed"));
             }
             if parts.is_empty() {
-                parts.push(Markdown::lit("details changed"));
+                let by_strategies = !after.strategies.is_empty() || after.rollout.is_some();
+                parts.push(Markdown::lit(if by_strategies {
+                    "details of its strategies changed"
+                } else {
+                    "overrides or variants changed"
+                }));
             }
         }
         None => parts.push(Markdown::lit(if after.on { "new and on" } else { "new and off" })),

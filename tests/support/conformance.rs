@@ -184,7 +184,7 @@ pub(crate) async fn a_search_finds_parts_of_keys_and_descriptions_best_first<S: 
         return;
     }
     stage.archive("checkout").await;
-    let hits = stage.provider().search("checkout", 10).await.unwrap();
+    let hits = stage.provider().search(S::FROM, "checkout", 10).await.unwrap();
     assert_eq!(hits.last().map(|hit| (hit.flag.key.as_str(), hit.archived)), Some(("checkout", true)));
 }
 
