@@ -7,11 +7,12 @@ use jiff::SignedDuration;
 use super::limits::HISTORY;
 use super::replies;
 use super::resolve;
+use super::switching::{asked_for, without_secret_reasons};
 use super::world::World;
 use super::{Entry, Made, Trouble};
 use crate::config::ProjectRule;
 use crate::domain::{
-    Change, ChangeKind, Claim, Decision, Event, FlagPointer, FlagRecord, FlagRef, FlagState, InboxId, Level,
+    AskedSwitch, Change, ChangeKind, Claim, Decision, Event, FlagPointer, FlagRecord, FlagRef, FlagState, InboxId, Level,
     Noteable, Visibility, WorkState, Write,
 };
 use crate::flags::FlagProvider;
@@ -158,7 +159,18 @@ async fn look(
         record.state = Some(state);
     }
     record.seen_at = entry.now;
-    let changes: Vec<Change> = what.into_iter().map(|what| attributed(what, claim, entry)).collect();
+    let mut ours = false;
+    let mut changes: Vec<Change> = Vec::with_capacity(what.len());
+    for what in what {
+        changes.push(match asked_for(&mut record, &what) {
+            Some(asked) => {
+                ours = true;
+                asked_change(what, asked, entry)
+            }
+            None => attributed(what, claim, entry),
+        });
+    }
+    record.asked.retain(|asked| entry.now.duration_since(asked.at) < NAMED_LATER);
     record.history.extend(changes.iter().cloned());
     let surplus = record.history.len().saturating_sub(HISTORY);
     record.history.drain(..surplus);
@@ -172,7 +184,12 @@ async fn look(
         decision.write(Write::MarkStale(Level::Panel(noteable.clone()), entry.now));
         ask_gitlab = tell(world, entry, &mut decision, &record, &changes, noteable, ask_gitlab).await?;
     }
-    world.metrics().flag_change(&flag.provider, if claim.is_some() { "webhook" } else { "poll" });
+    let noticed_by = match claim {
+        _ if ours => "command",
+        Some(_) => "webhook",
+        None => "poll",
+    };
+    world.metrics().flag_change(&flag.provider, noticed_by);
     decision.write(Write::PutFlag(Box::new(record)));
     Ok(Made::Decision(decision))
 }
@@ -224,6 +241,18 @@ fn attributed(what: ChangeKind, claim: Option<&Claim>, entry: Entry) -> Change {
         by: believed.and_then(|claim| claim.by.clone()).filter(|by| !by.is_empty()),
         reason: believed.and_then(|claim| claim.reason.clone()).filter(|reason| !reason.is_empty()),
         what,
+        asked_on: None,
+    }
+}
+
+/// A change that flaglink made for somebody: it is theirs, whatever the service calls its key.
+fn asked_change(what: ChangeKind, asked: AskedSwitch, entry: Entry) -> Change {
+    Change {
+        at: asked.at.min(entry.now),
+        by: Some(asked.by),
+        reason: asked.reason,
+        what,
+        asked_on: Some(asked.on),
     }
 }
 
@@ -290,9 +319,15 @@ async fn tell(
     };
     let Some(rule) = rule else { return Ok(gitlab_answers) };
     let name = resolve::page_name(&flag.flag.flag, resolve::several_providers(&record.links));
+    // Who asked for it on this page knows. Elsewhere it is told, without what was said for this page alone.
+    let mut changes: Vec<Change> = changes
+        .iter()
+        .filter(|change| is_told(&rule, change) && change.asked_on.as_ref() != Some(&noteable))
+        .cloned()
+        .collect();
+    without_secret_reasons(world, &noteable, &mut changes).await?;
     let told: Vec<Told<'_>> = changes
         .iter()
-        .filter(|change| is_told(&rule, change))
         .map(|change| Told {
             flag: &flag.flag,
             name: &name,

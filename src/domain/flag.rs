@@ -6,6 +6,8 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::Noteable;
+
 /// A flag by name: the provider as configured, the scope inside the service, the key.
 ///
 /// Its text form, `PROVIDER/SCOPE/KEY`, is used in store keys, exports and logs; `/` and `%` inside the
@@ -237,6 +239,9 @@ pub struct Change {
     pub reason: Option<String>,
     /// What.
     pub what: ChangeKind,
+    /// The issue or merge request on which it was asked for, if it was asked for in a comment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_on: Option<Noteable>,
 }
 
 /// What changed.

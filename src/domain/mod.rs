@@ -10,6 +10,7 @@ mod flag;
 mod link;
 mod noteable;
 mod record;
+mod toggle;
 
 pub use decision::{Decision, Read, RecordKey, Rev, Seen, Write};
 pub use effect::{Attempt, Cause, CommentText, Edge, EdgeId, EdgeKind, Level, Purpose, Reaction, Stale};
@@ -29,3 +30,4 @@ pub use record::{
     NoteRecord, NoteableRecord, NoteableView, Outcome, PanelRecord, Register, ReplyBudget, Visibility,
     WorkState,
 };
+pub use toggle::{AskedSwitch, SwitchEnd, SwitchProgress, Toggle};

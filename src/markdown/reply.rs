@@ -62,7 +62,12 @@ pub fn names<'a>(keys: impl IntoIterator<Item = &'a str>) -> Markdown {
 }
 
 /// There is no such flag, and what there is instead.
-pub fn no_such_flag(providers: &[&str], wanted: &str, near: &[String], command: &'static str) -> Markdown {
+pub fn no_such_flag(
+    providers: &[&str],
+    wanted: &str,
+    near: &[String],
+    write: &dyn Fn(&str) -> String,
+) -> Markdown {
     let mut text = Markdown::join(providers.iter().map(|name| quoted(name)), ", ", " and ");
     text.push_lit(if providers.len() == 1 { " has no flag " } else { " have no flag " })
         .push(key(wanted))
@@ -71,7 +76,7 @@ pub fn no_such_flag(providers: &[&str], wanted: &str, near: &[String], command: 
         text.push_lit(" Did you mean ")
             .push(Markdown::join(near.iter().map(|near| key(near)), ", ", " or "))
             .push_lit("? Write ")
-            .push(line(&format!("/flag {command} {first}")))
+            .push(line(&write(first)))
             .push_lit(".");
     } else {
         text.push_lit(" Write ").push(line("/flag search TEXT")).push_lit(" to find one.");
@@ -80,10 +85,10 @@ pub fn no_such_flag(providers: &[&str], wanted: &str, near: &[String], command: 
 }
 
 /// A key that more than one provider has.
-pub fn which_one(wanted: &str, choices: &[String], command: &'static str) -> Markdown {
+pub fn which_one(wanted: &str, choices: &[String], write: &dyn Fn(&str) -> String) -> Markdown {
     let mut text = Markdown::lit("more than one flag is called ");
     text.push(key(wanted)).push_lit(". Write ").push(Markdown::join(
-        choices.iter().map(|choice| line(&format!("/flag {command} {choice}"))),
+        choices.iter().map(|choice| line(&write(choice))),
         ", ",
         " or ",
     ));
@@ -132,10 +137,10 @@ pub fn edited_by_another() -> Markdown {
     )
 }
 
-/// An internal note does not link, nor unlink.
-pub fn internal_does_not_link() -> Markdown {
+/// An internal note changes nothing.
+pub fn internal_changes_nothing() -> Markdown {
     Markdown::lit(
-        "nothing was changed, because the panel and the label of a link are seen by everybody who sees this page, and your note is internal. Write the command in a comment that is not internal.",
+        "nothing was changed, because the panel and the label are seen by everybody who sees this page, and your note is internal. Write the command in a comment that is not internal.",
     )
 }
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::lanes::Run;
 use super::{Pipeline, Ran, after, retry, routing};
-use crate::bot::{self, Entry, Made, Trouble, World};
+use crate::bot::{self, Entry, Made, Trouble, Waits, World};
 use crate::domain::{
     DeadLetter, DeadThing, Decision, Delivery, DeliverySource, Event, Inbound, InboxEntry, InboxId, Write,
 };
@@ -39,7 +39,11 @@ async fn later(pipeline: &Pipeline, entry: &InboxEntry, mut decision: Decision, 
         return bury(pipeline, entry, decision, trouble).await;
     }
     let not_before = after(trouble, entry.attempts);
-    tracing::warn!(entry = entry.id.0, attempts = entry.attempts, reason = %trouble, "to be tried again");
+    if matches!(trouble.waits, Waits::Moment(_)) {
+        tracing::debug!(entry = entry.id.0, attempts = entry.attempts, reason = %trouble, "waits for its moment");
+    } else {
+        tracing::warn!(entry = entry.id.0, attempts = entry.attempts, reason = %trouble, "to be tried again");
+    }
     decision.write(Write::InboxLater { id: entry.id, not_before, reason: trouble.to_string() });
     pipeline.commit(decision).await?;
     Ok(Run::Later(not_before))

@@ -2,6 +2,7 @@
 
 use super::{Asked, Ran, Unfinished};
 use crate::command::{CommandSpec, Permission, TABLE};
+use crate::flags::{Abilities, Settable};
 use crate::gitlab::AccessLevel;
 use crate::markdown::{Markdown, reply};
 
@@ -19,18 +20,21 @@ pub(super) async fn run(asked: &Asked<'_>, topic: Option<&'static str>) -> Resul
         let role = match permission {
             Permission::Read => project.rule.read,
             Permission::Link => project.rule.link,
+            Permission::Toggle => project.rule.toggles(),
         };
         role.level().is_some_and(|least| level >= least)
     };
-    let can_search = project
-        .rule
-        .providers
-        .iter()
-        .filter_map(|name| asked.world.flags().get(name))
-        .any(|provider| provider.abilities().search);
+    let services = project.rule.providers.iter().filter_map(|name| asked.world.flags().get(name));
+    let abilities: Vec<Abilities> = services.map(|provider| provider.abilities()).collect();
+    let can = |spec: &CommandSpec| match spec.name {
+        "search" => abilities.iter().any(|can| can.search),
+        "on" | "off" => abilities.iter().any(|can| can.switch),
+        "set" => abilities.iter().any(|can| can.switch && can.set != Settable::Nothing),
+        _ => true,
+    };
     let lines = TABLE
         .iter()
-        .filter(|spec| may(spec.permission) && (spec.name != "search" || can_search))
+        .filter(|spec| may(spec.permission) && can(spec))
         .map(|spec| {
             let mut line = Markdown::code(spec.usage, 200);
             line.push_lit(": ").push_lit(spec.summary);

@@ -47,9 +47,9 @@ pub(super) async fn run(
             }
             Meaning::None { providers, near } => {
                 let providers: Vec<&str> = providers.iter().map(String::as_str).collect();
-                problems.push(reply::no_such_flag(&providers, key, &near, "link"));
+                problems.push(reply::no_such_flag(&providers, key, &near, &|key| format!("/flag link {key}")));
             }
-            Meaning::Several(choices) => problems.push(reply::which_one(key, &choices, "link")),
+            Meaning::Several(choices) => problems.push(reply::which_one(key, &choices, &|key| format!("/flag link {key}"))),
         }
     }
     if new > 0 {
@@ -139,6 +139,7 @@ async fn remember_flag(asked: &Asked<'_>, decision: &mut Decision, flag: Flag) -
                 missing_since: None,
                 not_found_at: None,
                 history: Vec::new(),
+                asked: Vec::new(),
                 mirrors: std::collections::BTreeMap::new(),
             });
             // A key that was deleted and made again is another flag: what is known of the old one is not about it.
