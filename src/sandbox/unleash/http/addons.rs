@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json, json};
 use url::{Host, Url};
 
 use super::call::{Answer, Call, Reply};
-use crate::sandbox::unleash::events::EVENTS;
+use crate::sandbox::unleash::events::{EVENTS, happened};
 use crate::sandbox::unleash::flags::text;
 use crate::sandbox::unleash::view;
 
@@ -38,7 +38,14 @@ pub(super) fn make(call: &mut Call<'_>) -> Answer {
     addon.events = list("events");
     addon.projects = list("projects");
     addon.environments = list("environments");
-    Ok(Reply::json(201, view::addon(addon, true)))
+    let shown = view::addon(addon, true);
+    let mut told = shown.clone();
+    if let Some(fields) = told.as_object_mut() {
+        fields.remove("parameters");
+    }
+    let who = call.who.clone();
+    call.world.tell_of_nothing(&who, happened("addon-config-created").with(told).group(None));
+    Ok(Reply::json(201, shown))
 }
 
 fn is_private(url: &str) -> bool {

@@ -12,7 +12,7 @@ pub(super) fn projects(call: &mut Call<'_>) -> Answer {
         .iter()
         .map(|project| {
             let live = |feature: &&Feature| feature.project == project.id && feature.archived_at.is_none();
-            let newest = call.world.features.iter().filter(live).next_back();
+            let newest = call.world.features.iter().rfind(live);
             let status = match newest {
                 Some(feature) => json!({ "status": "first-flag-created", "feature": feature.name }),
                 None => json!({ "status": "onboarding-started" }),
