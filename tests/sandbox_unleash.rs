@@ -1,6 +1,6 @@
 //! The sandbox Unleash against what was recorded from a real one: a session of requests and the webhooks that
 //! they gave rise to is played again, in order, and every answer and every webhook is compared.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 #[path = "support/shape.rs"]
 #[expect(dead_code, reason = "lists without order are compared by another test")]

@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 use super::clock::uuid;
 use super::model::Actor;
 use super::world::World;
+use crate::sandbox::paths::parts;
 use crate::sandbox::server::{Request, Response};
 use call::{Answer, Call, Reply};
 
@@ -63,24 +64,6 @@ const ROUTES: &[Route] = &[
     ("GET", "/addons/{}", addons::one),
     ("DELETE", "/addons/{}", addons::remove),
 ];
-
-/// The parts of `path` that stand where the pattern has `{}`.
-fn parts(pattern: &str, path: &str) -> Option<Vec<String>> {
-    let mut found = Vec::new();
-    let mut path = path.split('/');
-    for wanted in pattern.split('/') {
-        let part = path.next()?;
-        if wanted == "{}" {
-            if part.is_empty() {
-                return None;
-            }
-            found.push(percent_encoding::percent_decode_str(part).decode_utf8_lossy().into_owned());
-        } else if wanted != part {
-            return None;
-        }
-    }
-    path.next().is_none().then_some(found)
-}
 
 /// Answers one request.
 pub(super) fn answer(world: &mut World, request: &Request) -> Response {
