@@ -3,11 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use flaglink::config::{Config, EXAMPLE, Span, configuration_markdown};
 use flaglink::flags;
-use flaglink::telemetry::Metrics;
 use schemars::{JsonSchema, schema_for};
 use serde::Serialize;
 
@@ -95,6 +93,6 @@ fn the_example_gives_its_providers_what_they_ask_for() {
     }
     let file = dir.path().join("flaglink.toml");
     let config = Config::parse(EXAMPLE, &file, &BTreeMap::new()).unwrap();
-    let registry = flags::Registry::build(&config.providers, &Arc::new(Metrics::default())).unwrap();
+    let registry = flags::Registry::build(&config.providers, &flags::Surroundings::default()).unwrap();
     assert_eq!(registry.iter().count(), config.providers.len());
 }

@@ -2,11 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "in a test a panic is the report")]
 
-use std::sync::Arc;
-
 use flaglink::config::configuration_markdown;
-use flaglink::flags::{Registry, Verdict, WebhookRequest, kinds};
-use flaglink::telemetry::Metrics;
+use flaglink::flags::{Registry, Surroundings, Verdict, WebhookRequest, kinds};
 
 #[expect(dead_code, reason = "other tests need more of it")]
 #[path = "support/config_dir.rs"]
@@ -46,7 +43,7 @@ fn dir() -> ConfigDir {
 
 fn build(dir: &ConfigDir, providers: &str) -> Result<Registry, String> {
     let config = dir.good(&with(providers));
-    Registry::build(&config.providers, &Arc::new(Metrics::default()))
+    Registry::build(&config.providers, &Surroundings::default())
         .map_err(|error| error.to_string().replace(&format!("{}/", dir.path().display()), ""))
 }
 

@@ -19,6 +19,8 @@ use crate::markdown::reply::Told;
 
 /// When a read does not show yet what a webhook claims, it is read again after these times.
 const READ_AGAIN: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(10)];
+/// A claim about something longer ago than this is not waited for.
+const NEWS: SignedDuration = SignedDuration::from_mins(1);
 /// A webhook that comes within this time after a change was noticed can still say who it was.
 const NAMED_LATER: SignedDuration = SignedDuration::from_mins(10);
 /// How far the flag service's clock may be ahead of ours there.
@@ -146,7 +148,7 @@ async fn look(
             return Ok(Made::Decision(decision));
         }
         return match (claim, &now, READ_AGAIN.get(entry.attempts as usize)) {
-            (Some(claim), Some(state), Some(after)) if contradicts(claim, state) => {
+            (Some(claim), Some(state), Some(after)) if is_news(claim, entry) && contradicts(claim, state) => {
                 Err(Trouble::again_in(*after, format!("{} does not show the change yet", provider.name())))
             }
             _ => Ok(Made::Nothing("flag_unchanged")),
@@ -175,10 +177,19 @@ async fn look(
     Ok(Made::Decision(decision))
 }
 
+/// Whether a claim is so young that the service may not show it yet. An older one that does not hold was overtaken.
+fn is_news(claim: &Claim, entry: Entry) -> bool {
+    claim.at.is_none_or(|at| entry.now.duration_since(at) < NEWS)
+}
+
 /// Whether a claim about what shows in a state is not what the state shows.
 fn contradicts(claim: &Claim, state: &FlagState) -> bool {
     if !claim.visible {
         return false;
+    }
+    if claim.everywhere {
+        // Where it is on it need not be on everywhere, but where it is off it is off everywhere.
+        return claim.on == Some(false) && state.environments.iter().any(|shown| shown.on);
     }
     let Some(name) = &claim.environment else { return false };
     let Some(shown) = state.environment(name) else { return true };
@@ -194,9 +205,14 @@ fn agrees(claim: &Claim, what: &ChangeKind) -> bool {
                 && claim.on.is_none_or(|on| on == after.on)
                 && claim.value.as_ref().is_none_or(|value| value == &after.value)
         }
-        (ChangeKind::Environment { .. }, None) => false,
+        (ChangeKind::Environment { before, after }, None) => {
+            let switched = before.as_ref().is_some_and(|before| before.on != after.on);
+            claim.everywhere && switched && claim.on.is_none_or(|on| on == after.on)
+        }
         (ChangeKind::EnvironmentGone(_) | ChangeKind::Missing | ChangeKind::Back, _) => false,
-        (ChangeKind::Archived(_), environment) => environment.is_none(),
+        (ChangeKind::Archived(_) | ChangeKind::Stale(_), environment) => {
+            environment.is_none() && !claim.everywhere
+        }
     }
 }
 
@@ -251,7 +267,7 @@ async fn tell(
     let is_told = |rule: &ProjectRule, change: &Change| match &change.what {
         ChangeKind::Environment { after, .. } => rule.tells(provider, &after.environment),
         ChangeKind::EnvironmentGone(name) => rule.tells(provider, name),
-        ChangeKind::Archived(_) | ChangeKind::Missing | ChangeKind::Back => false,
+        ChangeKind::Archived(_) | ChangeKind::Stale(_) | ChangeKind::Missing | ChangeKind::Back => false,
     };
     let somebody_is_told =
         world.rules().rules.iter().any(|rule| changes.iter().any(|change| is_told(rule, change)));

@@ -16,7 +16,10 @@ pub use effect::{Attempt, Cause, CommentText, Edge, EdgeId, EdgeKind, Level, Pur
 pub use event::{
     Claim, Delivery, DeliverySource, Event, FlagPointer, Inbound, InboxEntry, InboxId, Kept, NoteHint,
 };
-pub use flag::{Change, ChangeKind, EnvironmentState, Flag, FlagRef, FlagState, ParseFlagRefError};
+pub use flag::{
+    Change, ChangeKind, EnvironmentState, Flag, FlagRef, FlagState, ParseFlagRefError, Strategy, Switch,
+    Variant,
+};
 pub use link::{Link, Person};
 pub use noteable::{
     InstanceId, NoteKey, NoteSource, Noteable, NoteableKind, ParseNoteableError, ProjectId, UserId,

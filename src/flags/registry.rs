@@ -8,6 +8,7 @@ use schemars::{Schema, schema_for};
 use super::FlagProvider;
 use super::flagsmith::{Flagsmith, FlagsmithSecrets, FlagsmithSettings};
 use crate::config::{ConfigError, ProviderTable};
+use crate::gitlab::GitlabApi;
 use crate::net::{HttpClient, HttpOptions};
 use crate::telemetry::Metrics;
 
@@ -23,8 +24,17 @@ pub struct KindDoc {
     build: Build,
 }
 
+/// What providers may need of the house beside their own table.
+#[derive(Debug, Clone, Default)]
+pub struct Surroundings {
+    /// Metrics.
+    pub metrics: Arc<Metrics>,
+    /// Clients of the GitLab that flaglink works with: the instance's own token first, then those of rules that have one.
+    pub gitlab: Vec<GitlabApi>,
+}
+
 /// Reads a provider's table and makes the provider.
-type Build = fn(&ProviderTable, &Arc<Metrics>) -> Result<Arc<dyn FlagProvider>, ConfigError>;
+type Build = fn(&ProviderTable, &Surroundings) -> Result<Arc<dyn FlagProvider>, ConfigError>;
 
 /// Every kind that there is. A new provider is one more entry.
 const KINDS: &[KindDoc] = &[KindDoc {
@@ -56,14 +66,14 @@ impl std::fmt::Debug for Registry {
 
 impl Registry {
     /// Makes a provider of every `[providers.NAME]` table. Nothing is sent yet.
-    pub fn build(tables: &[ProviderTable], metrics: &Arc<Metrics>) -> Result<Self, ConfigError> {
+    pub fn build(tables: &[ProviderTable], around: &Surroundings) -> Result<Self, ConfigError> {
         let mut providers = Vec::with_capacity(tables.len());
         for table in tables {
             let Some(kind) = KINDS.iter().find(|kind| kind.kind == table.kind) else {
                 let known: Vec<&str> = KINDS.iter().map(|kind| kind.kind).collect();
                 return Err(table.unknown_kind(&known, LATER));
             };
-            providers.push((kind.build)(table, metrics)?);
+            providers.push((kind.build)(table, around)?);
         }
         Ok(Self { providers })
     }
@@ -76,6 +86,16 @@ impl Registry {
     /// The provider of that name.
     pub fn get(&self, name: &str) -> Option<&Arc<dyn FlagProvider>> {
         self.providers.iter().find(|provider| provider.name() == name)
+    }
+
+    /// The providers that also read what GitLab sends to flaglink's own GitLab paths.
+    pub fn hearing_gitlab(&self) -> impl Iterator<Item = &Arc<dyn FlagProvider>> {
+        self.iter().filter(|provider| provider.hears_gitlab())
+    }
+
+    /// Whether one of them finds a flag to look at in that body.
+    pub fn hears_in_gitlab(&self, body: &[u8]) -> bool {
+        self.hearing_gitlab().any(|provider| !provider.read_webhook(body).is_empty())
     }
 
     /// All providers, in the order of the configuration.
@@ -93,7 +113,7 @@ impl<'a> IntoIterator for &'a Registry {
     }
 }
 
-fn flagsmith(table: &ProviderTable, metrics: &Arc<Metrics>) -> Result<Arc<dyn FlagProvider>, ConfigError> {
+fn flagsmith(table: &ProviderTable, around: &Surroundings) -> Result<Arc<dyn FlagProvider>, ConfigError> {
     let settings: FlagsmithSettings = table.read()?;
     let key = table.secrets("api_key")?.unwrap_or_default();
     let [api_key] = <[_; 1]>::try_from(key).map_err(|keys: Vec<_>| {
@@ -112,7 +132,7 @@ fn flagsmith(table: &ProviderTable, metrics: &Arc<Metrics>) -> Result<Arc<dyn Fl
         in_flight: 4,
         ca_file: table.file("ca_file")?,
     };
-    let http = HttpClient::new(options, Arc::clone(metrics))
+    let http = HttpClient::new(options, Arc::clone(&around.metrics))
         .map_err(|error| table.error("ca_file", &error.to_string()))?;
     let provider = Flagsmith::new(&table.name, &settings, secrets, http)
         .map_err(|error| table.error(error.key, &error.message))?;

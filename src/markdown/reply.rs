@@ -146,10 +146,10 @@ pub fn budget() -> Markdown {
     )
 }
 
-/// A flag's name, as a link to its page where values are shown. Where they are hidden so is the page: Flagsmith's
-/// addresses have the environment's key in them, and with that key everybody can read values.
+/// A flag's name, as a link to its page. Where values are hidden so is a page whose address gives them away.
 pub fn flag_name(flag: &Flag, name: &str, show_values: bool) -> Markdown {
-    match flag.url.as_deref().filter(|_| show_values).and_then(|url| Url::parse(url).ok()) {
+    match flag.url.as_deref().filter(|_| show_values || flag.public_page).and_then(|url| Url::parse(url).ok())
+    {
         Some(url) => Markdown::link(key(name), &url),
         None => key(name),
     }
@@ -166,6 +166,9 @@ pub fn flag_line(flag: &Flag, name: &str, state: Option<&FlagState>, show_values
         Some(state) => {
             if state.archived {
                 text.push_lit("archived; ");
+            }
+            if state.stale {
+                text.push_lit("stale; ");
             }
             if state.environments.is_empty() {
                 text.push_lit("no environments");
@@ -233,6 +236,12 @@ pub fn told(changes: &[Told<'_>]) -> Markdown {
             }
             ChangeKind::Archived(false) => {
                 text.push_lit(" was restored");
+            }
+            ChangeKind::Stale(true) => {
+                text.push_lit(" was called stale");
+            }
+            ChangeKind::Stale(false) => {
+                text.push_lit(" is not called stale any more");
             }
             ChangeKind::Missing => {
                 text.push_lit(" is not in its flag service any more");

@@ -16,6 +16,7 @@ fn flag_record(flag: &FlagRef, description: &str) -> FlagRecord {
             description: Some(description.to_owned()),
             archived: false,
             url: None,
+            public_page: false,
         },
         state: None,
         seen_at: at(0),

@@ -14,11 +14,10 @@ pub(super) async fn run(
     decision: &mut Decision,
     keys: &[String],
 ) -> Result<Ran, Unfinished> {
-    let rule = &asked.project.rule;
     // All keys are looked up before anything is decided: a service that does not answer stops all of it.
     let mut meanings = Vec::with_capacity(keys.len());
     for key in keys {
-        meanings.push((key, resolve::meaning(asked.world, rule, key).await?));
+        meanings.push((key, resolve::meaning(asked.world, asked.project, key).await?));
     }
     let noteable = &asked.note.note.noteable;
     // Before the page is asked for: what its own lane writes meanwhile makes this one decide again.

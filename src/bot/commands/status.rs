@@ -24,7 +24,7 @@ pub(super) async fn run(
         }
     }
     for key in keys {
-        match resolve::meaning(asked.world, &asked.project.rule, key).await? {
+        match resolve::meaning(asked.world, asked.project, key).await? {
             Meaning::One(flag) => flags.push(*flag),
             Meaning::None { providers, near } => {
                 let providers: Vec<&str> = providers.iter().map(String::as_str).collect();

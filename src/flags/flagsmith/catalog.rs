@@ -150,6 +150,7 @@ impl Flagsmith {
             description: known.description.clone(),
             archived: known.archived,
             url: dashboard.map(|environment| self.page_in(environment, known.id)),
+            public_page: false,
         }
     }
 

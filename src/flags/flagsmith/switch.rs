@@ -29,6 +29,9 @@ impl Flagsmith {
             })?;
             return Ok(Switched::ChangeRequest(page));
         }
+        if to.rollout.is_some() {
+            return Err(ProviderError::Unsupported);
+        }
         if to.on.is_none() && to.value.is_none() {
             return Ok(Switched::Done);
         }
