@@ -351,3 +351,53 @@ async fn people_do_what_the_dashboard_lets_them_do_and_hear_what_is_not_there() 
     ada.delete("checkout").unwrap();
     assert_eq!(ada.stale("checkout", true), gone("flag", "checkout"));
 }
+
+#[tokio::test]
+async fn an_archived_flag_is_found_by_the_search_for_archived_ones_alone_and_in_the_events() {
+    let session = Session::start().await;
+    let ada = session.unleash.person("ada");
+    ada.new_flag("checkout", "").unwrap();
+    ada.new_flag("banner", "").unwrap();
+    ada.switch("checkout", "production", true).unwrap();
+    ada.archive("checkout").unwrap();
+    let get = |path: &'static str| {
+        let headers = json!({ "Authorization": TOKEN });
+        let request = json!({ "method": "GET", "path": path, "headers": headers, "body": null });
+        let session = &session;
+        async move { session.send(&request).await }
+    };
+    let names = |found: &Json| -> Vec<String> {
+        let list = found["features"].as_array().unwrap();
+        list.iter().map(|one| one["name"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(get("/api/admin/projects/default/features/checkout").await.0, 404);
+    assert_eq!(names(&get("/api/admin/projects/default/features").await.2), ["banner"]);
+    assert_eq!(names(&get("/api/admin/search/features?query=out").await.2), [""; 0]);
+    assert_eq!(names(&get("/api/admin/search/features?archived=IS:true").await.2), ["checkout"]);
+
+    let found =
+        get("/api/admin/search/events?feature=IS:checkout&project=IS:default&limit=2&offset=1").await.2;
+    let kinds: Vec<&str> =
+        found["events"].as_array().unwrap().iter().map(|one| one["type"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["feature-environment-enabled", "feature-strategy-add"]);
+    assert_eq!(found["total"], 4);
+    let none = get("/api/admin/search/events?from=IS:2999-01-01").await.2;
+    assert_eq!(none["total"], 0);
+}
+
+#[tokio::test]
+async fn a_flag_of_another_project_is_named_with_its_project() {
+    let session = Session::start().await;
+    session.unleash.new_project("web", "Web");
+    let ada = session.unleash.person("ada");
+    ada.in_project("web").new_flag("banner", "").unwrap();
+    ada.switch("banner", "production", true).unwrap();
+    let path = "/api/admin/projects/default/features/banner";
+    let headers = json!({ "Authorization": TOKEN });
+    let request = json!({ "method": "GET", "path": path, "headers": headers, "body": null });
+    let (status, _, body) = session.send(&request).await;
+    assert_eq!(status, 404);
+    assert!(body["message"].as_str().unwrap().ends_with("in project \"web\""), "{body}");
+    let last = session.unleash.read(|world| world.events.last().cloned()).unwrap();
+    assert_eq!((last.project.as_deref(), last.environment.as_deref()), (Some("web"), Some("production")));
+}
