@@ -151,6 +151,20 @@ async fn off_where_a_pattern_counts_leaves_the_others_by_name_and_says_what_that
 }
 
 #[tokio::test]
+async fn one_of_a_folder_cannot_be_taken_out_of_it() {
+    let stage = with(true, vec![default("review/*"), default("production")]).await;
+    stage.gitlab.environment(PROJECT, "review/a", "development");
+    stage.gitlab.environment(PROJECT, "review/b", "development");
+    let chosen = stage.with(json!({ "environments": ["review/a"] }), vec![stage.client(&stage.token)]);
+    let before = stage.stands("checkout");
+    for to in [turn(false), share(25.0)] {
+        let error = switch(&chosen, "review/a", to).await.unwrap_err();
+        assert!(matches!(&error, ProviderError::Strange(why) if why.contains("review/*")), "{error}");
+    }
+    assert_eq!(stage.stands("checkout"), before);
+}
+
+#[tokio::test]
 async fn a_share_in_one_environment_of_a_pattern_splits_it() {
     let stage = with(true, vec![default("*")]).await;
     let provider = stage.provider();

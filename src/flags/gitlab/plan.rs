@@ -32,7 +32,7 @@ impl Plan<'_> {
         let mut planned = Planned { change, says: None };
         match to.on {
             Some(true) => self.turn_on(&mut planned)?,
-            Some(false) => self.turn_off(&mut planned),
+            Some(false) => self.turn_off(&mut planned)?,
             None => {}
         }
         if let Some(share) = to.rollout {
@@ -86,25 +86,26 @@ impl Plan<'_> {
         Ok(())
     }
 
-    fn turn_off(&self, planned: &mut Planned) {
+    fn turn_off(&self, planned: &mut Planned) -> Result<(), String> {
         let change = &mut planned.change;
         if !change.active || !change.strategies.iter().any(|one| counts(one, self.environment)) {
-            return;
+            return Ok(());
         }
         if !self.others().any(|other| change.strategies.iter().any(|one| counts(one, other))) {
             change.active = false;
-            return;
+            return Ok(());
         }
         let mut split = false;
         for strategy in &mut change.strategies {
-            split |= self.take_out(strategy);
+            split |= self.take_out(strategy)?;
         }
         change.strategies.retain(|one| !one.scopes.is_empty() || untouched(self.flag, one));
         planned.says = split.then(|| self.split_says());
+        Ok(())
     }
 
     /// Takes the environment out of a strategy's scopes. Whether a pattern had to be replaced by names for that.
-    fn take_out(&self, strategy: &mut FlagStrategy) -> bool {
+    fn take_out(&self, strategy: &mut FlagStrategy) -> Result<bool, String> {
         let mut split = false;
         let (gone, mut kept): (Vec<FlagScope>, Vec<FlagScope>) = std::mem::take(&mut strategy.scopes)
             .into_iter()
@@ -112,14 +113,24 @@ impl Plan<'_> {
         for scope in gone.iter().filter(|scope| scope.environment_scope != self.environment) {
             split = true;
             for other in self.others() {
-                let covered = matches(&scope.environment_scope, other) && !matches(other, self.environment);
-                if covered && !kept.iter().any(|scope| matches(&scope.environment_scope, other)) {
+                if !matches(&scope.environment_scope, other) {
+                    continue;
+                }
+                // One of a folder: the rest of it cannot be named.
+                if matches(other, self.environment) {
+                    return Err(format!(
+                        "in {} {} is on by `{}`, and to take it out there would switch off others of {other} too; change its \
+                         strategies at {}",
+                        self.environment, self.flag.name, scope.environment_scope, self.page
+                    ));
+                }
+                if !kept.iter().any(|scope| matches(&scope.environment_scope, other)) {
                     kept.push(made(other));
                 }
             }
         }
         strategy.scopes = kept;
-        split
+        Ok(split)
     }
 
     fn roll_out(&self, planned: &mut Planned, share: f64) -> Result<(), String> {
@@ -164,7 +175,7 @@ impl Plan<'_> {
             strategy_there.parameters = parameters;
             return Ok(());
         }
-        if self.take_out(strategy_there) {
+        if self.take_out(strategy_there)? {
             planned.says = Some(self.split_says());
         }
         change.strategies.retain(|one| !one.scopes.is_empty() || untouched(self.flag, one));

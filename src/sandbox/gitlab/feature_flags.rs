@@ -108,7 +108,7 @@ impl Model {
 
     fn set_strategies(&mut self, flag: &mut FeatureFlag, wanted: &[Value]) -> Result<(), Refusal> {
         for entry in wanted {
-            let destroyed = destroyed(entry);
+            let gone = destroyed(entry);
             let name = entry.get("name").and_then(Value::as_str);
             let place = match entry.get("id").and_then(Value::as_u64) {
                 Some(id) => {
@@ -126,7 +126,7 @@ impl Model {
                     flag.strategies.len() - 1
                 }
             };
-            if destroyed {
+            if gone {
                 flag.strategies.remove(place);
                 continue;
             }
@@ -142,7 +142,7 @@ impl Model {
                 let wanted = scope.get("environment_scope").and_then(Value::as_str);
                 let id = scope.get("id").and_then(Value::as_u64);
                 match (id, wanted) {
-                    (Some(id), _) if destroyed_scope(scope) => strategy.scopes.retain(|kept| kept.id != id),
+                    (Some(id), _) if destroyed(scope) => strategy.scopes.retain(|kept| kept.id != id),
                     (Some(id), Some(wanted)) => {
                         let kept = strategy.scopes.iter_mut().find(|kept| kept.id == id);
                         wanted.clone_into(&mut kept.ok_or(Refusal::NOT_FOUND)?.environment_scope);
@@ -186,10 +186,6 @@ impl Model {
 
 fn destroyed(entry: &Value) -> bool {
     entry.get("_destroy").is_some_and(|value| value == true || value == "true" || value == 1)
-}
-
-fn destroyed_scope(scope: &Value) -> bool {
-    destroyed(scope)
 }
 
 /// A letter first, then letters, digits, `-` and `_`, all small, at most 63, none of the two signs at the end.
