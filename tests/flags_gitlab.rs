@@ -234,6 +234,14 @@ async fn a_client_that_does_not_see_the_project_leaves_it_to_the_next() {
     let stranger = stage.gitlab.token(stage.gitlab.user("stranger"), &["api"]);
     let both = stage.with(json!({}), vec![stage.client(&stranger), stage.client(&stage.token)]);
     assert_eq!(shown(&both, "checkout").await, ["+production", "development"]);
+    stage.gitlab.set_visibility(PROJECT, Visibility::Public);
+    let both = stage.with(json!({}), vec![stage.client(&stranger), stage.client(&stage.token)]);
+    assert_eq!(
+        shown(&both, "checkout").await,
+        ["+production", "development"],
+        "seeing the project is not enough"
+    );
+    stage.gitlab.set_visibility(PROJECT, Visibility::Private);
     let none = stage.with(json!({}), vec![stage.client(&stranger)]);
     assert!(none.look_up(PROJECT, "checkout").await.is_err(), "not seen is not the same as not there");
 }

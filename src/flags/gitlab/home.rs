@@ -53,7 +53,7 @@ impl GitlabFlags {
     }
 
     async fn find_home(&self, project: &str) -> Provided<Home> {
-        let mut failed = None;
+        let (mut failed, mut without_role) = (None, None);
         for api in &self.clients {
             let found = match project.parse::<ProjectId>() {
                 Ok(id) => api.project(id).await,
@@ -61,17 +61,27 @@ impl GitlabFlags {
             };
             match found {
                 Ok(Some(detail)) => {
-                    return Ok(Home {
+                    let home = Home {
                         id: detail.id,
                         page: api.page(&format!("{}/-/feature_flags", detail.path)),
                         api: api.clone(),
                         flags: Cached::default(),
                         found: Instant::now(),
-                    });
+                    };
+                    // Everybody sees a public project, but not its flags: another client may have the role for them.
+                    let refused =
+                        self.clients.len() > 1 && refused(api.feature_flag(home.id, "flaglink").await.err());
+                    if !refused {
+                        return Ok(home);
+                    }
+                    without_role = without_role.or(Some(home));
                 }
                 Ok(None) => {}
                 Err(error) => failed = failed.or(Some(error)),
             }
+        }
+        if let Some(home) = without_role {
+            return Ok(home);
         }
         Err(match failed {
             Some(error) => error.into(),
@@ -87,6 +97,11 @@ impl GitlabFlags {
         self.homes.lock().await.retain(|_, kept| kept.id != home.id);
         self.home(&home.id.to_string()).await.map(|_| ())
     }
+}
+
+/// Whether GitLab knows who asks, and does not let them.
+fn refused(error: Option<GitlabError>) -> bool {
+    matches!(error, Some(GitlabError::Failed(failure)) if failure.status == Some(403))
 }
 
 impl Home {
