@@ -2,6 +2,7 @@
 
 mod cached;
 pub mod flagsmith;
+pub mod gitlab;
 mod provider;
 mod registry;
 

@@ -7,6 +7,7 @@ use schemars::{Schema, schema_for};
 
 use super::FlagProvider;
 use super::flagsmith::{Flagsmith, FlagsmithSecrets, FlagsmithSettings};
+use super::gitlab::{GitlabFlags, GitlabSettings};
 use crate::config::{ConfigError, ProviderTable};
 use crate::gitlab::GitlabApi;
 use crate::net::{HttpClient, HttpOptions};
@@ -37,15 +38,18 @@ pub struct Surroundings {
 type Build = fn(&ProviderTable, &Surroundings) -> Result<Arc<dyn FlagProvider>, ConfigError>;
 
 /// Every kind that there is. A new provider is one more entry.
-const KINDS: &[KindDoc] = &[KindDoc {
-    kind: "flagsmith",
-    service: "Flagsmith",
-    schema: || schema_for!(FlagsmithSettings),
-    build: flagsmith,
-}];
+const KINDS: &[KindDoc] = &[
+    KindDoc {
+        kind: "flagsmith",
+        service: "Flagsmith",
+        schema: || schema_for!(FlagsmithSettings),
+        build: flagsmith,
+    },
+    KindDoc { kind: "gitlab", service: "GitLab", schema: || schema_for!(GitlabSettings), build: gitlab },
+];
 
 /// Kinds that a later version will have, so that who asks for them is not told of a typing error.
-const LATER: &[&str] = &["unleash", "gitlab"];
+const LATER: &[&str] = &["unleash"];
 
 /// The kinds of provider, for the reference.
 pub fn kinds() -> &'static [KindDoc] {
@@ -111,6 +115,13 @@ impl<'a> IntoIterator for &'a Registry {
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
     }
+}
+
+fn gitlab(table: &ProviderTable, around: &Surroundings) -> Result<Arc<dyn FlagProvider>, ConfigError> {
+    let settings: GitlabSettings = table.read()?;
+    let provider = GitlabFlags::new(&table.name, &settings, around.gitlab.clone())
+        .map_err(|(key, message)| table.error(key, &message))?;
+    Ok(Arc::new(provider))
 }
 
 fn flagsmith(table: &ProviderTable, around: &Surroundings) -> Result<Arc<dyn FlagProvider>, ConfigError> {
