@@ -46,7 +46,9 @@ pub(super) async fn decide(
     let ran = match refused {
         Some(refused) => refused,
         // Something was away for so long that nobody counts on it any more.
-        None if taken.switch.is_none() && waited(entry, &taken) > COMMAND_AGE => Ran::not_done(reply::too_late()),
+        None if taken.switch.is_none() && waited(entry, &taken) > COMMAND_AGE => {
+            Ran::not_done(reply::too_late())
+        }
         None => {
             let asked = Asked { world, entry, project: &project, note: &record, command: place };
             match commands::run(&asked, &mut decision, &found.parsed).await {

@@ -12,8 +12,8 @@ use super::world::World;
 use super::{Entry, Made, Trouble};
 use crate::config::ProjectRule;
 use crate::domain::{
-    AskedSwitch, Change, ChangeKind, Claim, Decision, Event, FlagPointer, FlagRecord, FlagRef, FlagState, InboxId, Level,
-    Noteable, Visibility, WorkState, Write,
+    AskedSwitch, Change, ChangeKind, Claim, Decision, Event, FlagPointer, FlagRecord, FlagRef, FlagState,
+    InboxId, Level, Noteable, Visibility, WorkState, Write,
 };
 use crate::flags::FlagProvider;
 use crate::markdown::reply::Told;

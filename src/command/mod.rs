@@ -6,12 +6,15 @@ mod docs;
 mod lines;
 mod parse;
 mod spans;
+mod switch;
 mod table;
 mod words;
 
 pub use docs::commands_markdown;
 pub use parse::{MAX_KEYS, MAX_LENGTH};
-pub use table::{Command, CommandSpec, Found, Misread, Permission, RESERVED, TABLE, spec};
+pub use switch::{MAX_REASON, MAX_VALUE};
+pub use table::{Command, CommandSpec, Found, Misread, Permission, RESERVED, SwitchTo, TABLE, spec};
+pub use words::quoted;
 
 /// How many commands of one text are run; what is more is answered once.
 pub const MAX_COMMANDS: usize = 50;

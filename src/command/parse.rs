@@ -3,8 +3,9 @@
 use sha2::{Digest, Sha256};
 use strsim::damerau_levenshtein;
 
-use super::table::{Command, CommandSpec, Found, Misread, RESERVED, TABLE, spec};
-use super::words::{Word, quoted, split};
+use super::switch;
+use super::table::{Command, CommandSpec, Found, Misread, RESERVED, SwitchTo, TABLE, spec};
+use super::words::{Word, quoted, split, without_quotes};
 
 /// How many keys one command may name.
 pub const MAX_KEYS: usize = 20;
@@ -16,11 +17,11 @@ const KEPT: usize = 100;
 const LONGEST_MISREAD: usize = 8_000;
 
 const TOO_MANY_KEYS: &str = "One command takes at most 20 flag keys.";
-const TOO_LONG_KEY: &str = "A flag key has at most 250 characters.";
+pub(super) const TOO_LONG_KEY: &str = "A flag key has at most 250 characters.";
 const TOO_LONG_TEXT: &str = "The text to look for has at most 250 characters.";
-const EMPTY_KEY: &str = "A flag key cannot be empty.";
+pub(super) const EMPTY_KEY: &str = "A flag key cannot be empty.";
 const TOO_LONG_LINE: &str = "The line is too long to be a command.";
-const UNCLOSED: &str = "A quote is opened and not closed.";
+pub(super) const UNCLOSED: &str = "A quote is opened and not closed.";
 const ALL_AND_KEYS: &str = "It takes either flag keys or `--all`, not both.";
 
 /// Reads what follows `/flag`.
@@ -62,6 +63,9 @@ fn read(rest: &str) -> Result<Command, Misread> {
     let spec = command_named(name)?;
     if spec.name == "search" {
         return search(spec, arguments);
+    }
+    if matches!(spec.name, "on" | "off" | "set") {
+        return switch::read(spec, arguments);
     }
     let words = split(arguments).map_err(|_| Misread::Malformed { spec: Some(spec), why: UNCLOSED })?;
     match spec.name {
@@ -169,7 +173,7 @@ fn keys(spec: &'static CommandSpec, words: &[Word]) -> Result<Vec<String>, Misre
     Ok(keys)
 }
 
-fn unexpected(spec: &'static CommandSpec, word: &Word) -> Misread {
+pub(super) fn unexpected(spec: &'static CommandSpec, word: &Word) -> Misread {
     let word = word.option().unwrap_or_else(|| word.text.clone());
     Misread::Unexpected { spec, word: shortened(&word) }
 }
@@ -197,6 +201,17 @@ fn normal_form(command: &Command) -> String {
             _ => words.push(text.clone()),
         },
         Command::Help { topic } => words.extend(topic.map(str::to_owned)),
+        Command::Switch { key, environment, to, reason } => {
+            words.push(quoted(key));
+            if let SwitchTo::Set(value) = to {
+                words.push(quoted(value));
+            }
+            words.extend(["--env".to_owned(), quoted(environment)]);
+            if let Some(reason) = reason {
+                let as_it_is = without_quotes(reason) == *reason;
+                words.extend(["--reason".to_owned(), if as_it_is { reason.clone() } else { quoted(reason) }]);
+            }
+        }
     }
     words.join(" ")
 }

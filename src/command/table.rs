@@ -7,6 +7,8 @@ pub enum Permission {
     Read,
     /// Make and take away links.
     Link,
+    /// Switch flags in their own service.
+    Toggle,
 }
 
 impl Permission {
@@ -15,6 +17,7 @@ impl Permission {
         match self {
             Self::Read => "read",
             Self::Link => "link",
+            Self::Toggle => "toggle",
         }
     }
 
@@ -23,8 +26,20 @@ impl Permission {
         match self {
             Self::Read => "Reporter",
             Self::Link => "Developer",
+            Self::Toggle => "nobody",
         }
     }
+}
+
+/// What a flag is switched to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SwitchTo {
+    /// On.
+    On,
+    /// Off.
+    Off,
+    /// To this value or share of users, as written; the empty text stands for no value.
+    Set(String),
 }
 
 /// A command that was understood.
@@ -54,6 +69,17 @@ pub enum Command {
         /// What to look for.
         text: String,
     },
+    /// `/flag on|off|set KEY … --env NAME [--reason TEXT]`
+    Switch {
+        /// Key as written.
+        key: String,
+        /// The environment as written.
+        environment: String,
+        /// To what.
+        to: SwitchTo,
+        /// Why.
+        reason: Option<String>,
+    },
     /// `/flag help [COMMAND]`
     Help {
         /// Which command; its name is in the table.
@@ -70,6 +96,9 @@ impl Command {
             Self::Status { .. } => &STATUS,
             Self::List => &LIST,
             Self::Search { .. } => &SEARCH,
+            Self::Switch { to: SwitchTo::On, .. } => &ON,
+            Self::Switch { to: SwitchTo::Off, .. } => &OFF,
+            Self::Switch { to: SwitchTo::Set(_), .. } => &SET,
             Self::Help { .. } => &HELP,
         }
     }
@@ -93,10 +122,10 @@ pub struct CommandSpec {
 }
 
 /// All commands, in the order in which help shows them.
-pub static TABLE: &[CommandSpec] = &[LINK, UNLINK, STATUS, LIST, SEARCH, HELP];
+pub static TABLE: &[CommandSpec] = &[LINK, UNLINK, STATUS, LIST, SEARCH, ON, OFF, SET, HELP];
 
 /// Words that later versions will use. They are answered, so that nobody wonders whether they are misspelt.
-pub static RESERVED: &[&str] = &["on", "off", "set", "create", "archive", "cleanup-issue"];
+pub static RESERVED: &[&str] = &["create", "archive", "cleanup-issue"];
 
 const LINK: CommandSpec = CommandSpec {
     name: "link",
@@ -150,6 +179,46 @@ const SEARCH: CommandSpec = CommandSpec {
     detail: "Looks in all flag services of this project. The text is the rest of the line, as it is.",
     permission: Permission::Read,
     examples: &["/flag search checkout", "/flag search new payment page"],
+};
+
+const ON: CommandSpec = CommandSpec {
+    name: "on",
+    usage: "/flag on KEY --env NAME [--reason TEXT]",
+    summary: "Switch a flag on in one environment",
+    detail: "The flag is switched in its own service, within two minutes after the command was written or not at all. If \
+             somebody else changes it meanwhile, it is left as it is and you are told. Who asked for it and the reason, which \
+             takes the rest of the line, stand in the panel's history. Where the flag service demands a change request, the \
+             answer leads to the page for it. Nobody may do this unless the configuration says who (`permissions.toggle`, \
+             `toggle_in`). `off` and `set` work in the same way.",
+    permission: Permission::Toggle,
+    examples: &[
+        "/flag on checkout_v2 --env staging",
+        "/flag on unleash:checkout_v2 --env production --reason QA is done",
+    ],
+};
+
+const OFF: CommandSpec = CommandSpec {
+    name: "off",
+    usage: "/flag off KEY --env NAME [--reason TEXT]",
+    summary: "Switch a flag off in one environment",
+    detail: "As `/flag on`. A flag of GitLab's own that is on by a wildcard is taken out of it: the other environments that are \
+             known stay on, and the answer says so.",
+    permission: Permission::Toggle,
+    examples: &["/flag off checkout_v2 --env production --reason errors in the log"],
+};
+
+const SET: CommandSpec = CommandSpec {
+    name: "set",
+    usage: "/flag set KEY VALUE --env NAME [--reason TEXT]",
+    summary: "Set a flag's value, or the share of users that get it, in one environment",
+    detail: "Where the flag service has values (Flagsmith), the value is set; one with spaces, or one that begins with a dash, \
+             stands in quotes, and `\"\"` is no value. Where it rolls flags out in percent (Unleash, GitLab), VALUE is a share of \
+             users such as `25%`. Whether the flag is on or off stays as it is. Everything else is as with `/flag on`.",
+    permission: Permission::Toggle,
+    examples: &[
+        "/flag set checkout_v2 \"dark blue\" --env staging",
+        "/flag set checkout_v2 25% --env production --reason a quarter for the weekend",
+    ],
 };
 
 const HELP: CommandSpec = CommandSpec {

@@ -7,6 +7,8 @@ pub(super) struct Word {
     pub(super) text: String,
     /// Whether any of it stood in quotes or backticks: then it is never an option.
     pub(super) quoted: bool,
+    /// Whether something stands right behind the closing quote.
+    pub(super) glued: bool,
 }
 
 impl Word {
@@ -36,29 +38,56 @@ pub(super) struct Unclosed;
 /// A backslash in double quotes takes the quote or backslash after it as it is.
 pub(super) fn split(line: &str) -> Result<Vec<Word>, Unclosed> {
     let mut words = Vec::new();
-    let mut chars = line.chars().peekable();
+    let mut rest = line;
     loop {
-        while chars.next_if(|c| separates(*c)).is_some() {}
-        let Some(first) = chars.peek().copied() else { return Ok(words) };
-        let mut word = Word { text: String::new(), quoted: false };
-        if let Some(closing) = closing_of(first) {
-            chars.next();
-            word.quoted = true;
-            loop {
-                match chars.next() {
-                    None => return Err(Unclosed),
-                    Some('\\') if first == '"' && matches!(chars.peek(), Some('"' | '\\')) => {
-                        word.text.extend(chars.next());
-                    }
-                    Some(c) if closing.contains(&c) => break,
-                    Some(c) => word.text.push(c),
+        rest = rest.trim_start_matches(separates);
+        if rest.is_empty() {
+            return Ok(words);
+        }
+        let (word, behind) = first_word(rest, separates)?;
+        words.push(word);
+        rest = behind;
+    }
+}
+
+/// The word that the text begins with, and what is behind it.
+pub(super) fn first_word(text: &str, ends: fn(char) -> bool) -> Result<(Word, &str), Unclosed> {
+    let mut word = Word { text: String::new(), quoted: false, glued: false };
+    let mut chars = text.chars();
+    if let Some((first, closing)) = text.chars().next().and_then(|first| Some((first, closing_of(first)?))) {
+        chars.next();
+        word.quoted = true;
+        loop {
+            match chars.next() {
+                None => return Err(Unclosed),
+                Some('\\') if first == '"' && chars.as_str().starts_with(['"', '\\']) => {
+                    word.text.extend(chars.next());
                 }
+                Some(c) if closing.contains(&c) => break,
+                Some(c) => word.text.push(c),
             }
         }
-        while let Some(c) = chars.next_if(|c| !separates(*c)) {
-            word.text.push(c);
-        }
-        words.push(word);
+    }
+    let behind = chars.as_str();
+    let (more, behind) = behind.split_at(behind.find(ends).unwrap_or(behind.len()));
+    word.glued = word.quoted && !more.is_empty();
+    word.text.push_str(more);
+    Ok((word, behind))
+}
+
+/// The option that the text begins with, in lower case, and what is behind it: of `--ENV=x` it is `--env` and `x`.
+pub(super) fn first_option(text: &str) -> Option<(String, &str)> {
+    let end = text.find(|c: char| c.is_whitespace() || c == '=').unwrap_or(text.len());
+    let (name, behind) = text.split_at(end);
+    let word = Word { text: name.to_owned(), quoted: false, glued: false };
+    Some((word.option()?, behind.strip_prefix('=').unwrap_or(behind)))
+}
+
+/// What stands between quotes that hold all of the text; else the text as it is.
+pub(super) fn without_quotes(text: &str) -> String {
+    match first_word(text, char::is_whitespace) {
+        Ok((word, "")) if word.quoted && !word.glued => word.text,
+        _ => text.to_owned(),
     }
 }
 
@@ -82,7 +111,7 @@ fn closing_of(open: char) -> Option<&'static [char]> {
 }
 
 /// The word as it is written so that [`split`] gives it back: in quotes where it needs them.
-pub(super) fn quoted(word: &str) -> String {
+pub fn quoted(word: &str) -> String {
     let plain = !word.is_empty()
         && !word.contains(separates)
         && !word.starts_with(['-', '—', '–'])

@@ -151,9 +151,10 @@ pub(crate) struct ProjectTable {
     /// Who may do what.
     #[serde(default)]
     pub(crate) permissions: PermissionsTable,
-    /// Least role to switch flags, by environment. Only `"none"` in this version of flaglink.
+    /// Least role to switch flags, by environment: `"name"`, `"provider:name"`, `"*"` or `"provider:*"`. It stands above
+    /// `permissions.toggle`. Of several that fit an environment, one with its name counts before one with `*`, and of these one
+    /// with the provider in front before one without.
     #[serde(default)]
-    #[schemars(extend("additionalProperties" = { "enum": ["none"] }))]
     pub(crate) toggle_in: BTreeMap<String, Role>,
     /// Whether flaglink keeps a comment on each issue and merge request that shows the state of its flags.
     #[serde(default = "yes")]
@@ -191,8 +192,7 @@ pub(crate) struct PermissionsTable {
     pub(crate) read: Role,
     /// Least role to link and unlink flags.
     pub(crate) link: Role,
-    /// Least role to switch flags. Only `"none"` in this version of flaglink.
-    #[schemars(extend("enum" = ["none"]))]
+    /// Least role to switch flags with `/flag on`, `off` and `set`, where `toggle_in` says nothing else.
     pub(crate) toggle: Role,
 }
 

@@ -77,6 +77,11 @@ impl EnvironmentPattern {
         })
     }
 
+    /// How exactly it names what it is about: a name before `*`, then a provider before none.
+    pub(crate) fn exactness(&self) -> (bool, bool) {
+        (self.name.is_some(), self.provider.is_some())
+    }
+
     pub(crate) fn matches(&self, provider: &str, environment: &str) -> bool {
         self.provider.as_deref().is_none_or(|only| only == provider)
             && self.name.as_deref().is_none_or(|name| name == environment.to_lowercase())

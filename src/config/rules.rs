@@ -35,6 +35,9 @@ pub struct ProjectRule {
     projects: GlobMatcher,
     flags: Vec<FlagPattern>,
     tell: Vec<EnvironmentPattern>,
+    toggle: Role,
+    /// The most exact first.
+    toggle_in: Vec<(EnvironmentPattern, Role)>,
 }
 
 impl ProjectRule {
@@ -54,6 +57,17 @@ impl ProjectRule {
         self.tell.iter().any(|pattern| pattern.matches(provider, environment))
     }
 
+    /// The least role that may switch a flag of that provider in that environment (`toggle_in`, then `permissions.toggle`).
+    pub fn may_toggle(&self, provider: &str, environment: &str) -> Role {
+        let fits = |(pattern, _): &&(EnvironmentPattern, Role)| pattern.matches(provider, environment);
+        self.toggle_in.iter().find(fits).map_or(self.toggle, |(_, role)| *role)
+    }
+
+    /// The least role that may switch anything anywhere; [`Role::None`] where nobody may.
+    pub fn toggles(&self) -> Role {
+        self.toggle_in.iter().map(|(_, role)| *role).fold(self.toggle, Role::min)
+    }
+
     /// Whether values are shown in a project of that visibility.
     pub fn shows_values(&self, visibility: Visibility) -> bool {
         match self.values {
@@ -71,17 +85,18 @@ impl ProjectRule {
             None => known.to_vec(),
             Some(names) => check_providers(section, names, known)?,
         };
-        if table.permissions.toggle != Role::None {
-            return Err(section.later("permissions", "`toggle` for anybody but \"none\""));
-        }
-        if table.toggle_in.values().any(|role| *role != Role::None) {
-            return Err(section.later("toggle_in", "any role but \"none\""));
-        }
         let names = Names { of_rule: &providers, all: known };
         let flags = table.flags.iter().map(|text| FlagPattern::new(text, names));
         let flags = flags.collect::<Result<_, _>>().map_err(|why| section.error("flags", why))?;
         let tell = table.tell.iter().map(|text| EnvironmentPattern::new(text, names));
         let tell = tell.collect::<Result<_, _>>().map_err(|why| section.error("tell", why))?;
+        let mut toggle_in = Vec::with_capacity(table.toggle_in.len());
+        for (text, role) in &table.toggle_in {
+            let pattern =
+                EnvironmentPattern::new(text, names).map_err(|why| section.error("toggle_in", why))?;
+            toggle_in.push((pattern, *role));
+        }
+        toggle_in.sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.exactness()));
         Ok(Self {
             pattern: table.r#match,
             read: table.permissions.read,
@@ -94,6 +109,8 @@ impl ProjectRule {
             projects,
             flags,
             tell,
+            toggle: table.permissions.toggle,
+            toggle_in,
         })
     }
 }

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AskedSwitch, Change, Flag, FlagRef, FlagState, InboxId, InstanceId, Level, Link, NoteKey, Noteable, Person,
-    SwitchProgress, UserId,
+    AskedSwitch, Change, Flag, FlagRef, FlagState, InboxId, InstanceId, Level, Link, NoteKey, Noteable,
+    Person, SwitchProgress, UserId,
 };
 
 /// Who may see a project, by GitLab's own words.

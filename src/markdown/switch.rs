@@ -166,6 +166,9 @@ pub fn not_known_yet() -> Markdown {
 /// Nobody found out.
 pub fn never_known(wanted: &str, why: &str) -> Markdown {
     let mut text = Markdown::lit("the switch was sent, and whether it was made could not be found out (");
-    text.push(quoted(why)).push_lit("). Look with ").push(line(&format!("/flag status {wanted}"))).push_lit(".");
+    text.push(quoted(why))
+        .push_lit("). Look with ")
+        .push(line(&format!("/flag status {wanted}")))
+        .push_lit(".");
     text
 }

@@ -108,9 +108,7 @@ impl OnItsWay<'_> {
         let sent = provider.switch(&toggle.flag, &toggle.internal_id, &toggle.environment, &toggle.to).await;
         match sent {
             Ok(Switched::Done) => self.end(&edge, SwitchEnd::Done { remark: None }).await,
-            Ok(Switched::DoneWith(remark)) => {
-                self.end(&edge, SwitchEnd::Done { remark: Some(remark) }).await
-            }
+            Ok(Switched::DoneWith(remark)) => self.end(&edge, SwitchEnd::Done { remark: Some(remark) }).await,
             Ok(Switched::ChangeRequest(page)) => {
                 self.end(&edge, SwitchEnd::ChangeRequest { page: page.to_string() }).await
             }
@@ -210,7 +208,8 @@ impl OnItsWay<'_> {
         edge.attempts = edge.attempts.max(1);
         let mut decision = Decision::new();
         let unknown = edge.uncertain.is_some();
-        let told = self.progress(&mut decision, &edge, SwitchProgress::UnderWay { edge: edge.id, unknown }).await?;
+        let told =
+            self.progress(&mut decision, &edge, SwitchProgress::UnderWay { edge: edge.id, unknown }).await?;
         decision.write(Write::PutEdge(Box::new(edge)));
         self.pipeline.commit(decision).await?;
         if told && unknown {
@@ -233,12 +232,13 @@ impl OnItsWay<'_> {
                 decision.write(Write::PutFlag(Box::new(flag)));
             }
             // The flag's own lane looks, and tells everybody else.
-            let pointer = FlagPointer::Key {
-                scope: self.toggle.flag.scope.clone(),
-                key: self.toggle.flag.key.clone(),
+            let pointer =
+                FlagPointer::Key { scope: self.toggle.flag.scope.clone(), key: self.toggle.flag.key.clone() };
+            let look = Event::FlagChanged {
+                provider: self.toggle.flag.provider.clone(),
+                flag: pointer,
+                claim: None,
             };
-            let look =
-                Event::FlagChanged { provider: self.toggle.flag.provider.clone(), flag: pointer, claim: None };
             decision.write(Write::QueueEvent(InboxId(self.world.store().new_id()), look));
         }
         decision.write(Write::EdgeDone(EdgeId(edge.id.0)));

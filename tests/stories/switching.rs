@@ -46,7 +46,11 @@ async fn a_flag_is_switched_and_the_panel_says_by_whom_and_why() {
     assert_eq!(town.row(issue, "checkout_v2").unwrap(), ["⚪ off `blue`", "🟢 on `blue`", "⚪ off `blue`"]);
     let panel = town.panel(issue).unwrap().body;
     assert!(panel.contains("off → on in `staging`, value `blue`, by `mara` (reason: "), "{panel}");
-    assert_eq!(panel.matches("in `staging`").count(), 1, "its webhook came back and is no second change: {panel}");
+    assert_eq!(
+        panel.matches("in `staging`").count(),
+        1,
+        "its webhook came back and is no second change: {panel}"
+    );
     assert!(!panel.contains("flag-bot"), "the change is mara's: {panel}");
     assert_eq!(sent(&town), 1);
     town.end().await;
@@ -78,10 +82,7 @@ async fn nobody_may_switch_unless_it_is_allowed() {
 
     assert_eq!(town.reactions(note), ["eyes", "x"]);
     let answer = town.answer(issue, note);
-    assert_eq!(
-        answer,
-        "Switching flags here is switched off for this project in flaglink's configuration."
-    );
+    assert_eq!(answer, "Switching flags here is switched off for this project in flaglink's configuration.");
     let help = town.says(issue, "/flag help").await;
     assert!(!town.answer(issue, help).contains("/flag on"), "help shows what can be done here");
     assert_eq!(sent(&town), 0);
@@ -205,7 +206,10 @@ async fn somebody_elses_change_in_between_is_left_alone() {
 
     assert_eq!(town.reactions(note), ["eyes", "x"]);
     let answer = town.answer(issue, note);
-    assert!(answer.starts_with("`checkout_v2` was changed in `staging` by `ada@example.com` after you wrote"), "{answer}");
+    assert!(
+        answer.starts_with("`checkout_v2` was changed in `staging` by `ada@example.com` after you wrote"),
+        "{answer}"
+    );
     assert_eq!(town.row(issue, "checkout_v2").unwrap()[1], "⚪ off `red`");
     town.end().await;
 }
@@ -258,7 +262,8 @@ async fn webhooks_that_come_back_late_and_mixed_up_take_nothing_from_the_one_who
     town.rest().await;
 
     let panel = town.panel(issue).unwrap().body;
-    let lines: Vec<&str> = panel.lines().filter(|line| line.starts_with("- ") && line.contains("`staging`")).collect();
+    let lines: Vec<&str> =
+        panel.lines().filter(|line| line.starts_with("- ") && line.contains("`staging`")).collect();
     assert_eq!(lines.len(), 2, "{panel}");
     assert!(lines[0].ends_with("on → off in `staging`, by `mara` (reason: `not ready`)"), "{panel}");
     assert!(lines[1].ends_with("in `staging`, value `blue`, by `mara` (reason: `ready`)"), "{panel}");

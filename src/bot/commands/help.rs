@@ -32,14 +32,11 @@ pub(super) async fn run(asked: &Asked<'_>, topic: Option<&'static str>) -> Resul
         "set" => abilities.iter().any(|can| can.switch && can.set != Settable::Nothing),
         _ => true,
     };
-    let lines = TABLE
-        .iter()
-        .filter(|spec| may(spec.permission) && can(spec))
-        .map(|spec| {
-            let mut line = Markdown::code(spec.usage, 200);
-            line.push_lit(": ").push_lit(spec.summary);
-            line
-        });
+    let lines = TABLE.iter().filter(|spec| may(spec.permission) && can(spec)).map(|spec| {
+        let mut line = Markdown::code(spec.usage, 200);
+        line.push_lit(": ").push_lit(spec.summary);
+        line
+    });
     let mut text = Markdown::lit("this is what you can do here:\n");
     text.push(reply::bullets(lines));
     let mut services = Markdown::lit("Flags come from ");

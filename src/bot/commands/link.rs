@@ -47,9 +47,12 @@ pub(super) async fn run(
             }
             Meaning::None { providers, near } => {
                 let providers: Vec<&str> = providers.iter().map(String::as_str).collect();
-                problems.push(reply::no_such_flag(&providers, key, &near, &|key| format!("/flag link {key}")));
+                problems
+                    .push(reply::no_such_flag(&providers, key, &near, &|key| format!("/flag link {key}")));
             }
-            Meaning::Several(choices) => problems.push(reply::which_one(key, &choices, &|key| format!("/flag link {key}"))),
+            Meaning::Several(choices) => {
+                problems.push(reply::which_one(key, &choices, &|key| format!("/flag link {key}")))
+            }
         }
     }
     if new > 0 {

@@ -58,7 +58,10 @@ pub(super) async fn run(
             if world.store().edge(*edge).await?.is_none() {
                 return Ok(ended(&SwitchEnd::NeverKnown("it was taken out of the queue".to_owned()), wanted));
             }
-            return Err(Unfinished::UnderWay { unknown: *unknown, trouble: Trouble::again_in(LOOK, "being switched") });
+            return Err(Unfinished::UnderWay {
+                unknown: *unknown,
+                trouble: Trouble::again_in(LOOK, "being switched"),
+            });
         }
         None => {}
     }
@@ -67,7 +70,8 @@ pub(super) async fn run(
         return Ok(ended(&SwitchEnd::TooLate, wanted));
     }
     // Who waits two minutes at most is not told that it waits.
-    let meaning = resolve::meaning(world, asked.project, wanted.key).await.map_err(|silent| silent.trouble)?;
+    let meaning =
+        resolve::meaning(world, asked.project, wanted.key).await.map_err(|silent| silent.trouble)?;
     let flag = match meaning {
         Meaning::One(flag) => *flag,
         Meaning::None { providers, near } => {
@@ -81,14 +85,20 @@ pub(super) async fn run(
         }
     };
     let Some(provider) = world.provider(&flag.flag) else {
-        return Ok(ended(&SwitchEnd::Refused("its flag service is not configured any more".to_owned()), wanted));
+        return Ok(ended(
+            &SwitchEnd::Refused("its flag service is not configured any more".to_owned()),
+            wanted,
+        ));
     };
     let to = match switch_of(provider.as_ref(), wanted.to) {
         Ok(to) => to,
         Err(why) => return Ok(Ran::not_done(why)),
     };
     let Some(state) = provider.state(&flag.flag, &flag.internal_id).await? else {
-        return Ok(ended(&SwitchEnd::Refused(format!("{} does not know it any more", provider.name())), wanted));
+        return Ok(ended(
+            &SwitchEnd::Refused(format!("{} does not know it any more", provider.name())),
+            wanted,
+        ));
     };
     let Some(before) = state.environment(wanted.environment) else {
         let names: Vec<&str> = state.environments.iter().map(|one| one.environment.as_str()).collect();
