@@ -3,13 +3,18 @@
 mod cached;
 pub mod flagsmith;
 pub mod gitlab;
+mod json_api;
 mod provider;
+mod rank;
 mod registry;
+mod settings;
+pub mod unleash;
 
 pub use provider::{
     Abilities, BackLink, Changes, FlagProvider, Hint, Provided, ProviderError, Settable, StandingLink,
     Switched, Verdict, WebhookRequest,
 };
 pub use registry::{KindDoc, Registry, Surroundings, kinds};
+pub use settings::SettingError;
 
 pub use crate::domain::Switch;

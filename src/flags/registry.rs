@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use schemars::{Schema, schema_for};
+use secrecy::SecretString;
 
 use super::FlagProvider;
 use super::flagsmith::{Flagsmith, FlagsmithSecrets, FlagsmithSettings};
 use super::gitlab::{GitlabFlags, GitlabSettings};
+use super::unleash::{Unleash, UnleashSecrets, UnleashSettings};
 use crate::config::{ConfigError, ProviderTable};
 use crate::gitlab::GitlabApi;
 use crate::net::{HttpClient, HttpOptions};
@@ -45,11 +47,12 @@ const KINDS: &[KindDoc] = &[
         schema: || schema_for!(FlagsmithSettings),
         build: flagsmith,
     },
+    KindDoc { kind: "unleash", service: "Unleash", schema: || schema_for!(UnleashSettings), build: unleash },
     KindDoc { kind: "gitlab", service: "GitLab", schema: || schema_for!(GitlabSettings), build: gitlab },
 ];
 
 /// Kinds that a later version will have, so that who asks for them is not told of a typing error.
-const LATER: &[&str] = &["unleash"];
+const LATER: &[&str] = &[];
 
 /// The kinds of provider, for the reference.
 pub fn kinds() -> &'static [KindDoc] {
@@ -126,16 +129,35 @@ fn gitlab(table: &ProviderTable, around: &Surroundings) -> Result<Arc<dyn FlagPr
 
 fn flagsmith(table: &ProviderTable, around: &Surroundings) -> Result<Arc<dyn FlagProvider>, ConfigError> {
     let settings: FlagsmithSettings = table.read()?;
-    let key = table.secrets("api_key")?.unwrap_or_default();
-    let [api_key] = <[_; 1]>::try_from(key).map_err(|keys: Vec<_>| {
-        let what = if keys.is_empty() {
-            "a key for Flagsmith's API is needed: `api_key_file` or `api_key_env`"
-        } else {
-            "there must be one key, on one line"
-        };
-        table.error("api_key_file", what)
-    })?;
+    let api_key =
+        one_key(table, "api_key", "a key for Flagsmith's API is needed: `api_key_file` or `api_key_env`")?;
     let secrets = FlagsmithSecrets { api_key, webhook: table.secrets("webhook_secret")?.unwrap_or_default() };
+    let provider = Flagsmith::new(&table.name, &settings, secrets, http(table, around)?)
+        .map_err(|error| table.error(error.key, &error.message))?;
+    Ok(Arc::new(provider))
+}
+
+fn unleash(table: &ProviderTable, around: &Surroundings) -> Result<Arc<dyn FlagProvider>, ConfigError> {
+    let settings: UnleashSettings = table.read()?;
+    let needed = "a token for Unleash's admin API is needed: `api_token_file` or `api_token_env`";
+    let api_token = one_key(table, "api_token", needed)?;
+    let secrets = UnleashSecrets { api_token, webhook: table.secrets("webhook_secret")?.unwrap_or_default() };
+    let provider = Unleash::new(&table.name, &settings, secrets, http(table, around)?)
+        .map_err(|error| table.error(error.key, &error.message))?;
+    Ok(Arc::new(provider))
+}
+
+/// The one secret that `<what>_file` or `<what>_env` names; where there is none, `needed` says what to write.
+fn one_key(table: &ProviderTable, what: &str, needed: &str) -> Result<SecretString, ConfigError> {
+    let [key] = <[_; 1]>::try_from(table.secrets(what)?.unwrap_or_default()).map_err(|keys: Vec<_>| {
+        let why = if keys.is_empty() { needed } else { "there must be one key, on one line" };
+        table.error(&format!("{what}_file"), why)
+    })?;
+    Ok(key)
+}
+
+/// The client for a service of its own.
+fn http(table: &ProviderTable, around: &Surroundings) -> Result<HttpClient, ConfigError> {
     let options = HttpOptions {
         peer: table.name.clone(),
         timeout: Duration::from_secs(30),
@@ -143,9 +165,6 @@ fn flagsmith(table: &ProviderTable, around: &Surroundings) -> Result<Arc<dyn Fla
         in_flight: 4,
         ca_file: table.file("ca_file")?,
     };
-    let http = HttpClient::new(options, Arc::clone(&around.metrics))
-        .map_err(|error| table.error("ca_file", &error.to_string()))?;
-    let provider = Flagsmith::new(&table.name, &settings, secrets, http)
-        .map_err(|error| table.error(error.key, &error.message))?;
-    Ok(Arc::new(provider))
+    HttpClient::new(options, Arc::clone(&around.metrics))
+        .map_err(|error| table.error("ca_file", &error.to_string()))
 }

@@ -74,7 +74,7 @@ impl Flagsmith {
     }
 
     fn links_path(&self, internal_id: &str) -> String {
-        let feature = super::api::part(internal_id);
+        let feature = crate::flags::json_api::part(internal_id);
         format!("projects/{}/features/{feature}/feature-external-resources/", self.project)
     }
 }

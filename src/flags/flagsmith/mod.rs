@@ -20,10 +20,11 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 use url::Url;
 
-pub use settings::{FlagsmithSecrets, FlagsmithSettings, SettingError};
+pub use settings::{FlagsmithSecrets, FlagsmithSettings};
 
 use crate::domain::{Flag, FlagRef, FlagState, ProjectId};
 use crate::flags::cached::Cached;
+use crate::flags::settings::SettingError;
 use crate::flags::{
     Abilities, BackLink, FlagProvider, Hint, Provided, ProviderError, Settable, StandingLink, Switch,
     Switched, Verdict, WebhookRequest,
@@ -65,7 +66,7 @@ impl Flagsmith {
             project: settings.project,
             site: checked.site,
             poll: settings.poll.duration(),
-            api: api::Api::new(checked.base, &secrets.api_key, http)?,
+            api: api::Api::new(&checked.base, &secrets.api_key, http)?,
             webhook_secrets: secrets.webhook,
             environments: Cached::default(),
             flags: Cached::default(),

@@ -21,6 +21,7 @@ pub use settings::GitlabSettings;
 use self::home::Home;
 use self::plan::Plan;
 use crate::domain::{Flag, FlagRef, FlagState, ProjectId};
+use crate::flags::rank::{Searched, best_first};
 use crate::flags::{Abilities, FlagProvider, Hint, Provided, ProviderError, Settable, Switch, Switched};
 use crate::gitlab::{Environment, FeatureFlag, GitlabApi};
 
@@ -183,16 +184,17 @@ impl FlagProvider for GitlabFlags {
     }
 
     async fn search(&self, from: ProjectId, text: &str, limit: usize) -> Provided<Vec<Flag>> {
-        let wanted = text.trim().to_lowercase();
-        if wanted.is_empty() || limit == 0 {
+        if text.trim().is_empty() || limit == 0 {
             return Ok(Vec::new());
         }
         let home = self.home_of(from).await?;
         let all = home.all_flags().await?;
-        let mut hits: Vec<(u8, usize, &FeatureFlag)> =
-            all.iter().filter_map(|flag| Some((rank(flag, &wanted)?, flag.name.len(), flag))).collect();
-        hits.sort_by(|a, b| (a.0, a.1, &a.2.name).cmp(&(b.0, b.1, &b.2.name)));
-        Ok(hits.into_iter().take(limit).map(|(_, _, flag)| self.flag(&home, flag)).collect())
+        let best = best_first(all.iter(), text, limit, |flag| Searched {
+            name: &flag.name,
+            description: flag.description.as_deref(),
+            archived: false,
+        });
+        Ok(best.into_iter().map(|flag| self.flag(&home, flag)).collect())
     }
 
     async fn keys(&self, from: ProjectId) -> Provided<Vec<String>> {
@@ -271,18 +273,4 @@ impl FlagProvider for GitlabFlags {
     fn read_webhook(&self, body: &[u8]) -> Vec<Hint> {
         webhook::read(self.project.as_deref(), body).into_iter().collect()
     }
-}
-
-fn rank(flag: &FeatureFlag, wanted: &str) -> Option<u8> {
-    let name = flag.name.to_lowercase();
-    if name == *wanted {
-        return Some(0);
-    }
-    if name.starts_with(wanted) {
-        return Some(1);
-    }
-    if name.contains(wanted) {
-        return Some(2);
-    }
-    flag.description.as_ref()?.to_lowercase().contains(wanted).then_some(3)
 }
