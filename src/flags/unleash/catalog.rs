@@ -111,7 +111,7 @@ impl Unleash {
                 scope: self.project.clone(),
                 key: feature.name.clone(),
             },
-            internal_id: feature.created_at.clone(),
+            internal_id: feature.internal_id(),
             description: feature.description.clone().filter(|text| !text.trim().is_empty()),
             archived: known.archived,
             url: Some(self.page(&feature.name)),
@@ -141,7 +141,7 @@ impl Unleash {
             return Err(gone());
         }
         let found: Option<Feature> = self.api.get_if_there(&self.path(&flag.key)).await?;
-        found.filter(|feature| feature.created_at == internal_id && self.is_ours(feature)).ok_or_else(gone)
+        found.filter(|feature| feature.internal_id() == internal_id && self.is_ours(feature)).ok_or_else(gone)
     }
 }
 

@@ -14,7 +14,7 @@ use crate::flags::{Provided, ProviderError};
 impl Unleash {
     pub(super) async fn state_of(&self, flag: &FlagRef, internal_id: &str) -> Provided<Option<FlagState>> {
         let found = self.find(&flag.key).await?;
-        Ok(found.filter(|known| known.feature.created_at == internal_id).map(|known| self.as_state(&known)))
+        Ok(found.filter(|known| known.feature.internal_id() == internal_id).map(|known| self.as_state(&known)))
     }
 
     /// One request a flag: Unleash has no list with strategies and the moment at which flags were made. The client keeps few of

@@ -116,7 +116,7 @@ impl Unleash {
         internal_id: &str,
         archived: bool,
     ) -> Provided<()> {
-        let known = self.find(&flag.key).await?.filter(|known| known.feature.created_at == internal_id);
+        let known = self.find(&flag.key).await?.filter(|known| known.feature.internal_id() == internal_id);
         let Some(known) = known else {
             let gone = format!("{} does not have the flag {} any more", self.name, flag.key);
             return Err(ProviderError::Strange(gone));

@@ -22,6 +22,13 @@ pub(super) struct Feature {
     pub(super) links: Vec<Link>,
 }
 
+impl Feature {
+    /// What tells it from another flag that had its name before: Unleash gives no number.
+    pub(super) fn internal_id(&self) -> String {
+        format!("{} {}", self.created_at, self.name)
+    }
+}
+
 /// A flag in one environment.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Environment {
