@@ -49,8 +49,9 @@ fn the_page_names_every_key_with_its_kind_default_and_variable() {
         "**`values`** · `\"show\"`, `\"hide\"`, `\"auto\"` · default `\"auto\"`\n",
         "**`permissions.read`** · `\"guest\"`, `\"planner\"`, `\"reporter\"`, `\"developer\"`, `\"maintainer\"`, `\"owner\"`, \
          `\"none\"` · default `\"reporter\"`\n",
-        "**`permissions.toggle`** · `\"none\"` · default `\"none\"`\n",
-        "**`toggle_in`** · table of `\"none\"` · default `{}`\n",
+        "**`permissions.toggle`** · `\"guest\"`, `\"planner\"`, `\"reporter\"`, `\"developer\"`, `\"maintainer\"`, `\"owner\"`, \
+         `\"none\"` · default `\"none\"`\n",
+        "**`toggle_in`** · table of `\"guest\"`, ",
         "**`label`** · text · default `\"Feature flag\"`\n",
         "**`flags`** · list of texts · default `[\"*\"]`\n",
     ] {

@@ -108,7 +108,7 @@ fn mistakes_name_the_line_and_what_to_do() {
         (FLAGSMITH.replace("api_key_file = \"key\"\n", ""), ["`api_key_file`", "`api_key_env`"]),
         (FLAGSMITH.replace("\"key\"", "\"no-key\""), ["flaglink.toml:11", "no-key"]),
         (FLAGSMITH.replace("https://flags.example.com", "flags"), ["flaglink.toml:10", "`url`"]),
-        (FLAGSMITH.replace("\"flagsmith\"", "\"unleash\""), ["flaglink.toml:9", "not in this version"]),
+        (FLAGSMITH.replace("\"flagsmith\"", "\"unleash\""), ["flaglink.toml:", "api_token_file"]),
         (FLAGSMITH.replace("\"flagsmith\"", "\"gitlab\""), ["flaglink.toml:10", "no key `url`"]),
         (gitlab("poll = \"2s\""), ["flaglink.toml:10", "5s"]),
         (gitlab("project = \" \""), ["flaglink.toml:10", "project"]),
