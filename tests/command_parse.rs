@@ -4,7 +4,7 @@
 #[path = "support/hostile.rs"]
 mod hostile;
 
-use flaglink::command::{Command, Found, MAX_KEYS, MAX_LENGTH, Misread, Permission, read, read_back, spec};
+use flaglink::command::{Command, Found, MAX_KEYS, MAX_LENGTH, Misread, Permission, SwitchTo, read, read_back, spec};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -147,12 +147,89 @@ fn a_slip_of_the_hand_gets_the_nearest_command() {
 
 #[test]
 fn words_of_later_versions_are_reserved() {
-    for word in ["on", "off", "set", "create", "archive", "cleanup-issue"] {
+    for word in ["create", "archive", "cleanup-issue"] {
         assert_eq!(
             misread(&format!("/flag {} a --env production", word.to_uppercase())),
             Misread::NotYet { word }
         );
         assert_eq!(misread(&format!("/flag help {word}")), Misread::NotYet { word });
+    }
+}
+
+fn switch(line: &str) -> (String, String, SwitchTo, Option<String>) {
+    match one(line).parsed.unwrap_or_else(|misread| panic!("{line}: {misread:?}")) {
+        Command::Switch { key, environment, to, reason } => (key, environment, to, reason),
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+#[test]
+fn a_switch_is_written_in_many_ways_and_is_one() {
+    let plain = one("/flag on checkout_v2 --env staging");
+    assert_eq!(plain.permission(), Permission::Toggle);
+    assert_eq!(plain.text, "/flag on checkout_v2 --env staging");
+    for line in [
+        "/flag ON checkout_v2 --env=staging",
+        "/flag on --env staging checkout_v2",
+        "/flag on checkout_v2, —env staging",
+        "/flag on `checkout_v2` –ENV \"staging\"",
+    ] {
+        assert_eq!(one(line), plain, "{line}");
+    }
+    let (key, environment, to, reason) = switch("/flag set a \"dark, blue\" --env 'pre prod' --reason it's --env time");
+    assert_eq!((key.as_str(), environment.as_str()), ("a", "pre prod"));
+    assert_eq!(to, SwitchTo::Set("dark, blue".to_owned()));
+    assert_eq!(reason.as_deref(), Some("it's --env time"), "it takes the rest of the line");
+    assert_eq!(switch("/flag set a \"\" --env x").2, SwitchTo::Set(String::new()));
+    assert_eq!(switch("/flag set a \"-5\" --env x").2, SwitchTo::Set("-5".to_owned()));
+    assert_eq!(switch("/flag set a 25% --env x").2, SwitchTo::Set("25%".to_owned()));
+    assert_eq!(switch("/flag off a --env x --reason \"quoted\"").3.as_deref(), Some("quoted"));
+}
+
+#[test]
+fn what_a_switch_lacks_is_named() {
+    let missing = |line: &str| match misread(line) {
+        Misread::Missing { what, .. } => what,
+        other => panic!("{line}: {other:?}"),
+    };
+    assert_eq!(missing("/flag on --env staging"), "a flag key");
+    assert!(missing("/flag on a").starts_with("an environment"));
+    assert!(missing("/flag on a --env").starts_with("an environment"));
+    assert!(missing("/flag on a --reason why --env x").contains("before --reason"));
+    assert_eq!(missing("/flag set a --env x"), "a value");
+    assert_eq!(missing("/flag on a --env x --reason"), "a reason behind --reason");
+    for line in [
+        "/flag on a b --env x",
+        "/flag on a --env x --env y",
+        "/flag on a --env x,y",
+        "/flag set a dark blue --env x",
+        "/flag set a -5 --env x",
+        "/flag on \"a --env x",
+    ] {
+        assert!(matches!(misread(line), Misread::Malformed { spec: Some(_), .. }), "{line}: {:?}", misread(line));
+    }
+    let long = format!("/flag on a --env x --reason {}", "y".repeat(201));
+    assert!(matches!(misread(&long), Misread::Malformed { .. }));
+    assert!(matches!(misread("/flag on a --env x --force"), Misread::Unexpected { .. }));
+}
+
+proptest! {
+    #[test]
+    fn a_switch_reads_back_as_itself(
+        key in "[a-z0-9_.:-]{1,12}|[ -~ü“‘]{1,12}",
+        environment in "[ -~ü—]{1,12}",
+        value in "[ -~ü—“]{0,12}",
+        reason in proptest::option::of("[ -~ü—“]{1,20}"),
+    ) {
+        let quote = flaglink::command::quoted;
+        let mut line = format!("/flag set {} {} --env {}", quote(&key), quote(&value), quote(&environment));
+        if let Some(reason) = &reason {
+            line.push_str(" --reason ");
+            line.push_str(reason);
+        }
+        if let [found] = read(&line, None).as_slice() {
+            prop_assert_eq!(read_back(&found.text), Some(found.clone()), "{}", line);
+        }
     }
 }
 

@@ -168,15 +168,13 @@ fn what_later_versions_know_is_said_to_be_of_a_later_version() {
         assert!(error.contains("not in this version of flaglink"), "{more}: {error}");
     }
     for more in [
-        "permissions = { toggle = \"maintainer\" }",
-        "toggle_in = { staging = \"none\", production = \"owner\" }",
         "adopt = true",
     ] {
         let error = dir.bad(&format!("{LEAST}{more}"));
         assert!(error.contains("not in this version of flaglink"), "{more}: {error}");
     }
     dir.good(&format!(
-        "{LEAST}permissions = {{ toggle = \"none\" }}\ntoggle_in = {{ production = \"none\" }}"
+        "{LEAST}permissions = {{ toggle = \"maintainer\" }}\ntoggle_in = {{ staging = \"none\", production = \"owner\" }}"
     ));
 }
 

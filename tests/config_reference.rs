@@ -3,11 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use flaglink::config::{Config, EXAMPLE, Span, configuration_markdown};
 use flaglink::flags;
-use flaglink::telemetry::Metrics;
 use schemars::{JsonSchema, schema_for};
 use serde::Serialize;
 
@@ -51,8 +49,9 @@ fn the_page_names_every_key_with_its_kind_default_and_variable() {
         "**`values`** · `\"show\"`, `\"hide\"`, `\"auto\"` · default `\"auto\"`\n",
         "**`permissions.read`** · `\"guest\"`, `\"planner\"`, `\"reporter\"`, `\"developer\"`, `\"maintainer\"`, `\"owner\"`, \
          `\"none\"` · default `\"reporter\"`\n",
-        "**`permissions.toggle`** · `\"none\"` · default `\"none\"`\n",
-        "**`toggle_in`** · table of `\"none\"` · default `{}`\n",
+        "**`permissions.toggle`** · `\"guest\"`, `\"planner\"`, `\"reporter\"`, `\"developer\"`, `\"maintainer\"`, `\"owner\"`, \
+         `\"none\"` · default `\"none\"`\n",
+        "**`toggle_in`** · table of `\"guest\"`, ",
         "**`label`** · text · default `\"Feature flag\"`\n",
         "**`flags`** · list of texts · default `[\"*\"]`\n",
     ] {
@@ -95,6 +94,6 @@ fn the_example_gives_its_providers_what_they_ask_for() {
     }
     let file = dir.path().join("flaglink.toml");
     let config = Config::parse(EXAMPLE, &file, &BTreeMap::new()).unwrap();
-    let registry = flags::Registry::build(&config.providers, &Arc::new(Metrics::default())).unwrap();
+    let registry = flags::Registry::build(&config.providers, &flags::Surroundings::default()).unwrap();
     assert_eq!(registry.iter().count(), config.providers.len());
 }

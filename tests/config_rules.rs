@@ -27,6 +27,24 @@ fn holds(rules: &Rules, path: &str) -> Option<String> {
 }
 
 #[test]
+fn who_may_switch_is_said_by_the_most_exact_line() {
+    let rule = |lines: &str| rules(&format!("[[projects]]\nmatch = \"a/**\"\n{lines}\n")).rules.remove(0);
+    let nobody = rule("");
+    assert_eq!((nobody.may_toggle("flagsmith", "staging"), nobody.toggles()), (Role::None, Role::None));
+    let all = rule("permissions = { toggle = \"maintainer\" }");
+    assert_eq!((all.may_toggle("unleash", "x"), all.toggles()), (Role::Maintainer, Role::Maintainer));
+    let some = rule(
+        "permissions = { toggle = \"developer\" }\ntoggle_in = { \"*\" = \"maintainer\", \"unleash:*\" = \"owner\", \
+         Production = \"none\", \"unleash:production\" = \"reporter\" }",
+    );
+    assert_eq!(some.may_toggle("flagsmith", "staging"), Role::Maintainer);
+    assert_eq!(some.may_toggle("unleash", "staging"), Role::Owner);
+    assert_eq!(some.may_toggle("flagsmith", "PRODUCTION"), Role::None);
+    assert_eq!(some.may_toggle("unleash", "production"), Role::Reporter);
+    assert_eq!(some.toggles(), Role::Reporter);
+}
+
+#[test]
 fn the_first_rule_that_matches_holds_and_none_is_silence() {
     let rules = rules(
         "[[projects]]\nmatch = \"shop/website\"\n[[projects]]\nmatch = \"shop/*\"\n[[projects]]\nmatch = \"shop/**\"\n",

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use flaglink::domain::{FlagState, NoteableKind, WorkState};
 use flaglink::flags::flagsmith::{Flagsmith, FlagsmithSecrets, FlagsmithSettings};
-use flaglink::flags::{BackLink, FlagProvider, ProviderError, Switch, Switched};
+use flaglink::flags::{BackLink, FlagProvider, ProviderError, StandingLink, Switch, Switched};
 use flaglink::net::{HttpClient, HttpOptions};
 use flaglink::sandbox::faults::{Fault, Rule};
 use flaglink::sandbox::flagsmith::{NewFeature, SegmentChange, Value as FlagValue, VersionChange};
@@ -36,7 +36,7 @@ type Plain = FlagsmithStage<false>;
 type Versioned = FlagsmithStage<true>;
 
 async fn state_of(provider: &Arc<dyn FlagProvider>, key: &str) -> FlagState {
-    let flag = provider.look_up(key).await.unwrap().unwrap();
+    let flag = provider.look_up(1, key).await.unwrap().unwrap();
     provider.state(&flag.flag, &flag.internal_id).await.unwrap().unwrap()
 }
 
@@ -46,7 +46,7 @@ async fn switch(
     environment: &str,
     to: Switch,
 ) -> Result<Switched, ProviderError> {
-    let flag = provider.look_up(key).await.unwrap().unwrap();
+    let flag = provider.look_up(1, key).await.unwrap().unwrap();
     provider.switch(&flag.flag, &flag.internal_id, environment, &to).await
 }
 
@@ -226,12 +226,12 @@ async fn environments_of_one_name_are_told_apart() {
 async fn a_project_that_the_key_cannot_see_has_not_lost_its_flags() {
     let stage = Plain::set_up().await;
     stage.make("checkout", "").await;
-    let flag = stage.provider().look_up("checkout").await.unwrap().unwrap();
+    let flag = stage.provider().look_up(1, "checkout").await.unwrap().unwrap();
     let elsewhere: Arc<dyn FlagProvider> =
         Arc::new(provider(&stage.flagsmith.url(), 4711, &stage.flagsmith.api_key(), json!({})));
     let error = elsewhere.check().await.unwrap_err();
     assert!(error.to_string().contains("no project 4711"), "{error}");
-    elsewhere.look_up("checkout").await.unwrap_err();
+    elsewhere.look_up(1, "checkout").await.unwrap_err();
     elsewhere.state(&flag.flag, &flag.internal_id).await.unwrap_err();
     // The project goes away while it is being read: after the list was empty, before the flag is asked for.
     stage.ada.delete("checkout").unwrap();
@@ -252,7 +252,7 @@ async fn a_users_token_is_as_good_as_an_organisations_key() {
     assert!(!token.contains('.'));
     let provider = stage.with_key(&format!("  {token}\n"));
     provider.check().await.unwrap();
-    assert!(provider.look_up("checkout").await.unwrap().is_some());
+    assert!(provider.look_up(1, "checkout").await.unwrap().is_some());
     let sent = stage.flagsmith.faults().log();
     assert_eq!(sent.last().unwrap().who.as_deref(), Some("ada@example.com"));
 }
@@ -266,17 +266,16 @@ async fn answers_that_are_no_flagsmiths_are_told_without_quoting_them() {
         let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
         let fault = Fault::Answer { status: 200, headers, body: body.to_owned() };
         stage.flagsmith.faults().add(Rule::everything(fault));
-        let error = stage.provider().look_up("my secret key").await.unwrap_err();
+        let error = stage.provider().look_up(1, "my secret key").await.unwrap_err();
         assert!(matches!(error, ProviderError::Strange(_)), "{error}");
         assert!(!error.to_string().contains("secret"), "{error}");
-        stage.provider().keys().await.unwrap_err();
+        stage.provider().keys(1).await.unwrap_err();
         stage.behave().await;
     }
 }
 
 fn merge_request(url: &str) -> BackLink {
     BackLink {
-        id: None,
         url: url.to_owned(),
         kind: NoteableKind::MergeRequest,
         title: "Pay faster".to_owned(),
@@ -290,14 +289,15 @@ async fn a_link_whose_answer_was_lost_is_found_again_and_stands_once() {
     let stage = Plain::set_up().await;
     stage.make("checkout", "").await;
     let provider = stage.provider();
-    let flag = provider.look_up("checkout").await.unwrap().unwrap();
+    let flag = provider.look_up(1, "checkout").await.unwrap().unwrap();
     let link = merge_request("https://gitlab.example.com/shop/web/-/merge_requests/7");
     let lost = Rule::new("POST", "feature-external-resources", Fault::WorkThenClose).times(1);
     stage.flagsmith.faults().add(lost);
     provider.add_back_link(&flag.flag, &flag.internal_id, &link).await.unwrap_err();
     let id = provider.add_back_link(&flag.flag, &flag.internal_id, &link).await.unwrap();
     let there = provider.back_links(&flag.flag, &flag.internal_id).await.unwrap();
-    assert_eq!(there, [BackLink { id: Some(id), ..link.clone() }]);
+    let says = provider.back_link_says(&link);
+    assert_eq!(there, [StandingLink { id, url: link.url.clone(), says }]);
     assert_eq!(stage.flagsmith.faults().count("PUT", "."), 0, "it was as it should be");
     // Links that people made to elsewhere are none of ours.
     stage.ada.link("checkout", "GITHUB_PR", "https://github.com/shop/web/pull/1", json!({})).unwrap();
@@ -309,7 +309,7 @@ async fn an_address_that_flagsmith_would_not_keep_is_not_sent() {
     let stage = Plain::set_up().await;
     stage.make("checkout", "").await;
     let provider = stage.provider();
-    let flag = provider.look_up("checkout").await.unwrap().unwrap();
+    let flag = provider.look_up(1, "checkout").await.unwrap().unwrap();
     let longest = format!("https://gitlab.example.com/{}/-/merge_requests/7", "g".repeat(154));
     assert_eq!(longest.chars().count(), 200);
     provider.add_back_link(&flag.flag, &flag.internal_id, &merge_request(&longest)).await.unwrap();
@@ -352,7 +352,7 @@ async fn tags_that_flagsmith_made_itself_are_used_again() {
     let before = tags().len();
     let system = tags().iter().find(|tag| tag.is_system && tag.label == "MR Open").unwrap().id;
     let provider = stage.provider();
-    let flag = provider.look_up("checkout").await.unwrap().unwrap();
+    let flag = provider.look_up(1, "checkout").await.unwrap().unwrap();
     let add = ["MR Open".to_owned(), "flaglink's own".to_owned()];
     provider.change_tags(&flag.flag, &flag.internal_id, &add, &[]).await.unwrap();
     assert_eq!(tags().len(), before + 1);
@@ -372,7 +372,7 @@ async fn a_tag_that_is_lost_to_somebody_elses_write_is_put_on_again() {
     let stage = Plain::set_up().await;
     stage.make("checkout", "").await;
     let provider = stage.provider();
-    let flag = provider.look_up("checkout").await.unwrap().unwrap();
+    let flag = provider.look_up(1, "checkout").await.unwrap().unwrap();
     // The write is answered well, and somebody's older list stands after it.
     let body = json!({ "id": 1, "name": "checkout" }).to_string();
     let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
@@ -465,7 +465,7 @@ async fn pages_are_on_the_dashboard_whatever_the_address_of_the_api_looks_like()
         ),
     ] {
         let provider: Arc<dyn FlagProvider> = Arc::new(provider(&written, stage.project, &key, site));
-        let flag = provider.look_up("checkout").await.unwrap().unwrap();
+        let flag = provider.look_up(1, "checkout").await.unwrap().unwrap();
         let id = &flag.internal_id;
         let wanted =
             format!("{page}/project/{}/environment/{environment}/features?feature={id}", stage.project);

@@ -128,7 +128,7 @@ async fn a_name_is_found_among_those_that_it_is_a_part_of() {
         ),
     ])
     .await;
-    let flag = provider.look_up("my_feature").await.unwrap().unwrap();
+    let flag = provider.look_up(1, "my_feature").await.unwrap().unwrap();
     let wanted = Flag {
         flag: my_feature(),
         internal_id: "1".to_owned(),
@@ -138,11 +138,12 @@ async fn a_name_is_found_among_those_that_it_is_a_part_of() {
             "https://flags.example.com/project/1/environment/5YETe7hNbz2K78LQ2rA48p/features?feature=1"
                 .to_owned(),
         ),
+        public_page: false,
     };
     assert_eq!(flag, wanted);
-    let shouted = provider.look_up("MY_FEATURE").await.unwrap().unwrap();
+    let shouted = provider.look_up(1, "MY_FEATURE").await.unwrap().unwrap();
     assert_eq!((shouted.flag.key.as_str(), shouted.internal_id.as_str()), ("my_feature", "1"));
-    assert_eq!(provider.look_up("doesnotexist").await.unwrap(), None);
+    assert_eq!(provider.look_up(1, "doesnotexist").await.unwrap(), None);
     let first = &server.seen()[0];
     assert_eq!(first.headers["authorization"], "Api-Key pre.fix");
     assert!(first.target.contains("page_size=999"));
@@ -166,10 +167,9 @@ async fn the_state_is_told_for_both_ways_of_versioning() {
         environment: name.to_owned(),
         on: false,
         value: Some(value.to_owned()),
-        rollout: None,
         overrides,
-        digest: String::new(),
         url: page(key),
+        ..EnvironmentState::default()
     };
     let digest = state.environments[0].digest.clone();
     assert_eq!(digest.len(), 32);
@@ -334,14 +334,13 @@ async fn a_list_goes_on_while_it_has_a_next_page_and_ends_where_pages_end() {
     })
     .await;
     let provider = provider_at(&server);
-    assert_eq!(provider.keys().await.unwrap(), ["flag_1_0", "flag_1_1", "flag_2_0", "flag_2_1"]);
+    assert_eq!(provider.keys(1).await.unwrap(), ["flag_1_0", "flag_1_1", "flag_2_0", "flag_2_1"]);
 }
 
 const LINKS: &str = "/api/v1/projects/1/features/1/feature-external-resources/";
 
 fn merge_request() -> BackLink {
     BackLink {
-        id: None,
         url: "https://gitlab.example.com/shop/web/-/merge_requests/7".to_owned(),
         kind: NoteableKind::MergeRequest,
         title: "Add my_feature".to_owned(),
@@ -375,16 +374,22 @@ async fn links_are_sent_as_flagsmiths_dashboard_sends_them() {
     assert_eq!(sent, whole, "all that came back is what was sent, and its number");
     let there = provider.back_links(&flag, "1").await.unwrap();
     assert_eq!(there.len(), 3);
-    assert_eq!(there[0], BackLink { id: Some("1".to_owned()), ..merge_request() });
-    assert_eq!(there[1].kind, NoteableKind::Issue);
-    assert_eq!((there[2].title.as_str(), there[2].state), ("", WorkState::Opened), "it has no metadata");
-    let merged = BackLink { id: Some("1".to_owned()), state: WorkState::Merged, ..merge_request() };
-    provider.update_back_link(&flag, "1", &merged).await.unwrap();
+    let wanted = merge_request();
+    assert_eq!((there[0].id.as_str(), &there[0].url), ("1", &wanted.url));
+    assert_eq!(there[0].says, provider.back_link_says(&wanted));
+    let issue = BackLink { kind: NoteableKind::Issue, ..merge_request() };
+    assert_ne!(there[1].says, provider.back_link_says(&issue), "that one has another title");
+    // It has no metadata.
+    let nameless = BackLink { title: String::new(), ..issue };
+    let nameless = [&nameless, &BackLink { kind: NoteableKind::MergeRequest, ..nameless.clone() }];
+    assert!(nameless.iter().any(|link| there[2].says == provider.back_link_says(link)), "{:?}", there[2]);
+    let merged = BackLink { state: WorkState::Merged, ..merge_request() };
+    provider.update_back_link(&flag, "1", "1", &merged).await.unwrap();
     assert_eq!(server.seen().last().unwrap().json()["metadata"]["state"], "merged");
     provider.remove_back_link(&flag, "1", "1").await.unwrap();
     let requests = server.seen().len();
     provider.remove_back_link(&flag, "1", "no number of theirs").await.unwrap();
-    provider.update_back_link(&flag, "1", &merge_request()).await.unwrap_err();
+    provider.update_back_link(&flag, "1", "no number of theirs", &merge_request()).await.unwrap_err();
     assert_eq!(server.seen().len(), requests);
 }
 

@@ -82,9 +82,10 @@ fn shown(key: &str, environments: Vec<EnvironmentState>) -> Shown {
             description: None,
             archived: false,
             url: Some(format!("https://flags.example.com/{key}")),
+            public_page: false,
         },
         name: key.to_owned(),
-        state: Some(FlagState { environments, archived: false }),
+        state: Some(FlagState { environments, ..FlagState::default() }),
         missing_since: None,
         unwatched: false,
         history: Vec::new(),
@@ -449,7 +450,7 @@ fn build(material: &Material, text: &mut dyn FnMut(&str) -> String) -> Panel {
             },
         ];
         envs.reverse();
-        flag.state = Some(FlagState { environments: envs, archived: index == 1 });
+        flag.state = Some(FlagState { environments: envs, archived: index == 1, stale: index == 2 });
         let gone = FlagRef { key: text(&parts[5]), ..flag.flag.flag.clone() };
         links.push(LinkChange { at: at("2026-11-22T11:00:00Z"), flag: gone, linked: false, by });
         flags.push(flag);

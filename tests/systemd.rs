@@ -5,11 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
 
 use flaglink::config::{Config, MarkerKeySource};
-use flaglink::flags::Registry;
-use flaglink::telemetry::Metrics;
+use flaglink::flags::{Registry, Surroundings};
 
 const UNIT: &str = include_str!("../systemd/flaglink.service");
 const SETTINGS: &str = include_str!("../systemd/flaglink.toml");
@@ -40,7 +38,7 @@ fn the_configuration_of_the_unit_loads_with_the_credentials_of_the_unit() {
     }
     let config = Config::parse(SETTINGS, file, &env).unwrap();
     assert_eq!(config.warnings, Vec::<String>::new());
-    let providers = |config: &Config| Registry::build(&config.providers, &Arc::new(Metrics::default()));
+    let providers = |config: &Config| Registry::build(&config.providers, &Surroundings::default());
     assert_eq!(providers(&config).unwrap().iter().count(), 1);
 
     // What systemd makes for the service is what the configuration points to.

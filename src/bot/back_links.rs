@@ -17,7 +17,6 @@ pub async fn wanted(world: &World, flag: &FlagRef) -> Result<BTreeMap<String, Ba
             continue;
         }
         let link = BackLink {
-            id: None,
             url: record.view.web_url,
             kind: noteable.kind,
             title: record.view.title,

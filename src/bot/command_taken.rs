@@ -8,14 +8,14 @@ use super::replies::{self, Reply};
 use super::resolve::Silent;
 use super::world::{Project, World};
 use super::{Entry, Made, Trouble};
-use crate::command::{self, Command, Found, Permission};
+use crate::command::{self, Command, Found, Permission, SwitchTo};
 use crate::config::Role;
 use crate::domain::{
     Cause, CommandRecord, CommandStatus, Decision, Edge, EdgeId, EdgeKind, NoteKey, NoteRecord, Outcome,
     Purpose, Reaction, Write,
 };
 use crate::gitlab::AccessLevel;
-use crate::markdown::{Markdown, reply};
+use crate::markdown::{Markdown, reply, switch};
 
 pub(super) async fn decide(
     world: &World,
@@ -38,15 +38,30 @@ pub(super) async fn decide(
         return Ok(Made::Nothing("command_unreadable"));
     };
 
-    let ran = match refusal(&project, &record, &found).await? {
+    // What has begun goes on to its end, whoever may begin it now.
+    let refused = match taken.switch {
+        Some(_) => None,
+        None => refusal(&project, &record, &found).await?,
+    };
+    let ran = match refused {
         Some(refused) => refused,
         // Something was away for so long that nobody counts on it any more.
-        None if waited(entry, &taken) > COMMAND_AGE => Ran::not_done(reply::too_late()),
+        None if taken.switch.is_none() && waited(entry, &taken) > COMMAND_AGE => {
+            Ran::not_done(reply::too_late())
+        }
         None => {
             let asked = Asked { world, entry, project: &project, note: &record, command: place };
             match commands::run(&asked, &mut decision, &found.parsed).await {
                 Ok(ran) => ran,
                 Err(commands::Unfinished::Trouble(trouble)) => return Err(trouble),
+                Err(commands::Unfinished::UnderWay { unknown, trouble }) => {
+                    if unknown && !taken.told_waiting {
+                        let notice = switch::not_known_yet();
+                        let told = tell_waiting(world, entry, &mut decision, &record, place, notice);
+                        told.await?;
+                    }
+                    return Ok(Made::NotYet(decision, trouble));
+                }
                 Err(commands::Unfinished::Silent(silent)) => {
                     return wait_for(world, entry, &record, place, &taken, silent).await;
                 }
@@ -61,6 +76,7 @@ async fn refusal(project: &Project, record: &NoteRecord, found: &Found) -> Resul
     let needed = match found.permission() {
         Permission::Read => project.rule.read,
         Permission::Link => project.rule.link,
+        // The least that may switch anything here; where it is, is looked at when it is known.
         Permission::Toggle => project.rule.toggles(),
     };
     let Some(AccessLevel(level)) = project.gitlab.access_level(project.detail.id, record.author.id).await?
@@ -68,8 +84,8 @@ async fn refusal(project: &Project, record: &NoteRecord, found: &Found) -> Resul
         // Not a member: a sign, and no mail to everybody.
         return Ok(Some(Ran { outcome: Outcome::NotDone, say: None }));
     };
-    if record.internal && matches!(found.parsed, Ok(Command::Link { .. } | Command::Unlink { .. })) {
-        return Ok(Some(Ran::not_done(reply::internal_does_not_link())));
+    if record.internal && found.permission() != Permission::Read {
+        return Ok(Some(Ran::not_done(reply::internal_changes_nothing())));
     }
     if found.parsed.is_err() {
         // How a command is written is no secret of the project: members of any role are told.
@@ -82,17 +98,9 @@ async fn refusal(project: &Project, record: &NoteRecord, found: &Found) -> Resul
     };
     let Some(needed_level) = needed.level() else { return Ok(Some(Ran::not_done(reply::nobody_may(what)))) };
     if level < needed_level {
-        return Ok(Some(Ran::not_done(reply::needs_role(what, needed.words(), role_words(level)))));
+        return Ok(Some(Ran::not_done(reply::needs_role(what, needed.words(), Role::of_level(level)))));
     }
     Ok(None)
-}
-
-/// GitLab's name of an access level.
-fn role_words(level: u32) -> &'static str {
-    [Role::Owner, Role::Maintainer, Role::Developer, Role::Reporter, Role::Planner, Role::Guest]
-        .into_iter()
-        .find(|role| role.level().is_some_and(|least| level >= least))
-        .map_or("Minimal Access", Role::words)
 }
 
 /// How long ago a command was written, by GitLab's clock.
@@ -115,15 +123,28 @@ async fn wait_for(
     let why = silent.trouble.reason.clone();
     let mut decision = Decision::new();
     decision.rests_on(world.store().note(&record.note).await?);
+    let notice = reply::waiting(&silent.provider, &why);
+    tell_waiting(world, entry, &mut decision, record, place, notice).await?;
+    Ok(Made::NotYet(decision, silent.trouble))
+}
+
+/// The one notice that a command is not over yet.
+async fn tell_waiting(
+    world: &World,
+    entry: Entry,
+    decision: &mut Decision,
+    record: &NoteRecord,
+    place: usize,
+    text: Markdown,
+) -> Result<(), Trouble> {
     let mut record = record.clone();
     if let Some(command) = record.commands.get_mut(place) {
         command.told_waiting = true;
     }
-    let notice =
-        Reply { command: place, purpose: Purpose::Waiting, text: reply::waiting(&silent.provider, &why) };
-    replies::queue(world, entry, &mut decision, &record, notice).await?;
+    let notice = Reply { command: place, purpose: Purpose::Waiting, text };
+    replies::queue(world, entry, decision, &record, notice).await?;
     decision.write(Write::PutNote(Box::new(record)));
-    Ok(Made::NotYet(decision, silent.trouble))
+    Ok(())
 }
 
 async fn finish(
@@ -187,8 +208,10 @@ fn name_of(found: &Found) -> &'static str {
         Ok(Command::Unlink { .. }) => "unlink",
         Ok(Command::Status { .. }) => "status",
         Ok(Command::List) => "list",
+        Ok(Command::Switch { to: SwitchTo::On, .. }) => "on",
+        Ok(Command::Switch { to: SwitchTo::Off, .. }) => "off",
+        Ok(Command::Switch { to: SwitchTo::Set(_), .. }) => "set",
         Ok(Command::Search { .. }) => "search",
-        Ok(command @ Command::Switch { .. }) => command.spec().name,
         Ok(Command::Help { .. }) => "help",
         Err(_) => "misread",
     }

@@ -7,18 +7,21 @@ use jiff::SignedDuration;
 use super::limits::HISTORY;
 use super::replies;
 use super::resolve;
+use super::switching::{asked_for, without_secret_reasons};
 use super::world::World;
 use super::{Entry, Made, Trouble};
 use crate::config::ProjectRule;
 use crate::domain::{
-    Change, ChangeKind, Claim, Decision, Event, FlagPointer, FlagRecord, FlagRef, FlagState, InboxId, Level,
-    Noteable, Visibility, WorkState, Write,
+    AskedSwitch, Change, ChangeKind, Claim, Decision, Event, FlagPointer, FlagRecord, FlagRef, FlagState,
+    InboxId, Level, Noteable, Visibility, WorkState, Write,
 };
 use crate::flags::FlagProvider;
 use crate::markdown::reply::Told;
 
 /// When a read does not show yet what a webhook claims, it is read again after these times.
 const READ_AGAIN: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(10)];
+/// A claim about something longer ago than this is not waited for.
+const NEWS: SignedDuration = SignedDuration::from_mins(1);
 /// A webhook that comes within this time after a change was noticed can still say who it was.
 const NAMED_LATER: SignedDuration = SignedDuration::from_mins(10);
 /// How far the flag service's clock may be ahead of ours there.
@@ -146,7 +149,7 @@ async fn look(
             return Ok(Made::Decision(decision));
         }
         return match (claim, &now, READ_AGAIN.get(entry.attempts as usize)) {
-            (Some(claim), Some(state), Some(after)) if contradicts(claim, state) => {
+            (Some(claim), Some(state), Some(after)) if is_news(claim, entry) && contradicts(claim, state) => {
                 Err(Trouble::again_in(*after, format!("{} does not show the change yet", provider.name())))
             }
             _ => Ok(Made::Nothing("flag_unchanged")),
@@ -156,7 +159,18 @@ async fn look(
         record.state = Some(state);
     }
     record.seen_at = entry.now;
-    let changes: Vec<Change> = what.into_iter().map(|what| attributed(what, claim, entry)).collect();
+    let mut ours = false;
+    let mut changes: Vec<Change> = Vec::with_capacity(what.len());
+    for what in what {
+        changes.push(match asked_for(&mut record, &what) {
+            Some(asked) => {
+                ours = true;
+                asked_change(what, asked, entry)
+            }
+            None => attributed(what, claim, entry),
+        });
+    }
+    record.asked.retain(|asked| entry.now.duration_since(asked.at) < NAMED_LATER);
     record.history.extend(changes.iter().cloned());
     let surplus = record.history.len().saturating_sub(HISTORY);
     record.history.drain(..surplus);
@@ -170,15 +184,29 @@ async fn look(
         decision.write(Write::MarkStale(Level::Panel(noteable.clone()), entry.now));
         ask_gitlab = tell(world, entry, &mut decision, &record, &changes, noteable, ask_gitlab).await?;
     }
-    world.metrics().flag_change(&flag.provider, if claim.is_some() { "webhook" } else { "poll" });
+    let noticed_by = match claim {
+        _ if ours => "command",
+        Some(_) => "webhook",
+        None => "poll",
+    };
+    world.metrics().flag_change(&flag.provider, noticed_by);
     decision.write(Write::PutFlag(Box::new(record)));
     Ok(Made::Decision(decision))
+}
+
+/// Whether a claim is so young that the service may not show it yet. An older one that does not hold was overtaken.
+fn is_news(claim: &Claim, entry: Entry) -> bool {
+    claim.at.is_none_or(|at| entry.now.duration_since(at) < NEWS)
 }
 
 /// Whether a claim about what shows in a state is not what the state shows.
 fn contradicts(claim: &Claim, state: &FlagState) -> bool {
     if !claim.visible {
         return false;
+    }
+    if claim.everywhere {
+        // Where it is on it need not be on everywhere, but where it is off it is off everywhere.
+        return claim.on == Some(false) && state.environments.iter().any(|shown| shown.on);
     }
     let Some(name) = &claim.environment else { return false };
     let Some(shown) = state.environment(name) else { return true };
@@ -194,9 +222,14 @@ fn agrees(claim: &Claim, what: &ChangeKind) -> bool {
                 && claim.on.is_none_or(|on| on == after.on)
                 && claim.value.as_ref().is_none_or(|value| value == &after.value)
         }
-        (ChangeKind::Environment { .. }, None) => false,
+        (ChangeKind::Environment { before, after }, None) => {
+            let switched = before.as_ref().is_some_and(|before| before.on != after.on);
+            claim.everywhere && switched && claim.on.is_none_or(|on| on == after.on)
+        }
         (ChangeKind::EnvironmentGone(_) | ChangeKind::Missing | ChangeKind::Back, _) => false,
-        (ChangeKind::Archived(_), environment) => environment.is_none(),
+        (ChangeKind::Archived(_) | ChangeKind::Stale(_), environment) => {
+            environment.is_none() && !claim.everywhere
+        }
     }
 }
 
@@ -208,6 +241,18 @@ fn attributed(what: ChangeKind, claim: Option<&Claim>, entry: Entry) -> Change {
         by: believed.and_then(|claim| claim.by.clone()).filter(|by| !by.is_empty()),
         reason: believed.and_then(|claim| claim.reason.clone()).filter(|reason| !reason.is_empty()),
         what,
+        asked_on: None,
+    }
+}
+
+/// A change that flaglink made for somebody: it is theirs, whatever the service calls its key.
+fn asked_change(what: ChangeKind, asked: AskedSwitch, entry: Entry) -> Change {
+    Change {
+        at: asked.at.min(entry.now),
+        by: Some(asked.by),
+        reason: asked.reason,
+        what,
+        asked_on: Some(asked.on),
     }
 }
 
@@ -251,7 +296,7 @@ async fn tell(
     let is_told = |rule: &ProjectRule, change: &Change| match &change.what {
         ChangeKind::Environment { after, .. } => rule.tells(provider, &after.environment),
         ChangeKind::EnvironmentGone(name) => rule.tells(provider, name),
-        ChangeKind::Archived(_) | ChangeKind::Missing | ChangeKind::Back => false,
+        ChangeKind::Archived(_) | ChangeKind::Stale(_) | ChangeKind::Missing | ChangeKind::Back => false,
     };
     let somebody_is_told =
         world.rules().rules.iter().any(|rule| changes.iter().any(|change| is_told(rule, change)));
@@ -274,9 +319,15 @@ async fn tell(
     };
     let Some(rule) = rule else { return Ok(gitlab_answers) };
     let name = resolve::page_name(&flag.flag.flag, resolve::several_providers(&record.links));
+    // Who asked for it on this page knows. Elsewhere it is told, without what was said for this page alone.
+    let mut changes: Vec<Change> = changes
+        .iter()
+        .filter(|change| is_told(&rule, change) && change.asked_on.as_ref() != Some(&noteable))
+        .cloned()
+        .collect();
+    without_secret_reasons(world, &noteable, &mut changes).await?;
     let told: Vec<Told<'_>> = changes
         .iter()
-        .filter(|change| is_told(&rule, change))
         .map(|change| Told {
             flag: &flag.flag,
             name: &name,

@@ -13,6 +13,7 @@ mod noteable_changed;
 pub mod panel;
 mod replies;
 mod resolve;
+mod switching;
 mod trouble;
 mod world;
 
@@ -20,6 +21,7 @@ use jiff::Timestamp;
 
 use crate::domain::{Decision, Event, InboxId};
 
+pub use switching::{last_author, may_switch};
 pub use trouble::{Trouble, Waits};
 pub use world::{Project, World, WorldParts};
 

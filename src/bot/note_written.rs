@@ -116,6 +116,7 @@ pub(super) async fn decide(world: &World, entry: Entry, hint: &NoteHint) -> Resu
         written_at,
         status,
         told_waiting: false,
+        switch: None,
     }));
 
     if let Edited::ByAnother(at) = text.edited {

@@ -2,6 +2,7 @@
 
 use super::Trouble;
 use super::resolve;
+use super::switching::without_secret_reasons;
 use super::world::{Project, World};
 use crate::domain::{CommentText, FlagRecord, NoteableRecord};
 use crate::markdown::{PanelFlag, PanelView, panel};
@@ -10,7 +11,8 @@ use crate::markdown::{PanelFlag, PanelView, panel};
 pub async fn text(world: &World, project: &Project, record: &NoteableRecord) -> Result<CommentText, Trouble> {
     let mut known: Vec<FlagRecord> = Vec::with_capacity(record.links.len());
     for link in &record.links {
-        if let Some(flag) = world.store().flag(&link.flag).await?.value {
+        if let Some(mut flag) = world.store().flag(&link.flag).await?.value {
+            without_secret_reasons(world, &record.noteable, &mut flag.history).await?;
             known.push(flag);
         }
     }

@@ -2,7 +2,7 @@
 
 use super::Trouble;
 use super::limits::NEAR_KEYS;
-use super::world::World;
+use super::world::{Project, World};
 use crate::config::ProjectRule;
 use crate::domain::{Flag, Link};
 
@@ -32,12 +32,14 @@ pub(super) struct Silent {
 /// Finds out what a key means by asking every provider that the project may see.
 ///
 /// Where one of them cannot answer nothing is decided: the key could be one of its flags.
-pub(super) async fn meaning(world: &World, rule: &ProjectRule, written: &str) -> Result<Meaning, Silent> {
+pub(super) async fn meaning(world: &World, project: &Project, written: &str) -> Result<Meaning, Silent> {
+    let rule = &project.rule;
+    let from = project.detail.id;
     let (asked, key) = whom_to_ask(world, rule, written);
     let mut hits: Vec<Flag> = Vec::new();
     for name in &asked {
         let Some(provider) = world.flags().get(name) else { continue };
-        match provider.look_up(&key).await {
+        match provider.look_up(from, &key).await {
             Ok(Some(flag)) if rule.sees(name, &flag.flag.key) => hits.push(flag),
             Ok(_) => {}
             Err(error) => return Err(Silent { provider: name.clone(), trouble: error.into() }),
@@ -48,7 +50,7 @@ pub(super) async fn meaning(world: &World, rule: &ProjectRule, written: &str) ->
     }
     match hits.pop() {
         Some(flag) => Ok(Meaning::One(Box::new(flag))),
-        None => Ok(Meaning::None { near: nearest(world, rule, &asked, &key).await, providers: asked }),
+        None => Ok(Meaning::None { near: nearest(world, project, &asked, &key).await, providers: asked }),
     }
 }
 
@@ -65,13 +67,13 @@ fn whom_to_ask(world: &World, rule: &ProjectRule, written: &str) -> (Vec<String>
 }
 
 /// Help for a typo; a provider that cannot tell its keys simply helps nobody.
-async fn nearest(world: &World, rule: &ProjectRule, asked: &[String], key: &str) -> Vec<String> {
+async fn nearest(world: &World, project: &Project, asked: &[String], key: &str) -> Vec<String> {
     let wanted = key.to_lowercase();
     let mut near: Vec<(f64, String)> = Vec::new();
     for name in asked {
         let Some(provider) = world.flags().get(name) else { continue };
-        let Ok(keys) = provider.keys().await else { continue };
-        for found in keys.into_iter().filter(|found| rule.sees(name, found)) {
+        let Ok(keys) = provider.keys(project.detail.id).await else { continue };
+        for found in keys.into_iter().filter(|found| project.rule.sees(name, found)) {
             let likeness = strsim::jaro_winkler(&wanted, &found.to_lowercase());
             if likeness > 0.84 {
                 near.push((likeness, found));

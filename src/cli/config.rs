@@ -2,15 +2,13 @@
 
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::Arc;
 
 use clap::Subcommand;
 use owo_colors::OwoColorize;
 use serde::Serialize;
 
 use crate::config::{Config, ConfigError, configuration_markdown};
-use crate::flags::{Registry, kinds};
-use crate::telemetry::Metrics;
+use crate::flags::{Registry, Surroundings, kinds};
 
 use super::document;
 use super::words::{count, plain};
@@ -51,7 +49,7 @@ impl ConfigCommand {
 fn load(context: &Context, file: &Path) -> Result<Config, ConfigError> {
     let config = Config::load(file, &context.env)?;
     // Each provider knows its own table.
-    Registry::build(&config.providers, &Arc::new(Metrics::default()))?;
+    Registry::build(&config.providers, &Surroundings::default())?;
     Ok(config)
 }
 

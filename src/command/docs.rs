@@ -47,8 +47,6 @@ const TAIL: &str = r#"## How to write them
   `flagsmith:checkout_v2`. Without it, the key is looked up in all flag services of the project. If more than one has it, flaglink asks
   which one you mean.
 - `—all` with the long dash that some keyboards make is the same as `--all`.
-- `--env NAME` and `--env=NAME` are the same, before or behind the key. A name with spaces stands in quotes. `--reason` comes last, since it takes
-  the rest of the line.
 
 ## What the bot answers
 
@@ -77,7 +75,6 @@ put into a comment that is more than a week old: write a new comment.
 ## Internal notes and confidential issues
 
 - A command in an internal note is answered by an internal note. `link` and `unlink` do not work there, because everybody would see what they change.
-  `on`, `off` and `set` do not work there either, because panels show who changed a flag and why.
 - A confidential issue can have flags and a panel like any other, but nothing of it leaves GitLab: the flag gets no link back to it. If an issue becomes
   confidential later, the link back is taken away.
 - On public projects the values of flags are hidden, unless the configuration shows them.
@@ -95,15 +92,12 @@ pub fn commands_markdown() -> String {
     let reserved = RESERVED.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
     let _ = write!(
         page,
-        "\nThe roles are those of a project that sets none itself: `{}` needs {} and `{}` needs {} in `permissions` of the configuration, and `{}` is given to {}.\n\
-         For `{}` the role may differ by environment (`toggle_in`). A higher role is always enough. These words are kept for later versions: {reserved}.\n\n",
+        "\nThe roles are those of a project that sets none itself: `{}` needs {} and `{}` needs {} in `permissions` of the configuration.\n\
+         A higher role is always enough. These words are kept for later versions: {reserved}.\n\n",
         Permission::Read.name(),
         Permission::Read.default_role(),
         Permission::Link.name(),
         Permission::Link.default_role(),
-        Permission::Toggle.name(),
-        Permission::Toggle.default_role(),
-        Permission::Toggle.name(),
     );
     for spec in TABLE {
         let _ = write!(page, "### `{}`\n\n{}.\n\n{}\n\n", spec.usage, spec.summary, spec.detail);

@@ -14,6 +14,7 @@ pub use docs::commands_markdown;
 pub use parse::{MAX_KEYS, MAX_LENGTH};
 pub use switch::{MAX_REASON, MAX_VALUE};
 pub use table::{Command, CommandSpec, Found, Misread, Permission, RESERVED, SwitchTo, TABLE, spec};
+pub use words::quoted;
 
 /// How many commands of one text are run; what is more is answered once.
 pub const MAX_COMMANDS: usize = 50;

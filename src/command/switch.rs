@@ -17,149 +17,133 @@ const ONE_ENVIRONMENT: &str = "It takes one environment. Give each environment a
 const VALUE_IN_QUOTES: &str = "A value with spaces stands in quotes.";
 const DASH_IN_QUOTES: &str = "A value that begins with a dash stands in quotes.";
 const GLUED: &str = "There should be a space after a closing quote.";
-const NO_KEY: &str = "a flag key";
-const NO_VALUE: &str = "a value";
-const NO_REASON: &str = "a reason: --reason TEXT";
 const NO_ENVIRONMENT: &str = "an environment: --env NAME";
 const ENVIRONMENT_IN_REASON: &str =
     "an environment: --env NAME, before --reason, which takes the rest of the line";
 
-/// Reads what follows the command's name.
+/// Reads what follows the command's name. Values are taken as they stand, so that commas do not end words here.
 pub(super) fn read(spec: &'static CommandSpec, arguments: &str) -> Result<Command, Misread> {
-    let mut line = Line { spec, key: None, value: None, environment: None, reason: None };
-    let mut rest = arguments.trim_start();
+    let malformed = |why| Misread::Malformed { spec: Some(spec), why };
+    let missing = |what| Misread::Missing { spec, what };
+    let sets = spec.name == "set";
+    let (mut key, mut value, mut environment, mut reason) = (None, None, None, None);
+    let mut rest = arguments.trim();
     while !rest.is_empty() {
-        rest = match first_option(rest) {
-            Some((option, behind)) if option == "--env" => line.environment(behind.trim_start())?,
-            Some((option, behind)) if option == "--reason" => line.reason(behind)?,
-            Some((option, _)) => return Err(line.stranger(&option)),
-            None => line.key_or_value(rest)?,
+        match first_option(rest) {
+            Some((option, behind)) if option == "--env" => {
+                let behind = behind.trim_start();
+                if behind.is_empty() || first_option(behind).is_some() {
+                    return Err(missing(NO_ENVIRONMENT));
+                }
+                let (word, behind) = word(spec, behind)?;
+                let name = alone(&word).ok_or_else(|| malformed(ONE_ENVIRONMENT))?;
+                match name.chars().count() {
+                    0 => return Err(missing(NO_ENVIRONMENT)),
+                    1..=MAX_LENGTH => {}
+                    _ => return Err(malformed(TOO_LONG_ENVIRONMENT)),
+                }
+                if environment.replace(name.to_owned()).is_some() {
+                    return Err(malformed(ONE_ENVIRONMENT));
+                }
+                rest = behind;
+            }
+            Some((option, behind)) if option == "--reason" => {
+                reason = Some(read_reason(spec, behind)?);
+                rest = "";
+            }
+            option => {
+                let (word, behind) = word(spec, rest)?;
+                match (option, &key) {
+                    (Some((option, _)), Some(_)) if sets && value.is_none() && is_number(&option) => {
+                        return Err(malformed(DASH_IN_QUOTES));
+                    }
+                    (Some(_), _) => return Err(unexpected(spec, &word)),
+                    (None, None) => key = Some(read_key(spec, &word)?),
+                    // A comma alone between a key and a value, or at the end.
+                    (None, Some(_)) if !word.quoted && word.text.chars().all(|c| c == ',') && !sets => {}
+                    (None, Some(_)) if !sets => return Err(malformed(ONE_KEY)),
+                    (None, Some(_)) => {
+                        if word.text.chars().count() > MAX_VALUE {
+                            return Err(malformed(TOO_LONG_VALUE));
+                        }
+                        if value.replace(word.text).is_some() {
+                            return Err(malformed(VALUE_IN_QUOTES));
+                        }
+                    }
+                }
+                rest = behind;
+            }
         }
-        .trim_start();
+        rest = rest.trim_start();
     }
-    line.command()
+    let key = key.ok_or_else(|| missing("a flag key"))?;
+    let to = match (spec.name, value) {
+        ("on", _) => SwitchTo::On,
+        ("off", _) => SwitchTo::Off,
+        (_, Some(value)) => SwitchTo::Set(value),
+        (_, None) => return Err(missing("a value")),
+    };
+    let Some(environment) = environment else {
+        let in_reason = reason.as_deref().is_some_and(names_environment);
+        return Err(missing(if in_reason { ENVIRONMENT_IN_REASON } else { NO_ENVIRONMENT }));
+    };
+    Ok(Command::Switch { key, environment, to, reason })
 }
 
-/// What was read of the line so far.
-struct Line {
-    spec: &'static CommandSpec,
-    key: Option<String>,
-    value: Option<String>,
-    environment: Option<String>,
-    reason: Option<String>,
+/// The first word, and what is behind it.
+fn word<'a>(spec: &'static CommandSpec, text: &'a str) -> Result<(Word, &'a str), Misread> {
+    let malformed = |why| Misread::Malformed { spec: Some(spec), why };
+    let (mut word, behind) = first_word(text, char::is_whitespace).map_err(|_| malformed(UNCLOSED))?;
+    if word.glued {
+        // A comma does no harm.
+        let Ok((alone, ",")) = first_word(text, |c| c.is_whitespace() || c == ',')
+            .map(|(w, rest)| (w, rest.split_at(rest.len() - behind.len()).0))
+        else {
+            return Err(malformed(GLUED));
+        };
+        word = alone;
+    }
+    Ok((word, behind))
 }
 
-/// Each of the readers takes the text from where it reads, and gives back what is behind that.
-impl Line {
-    fn malformed(&self, why: &'static str) -> Misread {
-        Misread::Malformed { spec: Some(self.spec), why }
+/// A word as a name: commas around it do not count, but one within it makes two names.
+fn alone(word: &Word) -> Option<&str> {
+    if word.quoted {
+        return Some(word.text.trim());
     }
+    let name = word.text.trim_matches(',');
+    (!name.contains(',')).then_some(name)
+}
 
-    fn missing(&self, what: &'static str) -> Misread {
-        Misread::Missing { spec: self.spec, what }
+fn read_key(spec: &'static CommandSpec, word: &Word) -> Result<String, Misread> {
+    let malformed = |why| Misread::Malformed { spec: Some(spec), why };
+    let key = alone(word).ok_or_else(|| malformed(ONE_KEY))?;
+    match key.chars().count() {
+        0 => Err(malformed(EMPTY_KEY)),
+        1..=MAX_LENGTH => Ok(key.to_owned()),
+        _ => Err(malformed(TOO_LONG_KEY)),
     }
+}
 
-    fn sets(&self) -> bool {
-        self.spec.name == "set"
+/// The rest of the line as it is; quotes around all of it come off.
+fn read_reason(spec: &'static CommandSpec, rest: &str) -> Result<String, Misread> {
+    let reason = without_quotes(rest.trim());
+    let reason = reason.trim();
+    if reason.is_empty() {
+        return Err(Misread::Missing { spec, what: "a reason behind --reason" });
     }
+    if reason.chars().count() > MAX_REASON {
+        return Err(Misread::Malformed { spec: Some(spec), why: TOO_LONG_REASON });
+    }
+    Ok(reason.to_owned())
+}
 
-    /// One word. A comma does not end it: it may be part of a value.
-    fn word<'a>(&self, text: &'a str) -> Result<(Word, &'a str), Misread> {
-        let (word, behind) = first_word(text, char::is_whitespace).map_err(|_| self.malformed(UNCLOSED))?;
-        if word.glued { Err(self.malformed(GLUED)) } else { Ok((word, behind)) }
-    }
+/// Whether what looks like an option is a number below zero.
+fn is_number(option: &str) -> bool {
+    option.trim_start_matches('-').starts_with(|c: char| c.is_ascii_digit())
+}
 
-    /// The name of one thing: `manifold` where commas make several of it.
-    fn name(&self, word: &Word, manifold: &'static str) -> Result<String, Misread> {
-        let name = word.text.trim();
-        if word.quoted {
-            return Ok(name.to_owned());
-        }
-        let name = name.trim_matches(',');
-        if name.contains(',') { Err(self.malformed(manifold)) } else { Ok(name.to_owned()) }
-    }
-
-    fn environment<'a>(&mut self, text: &'a str) -> Result<&'a str, Misread> {
-        if first_option(text).is_some() {
-            return Err(self.missing(NO_ENVIRONMENT));
-        }
-        let (word, behind) = self.word(text)?;
-        let name = self.name(&word, ONE_ENVIRONMENT)?;
-        if name.is_empty() {
-            return Err(self.missing(NO_ENVIRONMENT));
-        }
-        if name.chars().count() > MAX_LENGTH {
-            return Err(self.malformed(TOO_LONG_ENVIRONMENT));
-        }
-        match self.environment.replace(name) {
-            Some(_) => Err(self.malformed(ONE_ENVIRONMENT)),
-            None => Ok(behind),
-        }
-    }
-
-    /// The rest of the line as it is. Quotes around all of it are taken off.
-    fn reason<'a>(&mut self, text: &'a str) -> Result<&'a str, Misread> {
-        let text = without_quotes(text.trim());
-        let reason = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        if reason.is_empty() {
-            return Err(self.missing(NO_REASON));
-        }
-        if reason.chars().count() > MAX_REASON {
-            return Err(self.malformed(TOO_LONG_REASON));
-        }
-        self.reason = Some(reason);
-        Ok("")
-    }
-
-    fn key_or_value<'a>(&mut self, text: &'a str) -> Result<&'a str, Misread> {
-        let (word, behind) = self.word(text)?;
-        if self.key.is_none() {
-            let key = self.name(&word, ONE_KEY)?;
-            if key.is_empty() {
-                return Err(self.malformed(EMPTY_KEY));
-            }
-            if key.chars().count() > MAX_LENGTH {
-                return Err(self.malformed(TOO_LONG_KEY));
-            }
-            self.key = Some(key);
-            return Ok(behind);
-        }
-        if !self.sets() {
-            return Err(self.malformed(ONE_KEY));
-        }
-        if word.text.chars().count() > MAX_VALUE {
-            return Err(self.malformed(TOO_LONG_VALUE));
-        }
-        match self.value.replace(word.text) {
-            Some(_) => Err(self.malformed(VALUE_IN_QUOTES)),
-            None => Ok(behind),
-        }
-    }
-
-    /// An option that these commands do not have, or a value that looks like one: `-5`.
-    fn stranger(&self, option: &str) -> Misread {
-        let number = option.trim_start_matches('-').starts_with(|c: char| c.is_ascii_digit() || c == '.');
-        if number && self.sets() && self.key.is_some() && self.value.is_none() {
-            return self.malformed(DASH_IN_QUOTES);
-        }
-        unexpected(self.spec, &Word { text: option.to_owned(), quoted: false, glued: false })
-    }
-
-    fn command(self) -> Result<Command, Misread> {
-        let Some(key) = self.key else { return Err(Misread::Missing { spec: self.spec, what: NO_KEY }) };
-        let to = match (self.spec.name, self.value) {
-            ("on", _) => SwitchTo::On,
-            ("off", _) => SwitchTo::Off,
-            (_, Some(value)) => SwitchTo::Set(value),
-            (_, None) => return Err(Misread::Missing { spec: self.spec, what: NO_VALUE }),
-        };
-        let Some(environment) = self.environment else {
-            let in_reason = self.reason.is_some_and(|reason| {
-                reason.split(' ').any(|word| first_option(word).is_some_and(|(option, _)| option == "--env"))
-            });
-            let what = if in_reason { ENVIRONMENT_IN_REASON } else { NO_ENVIRONMENT };
-            return Err(Misread::Missing { spec: self.spec, what });
-        };
-        Ok(Command::Switch { key, environment, to, reason: self.reason })
-    }
+/// Whether the environment was put behind the reason, which takes the rest of the line.
+fn names_environment(reason: &str) -> bool {
+    reason.split_whitespace().any(|word| first_option(word).is_some_and(|(option, _)| option == "--env"))
 }

@@ -7,12 +7,12 @@ pub enum Permission {
     Read,
     /// Make and take away links.
     Link,
-    /// Change flags.
+    /// Switch flags in their own service.
     Toggle,
 }
 
 impl Permission {
-    /// Its name in the configuration: `read`, `link`, `toggle`.
+    /// Its name in the configuration: `read`, `link`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Read => "read",
@@ -29,6 +29,17 @@ impl Permission {
             Self::Toggle => "nobody",
         }
     }
+}
+
+/// What a flag is switched to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SwitchTo {
+    /// On.
+    On,
+    /// Off.
+    Off,
+    /// To this value or share of users, as written; the empty text stands for no value.
+    Set(String),
 }
 
 /// A command that was understood.
@@ -58,15 +69,15 @@ pub enum Command {
         /// What to look for.
         text: String,
     },
-    /// `/flag on KEY --env NAME`, `/flag off …`, `/flag set KEY VALUE …`
+    /// `/flag on|off|set KEY … --env NAME [--reason TEXT]`
     Switch {
-        /// The key as written; `provider:key` is taken apart where the configuration is known.
+        /// Key as written.
         key: String,
-        /// The environment's name as written; which one it is does not depend on letter case.
+        /// The environment as written.
         environment: String,
-        /// What becomes of it.
+        /// To what.
         to: SwitchTo,
-        /// Why, in the person's words: one line, not empty.
+        /// Why.
         reason: Option<String>,
     },
     /// `/flag help [COMMAND]`
@@ -74,17 +85,6 @@ pub enum Command {
         /// Which command; its name is in the table.
         topic: Option<&'static str>,
     },
-}
-
-/// What becomes of a flag in an environment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SwitchTo {
-    /// It is switched on.
-    On,
-    /// It is switched off.
-    Off,
-    /// It gets that value, or goes to that share of users (`25%`), whichever its service has. May be empty.
-    Set(String),
 }
 
 impl Command {
@@ -185,15 +185,15 @@ const ON: CommandSpec = CommandSpec {
     name: "on",
     usage: "/flag on KEY --env NAME [--reason TEXT]",
     summary: "Switch a flag on in one environment",
-    detail: "One flag and one environment a line. The change is made within two minutes of writing, or not at all. \
-             Where the flag service wants a change request for that environment, the answer is a link to it, and \
-             the flag stays as it is until people there have agreed. \
-             `--reason` takes the rest of the line as it is, at most 200 characters; the reason stands in the history of the panel. \
-             Who may do it in which environment is set by `toggle` and `toggle_in` in the configuration; by default it is nobody.",
+    detail: "The flag is switched in its own service, within two minutes after the command was written or not at all. If \
+             somebody else changes it meanwhile, it is left as it is and you are told. Who asked for it and the reason, which \
+             takes the rest of the line, stand in the panel's history. Where the flag service demands a change request, the \
+             answer leads to the page for it. Nobody may do this unless the configuration says who (`permissions.toggle`, \
+             `toggle_in`). `off` and `set` work in the same way.",
     permission: Permission::Toggle,
     examples: &[
         "/flag on checkout_v2 --env staging",
-        "/flag on flagsmith:checkout_v2 --env production --reason the tests of the new checkout have passed",
+        "/flag on unleash:checkout_v2 --env production --reason QA is done",
     ],
 };
 
@@ -201,27 +201,23 @@ const OFF: CommandSpec = CommandSpec {
     name: "off",
     usage: "/flag off KEY --env NAME [--reason TEXT]",
     summary: "Switch a flag off in one environment",
-    detail: "Written like `/flag on`, and the same holds: within two minutes of writing or not at all, a link where a \
-             change request is wanted, the reason in the history of the panel, and by default nobody may do it.",
+    detail: "As `/flag on`. A flag of GitLab's own that is on by a wildcard is taken out of it: the other environments that are \
+             known stay on, and the answer says so.",
     permission: Permission::Toggle,
-    examples: &["/flag off checkout_v2 --env production --reason orders fail, see the incident"],
+    examples: &["/flag off checkout_v2 --env production --reason errors in the log"],
 };
 
 const SET: CommandSpec = CommandSpec {
     name: "set",
     usage: "/flag set KEY VALUE --env NAME [--reason TEXT]",
-    summary: "Give a flag another value or share of users in one environment",
-    detail: "`VALUE` is a value where the flags of the service have values (Flagsmith), and a share of users such as \
-             `25%` where it rolls out in percent (Unleash, GitLab). Whether the flag is on or off there stays as it is. \
-             A value with spaces stands in quotes, and so does one that begins with a dash; `\"\"` is the empty text. \
-             It has at most 2,000 characters here. \
-             For the rest it is like `/flag on`: within two minutes of writing or not at all, a link where a change \
-             request is wanted, the reason in the history of the panel, and by default nobody may do it.",
+    summary: "Set a flag's value, or the share of users that get it, in one environment",
+    detail: "Where the flag service has values (Flagsmith), the value is set; one with spaces, or one that begins with a dash, \
+             stands in quotes, and `\"\"` is no value. Where it rolls flags out in percent (Unleash, GitLab), VALUE is a share of \
+             users such as `25%`. Whether the flag is on or off stays as it is. Everything else is as with `/flag on`.",
     permission: Permission::Toggle,
     examples: &[
-        "/flag set checkout_colour green --env staging",
-        "/flag set checkout_title \"Pay now\" --env production --reason as agreed with the shop team",
-        "/flag set unleash:checkout_v2 25% --env production",
+        "/flag set checkout_v2 \"dark blue\" --env staging",
+        "/flag set checkout_v2 25% --env production --reason a quarter for the weekend",
     ],
 };
 
@@ -250,7 +246,7 @@ pub enum Misread {
         /// The nearest command's name.
         nearest: Option<&'static str>,
     },
-    /// A command of a later version (`create`, `archive` …): reserved, not here yet.
+    /// A command of a later version (`on`, `create` …): reserved, not here yet.
     NotYet {
         /// The word.
         word: &'static str,

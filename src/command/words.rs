@@ -111,7 +111,7 @@ fn closing_of(open: char) -> Option<&'static [char]> {
 }
 
 /// The word as it is written so that [`split`] gives it back: in quotes where it needs them.
-pub(super) fn quoted(word: &str) -> String {
+pub fn quoted(word: &str) -> String {
     let plain = !word.is_empty()
         && !word.contains(separates)
         && !word.starts_with(['-', '—', '–'])

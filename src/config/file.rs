@@ -151,17 +151,16 @@ pub(crate) struct ProjectTable {
     /// Who may do what.
     #[serde(default)]
     pub(crate) permissions: PermissionsTable,
-    /// Least roles to switch flags by environment, over `permissions.toggle`: `{ production = "maintainer",
-    /// "unleash:dev*" = "developer" }`. The names are written as in `tell`. Where several fit, the one with provider and
-    /// whole name holds, else the one with the whole name, else the first with a `*`, in the order of the file. To change
-    /// what holds in many environments at once, as GitLab's `*` and `review/*` do, takes the highest role of all of them.
+    /// Least role to switch flags, by environment: `"name"`, `"provider:name"`, `"*"` or `"provider:*"`. It stands above
+    /// `permissions.toggle`. Of several that fit an environment, one with its name counts before one with `*`, and of these one
+    /// with the provider in front before one without.
     #[serde(default)]
     pub(crate) toggle_in: BTreeMap<String, Role>,
     /// Whether flaglink keeps a comment on each issue and merge request that shows the state of its flags.
     #[serde(default = "yes")]
     pub(crate) panel: bool,
-    /// Environments whose changes also get a reply, which notifies people: `"name"` or `"provider:name"`. A `*` in the name
-    /// stands for any text, so `"*"` is all of them. Upper and lower case are the same.
+    /// Environments whose changes also get a reply, which notifies people: `"name"`, `"provider:name"`, or `"*"` for
+    /// all.
     #[serde(default)]
     pub(crate) tell: Vec<String>,
     /// Label on issues and merge requests that have flags. Made if it is not there; `""` for none.
@@ -193,8 +192,7 @@ pub(crate) struct PermissionsTable {
     pub(crate) read: Role,
     /// Least role to link and unlink flags.
     pub(crate) link: Role,
-    /// Least role to switch flags on and off and to set them with `/flag on`, `off` and `set`. Nobody may, unless it is
-    /// given here or in `toggle_in`.
+    /// Least role to switch flags with `/flag on`, `off` and `set`, where `toggle_in` says nothing else.
     pub(crate) toggle: Role,
 }
 

@@ -18,7 +18,6 @@ mod secret;
 mod section;
 mod settings;
 mod span;
-mod toggle;
 mod tree;
 
 pub use error::ConfigError;

@@ -53,12 +53,12 @@ impl FlagPattern {
     }
 }
 
-/// `"name"` or `"provider:name"`: environments. A `*` in the name stands for any text; case is ignored.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// `"name"`, `"provider:name"`, `"*"` or `"provider:*"`: environments.
+#[derive(Debug, Clone)]
 pub(crate) struct EnvironmentPattern {
     provider: Option<String>,
-    /// Lower case.
-    name: String,
+    /// Lower case; `None`: all.
+    name: Option<String>,
 }
 
 impl EnvironmentPattern {
@@ -68,64 +68,24 @@ impl EnvironmentPattern {
         if name.is_empty() {
             return Err("there should be the name of an environment, or \"*\" for all".to_owned());
         }
-        Ok(Self { provider: provider.map(str::to_owned), name: name.to_lowercase() })
+        if name != "*" && name.contains('*') {
+            return Err(format!("\"{name}\": a `*` stands alone here, for all environments"));
+        }
+        Ok(Self {
+            provider: provider.map(str::to_owned),
+            name: if name == "*" { None } else { Some(name.to_lowercase()) },
+        })
+    }
+
+    /// How exactly it names what it is about: a name before `*`, then a provider before none.
+    pub(crate) fn exactness(&self) -> (bool, bool) {
+        (self.name.is_some(), self.provider.is_some())
     }
 
     pub(crate) fn matches(&self, provider: &str, environment: &str) -> bool {
-        self.is_about(provider) && fits(&self.name, &environment.to_lowercase())
-    }
-
-    /// Whether it may fit anything that `scope` stands for, which is itself a pattern. Says yes where it is in doubt.
-    pub(crate) fn may_meet(&self, provider: &str, scope: &str) -> bool {
-        let scope = scope.to_lowercase();
-        if !self.is_about(provider) {
-            return false;
-        }
-        if self.is_whole() {
-            return fits(&scope, &self.name);
-        }
-        let ends = |name: &str| {
-            let (first, last) = (name.split('*').next(), name.rsplit('*').next());
-            (first.unwrap_or_default().to_owned(), last.unwrap_or_default().to_owned())
-        };
-        let ((first, last), (its_first, its_last)) = (ends(&self.name), ends(&scope));
-        (first.starts_with(&its_first) || its_first.starts_with(&first))
-            && (last.ends_with(&its_last) || its_last.ends_with(&last))
-    }
-
-    /// Whether it names one environment, not many.
-    pub(crate) fn is_whole(&self) -> bool {
-        !self.name.contains('*')
-    }
-
-    /// Whether it names the provider.
-    pub(crate) fn is_scoped(&self) -> bool {
-        self.provider.is_some()
-    }
-
-    /// Whether it fits every environment.
-    pub(crate) fn is_everything(&self) -> bool {
-        self.provider.is_none() && self.name == "*"
-    }
-
-    fn is_about(&self, provider: &str) -> bool {
         self.provider.as_deref().is_none_or(|only| only == provider)
+            && self.name.as_deref().is_none_or(|name| name == environment.to_lowercase())
     }
-}
-
-/// Whether the text is the pattern, with any text for each `*` in it.
-fn fits(pattern: &str, text: &str) -> bool {
-    let Some((first, behind)) = pattern.split_once('*') else { return pattern == text };
-    let (between, last) = behind.rsplit_once('*').unwrap_or(("", behind));
-    let Some(mut rest) = text.strip_prefix(first).and_then(|rest| rest.strip_suffix(last)) else {
-        return false;
-    };
-    // The first place where a piece stands leaves the most for those behind it.
-    for piece in between.split('*') {
-        let Some((_, behind)) = rest.split_once(piece) else { return false };
-        rest = behind;
-    }
-    true
 }
 
 /// The names of providers that a pattern may have in front.

@@ -40,6 +40,14 @@ impl Role {
         }
     }
 
+    /// GitLab's name of the role that an access level is.
+    pub fn of_level(level: u32) -> &'static str {
+        [Self::Owner, Self::Maintainer, Self::Developer, Self::Reporter, Self::Planner, Self::Guest]
+            .into_iter()
+            .find(|role| role.level().is_some_and(|least| level >= least))
+            .map_or("Minimal Access", Self::words)
+    }
+
     /// Its name as people read it: `Developer`.
     pub fn words(self) -> &'static str {
         match self {

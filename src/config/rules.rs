@@ -11,7 +11,6 @@ use super::file::ProjectTable;
 use super::pattern::{EnvironmentPattern, FlagPattern, Names, project_matcher};
 use super::role::{Role, Values};
 use super::section::Section;
-use super::toggle::Toggles;
 use crate::domain::Visibility;
 
 /// One `[[projects]]` entry, checked.
@@ -36,7 +35,9 @@ pub struct ProjectRule {
     projects: GlobMatcher,
     flags: Vec<FlagPattern>,
     tell: Vec<EnvironmentPattern>,
-    toggles: Toggles,
+    toggle: Role,
+    /// The most exact first.
+    toggle_in: Vec<(EnvironmentPattern, Role)>,
 }
 
 impl ProjectRule {
@@ -56,16 +57,15 @@ impl ProjectRule {
         self.tell.iter().any(|pattern| pattern.matches(provider, environment))
     }
 
-    /// The least role that may change flags of that provider in that environment (`permissions.toggle`, `toggle_in`).
-    ///
-    /// An environment with a `*` in its name (GitLab's scopes) stands for many: the highest role of any of them.
+    /// The least role that may switch a flag of that provider in that environment (`toggle_in`, then `permissions.toggle`).
     pub fn may_toggle(&self, provider: &str, environment: &str) -> Role {
-        self.toggles.role(provider, environment)
+        let fits = |(pattern, _): &&(EnvironmentPattern, Role)| pattern.matches(provider, environment);
+        self.toggle_in.iter().find(fits).map_or(self.toggle, |(_, role)| *role)
     }
 
-    /// The least role that may change flags in any environment at all; [`Role::None`] if nobody may.
+    /// The least role that may switch anything anywhere; [`Role::None`] where nobody may.
     pub fn toggles(&self) -> Role {
-        self.toggles.least()
+        self.toggle_in.iter().map(|(_, role)| *role).fold(self.toggle, Role::min)
     }
 
     /// Whether values are shown in a project of that visibility.
@@ -90,12 +90,13 @@ impl ProjectRule {
         let flags = flags.collect::<Result<_, _>>().map_err(|why| section.error("flags", why))?;
         let tell = table.tell.iter().map(|text| EnvironmentPattern::new(text, names));
         let tell = tell.collect::<Result<_, _>>().map_err(|why| section.error("tell", why))?;
-        // The table itself has lost the order of the file.
-        let written = section.node().entry("toggle_in").map_or(&[][..], |entry| entry.value.entries());
-        let toggle_in =
-            written.iter().filter_map(|entry| Some((entry.key.as_str(), *table.toggle_in.get(&entry.key)?)));
-        let toggles = Toggles::new(table.permissions.toggle, toggle_in, names)
-            .map_err(|why| section.error("toggle_in", why))?;
+        let mut toggle_in = Vec::with_capacity(table.toggle_in.len());
+        for (text, role) in &table.toggle_in {
+            let pattern =
+                EnvironmentPattern::new(text, names).map_err(|why| section.error("toggle_in", why))?;
+            toggle_in.push((pattern, *role));
+        }
+        toggle_in.sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.exactness()));
         Ok(Self {
             pattern: table.r#match,
             read: table.permissions.read,
@@ -108,7 +109,8 @@ impl ProjectRule {
             projects,
             flags,
             tell,
-            toggles,
+            toggle: table.permissions.toggle,
+            toggle_in,
         })
     }
 }

@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use super::{identity, renamed};
 use crate::bot::{Trouble, World, WorldParts};
 use crate::config::{Config, ConfigError};
-use crate::flags::Registry;
+use crate::flags::{Registry, Surroundings};
 use crate::gitlab::GitlabApi;
 use crate::markdown::MarkerKey;
 use crate::net::{ClientError, HttpClient, HttpOptions};
@@ -113,7 +113,11 @@ pub(super) struct Built {
 pub(super) async fn build(config: &Config) -> Result<Built, StartError> {
     let metrics = Arc::new(Metrics::default());
     // First, since it needs nothing but the configuration: a mistake there is told before anything is touched.
-    let flags = Registry::build(&config.providers, &metrics)?;
+    let (gitlab, gitlab_by_rule) = clients(config, &metrics)?;
+    let mut seeing = vec![gitlab.clone()];
+    seeing.extend(gitlab_by_rule.values().cloned());
+    let flags =
+        Registry::build(&config.providers, &Surroundings { metrics: Arc::clone(&metrics), gitlab: seeing })?;
     let path = config.store.path.clone();
     // Opening reads the disk; it does not belong on a thread that serves others.
     let store = tokio::task::spawn_blocking(move || SledStore::open(&path, StoreOptions::default()))
@@ -126,27 +130,10 @@ pub(super) async fn build(config: &Config) -> Result<Built, StartError> {
     let instance = identity::instance(store.as_ref(), &config.gitlab.url, &config.gitlab.formerly).await?;
     renamed::follow(store.as_ref(), config).await?;
 
-    let http = |peer: &str| HttpOptions {
-        peer: peer.to_owned(),
-        timeout: REQUEST,
-        connect_timeout: CONNECT,
-        in_flight: IN_FLIGHT,
-        ca_file: None,
-    };
-    let gitlab_options = HttpOptions { ca_file: config.gitlab.ca_file.clone(), ..http("gitlab") };
-    let gitlab_http = HttpClient::new(gitlab_options, Arc::clone(&metrics))?;
-    let client =
-        |token: &SecretString| GitlabApi::new(&config.gitlab.url, token.clone(), gitlab_http.clone());
-    let gitlab_by_rule: HashMap<String, GitlabApi> = config
-        .rules
-        .rules
-        .iter()
-        .filter_map(|rule| Some((rule.pattern.clone(), client(rule.token.as_ref()?))))
-        .collect();
     let world = World::new(WorldParts {
         store: Arc::clone(&store) as Arc<dyn Store>,
         instance,
-        gitlab: client(&config.gitlab.token),
+        gitlab,
         gitlab_by_rule,
         rules: config.rules.clone(),
         flags,
@@ -156,6 +143,27 @@ pub(super) async fn build(config: &Config) -> Result<Built, StartError> {
     });
     world.load_bots().await?;
     Ok(Built { world, store, metrics })
+}
+
+/// GitLab's clients: with the instance's own token, and with those of rules that have one, by the rule's pattern.
+fn clients(
+    config: &Config,
+    metrics: &Arc<Metrics>,
+) -> Result<(GitlabApi, HashMap<String, GitlabApi>), ClientError> {
+    let http = HttpClient::new(
+        HttpOptions {
+            peer: "gitlab".to_owned(),
+            timeout: REQUEST,
+            connect_timeout: CONNECT,
+            in_flight: IN_FLIGHT,
+            ca_file: config.gitlab.ca_file.clone(),
+        },
+        Arc::clone(metrics),
+    )?;
+    let client = |token: &SecretString| GitlabApi::new(&config.gitlab.url, token.clone(), http.clone());
+    let rules = config.rules.rules.iter();
+    let by_rule = rules.filter_map(|rule| Some((rule.pattern.clone(), client(rule.token.as_ref()?))));
+    Ok((client(&config.gitlab.token), by_rule.collect()))
 }
 
 pub(super) async fn bind(address: SocketAddr, key: &'static str) -> Result<TcpListener, StartError> {

@@ -43,6 +43,8 @@ impl FrontDoor {
         let name = world.only_name();
         match classify(&delivery.body, &world.bots(), name.as_deref()) {
             Classified::NotJson => Some(Taken::NotJson),
+            // The rules are about work: a project that holds nothing but flags needs none.
+            Classified::Ignored(_) if world.flags().hears_in_gitlab(&delivery.body) => None,
             Classified::Ignored(reason) => Some(Taken::Ignored(reason)),
             Classified::Event { project_path: Some(path), .. }
                 if world.rules().for_project(&path).is_none() =>

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{FlagRef, NoteKey, NoteSource, Noteable, Person};
+use super::{FlagRef, NoteKey, NoteSource, Noteable, Person, Toggle};
 
 /// Number of an edge; later edges have greater numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -64,12 +64,14 @@ pub enum Purpose {
     React(Reaction),
     /// The answer to a command.
     Answer,
-    /// The one notice that a command waits for a flag service that does not answer.
+    /// The one notice that a command waits for a flag service that does not answer, or that what came of it is not known yet.
     Waiting,
     /// The answer to an edit that nothing runs of.
     RefusedEdit,
     /// The one reply an hour that says that the reply budget is used up.
     Budget,
+    /// The switch of a flag that a command asks for.
+    Switch,
     /// A change of a flag in an environment that is told; the text tells one change from another.
     Tell(String),
 }
@@ -114,6 +116,8 @@ pub enum EdgeKind {
         /// The text, still without its marker.
         text: CommentText,
     },
+    /// Changes a flag in its own service.
+    Switch(Box<Toggle>),
 }
 
 /// An effect that is done once.

@@ -150,6 +150,9 @@ pub enum FlagPointer {
 pub struct Claim {
     /// Name of the environment.
     pub environment: Option<String>,
+    /// Whether `on` is about the flag in all its environments; `environment` is `None` then.
+    #[serde(default)]
+    pub everywhere: bool,
     /// On or off now.
     pub on: Option<bool>,
     /// The value now; `Some(None)` claims that there is none.

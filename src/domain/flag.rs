@@ -6,6 +6,8 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::Noteable;
+
 /// A flag by name: the provider as configured, the scope inside the service, the key.
 ///
 /// Its text form, `PROVIDER/SCOPE/KEY`, is used in store keys, exports and logs; `/` and `%` inside the
@@ -85,6 +87,10 @@ pub struct Flag {
     pub archived: bool,
     /// Its page in the service's own dashboard.
     pub url: Option<String>,
+    /// Whether the page's address may be shown where values are hidden. Not so where it gives something away:
+    /// Flagsmith's addresses hold the key with which everybody reads values.
+    #[serde(default)]
+    pub public_page: bool,
 }
 
 /// What a flag is set to, in every environment, at one moment.
@@ -95,6 +101,32 @@ pub struct FlagState {
     /// Whether the flag is archived.
     #[serde(default)]
     pub archived: bool,
+    /// Whether the service says that the flag is stale: nobody should need it any more.
+    #[serde(default)]
+    pub stale: bool,
+}
+
+/// One way in which a service decides for whom a flag is on, where it has such ways.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Strategy {
+    /// Its name, as the service calls it.
+    pub name: String,
+    /// For what share of users, in percent, where it goes by a share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<f64>,
+    /// Whether it is for some users only: by constraints, segments or lists of users.
+    #[serde(default)]
+    pub limited: bool,
+}
+
+/// One of several things that users may get where the flag is on.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Variant {
+    /// Its name.
+    pub name: String,
+    /// What share of users gets it, in percent, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<f64>,
 }
 
 /// What a flag is set to in one environment.
@@ -110,9 +142,16 @@ pub struct EnvironmentState {
     /// For what share of users it is on, in percent, where the service rolls out gradually and it is not 100.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollout: Option<f64>,
-    /// How many segment and identity overrides (or further strategies) differ from the default.
+    /// How many segment and identity overrides differ from the default.
     #[serde(default)]
     pub overrides: u32,
+    /// The strategies that are in force, where there is more to say of them than [`rollout`](Self::rollout) does: several, or one
+    /// that is for some users only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub strategies: Vec<Strategy>,
+    /// The variants that users may get.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub variants: Vec<Variant>,
     /// A digest of everything about this environment that the other fields do not show (what the overrides
     /// are set to, variants and their weights). Two equal digests mean that nothing of it changed; empty where unknown.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -136,6 +175,9 @@ impl FlagState {
         let mut changes = Vec::new();
         if self.archived != now.archived {
             changes.push(ChangeKind::Archived(now.archived));
+        }
+        if self.stale != now.stale {
+            changes.push(ChangeKind::Stale(now.stale));
         }
         for env in &now.environments {
             match self.environments.iter().find(|before| before.environment == env.environment) {
@@ -164,8 +206,24 @@ impl EnvironmentState {
             && self.value == other.value
             && self.rollout == other.rollout
             && self.overrides == other.overrides
+            && self.strategies == other.strategies
+            && self.variants == other.variants
             && self.digest == other.digest
     }
+}
+
+/// A change that is asked for in one environment: what is `None` stays.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Switch {
+    /// On or off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<bool>,
+    /// The value; the empty text stands for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// The share of users, in percent, for whom the flag is to be on where it is on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<f64>,
 }
 
 /// One thing that happened to a flag, kept for the panel's history.
@@ -181,6 +239,9 @@ pub struct Change {
     pub reason: Option<String>,
     /// What.
     pub what: ChangeKind,
+    /// The issue or merge request on which it was asked for, if it was asked for in a comment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_on: Option<Noteable>,
 }
 
 /// What changed.
@@ -203,6 +264,8 @@ pub enum ChangeKind {
     EnvironmentGone(String),
     /// The flag was archived (`true`) or restored (`false`).
     Archived(bool),
+    /// The service called the flag stale (`true`) or took that back (`false`).
+    Stale(bool),
     /// The provider does not know the flag any more.
     Missing,
     /// The provider knows the flag again.

@@ -10,13 +10,17 @@ mod flag;
 mod link;
 mod noteable;
 mod record;
+mod toggle;
 
 pub use decision::{Decision, Read, RecordKey, Rev, Seen, Write};
 pub use effect::{Attempt, Cause, CommentText, Edge, EdgeId, EdgeKind, Level, Purpose, Reaction, Stale};
 pub use event::{
     Claim, Delivery, DeliverySource, Event, FlagPointer, Inbound, InboxEntry, InboxId, Kept, NoteHint,
 };
-pub use flag::{Change, ChangeKind, EnvironmentState, Flag, FlagRef, FlagState, ParseFlagRefError};
+pub use flag::{
+    Change, ChangeKind, EnvironmentState, Flag, FlagRef, FlagState, ParseFlagRefError, Strategy, Switch,
+    Variant,
+};
 pub use link::{Link, Person};
 pub use noteable::{
     InstanceId, NoteKey, NoteSource, Noteable, NoteableKind, ParseNoteableError, ProjectId, UserId,
@@ -26,3 +30,4 @@ pub use record::{
     NoteRecord, NoteableRecord, NoteableView, Outcome, PanelRecord, Register, ReplyBudget, Visibility,
     WorkState,
 };
+pub use toggle::{AskedSwitch, SwitchEnd, SwitchProgress, Toggle};

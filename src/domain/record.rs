@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Change, Flag, FlagRef, FlagState, InboxId, InstanceId, Level, Link, NoteKey, Noteable, Person, UserId,
+    AskedSwitch, Change, Flag, FlagRef, FlagState, InboxId, InstanceId, Level, Link, NoteKey, Noteable,
+    Person, SwitchProgress, UserId,
 };
 
 /// Who may see a project, by GitLab's own words.
@@ -178,6 +179,9 @@ pub struct CommandRecord {
     /// The person was told that it waits for a flag service.
     #[serde(default)]
     pub told_waiting: bool,
+    /// How far its switch is, if it asks for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub switch: Option<SwitchProgress>,
 }
 
 /// How far a command is.
@@ -222,6 +226,9 @@ pub struct FlagRecord {
     /// The last changes, newest last, capped.
     #[serde(default)]
     pub history: Vec<Change>,
+    /// Switches that were sent for people, until the changes that they made are seen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked: Vec<AskedSwitch>,
     /// What stands on the flag in its own service, per noteable (in text form).
     #[serde(default)]
     pub mirrors: BTreeMap<String, Mirror>,

@@ -1,11 +1,20 @@
 //! Flag services: the door that every one of them comes through, the registry, and one folder for each.
 
+mod cached;
 pub mod flagsmith;
+pub mod gitlab;
+mod json_api;
 mod provider;
+mod rank;
 mod registry;
+mod settings;
+pub mod unleash;
 
 pub use provider::{
-    Abilities, BackLink, Changes, FlagProvider, Hint, Provided, ProviderError, Switch, SwitchError, Switched,
-    Verdict, WebhookRequest,
+    Abilities, BackLink, Changes, FlagProvider, Hint, Provided, ProviderError, Settable, StandingLink,
+    Switched, Verdict, WebhookRequest,
 };
-pub use registry::{KindDoc, Registry, kinds};
+pub use registry::{KindDoc, Registry, Surroundings, kinds};
+pub use settings::SettingError;
+
+pub use crate::domain::Switch;

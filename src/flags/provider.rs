@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use url::Url;
 
-use crate::domain::{Claim, Flag, FlagPointer, FlagRef, FlagState, NoteableKind, WorkState};
+use crate::domain::{
+    Claim, Flag, FlagPointer, FlagRef, FlagState, NoteableKind, ProjectId, Switch, WorkState,
+};
 use crate::net::Failure;
 
 /// What a service can do beyond looking a flag up and reading its state. Commands, help, panel and
@@ -20,14 +22,28 @@ pub struct Abilities {
     pub tags: bool,
     /// Archives and restores flags.
     pub archive: bool,
-    /// Switches a flag in an environment.
+    /// Switches a flag on and off in an environment.
     pub switch: bool,
+    /// What can be set there besides.
+    pub set: Settable,
     /// Sends webhooks that flaglink understands.
     pub webhooks: bool,
     /// Lets flaglink register its webhook.
     pub register_webhook: bool,
     /// Tells what changed since a moment.
     pub changes_since: bool,
+}
+
+/// What `/flag set` changes at a service.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Settable {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// The value that everybody gets who has no override.
+    Value,
+    /// The share of users, in percent, for whom the flag is on.
+    Rollout,
 }
 
 /// Why a provider could not do what was asked.
@@ -47,11 +63,20 @@ pub enum ProviderError {
 /// What a provider gives back.
 pub type Provided<T> = Result<T, ProviderError>;
 
-/// A link to work as it stands, or is to stand, on a flag in its own service.
+/// A link to work as it stands on a flag in its own service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StandingLink {
+    /// The service's id of it.
+    pub id: String,
+    /// The page that it leads to.
+    pub url: String,
+    /// Everything else that the service keeps about it, in the form of [`FlagProvider::back_link_says`].
+    pub says: String,
+}
+
+/// A link to work as it is to stand on a flag in its own service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackLink {
-    /// The service's id of the link; `None` for one that is not made yet.
-    pub id: Option<String>,
     /// The page of the issue or merge request.
     pub url: String,
     /// Issue or merge request.
@@ -64,28 +89,16 @@ pub struct BackLink {
     pub draft: bool,
 }
 
-/// A change that is asked for: what is `None` stays.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Switch {
-    /// On or off.
-    pub on: Option<bool>,
-    /// The value.
-    pub value: Option<String>,
-    /// Why, for services that keep it.
-    pub reason: Option<String>,
-}
-
 /// What came of a switch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Switched {
     /// It is done.
     Done,
+    /// It is done, and this whole sentence is for the person who asked.
+    DoneWith(String),
     /// The service wants a change request; here is where to make or see it.
     ChangeRequest(Url),
 }
-
-/// Why a switch was not made.
-pub type SwitchError = ProviderError;
 
 /// What a webhook says: which flag to look at, and what it claims.
 #[derive(Debug, Clone, PartialEq)]
@@ -147,15 +160,17 @@ pub trait FlagProvider: Send + Sync + 'static {
     async fn check(&self) -> Provided<()>;
 
     /// The flag with exactly this key, by the service's own rules about case; `None` where there is none.
-    async fn look_up(&self, key: &str) -> Provided<Option<Flag>>;
+    ///
+    /// `from` is the GitLab project in which it is asked: some services have other flags for each.
+    async fn look_up(&self, from: ProjectId, key: &str) -> Provided<Option<Flag>>;
 
-    /// Flags whose key or description has `text` in it, best first, at most `limit`.
-    async fn search(&self, _text: &str, _limit: usize) -> Provided<Vec<Flag>> {
+    /// Flags whose key or description has `text` in it, best first, at most `limit`; asked in the GitLab project `from`.
+    async fn search(&self, _from: ProjectId, _text: &str, _limit: usize) -> Provided<Vec<Flag>> {
         Err(ProviderError::Unsupported)
     }
 
-    /// Every key of the service, for "did you mean"; may be cached for a short while.
-    async fn keys(&self) -> Provided<Vec<String>> {
+    /// Every key that can be named in the GitLab project `from`, for "did you mean"; may be cached for a short while.
+    async fn keys(&self, _from: ProjectId) -> Provided<Vec<String>> {
         Err(ProviderError::Unsupported)
     }
 
@@ -173,7 +188,10 @@ pub trait FlagProvider: Send + Sync + 'static {
         Ok(states)
     }
 
-    /// Changes the state in one environment.
+    /// Changes the state in one environment, named in any letter case, and nothing else.
+    ///
+    /// What cannot be done exactly so (it would change other environments, too; it is not clear which of several
+    /// strategies is meant) is not begun: [`ProviderError::Strange`] says what stands in the way and what to do instead.
     async fn switch(
         &self,
         _flag: &FlagRef,
@@ -191,17 +209,28 @@ pub trait FlagProvider: Send + Sync + 'static {
     }
 
     /// The links that stand on the flag.
-    async fn back_links(&self, _flag: &FlagRef, _internal_id: &str) -> Provided<Vec<BackLink>> {
+    async fn back_links(&self, _flag: &FlagRef, _internal_id: &str) -> Provided<Vec<StandingLink>> {
         Err(ProviderError::Unsupported)
     }
 
-    /// Puts a link on the flag and returns its id.
+    /// What [`StandingLink::says`] is where the link is up to date. Services keep more or less of a link.
+    fn back_link_says(&self, link: &BackLink) -> String {
+        link.title.clone()
+    }
+
+    /// Puts a link on the flag and returns its id. One that stands there already is the one that was wanted.
     async fn add_back_link(&self, _flag: &FlagRef, _internal_id: &str, _link: &BackLink) -> Provided<String> {
         Err(ProviderError::Unsupported)
     }
 
-    /// Brings title and state of a link up to date; `link.id` names it.
-    async fn update_back_link(&self, _flag: &FlagRef, _internal_id: &str, _link: &BackLink) -> Provided<()> {
+    /// Brings what the link with this id says up to date.
+    async fn update_back_link(
+        &self,
+        _flag: &FlagRef,
+        _internal_id: &str,
+        _id: &str,
+        _link: &BackLink,
+    ) -> Provided<()> {
         Err(ProviderError::Unsupported)
     }
 
@@ -231,9 +260,15 @@ pub trait FlagProvider: Send + Sync + 'static {
         Err(ProviderError::Unsupported)
     }
 
-    /// What changed since the cursor; `None` asks for a cursor that stands for now.
+    /// What changed since the cursor; `None` asks for a cursor that stands for now. Polling asks before it compares
+    /// states: who did it, and why, is known from here where a webhook was lost.
     async fn changes_since(&self, _cursor: Option<&str>) -> Provided<Changes> {
         Err(ProviderError::Unsupported)
+    }
+
+    /// Whether it also reads what GitLab sends to flaglink's own GitLab paths, where that is about nothing else.
+    fn hears_gitlab(&self) -> bool {
+        false
     }
 
     /// Whether a webhook request is genuine, in constant time. No I/O.

@@ -4,10 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use schemars::{Schema, schema_for};
+use secrecy::SecretString;
 
 use super::FlagProvider;
 use super::flagsmith::{Flagsmith, FlagsmithSecrets, FlagsmithSettings};
+use super::gitlab::{GitlabFlags, GitlabSettings};
+use super::unleash::{Unleash, UnleashSecrets, UnleashSettings};
 use crate::config::{ConfigError, ProviderTable};
+use crate::gitlab::GitlabApi;
 use crate::net::{HttpClient, HttpOptions};
 use crate::telemetry::Metrics;
 
@@ -23,19 +27,32 @@ pub struct KindDoc {
     build: Build,
 }
 
+/// What providers may need of the house beside their own table.
+#[derive(Debug, Clone, Default)]
+pub struct Surroundings {
+    /// Metrics.
+    pub metrics: Arc<Metrics>,
+    /// Clients of the GitLab that flaglink works with: the instance's own token first, then those of rules that have one.
+    pub gitlab: Vec<GitlabApi>,
+}
+
 /// Reads a provider's table and makes the provider.
-type Build = fn(&ProviderTable, &Arc<Metrics>) -> Result<Arc<dyn FlagProvider>, ConfigError>;
+type Build = fn(&ProviderTable, &Surroundings) -> Result<Arc<dyn FlagProvider>, ConfigError>;
 
 /// Every kind that there is. A new provider is one more entry.
-const KINDS: &[KindDoc] = &[KindDoc {
-    kind: "flagsmith",
-    service: "Flagsmith",
-    schema: || schema_for!(FlagsmithSettings),
-    build: flagsmith,
-}];
+const KINDS: &[KindDoc] = &[
+    KindDoc {
+        kind: "flagsmith",
+        service: "Flagsmith",
+        schema: || schema_for!(FlagsmithSettings),
+        build: flagsmith,
+    },
+    KindDoc { kind: "unleash", service: "Unleash", schema: || schema_for!(UnleashSettings), build: unleash },
+    KindDoc { kind: "gitlab", service: "GitLab", schema: || schema_for!(GitlabSettings), build: gitlab },
+];
 
 /// Kinds that a later version will have, so that who asks for them is not told of a typing error.
-const LATER: &[&str] = &["unleash", "gitlab"];
+const LATER: &[&str] = &[];
 
 /// The kinds of provider, for the reference.
 pub fn kinds() -> &'static [KindDoc] {
@@ -56,14 +73,14 @@ impl std::fmt::Debug for Registry {
 
 impl Registry {
     /// Makes a provider of every `[providers.NAME]` table. Nothing is sent yet.
-    pub fn build(tables: &[ProviderTable], metrics: &Arc<Metrics>) -> Result<Self, ConfigError> {
+    pub fn build(tables: &[ProviderTable], around: &Surroundings) -> Result<Self, ConfigError> {
         let mut providers = Vec::with_capacity(tables.len());
         for table in tables {
             let Some(kind) = KINDS.iter().find(|kind| kind.kind == table.kind) else {
                 let known: Vec<&str> = KINDS.iter().map(|kind| kind.kind).collect();
                 return Err(table.unknown_kind(&known, LATER));
             };
-            providers.push((kind.build)(table, metrics)?);
+            providers.push((kind.build)(table, around)?);
         }
         Ok(Self { providers })
     }
@@ -76,6 +93,16 @@ impl Registry {
     /// The provider of that name.
     pub fn get(&self, name: &str) -> Option<&Arc<dyn FlagProvider>> {
         self.providers.iter().find(|provider| provider.name() == name)
+    }
+
+    /// The providers that also read what GitLab sends to flaglink's own GitLab paths.
+    pub fn hearing_gitlab(&self) -> impl Iterator<Item = &Arc<dyn FlagProvider>> {
+        self.iter().filter(|provider| provider.hears_gitlab())
+    }
+
+    /// Whether one of them finds a flag to look at in that body.
+    pub fn hears_in_gitlab(&self, body: &[u8]) -> bool {
+        self.hearing_gitlab().any(|provider| !provider.read_webhook(body).is_empty())
     }
 
     /// All providers, in the order of the configuration.
@@ -93,18 +120,44 @@ impl<'a> IntoIterator for &'a Registry {
     }
 }
 
-fn flagsmith(table: &ProviderTable, metrics: &Arc<Metrics>) -> Result<Arc<dyn FlagProvider>, ConfigError> {
+fn gitlab(table: &ProviderTable, around: &Surroundings) -> Result<Arc<dyn FlagProvider>, ConfigError> {
+    let settings: GitlabSettings = table.read()?;
+    let provider = GitlabFlags::new(&table.name, &settings, around.gitlab.clone())
+        .map_err(|(key, message)| table.error(key, &message))?;
+    Ok(Arc::new(provider))
+}
+
+fn flagsmith(table: &ProviderTable, around: &Surroundings) -> Result<Arc<dyn FlagProvider>, ConfigError> {
     let settings: FlagsmithSettings = table.read()?;
-    let key = table.secrets("api_key")?.unwrap_or_default();
-    let [api_key] = <[_; 1]>::try_from(key).map_err(|keys: Vec<_>| {
-        let what = if keys.is_empty() {
-            "a key for Flagsmith's API is needed: `api_key_file` or `api_key_env`"
-        } else {
-            "there must be one key, on one line"
-        };
-        table.error("api_key_file", what)
-    })?;
+    let api_key =
+        one_key(table, "api_key", "a key for Flagsmith's API is needed: `api_key_file` or `api_key_env`")?;
     let secrets = FlagsmithSecrets { api_key, webhook: table.secrets("webhook_secret")?.unwrap_or_default() };
+    let provider = Flagsmith::new(&table.name, &settings, secrets, http(table, around)?)
+        .map_err(|error| table.error(error.key, &error.message))?;
+    Ok(Arc::new(provider))
+}
+
+fn unleash(table: &ProviderTable, around: &Surroundings) -> Result<Arc<dyn FlagProvider>, ConfigError> {
+    let settings: UnleashSettings = table.read()?;
+    let needed = "a token for Unleash's admin API is needed: `api_token_file` or `api_token_env`";
+    let api_token = one_key(table, "api_token", needed)?;
+    let secrets = UnleashSecrets { api_token, webhook: table.secrets("webhook_secret")?.unwrap_or_default() };
+    let provider = Unleash::new(&table.name, &settings, secrets, http(table, around)?)
+        .map_err(|error| table.error(error.key, &error.message))?;
+    Ok(Arc::new(provider))
+}
+
+/// The one secret that `<what>_file` or `<what>_env` names; where there is none, `needed` says what to write.
+fn one_key(table: &ProviderTable, what: &str, needed: &str) -> Result<SecretString, ConfigError> {
+    let [key] = <[_; 1]>::try_from(table.secrets(what)?.unwrap_or_default()).map_err(|keys: Vec<_>| {
+        let why = if keys.is_empty() { needed } else { "there must be one key, on one line" };
+        table.error(&format!("{what}_file"), why)
+    })?;
+    Ok(key)
+}
+
+/// The client for a service of its own.
+fn http(table: &ProviderTable, around: &Surroundings) -> Result<HttpClient, ConfigError> {
     let options = HttpOptions {
         peer: table.name.clone(),
         timeout: Duration::from_secs(30),
@@ -112,9 +165,6 @@ fn flagsmith(table: &ProviderTable, metrics: &Arc<Metrics>) -> Result<Arc<dyn Fl
         in_flight: 4,
         ca_file: table.file("ca_file")?,
     };
-    let http = HttpClient::new(options, Arc::clone(metrics))
-        .map_err(|error| table.error("ca_file", &error.to_string()))?;
-    let provider = Flagsmith::new(&table.name, &settings, secrets, http)
-        .map_err(|error| table.error(error.key, &error.message))?;
-    Ok(Arc::new(provider))
+    HttpClient::new(options, Arc::clone(&around.metrics))
+        .map_err(|error| table.error("ca_file", &error.to_string()))
 }

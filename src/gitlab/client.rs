@@ -78,6 +78,11 @@ impl Client {
         self.rest_async(request, body).await.map_err(strange_or_failed)
     }
 
+    /// The address of a page of the instance.
+    pub(super) fn page_at(&self, path: &str) -> String {
+        format!("{}/{path}", self.root)
+    }
+
     fn url(&self, path: &str) -> Result<Url, ApiError<Failure>> {
         Ok(Url::parse(&format!("{}/{path}", self.root))?)
     }

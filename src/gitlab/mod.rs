@@ -5,6 +5,7 @@ mod client;
 mod discussions;
 mod endpoints;
 mod error;
+mod feature_flags;
 mod labels;
 mod lenient;
 mod notes;
@@ -18,6 +19,7 @@ pub use api::{
     AccessLevel, Discussion, GitlabApi, Me, NewNote, Note, NoteEdit, NoteType, NoteableDetail, ProjectDetail,
 };
 pub use error::{GitlabError, GitlabResult};
+pub use feature_flags::{Environment, FeatureFlag, FlagChange, FlagScope, FlagStrategy};
 pub use payload::{Classified, classify};
 pub use time::read_time;
 pub use verify::{Standing, WebhookSecrets};

@@ -209,6 +209,7 @@ fn inbound(what: &Inbound) -> (String, Option<String>, Option<Timestamp>) {
 fn edge_words(edge: &Edge) -> &'static str {
     match &edge.kind {
         EdgeKind::Reply { .. } => "reply",
+        EdgeKind::Switch(_) => "switch",
         EdgeKind::React { reaction: Reaction::Taken, .. } => "reaction 👀",
         EdgeKind::React { reaction: Reaction::Done, .. } => "reaction ✅",
         EdgeKind::React { reaction: Reaction::Partly, .. } => "reaction ⚠️",

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::panel_view::{PanelFlag, PanelView, SHOWN_FLAGS};
-use super::state::{ENVIRONMENT_LIMIT, KEY_LIMIT, NAME_LIMIT, VALUE_LIMIT};
+use super::state::{ENVIRONMENT_LIMIT, KEY_LIMIT, NAME_LIMIT, VALUE_LIMIT, strategy_list};
 use super::text::Markdown;
 use crate::domain::{Change, ChangeKind, EnvironmentState, FlagRef};
 
@@ -186,12 +186,29 @@ fn change_words(what: &ChangeKind, provider: &str, form: Form) -> Markdown {
         ChangeKind::Archived(false) => {
             words.push_lit("restored from the archive");
         }
+        ChangeKind::Stale(true) => {
+            words.push_lit("called stale");
+        }
+        ChangeKind::Stale(false) => {
+            words.push_lit("not called stale any more");
+        }
         ChangeKind::Missing => {
             words.push_lit("not found any more in ").push(form.code(provider, NAME_LIMIT));
         }
         ChangeKind::Back => {
             words.push_lit("found again in ").push(form.code(provider, NAME_LIMIT));
         }
+    }
+    words
+}
+
+/// How the strategies became others: what is in force now where somebody may be interested, else that something changed.
+fn strategies_words(before: &EnvironmentState, after: &EnvironmentState) -> Markdown {
+    let mut words = Markdown::lit("strategies ");
+    if before.strategies.is_empty() || after.strategies.is_empty() {
+        words.push_lit("changed");
+    } else {
+        words.push(strategy_list(&before.strategies)).push_lit(" → ").push(strategy_list(&after.strategies));
     }
     words
 }
@@ -230,8 +247,19 @@ fn environment_words(before: Option<&EnvironmentState>, after: &EnvironmentState
                     .push(Markdown::number(u64::from(after.overrides)));
                 parts.push(part);
             }
+            if before.strategies != after.strategies {
+                parts.push(strategies_words(before, after));
+            }
+            if before.variants != after.variants {
+                parts.push(Markdown::lit("variants changed"));
+            }
             if parts.is_empty() {
-                parts.push(Markdown::lit("overrides or variants changed"));
+                let by_strategies = !after.strategies.is_empty() || after.rollout.is_some();
+                parts.push(Markdown::lit(if by_strategies {
+                    "details of its strategies changed"
+                } else {
+                    "overrides or variants changed"
+                }));
             }
         }
         None => parts.push(Markdown::lit(if after.on { "new and on" } else { "new and off" })),

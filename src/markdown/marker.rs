@@ -75,6 +75,7 @@ impl Fields {
             Purpose::Tell(change) => self.byte(4).text(change),
             Purpose::Waiting => self.byte(5),
             Purpose::RefusedEdit => self.byte(6),
+            Purpose::Switch => self.byte(7),
         }
     }
 

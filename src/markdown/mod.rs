@@ -8,6 +8,7 @@ mod panel;
 mod panel_view;
 pub mod reply;
 mod state;
+pub mod switch;
 mod text;
 
 pub use marker::{Marker, MarkerKey};

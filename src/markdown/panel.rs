@@ -165,11 +165,10 @@ impl<'a> PanelFlag<'a> {
     }
 
     /// Its name, with a link to its page; where it has no page of its own, to that of its first environment. Where values
-    /// are hidden there is no link: Flagsmith's addresses have the environment's key in them, and with that key
-    /// everybody can read values.
+    /// are hidden there is no link to pages whose address gives them away.
     fn linked_name(&self, show_values: bool) -> Markdown {
         let name = Markdown::code(&self.name, KEY_LIMIT);
-        if !show_values {
+        if !show_values && !self.flag.public_page {
             return name;
         }
         let of_environment =
@@ -185,6 +184,9 @@ impl<'a> PanelFlag<'a> {
         let mut remarks = Vec::new();
         if self.state.map_or(self.flag.archived, |state| state.archived) {
             remarks.push(Markdown::lit("archived"));
+        }
+        if self.known().is_some_and(|state| state.stale) {
+            remarks.push(Markdown::lit("stale"));
         }
         let provider = || Markdown::code(&self.flag.flag.provider, NAME_LIMIT);
         if let Some(since) = self.missing_since {

@@ -62,7 +62,12 @@ pub fn names<'a>(keys: impl IntoIterator<Item = &'a str>) -> Markdown {
 }
 
 /// There is no such flag, and what there is instead.
-pub fn no_such_flag(providers: &[&str], wanted: &str, near: &[String], command: &'static str) -> Markdown {
+pub fn no_such_flag(
+    providers: &[&str],
+    wanted: &str,
+    near: &[String],
+    write: &dyn Fn(&str) -> String,
+) -> Markdown {
     let mut text = Markdown::join(providers.iter().map(|name| quoted(name)), ", ", " and ");
     text.push_lit(if providers.len() == 1 { " has no flag " } else { " have no flag " })
         .push(key(wanted))
@@ -71,7 +76,7 @@ pub fn no_such_flag(providers: &[&str], wanted: &str, near: &[String], command: 
         text.push_lit(" Did you mean ")
             .push(Markdown::join(near.iter().map(|near| key(near)), ", ", " or "))
             .push_lit("? Write ")
-            .push(line(&format!("/flag {command} {first}")))
+            .push(line(&write(first)))
             .push_lit(".");
     } else {
         text.push_lit(" Write ").push(line("/flag search TEXT")).push_lit(" to find one.");
@@ -80,10 +85,10 @@ pub fn no_such_flag(providers: &[&str], wanted: &str, near: &[String], command: 
 }
 
 /// A key that more than one provider has.
-pub fn which_one(wanted: &str, choices: &[String], command: &'static str) -> Markdown {
+pub fn which_one(wanted: &str, choices: &[String], write: &dyn Fn(&str) -> String) -> Markdown {
     let mut text = Markdown::lit("more than one flag is called ");
     text.push(key(wanted)).push_lit(". Write ").push(Markdown::join(
-        choices.iter().map(|choice| line(&format!("/flag {command} {choice}"))),
+        choices.iter().map(|choice| line(&write(choice))),
         ", ",
         " or ",
     ));
@@ -132,10 +137,10 @@ pub fn edited_by_another() -> Markdown {
     )
 }
 
-/// An internal note does not link, nor unlink.
-pub fn internal_does_not_link() -> Markdown {
+/// An internal note changes nothing.
+pub fn internal_changes_nothing() -> Markdown {
     Markdown::lit(
-        "nothing was changed, because the panel and the label of a link are seen by everybody who sees this page, and your note is internal. Write the command in a comment that is not internal.",
+        "nothing was changed, because the panel and the label are seen by everybody who sees this page, and your note is internal. Write the command in a comment that is not internal.",
     )
 }
 
@@ -146,10 +151,10 @@ pub fn budget() -> Markdown {
     )
 }
 
-/// A flag's name, as a link to its page where values are shown. Where they are hidden so is the page: Flagsmith's
-/// addresses have the environment's key in them, and with that key everybody can read values.
+/// A flag's name, as a link to its page. Where values are hidden so is a page whose address gives them away.
 pub fn flag_name(flag: &Flag, name: &str, show_values: bool) -> Markdown {
-    match flag.url.as_deref().filter(|_| show_values).and_then(|url| Url::parse(url).ok()) {
+    match flag.url.as_deref().filter(|_| show_values || flag.public_page).and_then(|url| Url::parse(url).ok())
+    {
         Some(url) => Markdown::link(key(name), &url),
         None => key(name),
     }
@@ -166,6 +171,9 @@ pub fn flag_line(flag: &Flag, name: &str, state: Option<&FlagState>, show_values
         Some(state) => {
             if state.archived {
                 text.push_lit("archived; ");
+            }
+            if state.stale {
+                text.push_lit("stale; ");
             }
             if state.environments.is_empty() {
                 text.push_lit("no environments");
@@ -233,6 +241,12 @@ pub fn told(changes: &[Told<'_>]) -> Markdown {
             }
             ChangeKind::Archived(false) => {
                 text.push_lit(" was restored");
+            }
+            ChangeKind::Stale(true) => {
+                text.push_lit(" was called stale");
+            }
+            ChangeKind::Stale(false) => {
+                text.push_lit(" is not called stale any more");
             }
             ChangeKind::Missing => {
                 text.push_lit(" is not in its flag service any more");

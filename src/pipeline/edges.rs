@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::lanes::Run;
-use super::{Pipeline, Ran, after, retry};
+use super::{Pipeline, Ran, after, retry, switches};
 use crate::bot::{Project, Trouble, World};
 use crate::domain::{Attempt, DeadLetter, DeadThing, Decision, Edge, EdgeId, EdgeKind, Write};
 use crate::gitlab::{GitlabError, Note};
@@ -22,6 +22,9 @@ const LOOK_THROUGH: usize = 500;
 pub(super) async fn run(pipeline: &Pipeline, id: EdgeId) -> Ran {
     let world = pipeline.world();
     let Some(edge) = world.store().edge(id).await? else { return Ok(Run::Done) };
+    if let EdgeKind::Switch(toggle) = &edge.kind {
+        return switches::run(pipeline, edge.clone(), toggle).await;
+    }
     let now = Timestamp::now();
     let project = match world.project(edge.cause.noteable.project).await {
         Ok(Some(project)) => project,
@@ -73,6 +76,9 @@ async fn send(world: &World, project: &Project, edge: &Edge) -> Result<(), Gitla
                 None => project.gitlab.create_note(id, kind, iid, &body, *internal).await?,
             };
             Ok(())
+        }
+        EdgeKind::Switch(_) => {
+            Err(GitlabError::Strange("a switch of a flag is nothing that GitLab could do".to_owned()))
         }
     }
 }
@@ -244,5 +250,6 @@ fn kind_of(edge: &Edge) -> &'static str {
     match edge.kind {
         EdgeKind::React { .. } => "react",
         EdgeKind::Reply { .. } => "reply",
+        EdgeKind::Switch(_) => "switch",
     }
 }

@@ -4,10 +4,11 @@ use jiff::Timestamp;
 
 use super::lanes::Run;
 use super::{Pipeline, Ran, after, retry, routing};
-use crate::bot::{self, Entry, Made, Trouble, World};
+use crate::bot::{self, Entry, Made, Trouble, Waits, World};
 use crate::domain::{
     DeadLetter, DeadThing, Decision, Delivery, DeliverySource, Event, Inbound, InboxEntry, InboxId, Write,
 };
+use crate::flags::Hint;
 
 /// Carries an entry out.
 pub(super) async fn run(pipeline: &Pipeline, id: InboxId) -> Ran {
@@ -38,7 +39,11 @@ async fn later(pipeline: &Pipeline, entry: &InboxEntry, mut decision: Decision, 
         return bury(pipeline, entry, decision, trouble).await;
     }
     let not_before = after(trouble, entry.attempts);
-    tracing::warn!(entry = entry.id.0, attempts = entry.attempts, reason = %trouble, "to be tried again");
+    if matches!(trouble.waits, Waits::Moment(_)) {
+        tracing::debug!(entry = entry.id.0, attempts = entry.attempts, reason = %trouble, "waits for its moment");
+    } else {
+        tracing::warn!(entry = entry.id.0, attempts = entry.attempts, reason = %trouble, "to be tried again");
+    }
     decision.write(Write::InboxLater { id: entry.id, not_before, reason: trouble.to_string() });
     pipeline.commit(decision).await?;
     Ok(Run::Later(not_before))
@@ -65,7 +70,7 @@ async fn decide(world: &World, inbox_entry: &InboxEntry) -> Result<Made, Trouble
         Inbound::Delivery(delivery) => match &delivery.source {
             DeliverySource::Gitlab { .. } => match routing::event_of(world, delivery) {
                 Some(event) => bot::decide(world, entry, &event).await,
-                None => Ok(Made::Nothing("no_event")),
+                None => Ok(flags_in_gitlab(world, delivery)),
             },
             DeliverySource::Provider { name } => Ok(hints(world, name, delivery)),
         },
@@ -75,16 +80,26 @@ async fn decide(world: &World, inbox_entry: &InboxEntry) -> Result<Made, Trouble
 /// A webhook of a flag service says at which flags to look: one event each, for their own lanes.
 fn hints(world: &World, name: &str, delivery: &Delivery) -> Made {
     let Some(provider) = world.flags().get(name) else { return Made::Nothing("no_such_provider") };
-    let hints = provider.read_webhook(&delivery.body);
-    if hints.is_empty() {
-        return Made::Nothing("no_flag_in_it");
-    }
     let mut decision = Decision::new();
+    queue_looks(world, &mut decision, name, provider.read_webhook(&delivery.body));
+    if decision.writes.is_empty() { Made::Nothing("no_flag_in_it") } else { Made::Decision(decision) }
+}
+
+/// What GitLab sent is about no work; it may be about a flag of a service that hears GitLab.
+fn flags_in_gitlab(world: &World, delivery: &Delivery) -> Made {
+    let mut decision = Decision::new();
+    for provider in world.flags().hearing_gitlab() {
+        queue_looks(world, &mut decision, provider.name(), provider.read_webhook(&delivery.body));
+    }
+    if decision.writes.is_empty() { Made::Nothing("no_event") } else { Made::Decision(decision) }
+}
+
+/// One event for each flag that is to be looked at, each for the flag's own lane.
+pub(super) fn queue_looks(world: &World, decision: &mut Decision, provider: &str, hints: Vec<Hint>) {
     for hint in hints {
-        let event = Event::FlagChanged { provider: name.to_owned(), flag: hint.flag, claim: hint.claim };
+        let event = Event::FlagChanged { provider: provider.to_owned(), flag: hint.flag, claim: hint.claim };
         decision.write(Write::QueueEvent(InboxId(world.store().new_id()), event));
     }
-    Made::Decision(decision)
 }
 
 fn source_of(entry: &InboxEntry) -> String {

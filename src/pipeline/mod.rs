@@ -10,6 +10,7 @@ mod levels;
 mod polling;
 mod retry;
 mod routing;
+mod switches;
 mod upkeep;
 mod visibility;
 
@@ -94,6 +95,15 @@ impl Pipeline {
     /// there is taken up anew as soon as the store is well.
     pub fn note_refusal(&self) {
         self.store_refused.store(true, Ordering::Relaxed);
+    }
+
+    /// Takes up an entry that waits for a later moment at once: what it waited for has come.
+    pub(crate) async fn take_up_now(&self, id: InboxId) -> Result<(), StoreError> {
+        let world = self.world();
+        let Some(entry) = world.store().inbox_entry(id).await? else { return Ok(()) };
+        let (lane, route) = routing::of_inbound(&world, id, &entry.what).await?;
+        self.lanes.submit(lane, Item::Inbox(id), route, AT_ONCE);
+        Ok(())
     }
 
     async fn take_up(&self, id: InboxId) -> Result<(), StoreError> {

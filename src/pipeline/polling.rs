@@ -10,6 +10,8 @@ use crate::domain::{Decision, Event, FlagPointer, FlagRef, InboxId, Write};
 use crate::flags::FlagProvider;
 use crate::store::CommitError;
 
+use super::inbox::queue_looks;
+
 /// Flags that are asked for in one go.
 const AT_ONCE: usize = 500;
 
@@ -22,7 +24,14 @@ pub async fn poll(pipeline: Arc<Pipeline>, provider: Arc<dyn FlagProvider>, stop
             _ = every.tick() => {}
             () = stop.cancelled() => return,
         }
-        let one = poll_once(&pipeline, provider.as_ref());
+        let one = async {
+            // What the service tells of its own accord also says who it was. What it does not tell is found by comparing, so
+            // that one does not wait for the other.
+            if let Err(trouble) = ask_what_changed(&pipeline, provider.as_ref()).await {
+                tracing::warn!(provider = provider.name(), reason = %trouble, "cannot ask what changed");
+            }
+            poll_once(&pipeline, provider.as_ref()).await
+        };
         let result = tokio::select! {
             result = one => result,
             () = stop.cancelled() => return,
@@ -32,6 +41,33 @@ pub async fn poll(pipeline: Arc<Pipeline>, provider: Arc<dyn FlagProvider>, stop
             Err(trouble) => {
                 tracing::warn!(provider = provider.name(), reason = %trouble, "polling failed; the next poll tries again");
             }
+        }
+    }
+}
+
+/// Asks a service that can tell it what has changed since it was asked last, and lets the flags' lanes look.
+async fn ask_what_changed(pipeline: &Pipeline, provider: &dyn FlagProvider) -> Result<(), Trouble> {
+    if !provider.abilities().changes_since {
+        return Ok(());
+    }
+    let world = pipeline.world();
+    let name = format!("flags/{}", provider.name());
+    let since =
+        world.store().register().await?.value.and_then(|register| register.cursors.get(&name).cloned());
+    let changes = provider.changes_since(since.as_deref()).await?;
+    if since.as_ref() == Some(&changes.cursor) && changes.hints.is_empty() {
+        return Ok(());
+    }
+    loop {
+        let mut decision = Decision::new();
+        let mut register = decision.rests_on(world.store().register().await?).unwrap_or_default();
+        register.cursors.insert(name.clone(), changes.cursor.clone());
+        decision.write(Write::PutRegister(Box::new(register)));
+        queue_looks(&world, &mut decision, provider.name(), changes.hints.clone());
+        match pipeline.commit(decision).await {
+            Ok(()) => return Ok(()),
+            Err(CommitError::Conflict) => {}
+            Err(CommitError::Store(error)) => return Err(error.into()),
         }
     }
 }

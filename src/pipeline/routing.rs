@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::bot::World;
 use crate::command::{self, Command};
 use crate::domain::{
-    Delivery, DeliverySource, Edge, Event, FlagPointer, Inbound, InboxId, Level, NoteKey, Noteable,
+    Delivery, DeliverySource, Edge, EdgeKind, Event, FlagPointer, Inbound, InboxId, Level, NoteKey, Noteable,
 };
 use crate::gitlab::{Classified, classify};
 use crate::store::StoreError;
@@ -117,7 +117,7 @@ async fn of_command(world: &World, note: &NoteKey, place: usize) -> Result<Route
     let parsed = text.and_then(|text| command::read_back(&text)).map(|found| found.parsed);
     Ok(match parsed {
         Some(Ok(Command::Link { keys } | Command::Unlink { keys, all: false })) => Route::Flags(bare(&keys)),
-        Some(Ok(Command::Switch { key, .. })) => Route::Flags(bare(&[key])),
+        Some(Ok(Command::Switch { key, .. })) => Route::Flags(bare(std::slice::from_ref(&key))),
         Some(Ok(Command::Status { keys })) if !keys.is_empty() => Route::Flags(bare(&keys)),
         Some(Ok(Command::Unlink { .. } | Command::Status { .. } | Command::List)) => Route::AllFlags,
         Some(Ok(Command::Search { .. } | Command::Help { .. }) | Err(_)) | None => Route::Free,
@@ -131,7 +131,10 @@ fn bare(keys: &[String]) -> BTreeSet<String> {
 
 /// The lane of an edge.
 pub(crate) fn lane_of_edge(edge: &Edge) -> LaneKey {
-    LaneKey::Noteable(edge.cause.noteable.clone())
+    match &edge.kind {
+        EdgeKind::Switch(toggle) => LaneKey::Flag(toggle.flag.provider.clone(), toggle.flag.key.clone()),
+        EdgeKind::React { .. } | EdgeKind::Reply { .. } => LaneKey::Noteable(edge.cause.noteable.clone()),
+    }
 }
 
 /// The lane of a level.

@@ -12,7 +12,7 @@ use flaglink::domain::{
     InstanceId, Kept, Level, NoteHint, NoteKey, NoteRecord, NoteSource, Noteable, NoteableKind,
     NoteableRecord, Register, Seen, Stale, Write,
 };
-use flaglink::flags::Registry;
+use flaglink::flags::{Registry, Surroundings};
 use flaglink::gitlab::GitlabApi;
 use flaglink::markdown::MarkerKey;
 use flaglink::net::{HttpClient, HttpOptions};
@@ -161,7 +161,11 @@ async fn a_command_whose_commit_seemed_to_fail_still_runs() {
         instance,
         gitlab: GitlabApi::new(&config.gitlab.url, SecretString::from(token), http),
         gitlab_by_rule: Default::default(),
-        flags: Registry::build(&config.providers, &metrics).unwrap(),
+        flags: Registry::build(
+            &config.providers,
+            &Surroundings { metrics: Arc::clone(&metrics), gitlab: Vec::new() },
+        )
+        .unwrap(),
         rules: config.rules,
         markers: MarkerKey::new(b"a key of the markers for this test"),
         request_ceiling: PATIENCE,

@@ -5,6 +5,7 @@
 
 mod api;
 mod failing;
+mod feature_flags;
 mod notes;
 mod quick_actions;
 mod rights;

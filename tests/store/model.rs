@@ -378,6 +378,7 @@ impl Pair {
                     written_at: at(0),
                     status: if *taken { CommandStatus::Taken } else { CommandStatus::Over(Outcome::Done) },
                     told_waiting: false,
+                    switch: None,
                 }],
                 refused_edit: None,
                 handled_at: when(*handled),

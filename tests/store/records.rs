@@ -16,12 +16,14 @@ fn flag_record(flag: &FlagRef, description: &str) -> FlagRecord {
             description: Some(description.to_owned()),
             archived: false,
             url: None,
+            public_page: false,
         },
         state: None,
         seen_at: at(0),
         missing_since: None,
         not_found_at: None,
         history: Vec::new(),
+        asked: Vec::new(),
         mirrors: std::collections::BTreeMap::new(),
     }
 }
@@ -40,6 +42,7 @@ fn note_record(note: u64, handled_at: i64, statuses: &[CommandStatus]) -> NoteRe
                 written_at: at(0),
                 status: *status,
                 told_waiting: false,
+                switch: None,
             })
             .collect(),
         refused_edit: None,

@@ -20,5 +20,6 @@ mod panel;
 mod people;
 mod places;
 mod reading;
+mod switching;
 mod threads;
 mod visibility;

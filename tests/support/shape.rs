@@ -1,5 +1,5 @@
 //! Compares JSON with a recording: the same keys, the same types, the same lengths, and the same values
-//! wherever a value is not bound to one run of a server (moments, UUIDs, and what the comparison is told).
+//! wherever a value is not bound to one run of a server (moments, UUIDs, ULIDs, and what the comparison is told).
 
 use std::collections::BTreeMap;
 
@@ -18,8 +18,9 @@ pub(crate) struct Comparison {
 impl Default for Comparison {
     fn default() -> Self {
         Self {
-            moment: Regex::new(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(Z|\+00:00)$").unwrap(),
-            uuid: Regex::new("^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$").unwrap(),
+            moment: Regex::new(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}(\d{3})?(Z|\+00:00)$").unwrap(),
+            uuid: Regex::new("^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|0[0-9A-HJKMNP-TV-Z]{25})$")
+                .unwrap(),
             loose: Vec::new(),
             learned: BTreeMap::new(),
         }
@@ -91,7 +92,8 @@ impl Comparison {
     fn texts(&mut self, path: &str, field: Option<&str>, a: &str, b: &str, found: &mut Vec<String>) {
         let differ = || format!("{path}: recorded {a:?}, here {b:?}");
         if self.moment.is_match(a) {
-            let same_form = self.moment.is_match(b) && a.ends_with('Z') == b.ends_with('Z');
+            let same_form =
+                self.moment.is_match(b) && a.len() == b.len() && a.ends_with('Z') == b.ends_with('Z');
             if !same_form {
                 found.push(differ());
             }

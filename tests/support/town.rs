@@ -212,6 +212,11 @@ impl Town {
         self.daemon = Some(start(&config, &self.folder).await);
     }
 
+    /// Webhooks of another project come here, too.
+    pub(crate) fn hooked(&self, project: u64) {
+        self.gitlab.hook(project, HookSpec::everything(&hook_url(self.address), GITLAB_SECRET));
+    }
+
     /// An issue of mara's in `shop/web`.
     pub(crate) fn issue(&self) -> NoteableRef {
         self.gitlab.issue(self.mara, self.shop, "Checkout is slow", "").unwrap()

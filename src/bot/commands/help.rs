@@ -2,6 +2,7 @@
 
 use super::{Asked, Ran, Unfinished};
 use crate::command::{CommandSpec, Permission, TABLE};
+use crate::flags::{Abilities, Settable};
 use crate::gitlab::AccessLevel;
 use crate::markdown::{Markdown, reply};
 
@@ -23,20 +24,19 @@ pub(super) async fn run(asked: &Asked<'_>, topic: Option<&'static str>) -> Resul
         };
         role.level().is_some_and(|least| level >= least)
     };
-    let can_search = project
-        .rule
-        .providers
-        .iter()
-        .filter_map(|name| asked.world.flags().get(name))
-        .any(|provider| provider.abilities().search);
-    let lines = TABLE
-        .iter()
-        .filter(|spec| may(spec.permission) && (spec.name != "search" || can_search))
-        .map(|spec| {
-            let mut line = Markdown::code(spec.usage, 200);
-            line.push_lit(": ").push_lit(spec.summary);
-            line
-        });
+    let services = project.rule.providers.iter().filter_map(|name| asked.world.flags().get(name));
+    let abilities: Vec<Abilities> = services.map(|provider| provider.abilities()).collect();
+    let can = |spec: &CommandSpec| match spec.name {
+        "search" => abilities.iter().any(|can| can.search),
+        "on" | "off" => abilities.iter().any(|can| can.switch),
+        "set" => abilities.iter().any(|can| can.switch && can.set != Settable::Nothing),
+        _ => true,
+    };
+    let lines = TABLE.iter().filter(|spec| may(spec.permission) && can(spec)).map(|spec| {
+        let mut line = Markdown::code(spec.usage, 200);
+        line.push_lit(": ").push_lit(spec.summary);
+        line
+    });
     let mut text = Markdown::lit("this is what you can do here:\n");
     text.push(reply::bullets(lines));
     let mut services = Markdown::lit("Flags come from ");

@@ -14,11 +14,10 @@ pub(super) async fn run(
     decision: &mut Decision,
     keys: &[String],
 ) -> Result<Ran, Unfinished> {
-    let rule = &asked.project.rule;
     // All keys are looked up before anything is decided: a service that does not answer stops all of it.
     let mut meanings = Vec::with_capacity(keys.len());
     for key in keys {
-        meanings.push((key, resolve::meaning(asked.world, rule, key).await?));
+        meanings.push((key, resolve::meaning(asked.world, asked.project, key).await?));
     }
     let noteable = &asked.note.note.noteable;
     // Before the page is asked for: what its own lane writes meanwhile makes this one decide again.
@@ -48,9 +47,12 @@ pub(super) async fn run(
             }
             Meaning::None { providers, near } => {
                 let providers: Vec<&str> = providers.iter().map(String::as_str).collect();
-                problems.push(reply::no_such_flag(&providers, key, &near, "link"));
+                problems
+                    .push(reply::no_such_flag(&providers, key, &near, &|key| format!("/flag link {key}")));
             }
-            Meaning::Several(choices) => problems.push(reply::which_one(key, &choices, "link")),
+            Meaning::Several(choices) => {
+                problems.push(reply::which_one(key, &choices, &|key| format!("/flag link {key}")))
+            }
         }
     }
     if new > 0 {
@@ -140,6 +142,7 @@ async fn remember_flag(asked: &Asked<'_>, decision: &mut Decision, flag: Flag) -
                 missing_since: None,
                 not_found_at: None,
                 history: Vec::new(),
+                asked: Vec::new(),
                 mirrors: std::collections::BTreeMap::new(),
             });
             // A key that was deleted and made again is another flag: what is known of the old one is not about it.

@@ -6,6 +6,7 @@ mod list;
 mod misread;
 mod search;
 mod status;
+mod switch;
 mod unlink;
 
 use super::resolve::Silent;
@@ -74,6 +75,13 @@ pub(super) enum Unfinished {
     Trouble(Trouble),
     /// A flag service does not answer.
     Silent(Silent),
+    /// The decision so far is to be written; the command goes on when what it began has come to an end.
+    UnderWay {
+        /// Something was sent, and what came of it is not known yet.
+        unknown: bool,
+        /// When to look at the latest.
+        trouble: Trouble,
+    },
 }
 
 impl<E: Into<Trouble>> From<E> for Unfinished {
@@ -98,11 +106,12 @@ pub(super) async fn run(
         Ok(Command::Link { keys }) => link::run(asked, decision, keys).await,
         Ok(Command::Unlink { keys, all }) => unlink::run(asked, decision, keys, *all).await,
         Ok(Command::Status { keys }) => status::run(asked, decision, keys).await,
+        Ok(Command::Switch { key, environment, to, reason }) => {
+            let wanted = switch::Wanted { key, environment, to, reason: reason.as_deref() };
+            switch::run(asked, decision, &wanted).await
+        }
         Ok(Command::List) => list::run(asked, decision).await,
         Ok(Command::Search { text }) => search::run(asked, text).await,
-        Ok(command @ Command::Switch { .. }) => {
-            Ok(misread::run(&Misread::NotYet { word: command.spec().name }))
-        }
         Ok(Command::Help { topic }) => help::run(asked, *topic).await,
         Err(misread) => Ok(misread::run(misread)),
     }

@@ -18,7 +18,7 @@ pub(super) async fn run(asked: &Asked<'_>, text: &str) -> Result<Ran, Unfinished
         }
         // One more than is shown, and then some: what this project may not see falls away.
         let hits = provider
-            .search(text, SEARCH_RESULTS * 5)
+            .search(asked.project.detail.id, text, SEARCH_RESULTS * 5)
             .await
             .map_err(|error| Silent { provider: name.clone(), trouble: error.into() })?;
         found.extend(hits.into_iter().filter(|flag| rule.sees(name, &flag.flag.key)));

@@ -24,13 +24,16 @@ pub(super) async fn run(
         }
     }
     for key in keys {
-        match resolve::meaning(asked.world, &asked.project.rule, key).await? {
+        match resolve::meaning(asked.world, asked.project, key).await? {
             Meaning::One(flag) => flags.push(*flag),
             Meaning::None { providers, near } => {
                 let providers: Vec<&str> = providers.iter().map(String::as_str).collect();
-                problems.push(reply::no_such_flag(&providers, key, &near, "status"));
+                problems
+                    .push(reply::no_such_flag(&providers, key, &near, &|key| format!("/flag status {key}")));
             }
-            Meaning::Several(choices) => problems.push(reply::which_one(key, &choices, "status")),
+            Meaning::Several(choices) => {
+                problems.push(reply::which_one(key, &choices, &|key| format!("/flag status {key}")))
+            }
         }
     }
     let several = flags.windows(2).any(|pair| matches!(pair, [a, b] if a.flag.provider != b.flag.provider));

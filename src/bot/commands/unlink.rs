@@ -29,7 +29,7 @@ pub(super) async fn run(
             [link] => gone.push(link.flag.clone()),
             several => {
                 let choices: Vec<String> = several.iter().map(|link| link.flag.words()).collect();
-                problems.push(reply::which_one(key, &choices, "unlink"));
+                problems.push(reply::which_one(key, &choices, &|key| format!("/flag unlink {key}")));
             }
         }
     }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::Flagsmith;
 use super::wire::{ExternalResource, Results};
 use crate::domain::{NoteableKind, WorkState};
-use crate::flags::{BackLink, Provided, ProviderError};
+use crate::flags::{BackLink, Provided, ProviderError, StandingLink};
 
 /// The longest address that Flagsmith keeps, in characters.
 const LONGEST_URL: usize = 200;
@@ -28,7 +28,7 @@ impl Flagsmith {
         }))
     }
 
-    pub(super) async fn links(&self, internal_id: &str) -> Provided<Vec<BackLink>> {
+    pub(super) async fn links(&self, internal_id: &str) -> Provided<Vec<StandingLink>> {
         Ok(self.resources(internal_id).await?.iter().filter_map(read).collect())
     }
 
@@ -44,9 +44,8 @@ impl Flagsmith {
                     return Err(failure.into());
                 };
                 let id = found.id.to_string();
-                let wanted = BackLink { id: Some(id.clone()), ..link.clone() };
-                if read(found).as_ref() != Some(&wanted) {
-                    self.update_link(internal_id, &wanted).await?;
+                if read(found).is_none_or(|standing| standing.says != says(link.kind, &metadata(link))) {
+                    self.update_link(internal_id, &id, link).await?;
                 }
                 Ok(id)
             }
@@ -54,9 +53,9 @@ impl Flagsmith {
         }
     }
 
-    pub(super) async fn update_link(&self, internal_id: &str, link: &BackLink) -> Provided<()> {
+    pub(super) async fn update_link(&self, internal_id: &str, id: &str, link: &BackLink) -> Provided<()> {
         check_length(&link.url)?;
-        let Some(id) = link.id.as_deref().and_then(|id| id.parse::<u64>().ok()) else {
+        let Ok(id) = id.parse::<u64>() else {
             return Err(ProviderError::Strange("the link to be brought up to date has no number".to_owned()));
         };
         let path = format!("{}{id}/", self.links_path(internal_id));
@@ -75,7 +74,7 @@ impl Flagsmith {
     }
 
     fn links_path(&self, internal_id: &str) -> String {
-        let feature = super::api::part(internal_id);
+        let feature = crate::flags::json_api::part(internal_id);
         format!("projects/{}/features/{feature}/feature-external-resources/", self.project)
     }
 }
@@ -91,10 +90,19 @@ fn check_length(url: &str) -> Provided<()> {
 }
 
 fn body(internal_id: &str, link: &BackLink) -> Value {
-    let kind = match link.kind {
+    let feature = internal_id.parse::<u64>().map_or_else(|_| Value::from(internal_id), Value::from);
+    json!({ "type": kind_word(link.kind), "url": link.url, "feature": feature, "metadata": metadata(link) })
+}
+
+fn kind_word(kind: NoteableKind) -> &'static str {
+    match kind {
         NoteableKind::Issue => "GITLAB_ISSUE",
         NoteableKind::MergeRequest => "GITLAB_MR",
-    };
+    }
+}
+
+/// What is kept beside the address.
+pub(super) fn metadata(link: &BackLink) -> Value {
     let state = match link.state {
         WorkState::Opened => "opened",
         WorkState::Closed => "closed",
@@ -107,30 +115,28 @@ fn body(internal_id: &str, link: &BackLink) -> Value {
     {
         parts.insert("draft".to_owned(), Value::Bool(link.draft));
     }
-    let feature = internal_id.parse::<u64>().map_or_else(|_| Value::from(internal_id), Value::from);
-    json!({ "type": kind, "url": link.url, "feature": feature, "metadata": metadata })
+    metadata
+}
+
+/// The same in one text, to compare by. What is missing is what Flagsmith's dashboard shows in its place.
+pub(super) fn says(kind: NoteableKind, metadata: &Value) -> String {
+    let text = |name: &str| metadata.get(name).and_then(Value::as_str).unwrap_or_default();
+    let state = match text("state") {
+        "" => "opened",
+        state => state,
+    };
+    let draft = metadata.get("draft").and_then(Value::as_bool).unwrap_or_default();
+    json!([kind_word(kind), text("title"), state, draft]).to_string()
 }
 
 /// A link to GitLab; `None` for links to elsewhere.
-fn read(resource: &ExternalResource) -> Option<BackLink> {
-    let kind = match resource.kind.as_str() {
-        "GITLAB_ISSUE" => NoteableKind::Issue,
-        "GITLAB_MR" => NoteableKind::MergeRequest,
-        _ => return None,
-    };
-    let text = |name: &str| resource.metadata.get(name).and_then(Value::as_str).unwrap_or_default();
-    let state = match text("state") {
-        "closed" => WorkState::Closed,
-        "merged" => WorkState::Merged,
-        "locked" => WorkState::Locked,
-        _ => WorkState::Opened,
-    };
-    Some(BackLink {
-        id: Some(resource.id.to_string()),
+fn read(resource: &ExternalResource) -> Option<StandingLink> {
+    let kind = [NoteableKind::Issue, NoteableKind::MergeRequest]
+        .into_iter()
+        .find(|kind| kind_word(*kind) == resource.kind)?;
+    Some(StandingLink {
+        id: resource.id.to_string(),
         url: resource.url.clone(),
-        kind,
-        title: text("title").to_owned(),
-        state,
-        draft: resource.metadata.get("draft").and_then(Value::as_bool).unwrap_or_default(),
+        says: says(kind, &resource.metadata),
     })
 }

@@ -1,9 +1,10 @@
 //! What there is in the project: its environments and its flags, by name and by part of a name.
 
 use super::Flagsmith;
-use super::api::part;
 use super::wire::{Environment, Feature};
 use crate::domain::{Flag, FlagRef};
+use crate::flags::json_api::part;
+use crate::flags::rank::{Searched, best_first};
 use crate::flags::{Provided, ProviderError};
 
 /// How much of a name is sent in a search. A longer one would make an address that web servers refuse; what is
@@ -105,17 +106,13 @@ impl Flagsmith {
                 hits.push(known.clone());
             }
         }
-        let wanted = text.to_lowercase();
-        let mut ranked: Vec<(bool, u8, usize, Known)> = hits
-            .into_iter()
-            .filter_map(|known| {
-                let rank = rank(&known, &wanted)?;
-                Some((known.archived, rank, known.name.chars().count(), known))
-            })
-            .collect();
-        ranked.sort_by(|a, b| (a.0, a.1, a.2, &a.3.name).cmp(&(b.0, b.1, b.2, &b.3.name)));
+        let best = best_first(hits, text, limit, |known| Searched {
+            name: &known.name,
+            description: known.description.as_deref(),
+            archived: known.archived,
+        });
         let dashboard = self.dashboard().await;
-        Ok(ranked.iter().take(limit).map(|(_, _, _, known)| self.flag(known, dashboard.as_deref())).collect())
+        Ok(best.iter().map(|known| self.flag(known, dashboard.as_deref())).collect())
     }
 
     /// The flag's page in one environment.
@@ -150,6 +147,7 @@ impl Flagsmith {
             description: known.description.clone(),
             archived: known.archived,
             url: dashboard.map(|environment| self.page_in(environment, known.id)),
+            public_page: false,
         }
     }
 
@@ -167,21 +165,6 @@ impl Flagsmith {
 /// Flagsmith compares names without regard to case.
 pub(super) fn same(a: &str, b: &str) -> bool {
     a == b || a.to_lowercase() == b.to_lowercase()
-}
-
-fn rank(known: &Known, wanted: &str) -> Option<u8> {
-    let name = known.name.to_lowercase();
-    if name == *wanted {
-        return Some(0);
-    }
-    if name.starts_with(wanted) {
-        return Some(1);
-    }
-    if name.contains(wanted) {
-        return Some(2);
-    }
-    let description = known.description.as_deref()?.to_lowercase();
-    description.contains(wanted).then_some(3)
 }
 
 /// Flagsmith lets two environments have one name; states are compared by name, so all but the oldest get their

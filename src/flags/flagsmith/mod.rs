@@ -3,7 +3,6 @@
 
 mod api;
 mod back_links;
-mod cached;
 mod catalog;
 mod digest;
 mod register;
@@ -21,12 +20,14 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 use url::Url;
 
-pub use settings::{FlagsmithSecrets, FlagsmithSettings, SettingError};
+pub use settings::{FlagsmithSecrets, FlagsmithSettings};
 
-use crate::domain::{Flag, FlagRef, FlagState};
+use crate::domain::{Flag, FlagRef, FlagState, ProjectId};
+use crate::flags::cached::Cached;
+use crate::flags::settings::SettingError;
 use crate::flags::{
-    Abilities, BackLink, FlagProvider, Hint, Provided, ProviderError, Switch, Switched, Verdict,
-    WebhookRequest,
+    Abilities, BackLink, FlagProvider, Hint, Provided, ProviderError, Settable, StandingLink, Switch,
+    Switched, Verdict, WebhookRequest,
 };
 use crate::net::HttpClient;
 
@@ -38,8 +39,8 @@ pub struct Flagsmith {
     poll: Duration,
     api: api::Api,
     webhook_secrets: Vec<SecretString>,
-    environments: cached::Cached<Vec<wire::Environment>>,
-    flags: cached::Cached<Vec<catalog::Known>>,
+    environments: Cached<Vec<wire::Environment>>,
+    flags: Cached<Vec<catalog::Known>>,
 }
 
 impl fmt::Debug for Flagsmith {
@@ -65,10 +66,10 @@ impl Flagsmith {
             project: settings.project,
             site: checked.site,
             poll: settings.poll.duration(),
-            api: api::Api::new(checked.base, &secrets.api_key, http)?,
+            api: api::Api::new(&checked.base, &secrets.api_key, http)?,
             webhook_secrets: secrets.webhook,
-            environments: cached::Cached::default(),
-            flags: cached::Cached::default(),
+            environments: Cached::default(),
+            flags: Cached::default(),
         })
     }
 
@@ -104,6 +105,7 @@ impl FlagProvider for Flagsmith {
             tags: true,
             archive: true,
             switch: true,
+            set: Settable::Value,
             webhooks: !self.webhook_secrets.is_empty(),
             register_webhook: true,
             // Flagsmith's audit log is empty on the free plan, so it cannot be relied on.
@@ -119,15 +121,15 @@ impl FlagProvider for Flagsmith {
         self.check_project().await.map(|_| ())
     }
 
-    async fn look_up(&self, key: &str) -> Provided<Option<Flag>> {
+    async fn look_up(&self, _from: ProjectId, key: &str) -> Provided<Option<Flag>> {
         self.find(key).await
     }
 
-    async fn search(&self, text: &str, limit: usize) -> Provided<Vec<Flag>> {
+    async fn search(&self, _from: ProjectId, text: &str, limit: usize) -> Provided<Vec<Flag>> {
         self.find_like(text, limit).await
     }
 
-    async fn keys(&self) -> Provided<Vec<String>> {
+    async fn keys(&self, _from: ProjectId) -> Provided<Vec<String>> {
         Ok(self.all_flags().await?.iter().map(|known| known.name.clone()).collect())
     }
 
@@ -153,7 +155,7 @@ impl FlagProvider for Flagsmith {
         self.other_integration().await
     }
 
-    async fn back_links(&self, _flag: &FlagRef, internal_id: &str) -> Provided<Vec<BackLink>> {
+    async fn back_links(&self, _flag: &FlagRef, internal_id: &str) -> Provided<Vec<StandingLink>> {
         self.links(internal_id).await
     }
 
@@ -161,8 +163,18 @@ impl FlagProvider for Flagsmith {
         self.add_link(internal_id, link).await
     }
 
-    async fn update_back_link(&self, _flag: &FlagRef, internal_id: &str, link: &BackLink) -> Provided<()> {
-        self.update_link(internal_id, link).await
+    fn back_link_says(&self, link: &BackLink) -> String {
+        back_links::says(link.kind, &back_links::metadata(link))
+    }
+
+    async fn update_back_link(
+        &self,
+        _flag: &FlagRef,
+        internal_id: &str,
+        id: &str,
+        link: &BackLink,
+    ) -> Provided<()> {
+        self.update_link(internal_id, id, link).await
     }
 
     async fn remove_back_link(&self, _flag: &FlagRef, internal_id: &str, id: &str) -> Provided<()> {

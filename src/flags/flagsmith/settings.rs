@@ -3,12 +3,12 @@
 use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::Deserialize;
-use url::Url;
 
 use crate::config::Span;
+use crate::flags::settings::{SettingError, check_poll, default_poll, web_address};
 
-/// The shortest time between two polls.
-const SHORTEST_POLL: Span = Span::seconds(5);
+/// An address as people should write it.
+const EXAMPLE: &str = "https://flagsmith.example.com";
 
 /// Flagsmith, hosted or your own, over its Admin API.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -45,10 +45,6 @@ pub struct FlagsmithSettings {
     pub ca_file: Option<String>,
 }
 
-fn default_poll() -> Span {
-    Span::seconds(5 * 60)
-}
-
 /// What is secret about a Flagsmith.
 #[derive(Debug, Clone)]
 pub struct FlagsmithSecrets {
@@ -56,22 +52,6 @@ pub struct FlagsmithSecrets {
     pub api_key: SecretString,
     /// What webhooks are signed with; any of them counts. Empty: no webhooks are taken.
     pub webhook: Vec<SecretString>,
-}
-
-/// A setting that cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{key}`: {message}")]
-pub struct SettingError {
-    /// Which.
-    pub key: &'static str,
-    /// What is wrong with it, for people.
-    pub message: String,
-}
-
-impl SettingError {
-    pub(super) fn new(key: &'static str, message: impl Into<String>) -> Self {
-        Self { key, message: message.into() }
-    }
 }
 
 /// The settings, checked.
@@ -85,36 +65,15 @@ pub(super) struct Checked {
 
 impl FlagsmithSettings {
     pub(super) fn checked(&self) -> Result<Checked, SettingError> {
-        if self.poll < SHORTEST_POLL {
-            return Err(SettingError::new(
-                "poll",
-                format!("{} is too often, the shortest is {SHORTEST_POLL}", self.poll),
-            ));
-        }
-        let base = web_address("url", &self.url)?;
+        check_poll(self.poll)?;
+        let base = web_address("url", &self.url, EXAMPLE)?;
         // People paste the address from Flagsmith's own documentation, which ends in the version of the API.
         let base = base.strip_suffix("/api/v1").unwrap_or(&base).to_owned();
         let site = match &self.site_url {
-            Some(site) => web_address("site_url", site)?,
+            Some(site) => web_address("site_url", site, EXAMPLE)?,
             None if base == "https://api.flagsmith.com" => "https://app.flagsmith.com".to_owned(),
             None => base.clone(),
         };
         Ok(Checked { base, site })
     }
-}
-
-fn web_address(key: &'static str, text: &str) -> Result<String, SettingError> {
-    let wrong =
-        |why: &str| SettingError::new(key, format!("{why}; write it as `https://flagsmith.example.com`"));
-    let url = Url::parse(text.trim()).map_err(|_| wrong("this is not a web address"))?;
-    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-        return Err(wrong("this is not a web address"));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(wrong("the address must not carry a name or password"));
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err(wrong("the address must not have anything after `?` or `#`"));
-    }
-    Ok(url.as_str().trim_end_matches('/').to_owned())
 }

@@ -150,10 +150,10 @@ impl Flagsmith {
                 environment: environment.name.clone(),
                 on: default.enabled,
                 value: plain(&default.feature_state_value),
-                rollout: None,
                 overrides: u32::try_from(overrides).unwrap_or(u32::MAX),
                 digest: digest.clone(),
                 url: Some(self.page(environment, id)),
+                ..EnvironmentState::default()
             });
         }
         Some(state)

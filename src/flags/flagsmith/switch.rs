@@ -29,6 +29,9 @@ impl Flagsmith {
             })?;
             return Ok(Switched::ChangeRequest(page));
         }
+        if to.rollout.is_some() {
+            return Err(ProviderError::Unsupported);
+        }
         if to.on.is_none() && to.value.is_none() {
             return Ok(Switched::Done);
         }
@@ -88,8 +91,11 @@ impl Flagsmith {
         if let Some(value) = &to.value {
             body.insert("feature_state_value".to_owned(), alike(&now.feature_state_value, value));
         }
-        let path =
-            format!("environments/{}/featurestates/{}/", super::api::part(&environment.api_key), now.id);
+        let path = format!(
+            "environments/{}/featurestates/{}/",
+            crate::flags::json_api::part(&environment.api_key),
+            now.id
+        );
         // What is left out of this PUT stays as it is (seen on a running 2.265).
         self.api.write::<IgnoredAny>(Method::PUT, &path, &Value::Object(body)).await.map(|_| ())
     }

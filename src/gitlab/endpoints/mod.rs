@@ -4,10 +4,12 @@
 //! have a million characters, which a form would make three times as long.
 
 mod discussions;
+mod feature_flags;
 mod graphql;
 mod notes;
 
 pub(super) use discussions::{DiscussionReply, Discussions, OneDiscussion};
+pub(super) use feature_flags::{ChangeFlag, Environments, FeatureFlags, OneFlag};
 pub(super) use graphql::NoteEditor;
 pub(super) use notes::{DeleteNote, EditNote, NewComment, OneNote};
 

@@ -8,7 +8,7 @@ use super::{Became, NotTrue, Pipeline, ceiling, write_down};
 use crate::bot::back_links::{same_page, wanted};
 use crate::bot::{Trouble, World};
 use crate::domain::{Decision, FlagRecord, FlagRef, Mirror, Write};
-use crate::flags::{BackLink, FlagProvider};
+use crate::flags::{BackLink, FlagProvider, StandingLink};
 use crate::net::Sent;
 
 pub(super) async fn make_true(pipeline: &Pipeline, world: &World, flag: &FlagRef) -> Result<Became, NotTrue> {
@@ -74,13 +74,13 @@ impl MirrorOf<'_> {
         &self,
         noteable: &str,
         mirrored: &Mirror,
-        standing: &[BackLink],
+        standing: &[StandingLink],
     ) -> Result<bool, NotTrue> {
         let found = standing.iter().find(|standing| same_page(&standing.url, &mirrored.url));
-        if let Some(id) = found.and_then(|found| found.id.as_deref())
+        if let Some(found) = found
             && (mirrored.ours || mirrored.sent_at.is_some())
         {
-            self.provider.remove_back_link(self.flag, &self.internal_id, id).await?;
+            self.provider.remove_back_link(self.flag, &self.internal_id, &found.id).await?;
         }
         self.remember(|record| {
             record.mirrors.remove(noteable);
@@ -95,22 +95,21 @@ impl MirrorOf<'_> {
         noteable: &str,
         link: &BackLink,
         mirrored: Option<&Mirror>,
-        found: &BackLink,
+        found: &StandingLink,
     ) -> Result<bool, NotTrue> {
         let ours = mirrored.is_some_and(|mirrored| mirrored.ours || mirrored.sent_at.is_some());
-        let known = Mirror { url: link.url.clone(), id: found.id.clone(), ours, sent_at: None };
+        let known = Mirror { url: link.url.clone(), id: Some(found.id.clone()), ours, sent_at: None };
         if mirrored != Some(&known) {
             self.remember(|record| {
                 record.mirrors.insert(noteable.to_owned(), known.clone());
             })
             .await?;
         }
-        let same = found.title == link.title && found.state == link.state && found.draft == link.draft;
-        if !ours || same {
+        if !ours || found.says == self.provider.back_link_says(link) {
             return Ok(false);
         }
-        let link = BackLink { id: found.id.clone(), url: found.url.clone(), ..link.clone() };
-        self.provider.update_back_link(self.flag, &self.internal_id, &link).await?;
+        let link = BackLink { url: found.url.clone(), ..link.clone() };
+        self.provider.update_back_link(self.flag, &self.internal_id, &found.id, &link).await?;
         Ok(true)
     }
 

@@ -7,16 +7,12 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
-use http_body_util::{BodyExt, Full};
-use hyper_util::rt::TokioIo;
 use sha2::Sha256;
-use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
-use url::{Host, Url};
 
 use super::model::{Scope, Tasks};
+use crate::sandbox::post;
 
 /// How long an answer is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -274,43 +270,17 @@ pub fn signature(secret: &str, body: &str) -> Option<String> {
 }
 
 async fn post(delivery: &Delivery) -> io::Result<u16> {
-    let refused = |text: &str| io::Error::new(io::ErrorKind::AddrNotAvailable, text.to_owned());
-    let url = Url::parse(&delivery.url).map_err(|error| refused(&error.to_string()))?;
-    let (host, loopback) = match url.host() {
-        Some(Host::Ipv4(address)) => (address.to_string(), address.is_loopback()),
-        Some(Host::Ipv6(address)) => (address.to_string(), address.is_loopback()),
-        Some(Host::Domain(name)) => ("127.0.0.1".to_owned(), name == "localhost"),
-        None => return Err(refused("no host")),
-    };
-    if !loopback || url.scheme() != "http" {
-        return Err(refused("a sandbox sends over plain HTTP to loopback only"));
-    }
-    let port = url.port_or_known_default().unwrap_or(80);
-    let stream = TcpStream::connect((host.as_str(), port)).await?;
-    let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
-        .title_case_headers(true)
-        .handshake(TokioIo::new(stream))
-        .await
-        .map_err(io::Error::other)?;
-    let driver = tokio::spawn(connection);
-    let mut request = http::Request::post(&url[url::Position::BeforePath..url::Position::AfterQuery])
-        .header("Host", format!("{}:{port}", url.host_str().unwrap_or_default()))
-        .header("User-Agent", "python-requests/2.33.0")
-        .header("Accept-Encoding", "gzip, deflate, zstd")
-        .header("Accept", "*/*")
-        .header("Connection", "keep-alive")
-        .header("content-type", "application/json");
+    let mut headers = vec![
+        ("User-Agent", "python-requests/2.33.0"),
+        ("Accept-Encoding", "gzip, deflate, zstd"),
+        ("Accept", "*/*"),
+        ("Connection", "keep-alive"),
+        ("content-type", "application/json"),
+    ];
     if let Some(signature) = &delivery.signature {
-        request = request.header("X-Flagsmith-Signature", signature);
+        headers.push(("X-Flagsmith-Signature", signature));
     }
-    let request = request.body(Full::new(Bytes::from(delivery.body.clone()))).map_err(io::Error::other)?;
-    let answered = async {
-        let response = sender.send_request(request).await?;
-        let status = response.status().as_u16();
-        response.into_body().collect().await?;
-        Ok::<u16, hyper::Error>(status)
-    };
-    let status = answered.await;
-    driver.abort();
-    status.map_err(io::Error::other)
+    let headers: Vec<(String, String)> =
+        headers.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    post::post(&delivery.url, &headers, &delivery.body).await
 }

@@ -18,6 +18,7 @@
 mod access;
 mod delivery;
 mod execute;
+mod feature_flags;
 mod graphql;
 mod hooks;
 mod http;
@@ -40,11 +41,13 @@ use std::time::Duration;
 
 pub use access::Refusal;
 pub use delivery::{Courier, Delivery, Fate, Order};
+pub use feature_flags::FlagEdit;
 pub use hooks::signature;
 pub use mentions::mentioned;
 pub use model::{
-    Award, Awardable, Edit, Hook, HookTimes, IssueType, Kind, Label, Member, Model, Note, NoteKind, Noteable,
-    NoteableRef, NotesLimit, Project, Settings, State, Token, User, Visibility, level,
+    Award, Awardable, Edit, Environment, FeatureFlag, FlagScope, FlagStrategy, Hook, HookTimes, IssueType,
+    Kind, Label, Member, Model, Note, NoteKind, Noteable, NoteableRef, NotesLimit, Project, Settings, State,
+    Token, User, Visibility, level,
 };
 pub use press::NotPressed;
 pub use quick_actions::{

@@ -15,7 +15,7 @@ impl Model {
         }
     }
 
-    fn hook_user(&self, id: u64) -> Value {
+    pub(super) fn hook_user(&self, id: u64) -> Value {
         match self.users.get(&id) {
             Some(user) => json!({
                 "id": user.id,
@@ -28,7 +28,7 @@ impl Model {
         }
     }
 
-    fn hook_project(&self, id: u64) -> Value {
+    pub(super) fn hook_project(&self, id: u64) -> Value {
         let Some(project) = self.projects.get(&id) else { return Value::Null };
         let url = format!("{}/{}", self.settings.url, project.path);
         let ssh = format!("git@{}:{}.git", self.host(), project.path);

@@ -157,6 +157,8 @@ impl Gitlab {
                     threads_block_merge: false,
                     members: BTreeMap::new(),
                     labels: Vec::new(),
+                    feature_flags: Vec::new(),
+                    environments: Vec::new(),
                     created_at,
                     next_issue: 1,
                     next_merge_request: 1,

@@ -21,6 +21,7 @@ use serde_json::json;
 
 use super::model::Who;
 use super::world::World;
+use crate::sandbox::paths::parts;
 use crate::sandbox::server::{Request, Response};
 use call::{Answer, Call, Reply};
 
@@ -113,24 +114,6 @@ const ROUTES: &[Route] = &[
         future::segment_override,
     ),
 ];
-
-/// The parts of `path` that stand where the pattern has `{}`.
-fn parts(pattern: &str, path: &str) -> Option<Vec<String>> {
-    let mut found = Vec::new();
-    let mut path = path.split('/');
-    for wanted in pattern.split('/') {
-        let part = path.next()?;
-        if wanted == "{}" {
-            if part.is_empty() {
-                return None;
-            }
-            found.push(percent_encoding::percent_decode_str(part).decode_utf8_lossy().into_owned());
-        } else if wanted != part {
-            return None;
-        }
-    }
-    path.next().is_none().then_some(found)
-}
 
 fn find(path: &str) -> Option<(&'static Route, Vec<String>)> {
     ROUTES.iter().find_map(|route| Some((route, parts(route.path, path)?)))

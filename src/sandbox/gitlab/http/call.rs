@@ -280,6 +280,11 @@ impl<'a> Call<'a> {
         })
     }
 
+    /// A list of whatever was sent.
+    pub(super) fn list(&self, name: &str) -> Vec<Value> {
+        self.fields.get(name).and_then(Value::as_array).cloned().unwrap_or_default()
+    }
+
     /// A list of ids.
     pub(super) fn ids(&self, name: &str) -> Option<Vec<u64>> {
         let items = match self.fields.get(name)? {

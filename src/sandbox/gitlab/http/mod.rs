@@ -3,6 +3,7 @@
 mod award_emoji;
 pub(super) mod call;
 mod discussions;
+mod feature_flags;
 mod hooks;
 mod instance;
 mod noteables;
@@ -93,6 +94,8 @@ fn route(call: &mut Call<'_>) -> Result<Response, Problem> {
                 [] => call.only_get(|call| projects::show(call, project)),
                 ["members", "all", user] => call.only_get(|call| projects::member(call, project, user)),
                 ["labels"] => projects::labels(call, project),
+                ["feature_flags", rest @ ..] => feature_flags::route(call, project, rest),
+                ["environments"] => call.only_get(|call| feature_flags::environments(call, project)),
                 ["hooks", rest @ ..] => hooks::route(call, project, rest),
                 ["issues" | "merge_requests", ..] => noteables::route(call, project, rest),
                 _ => Err(unknown()),

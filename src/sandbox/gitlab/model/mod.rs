@@ -1,5 +1,6 @@
 //! What the sandbox GitLab knows: a plain model. Everything else reads and changes this.
 
+mod feature_flag;
 mod instance;
 mod note;
 mod noteable;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+pub use feature_flag::{Environment, FeatureFlag, FlagScope, FlagStrategy};
 pub use instance::{HookTimes, NotesLimit, Settings, Token, User};
 pub use note::{Award, Awardable, Edit, Note, NoteKind};
 pub use noteable::{IssueType, Kind, Noteable, NoteableRef, State};
@@ -47,6 +49,8 @@ pub struct Model {
     pub courier: Courier,
     /// When each user wrote comments through the API, for the limit.
     pub(super) written: BTreeMap<u64, Vec<Timestamp>>,
+    /// When the last feature flag was made.
+    pub(super) flag_made: Timestamp,
     ids: BTreeMap<&'static str, u64>,
 }
 
@@ -78,6 +82,7 @@ impl Model {
             deliveries: BTreeMap::new(),
             courier: Courier::default(),
             written: BTreeMap::new(),
+            flag_made: Timestamp::UNIX_EPOCH,
             ids: BTreeMap::new(),
         }
     }

@@ -5,6 +5,8 @@ use std::fmt;
 
 use jiff::Timestamp;
 
+use super::feature_flag::{Environment, FeatureFlag};
+
 /// Access levels, as GitLab numbers them (facts, section 5).
 pub mod level {
     /// Guest.
@@ -98,6 +100,10 @@ pub struct Project {
     pub members: BTreeMap<u64, Member>,
     /// Labels.
     pub labels: Vec<Label>,
+    /// Feature flags, by name.
+    pub feature_flags: Vec<FeatureFlag>,
+    /// Environments.
+    pub environments: Vec<Environment>,
     /// When it was made.
     pub created_at: Timestamp,
     /// The number that its next issue gets.

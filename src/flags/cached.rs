@@ -14,7 +14,7 @@ const FRESH: Duration = Duration::from_secs(60);
 
 /// Something that was read and is good for a minute. Whoever comes while it is being read waits for that read.
 #[derive(Debug)]
-pub(super) struct Cached<T> {
+pub(in crate::flags) struct Cached<T> {
     slot: Mutex<Option<(Instant, Arc<T>)>>,
     stale: AtomicBool,
 }
@@ -27,7 +27,7 @@ impl<T> Default for Cached<T> {
 
 impl<T> Cached<T> {
     /// What is kept, or what `read` brings.
-    pub(super) async fn get(&self, read: impl Future<Output = Provided<T>>) -> Provided<Arc<T>> {
+    pub(in crate::flags) async fn get(&self, read: impl Future<Output = Provided<T>>) -> Provided<Arc<T>> {
         let mut slot = self.slot.lock().await;
         // Taken back before the read: what becomes stale while it is read is read again by the next.
         let stale = self.stale.swap(false, Ordering::AcqRel);
@@ -44,7 +44,7 @@ impl<T> Cached<T> {
     }
 
     /// Says that what is kept is not true any more.
-    pub(super) fn expire(&self) {
+    pub(in crate::flags) fn expire(&self) {
         self.stale.store(true, Ordering::Release);
     }
 }

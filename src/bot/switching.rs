@@ -1,0 +1,64 @@
+//! Who may switch a flag, whose a change was, and who may read why.
+
+use super::Trouble;
+use super::world::World;
+use crate::domain::{AskedSwitch, Change, ChangeKind, FlagRecord, FlagRef, Noteable, ProjectId, UserId};
+use crate::gitlab::AccessLevel;
+
+/// Whether that person may switch that flag there, as GitLab and the configuration say now.
+pub async fn may_switch(
+    world: &World,
+    project: ProjectId,
+    person: UserId,
+    flag: &FlagRef,
+    environment: &str,
+) -> Result<bool, Trouble> {
+    let Some(project) = world.project(project).await? else { return Ok(false) };
+    if !project.rule.sees(&flag.provider, &flag.key) {
+        return Ok(false);
+    }
+    let Some(needed) = project.rule.may_toggle(&flag.provider, environment).level() else { return Ok(false) };
+    let level = project.gitlab.access_level(project.detail.id, person).await?;
+    Ok(level.is_some_and(|AccessLevel(level)| level >= needed))
+}
+
+/// Who changed the flag last in that environment, where that is known.
+pub fn last_author(record: &FlagRecord, environment: &str) -> Option<String> {
+    let there = |change: &&Change| match &change.what {
+        ChangeKind::Environment { after, .. } => after.environment.eq_ignore_ascii_case(environment),
+        _ => false,
+    };
+    record.history.iter().rev().find(there)?.by.clone()
+}
+
+/// The switch that somebody asked for here and that this change is, taken out of those that are waited for.
+pub(super) fn asked_for(record: &mut FlagRecord, what: &ChangeKind) -> Option<AskedSwitch> {
+    let ChangeKind::Environment { after, .. } = what else { return None };
+    let place = record.asked.iter().position(|asked| {
+        asked.environment.eq_ignore_ascii_case(&after.environment) && asked.to.holds_in(after)
+    })?;
+    Some(record.asked.remove(place))
+}
+
+/// Takes the reasons out of a flag's history that are not for the readers of this page: a reason was written on one
+/// page, and is for those who may read that page. Others of its project may read it too, unless it is confidential.
+pub(super) async fn without_secret_reasons(
+    world: &World,
+    page: &Noteable,
+    history: &mut [Change],
+) -> Result<(), Trouble> {
+    for change in history.iter_mut().filter(|change| change.reason.is_some()) {
+        let Some(asked_on) = change.asked_on.clone().filter(|asked_on| asked_on != page) else { continue };
+        let same_project = asked_on.instance == page.instance && asked_on.project == page.project;
+        let open = same_project
+            && match world.store().noteable(&asked_on).await?.value {
+                Some(record) => !record.view.confidential,
+                // Nothing is known of a page on which nothing was ever linked.
+                None => false,
+            };
+        if !open {
+            change.reason = None;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,220 @@
+//! Unleash, over its admin API as the open source release 8.2 speaks it. Addresses are under `/api/admin/`.
+
+mod catalog;
+mod events;
+mod marks;
+mod register;
+mod settings;
+mod state;
+mod switch;
+mod webhook;
+mod wire;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use secrecy::{ExposeSecret as _, SecretString};
+use url::Url;
+
+pub use settings::{UnleashSecrets, UnleashSettings};
+
+use crate::domain::{Flag, FlagRef, FlagState, ProjectId};
+use crate::flags::cached::Cached;
+use crate::flags::json_api::JsonApi;
+use crate::flags::settings::SettingError;
+use crate::flags::{
+    Abilities, BackLink, Changes, FlagProvider, Hint, Provided, ProviderError, Settable, StandingLink,
+    Switch, Switched, Verdict, WebhookRequest,
+};
+use crate::net::HttpClient;
+
+/// One project of one Unleash. Clones are the same.
+#[derive(Clone)]
+pub struct Unleash {
+    name: String,
+    project: String,
+    url: String,
+    poll: Duration,
+    api: JsonApi,
+    webhook_secrets: Vec<SecretString>,
+    flags: Arc<Cached<Vec<wire::Feature>>>,
+    archive: Arc<Cached<Vec<wire::Feature>>>,
+}
+
+impl fmt::Debug for Unleash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unleash")
+            .field("name", &self.name)
+            .field("project", &self.project)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Unleash {
+    /// The project that `settings` name, known to people as `name`. Says nothing to Unleash yet.
+    pub fn new(
+        name: impl Into<String>,
+        settings: &UnleashSettings,
+        secrets: UnleashSecrets,
+        http: HttpClient,
+    ) -> Result<Self, SettingError> {
+        let url = settings.checked()?;
+        let token = secrets.api_token.expose_secret().trim();
+        if token.is_empty() {
+            return Err(SettingError::new("api_token_file", "the token is empty"));
+        }
+        let api = JsonApi::new("Unleash", format!("{url}/api/admin/"), token, "api_token_file", http)?;
+        Ok(Self {
+            name: name.into(),
+            project: settings.project.trim().to_owned(),
+            url,
+            poll: settings.poll.duration(),
+            api,
+            webhook_secrets: secrets.webhook,
+            flags: Arc::default(),
+            archive: Arc::default(),
+        })
+    }
+}
+
+#[async_trait]
+impl FlagProvider for Unleash {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn service(&self) -> &'static str {
+        "Unleash"
+    }
+
+    fn abilities(&self) -> Abilities {
+        Abilities {
+            search: true,
+            back_links: true,
+            tags: true,
+            archive: true,
+            switch: true,
+            set: Settable::Rollout,
+            webhooks: !self.webhook_secrets.is_empty(),
+            register_webhook: true,
+            changes_since: true,
+        }
+    }
+
+    fn poll_interval(&self) -> Duration {
+        self.poll
+    }
+
+    async fn check(&self) -> Provided<()> {
+        // Asked for by name, a project that is not there has an empty list of flags.
+        let all: wire::Projects = self.api.get("projects").await?;
+        if all.projects.iter().any(|project| project.id == self.project) {
+            return Ok(());
+        }
+        Err(ProviderError::Strange(format!(
+            "{} has no project {} that this token may see: check `project` and the token",
+            self.name, self.project
+        )))
+    }
+
+    async fn look_up(&self, _from: ProjectId, key: &str) -> Provided<Option<Flag>> {
+        Ok(self.find(key).await?.map(|known| self.flag(&known)))
+    }
+
+    async fn search(&self, _from: ProjectId, text: &str, limit: usize) -> Provided<Vec<Flag>> {
+        self.find_like(text, limit).await
+    }
+
+    async fn keys(&self, _from: ProjectId) -> Provided<Vec<String>> {
+        Ok(self.all_flags().await?.iter().map(|feature| feature.name.clone()).collect())
+    }
+
+    async fn state(&self, flag: &FlagRef, internal_id: &str) -> Provided<Option<FlagState>> {
+        self.state_of(flag, internal_id).await
+    }
+
+    async fn states(&self, flags: &[(FlagRef, String)]) -> Provided<Vec<Option<FlagState>>> {
+        self.states_of(flags).await
+    }
+
+    async fn switch(
+        &self,
+        flag: &FlagRef,
+        internal_id: &str,
+        environment: &str,
+        to: &Switch,
+    ) -> Provided<Switched> {
+        self.switch_in(flag, internal_id, environment, to).await
+    }
+
+    async fn back_links(&self, flag: &FlagRef, _internal_id: &str) -> Provided<Vec<StandingLink>> {
+        self.links(flag).await
+    }
+
+    fn back_link_says(&self, link: &BackLink) -> String {
+        marks::says(link)
+    }
+
+    async fn add_back_link(&self, flag: &FlagRef, internal_id: &str, link: &BackLink) -> Provided<String> {
+        self.add_link(flag, internal_id, link).await
+    }
+
+    async fn update_back_link(
+        &self,
+        flag: &FlagRef,
+        _internal_id: &str,
+        id: &str,
+        link: &BackLink,
+    ) -> Provided<()> {
+        self.update_link(flag, id, link).await
+    }
+
+    async fn remove_back_link(&self, flag: &FlagRef, _internal_id: &str, id: &str) -> Provided<()> {
+        self.remove_link(flag, id).await
+    }
+
+    async fn tags(&self, flag: &FlagRef, _internal_id: &str) -> Provided<Vec<String>> {
+        self.tag_labels(flag).await
+    }
+
+    async fn change_tags(
+        &self,
+        flag: &FlagRef,
+        internal_id: &str,
+        add: &[String],
+        remove: &[String],
+    ) -> Provided<()> {
+        self.change_tag_labels(flag, internal_id, add, remove).await
+    }
+
+    async fn archive(&self, flag: &FlagRef, internal_id: &str, archived: bool) -> Provided<()> {
+        self.set_archived(flag, internal_id, archived).await
+    }
+
+    async fn changes_since(&self, cursor: Option<&str>) -> Provided<Changes> {
+        self.events_since(cursor).await
+    }
+
+    fn verify_webhook(&self, request: &WebhookRequest<'_>) -> Verdict {
+        webhook::verify(&self.webhook_secrets, request)
+    }
+
+    fn webhook_key(&self, request: &WebhookRequest<'_>) -> Option<String> {
+        webhook::key(request.body)
+    }
+
+    fn read_webhook(&self, body: &[u8]) -> Vec<Hint> {
+        let Ok(event) = serde_json::from_slice(body) else { return Vec::new() };
+        let hint = webhook::read(&self.project, &event);
+        if hint.is_some() {
+            self.flags.expire();
+        }
+        hint.into_iter().collect()
+    }
+
+    async fn register_webhook(&self, url: &Url, secret: &str) -> Provided<()> {
+        self.register(url, secret).await
+    }
+}

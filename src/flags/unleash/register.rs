@@ -1,0 +1,72 @@
+//! Registering flaglink's webhook: an integration of the kind `webhook`, for the one project.
+
+use http::Method;
+use serde_json::json;
+use url::Url;
+
+use super::Unleash;
+use super::wire::Addons;
+use crate::flags::{Provided, ProviderError};
+
+/// What flaglink is told of.
+const EVENTS: [&str; 14] = [
+    "feature-created",
+    "feature-updated",
+    "feature-metadata-updated",
+    "feature-archived",
+    "feature-revived",
+    "feature-deleted",
+    "feature-strategy-add",
+    "feature-strategy-update",
+    "feature-strategy-remove",
+    "feature-environment-enabled",
+    "feature-environment-disabled",
+    "feature-environment-variants-updated",
+    "feature-stale-on",
+    "feature-stale-off",
+];
+
+impl Unleash {
+    pub(super) async fn register(&self, url: &Url, secret: &str) -> Provided<()> {
+        // Unleash shows the address of an integration to nobody again, so it stands in the description.
+        let description = format!("flaglink at {url}");
+        let body = json!({
+            "provider": "webhook",
+            "description": description,
+            "enabled": true,
+            "parameters": { "url": url.as_str(), "contentType": "application/json", "authorization": secret },
+            "events": EVENTS,
+            "projects": [self.project],
+            "environments": [],
+        });
+        let there: Addons = self.api.get("addons").await?;
+        let mut ours = there
+            .addons
+            .into_iter()
+            .filter(|addon| addon.provider == "webhook" && addon.description == description);
+        let sent = match ours.next() {
+            Some(known) => self.api.send(Method::PUT, &format!("addons/{}", known.id), Some(&body)).await,
+            None => self.api.send(Method::POST, "addons", Some(&body)).await,
+        };
+        sent.map_err(|error| self.refused(url, error))?;
+        for double in ours {
+            self.api.delete(&format!("addons/{}", double.id)).await?;
+        }
+        Ok(())
+    }
+
+    /// Unleash takes no addresses in private networks unless it is told to.
+    fn refused(&self, url: &Url, error: ProviderError) -> ProviderError {
+        match error {
+            ProviderError::Failed(failure) if failure.status == Some(400) => ProviderError::Strange(format!(
+                "{} refused the address {} ({}). If it is in a private network, start Unleash with \
+                 UNLEASH_ALLOW_LIST_INTEGRATION={}",
+                self.name,
+                url,
+                failure.said,
+                url.host_str().unwrap_or_default()
+            )),
+            other => other,
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Changing a flag: on or off in one environment, for what share of users, and whether it is archived.
+
+use http::Method;
+use serde_json::json;
+use url::Url;
+
+use super::Unleash;
+use super::state::is_limited;
+use super::wire::{ChangeRequests, Environment, Feature, Strategy};
+use crate::domain::FlagRef;
+use crate::flags::json_api::part;
+use crate::flags::{Provided, ProviderError, Switch, Switched};
+
+impl Unleash {
+    pub(super) async fn switch_in(
+        &self,
+        flag: &FlagRef,
+        internal_id: &str,
+        environment: &str,
+        to: &Switch,
+    ) -> Provided<Switched> {
+        if to.value.is_some() {
+            return Err(ProviderError::Unsupported);
+        }
+        let feature = self.the_one(flag, internal_id).await?;
+        let named = self.environment_named(&feature, environment)?;
+        if self.demands_change_request(&named.name).await? {
+            let page = Url::parse(&self.page(&feature.name));
+            let page =
+                page.map_err(|_| ProviderError::Strange("`url` makes no address for pages".to_owned()))?;
+            return Ok(Switched::ChangeRequest(page));
+        }
+        if let Some(share) = to.rollout {
+            self.roll_out(&feature, named, share).await?;
+        }
+        match to.on {
+            Some(true) if !named.enabled => self.turn_on(&feature, named).await?,
+            Some(false) if named.enabled => self.turn(&feature, named, "off").await?,
+            Some(_) | None => {}
+        }
+        Ok(Switched::Done)
+    }
+
+    fn environment_named<'a>(&self, feature: &'a Feature, name: &str) -> Provided<&'a Environment> {
+        let all = &feature.environments;
+        let found = all
+            .iter()
+            .find(|one| one.name == name)
+            .or_else(|| all.iter().find(|one| one.name.to_lowercase() == name.to_lowercase()));
+        found.ok_or_else(|| {
+            let names: Vec<&str> = all.iter().map(|one| one.name.as_str()).collect();
+            ProviderError::Strange(format!(
+                "{} has no environment `{name}`; it has {}",
+                self.name,
+                if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+            ))
+        })
+    }
+
+    /// Only Unleash Enterprise has change requests; the open source edition does not know the address.
+    async fn demands_change_request(&self, environment: &str) -> Provided<bool> {
+        let path = format!("projects/{}/change-requests/config", part(&self.project));
+        let config: Option<Vec<ChangeRequests>> = self.api.get_if_there(&path).await?;
+        Ok(config.into_iter().flatten().any(|one| one.enabled && one.environment == environment))
+    }
+
+    async fn turn_on(&self, feature: &Feature, environment: &Environment) -> Provided<()> {
+        // Unleash would add a strategy for everybody beside those that somebody prepared and did not put into force yet.
+        if !environment.strategies.is_empty() && environment.strategies.iter().all(|one| one.disabled) {
+            return Err(ProviderError::Strange(format!(
+                "all strategies of {} in {} are disabled, and Unleash would switch it on for everybody; enable one of \
+                 them there first",
+                feature.name, environment.name
+            )));
+        }
+        self.turn(feature, environment, "on").await
+    }
+
+    async fn turn(&self, feature: &Feature, environment: &Environment, way: &str) -> Provided<()> {
+        let path = format!("{}/environments/{}/{way}", self.path(&feature.name), part(&environment.name));
+        self.api.send(Method::POST, &path, None).await.map(|_| ())
+    }
+
+    async fn roll_out(&self, feature: &Feature, environment: &Environment, share: f64) -> Provided<()> {
+        let path =
+            format!("{}/environments/{}/strategies", self.path(&feature.name), part(&environment.name));
+        let rollout = format!("{share}");
+        let (method, path, body) = match environment.strategies.as_slice() {
+            [] => {
+                let parameters =
+                    json!({ "rollout": rollout, "stickiness": "default", "groupId": feature.name });
+                let body = json!({
+                    "name": "flexibleRollout", "constraints": [], "segments": [], "parameters": parameters,
+                });
+                (Method::POST, path, body)
+            }
+            [only] if only.name == "flexibleRollout" && !only.disabled && !is_limited(only) => {
+                (Method::PUT, format!("{path}/{}", part(&only.id)), with_rollout(only, &rollout))
+            }
+            _ => {
+                return Err(ProviderError::Strange(format!(
+                    "{} has several strategies in {}, or one that is not a plain gradual rollout, so it is not clear \
+                     whose share is meant; set it in Unleash: {}",
+                    feature.name,
+                    environment.name,
+                    self.page(&feature.name)
+                )));
+            }
+        };
+        self.api.send(method, &path, Some(&body)).await.map(|_| ())
+    }
+
+    pub(super) async fn set_archived(
+        &self,
+        flag: &FlagRef,
+        internal_id: &str,
+        archived: bool,
+    ) -> Provided<()> {
+        let known = self.find(&flag.key).await?.filter(|known| known.feature.internal_id() == internal_id);
+        let Some(known) = known else {
+            let gone = format!("{} does not have the flag {} any more", self.name, flag.key);
+            return Err(ProviderError::Strange(gone));
+        };
+        if known.archived == archived {
+            return Ok(());
+        }
+        let (method, path) = match archived {
+            true => (Method::DELETE, self.path(&flag.key)),
+            false => (Method::POST, format!("archive/revive/{}", part(&flag.key))),
+        };
+        self.api.send(method, &path, None).await?;
+        self.archive.expire();
+        self.flags.expire();
+        Ok(())
+    }
+}
+
+/// The strategy as it is, with another share.
+fn with_rollout(strategy: &Strategy, rollout: &str) -> serde_json::Value {
+    let mut parameters = strategy.parameters.clone();
+    parameters.insert("rollout".to_owned(), json!(rollout));
+    let variants: Vec<serde_json::Value> = strategy
+        .variants
+        .iter()
+        .map(|variant| {
+            let mut whole = variant.rest.clone();
+            whole.insert("name".to_owned(), json!(variant.name));
+            if let Some(weight) = variant.weight {
+                whole.insert("weight".to_owned(), json!(weight.round() as i64));
+            }
+            serde_json::Value::Object(whole)
+        })
+        .collect();
+    json!({
+        "name": strategy.name,
+        "title": strategy.title,
+        "constraints": strategy.constraints,
+        "segments": strategy.segments,
+        "parameters": parameters,
+        "variants": variants,
+        "sortOrder": strategy.sort_order,
+        "disabled": strategy.disabled,
+    })
+}

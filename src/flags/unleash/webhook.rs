@@ -1,0 +1,67 @@
+//! Unleash's webhooks: whether they are genuine, and which flag they make worth looking at.
+//!
+//! They are not signed: the `Authorization` header is what tells. They come late and in any order, and say of a switch that it
+//! was made, not what holds now; their `id` grows with each event and is the same in a repeat.
+
+use jiff::Timestamp;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use subtle::{Choice, ConstantTimeEq as _};
+
+use crate::domain::{Claim, FlagPointer};
+use crate::flags::{Hint, Verdict, WebhookRequest};
+
+pub(super) fn verify(secrets: &[SecretString], request: &WebhookRequest<'_>) -> Verdict {
+    if secrets.is_empty() {
+        return Verdict::NoSecret;
+    }
+    let Some(given) = request.headers.get("authorization") else { return Verdict::Forged };
+    // Digests have one length, so that the time tells nothing of that of a secret.
+    let given = Sha256::digest(given.trim().as_bytes());
+    let genuine = secrets.iter().fold(Choice::from(0), |genuine, secret| {
+        genuine | Sha256::digest(secret.expose_secret().trim().as_bytes()).ct_eq(&given)
+    });
+    if genuine.into() { Verdict::Genuine } else { Verdict::Forged }
+}
+
+/// The event's number: what tells a repeat from another event.
+pub(super) fn key(body: &[u8]) -> Option<String> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    Some(number(&body)?.to_string())
+}
+
+/// The number of an event.
+pub(super) fn number(event: &Value) -> Option<u64> {
+    event.get("id")?.as_u64()
+}
+
+/// What an event says, whether it came by webhook or was asked for.
+pub(super) fn read(project: &str, event: &Value) -> Option<Hint> {
+    let text =
+        |name: &str| event.get(name)?.as_str().filter(|text| !text.trim().is_empty()).map(str::to_owned);
+    let kind = text("type")?;
+    if text("project").is_some_and(|named| named != project) {
+        return None;
+    }
+    let mut claim = Claim {
+        environment: text("environment"),
+        by: text("createdBy"),
+        at: text("createdAt").and_then(|at| at.parse::<Timestamp>().ok()),
+        visible: true,
+        ..Claim::default()
+    };
+    let Some(key) = text("featureName") else {
+        // What is about no single flag may be about many: an environment, a segment, an import.
+        let about_flags =
+            ["environment-", "segment-", "project-environment-", "features-imported", "strategy-"];
+        let may_be = about_flags.iter().any(|start| kind.starts_with(start));
+        return may_be.then_some(Hint { flag: FlagPointer::Any, claim: None });
+    };
+    claim.on = match kind.as_str() {
+        "feature-environment-enabled" => Some(true),
+        "feature-environment-disabled" => Some(false),
+        _ => None,
+    };
+    Some(Hint { flag: FlagPointer::Key { scope: project.to_owned(), key }, claim: Some(claim) })
+}

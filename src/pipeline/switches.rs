@@ -1,0 +1,268 @@
+//! Switches of flags: sent once, in time or not at all, and never said to be undone while nobody knows.
+//!
+//! What the flag is set to now decides everything: as it was to be, it is done, whatever became of the answer; changed by
+//! somebody else since the command was run, it is left alone.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::lanes::Run;
+use super::{Pipeline, Ran, after, retry};
+use crate::bot::{self, Trouble, World, may_switch};
+use crate::domain::{
+    AskedSwitch, Attempt, Decision, Edge, EdgeId, EnvironmentState, Event, FlagPointer, FlagState, InboxId,
+    NoteKey, SwitchEnd, SwitchProgress, Toggle, Write,
+};
+use crate::flags::{FlagProvider, ProviderError, Switched};
+use crate::net::Sent;
+
+/// How soon what a lost answer was about is looked at again, at first.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+/// What cannot be found out for so long is given up.
+const GIVE_UP: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// One switch on its way.
+struct OnItsWay<'a> {
+    pipeline: &'a Pipeline,
+    world: &'a World,
+    toggle: &'a Toggle,
+    note: NoteKey,
+}
+
+/// Carries a switch out.
+pub(super) async fn run(pipeline: &Pipeline, edge: Edge, toggle: &Toggle) -> Ran {
+    let world = pipeline.world();
+    let Some(source) = edge.cause.source else { return Ok(Run::Done) };
+    let note = NoteKey { noteable: edge.cause.noteable.clone(), source };
+    let on_its_way = OnItsWay { pipeline, world: &world, toggle, note };
+    let Some(provider) = world.provider(&toggle.flag).cloned() else {
+        let why = format!("{} is not configured any more", toggle.flag.provider);
+        return on_its_way.end(&edge, SwitchEnd::Refused(why)).await;
+    };
+    match provider.state(&toggle.flag, &toggle.internal_id).await {
+        Err(error) => on_its_way.not_seen(edge, &error.into()).await,
+        Ok(state) => on_its_way.seen(edge, provider.as_ref(), state.as_ref()).await,
+    }
+}
+
+impl OnItsWay<'_> {
+    /// The state cannot be read.
+    async fn not_seen(&self, mut edge: Edge, trouble: &Trouble) -> Ran {
+        edge.attempts = edge.attempts.saturating_add(1);
+        if edge.uncertain.is_none() {
+            return self.not_sent(edge, trouble).await;
+        }
+        if Timestamp::now().duration_since(edge.queued_at).unsigned_abs() > GIVE_UP {
+            return self.end(&edge, SwitchEnd::NeverKnown(trouble.reason.clone())).await;
+        }
+        let at = after(trouble, edge.attempts);
+        self.put_off(edge, at, &trouble.reason).await
+    }
+
+    async fn seen(&self, edge: Edge, provider: &dyn FlagProvider, state: Option<&FlagState>) -> Ran {
+        let Some(state) = state else {
+            let why = format!("{} does not know the flag any more", provider.name());
+            return self.end(&edge, SwitchEnd::Refused(why)).await;
+        };
+        let Some(now) = state.environment(&self.toggle.environment) else {
+            let why = format!("{} does not have that environment any more", provider.name());
+            return self.end(&edge, SwitchEnd::Refused(why)).await;
+        };
+        if self.toggle.to.holds_in(now) {
+            return self.end(&edge, SwitchEnd::Done { remark: None }).await;
+        }
+        if let Some(attempt) = &edge.uncertain {
+            let ceiling = retry::when(attempt.at, self.world.request_ceiling());
+            if Timestamp::now() < ceiling {
+                let soon = retry::when(Timestamp::now(), LOOK_AGAIN);
+                return self.put_off(edge, soon.min(ceiling), "the flag service's answer was lost").await;
+            }
+        }
+        self.begin(edge, provider, now).await
+    }
+
+    /// It is not so yet, and nothing that was sent can still make it so.
+    async fn begin(&self, mut edge: Edge, provider: &dyn FlagProvider, now: &EnvironmentState) -> Ran {
+        edge.uncertain = None;
+        if Timestamp::now() > self.toggle.until {
+            return self.end(&edge, SwitchEnd::TooLate).await;
+        }
+        if !now.same_as(&self.toggle.before) {
+            return self.end(&edge, SwitchEnd::Overtaken { by: self.who_was_it().await? }).await;
+        }
+        let Some(person) = edge.asked_by.clone() else { return self.end(&edge, SwitchEnd::NotAllowed).await };
+        let toggle = self.toggle;
+        let project = edge.cause.noteable.project;
+        match may_switch(self.world, project, person.id, &toggle.flag, &toggle.environment).await {
+            Ok(true) => {}
+            Ok(false) => return self.end(&edge, SwitchEnd::NotAllowed).await,
+            Err(trouble) => {
+                edge.attempts = edge.attempts.saturating_add(1);
+                return self.not_sent(edge, &trouble).await;
+            }
+        }
+        edge.attempts = edge.attempts.saturating_add(1);
+        edge.uncertain = Some(Attempt { at: Timestamp::now() });
+        self.write_down(&edge, &person.username).await?;
+        let sent = provider.switch(&toggle.flag, &toggle.internal_id, &toggle.environment, &toggle.to).await;
+        match sent {
+            Ok(Switched::Done) => self.end(&edge, SwitchEnd::Done { remark: None }).await,
+            Ok(Switched::DoneWith(remark)) => self.end(&edge, SwitchEnd::Done { remark: Some(remark) }).await,
+            Ok(Switched::ChangeRequest(page)) => {
+                self.end(&edge, SwitchEnd::ChangeRequest { page: page.to_string() }).await
+            }
+            Err(error) => self.failed(edge, provider, error).await,
+        }
+    }
+
+    async fn failed(&self, mut edge: Edge, provider: &dyn FlagProvider, error: ProviderError) -> Ran {
+        let ProviderError::Failed(failure) = &error else {
+            return self.understood(edge, provider, &error.to_string()).await;
+        };
+        let trouble = Trouble::from(failure.clone());
+        match failure.sent {
+            Sent::No if failure.is_passing() || failure.is_unauthorized() => {
+                edge.uncertain = None;
+                self.not_sent(edge, &trouble).await
+            }
+            Sent::No => self.end(&edge, SwitchEnd::Refused(trouble.reason)).await,
+            // The service is done with it: either it is so now, or it never will be by this.
+            Sent::Perhaps => match provider.state(&self.toggle.flag, &self.toggle.internal_id).await {
+                Ok(state) if self.holds(state.as_ref()) => {
+                    self.end(&edge, SwitchEnd::Done { remark: None }).await
+                }
+                Ok(_) => {
+                    edge.uncertain = None;
+                    self.not_sent(edge, &trouble).await
+                }
+                Err(error) => {
+                    let at = after(&Trouble::from(error), edge.attempts);
+                    self.put_off(edge, at, &trouble.reason).await
+                }
+            },
+            Sent::StillAtWork => self.put_off(edge, Timestamp::now(), &trouble.reason).await,
+        }
+    }
+
+    /// The service said in words why not. Part of it may be done all the same.
+    async fn understood(&self, edge: Edge, provider: &dyn FlagProvider, why: &str) -> Ran {
+        match provider.state(&self.toggle.flag, &self.toggle.internal_id).await {
+            Ok(state) if self.holds(state.as_ref()) => {
+                self.end(&edge, SwitchEnd::Done { remark: None }).await
+            }
+            Ok(_) => self.end(&edge, SwitchEnd::Refused(why.to_owned())).await,
+            Err(error) => {
+                let at = after(&Trouble::from(error), edge.attempts);
+                self.put_off(edge, at, why).await
+            }
+        }
+    }
+
+    fn holds(&self, state: Option<&FlagState>) -> bool {
+        let now = state.and_then(|state| state.environment(&self.toggle.environment));
+        now.is_some_and(|now| self.toggle.to.holds_in(now))
+    }
+
+    /// Nothing was sent: again while there is time.
+    async fn not_sent(&self, edge: Edge, trouble: &Trouble) -> Ran {
+        let at = after(trouble, edge.attempts).min(retry::when(self.toggle.until, Duration::from_secs(1)));
+        if Timestamp::now() > self.toggle.until {
+            return self.end(&edge, SwitchEnd::TooLate).await;
+        }
+        self.put_off(edge, at, &trouble.reason).await
+    }
+
+    /// Who changed it last there, if a webhook has said so already.
+    async fn who_was_it(&self) -> Result<Option<String>, crate::store::CommitError> {
+        let record = self.world.store().flag(&self.toggle.flag).await?.value;
+        Ok(record.and_then(|record| bot::last_author(&record, &self.toggle.environment)))
+    }
+
+    /// The attempt is on disk before it is sent, and with the flag whose it is.
+    async fn write_down(&self, edge: &Edge, by: &str) -> Result<(), crate::store::CommitError> {
+        let mut decision = Decision::new();
+        if let Some(mut flag) = decision.rests_on(self.world.store().flag(&self.toggle.flag).await?) {
+            flag.asked.retain(|asked| asked.edge != edge.id);
+            flag.asked.push(AskedSwitch {
+                edge: edge.id,
+                environment: self.toggle.environment.clone(),
+                to: self.toggle.to.clone(),
+                by: by.to_owned(),
+                reason: self.toggle.reason.clone(),
+                on: edge.cause.noteable.clone(),
+                at: Timestamp::now(),
+            });
+            decision.write(Write::PutFlag(Box::new(flag)));
+        }
+        decision.write(Write::PutEdge(Box::new(edge.clone())));
+        self.pipeline.commit(decision).await
+    }
+
+    async fn put_off(&self, mut edge: Edge, at: Timestamp, reason: &str) -> Ran {
+        self.world.metrics().effect("switch", "later");
+        tracing::warn!(edge = edge.id.0, attempts = edge.attempts, reason, "to be tried again");
+        edge.not_before = Some(at);
+        edge.last_reason = Some(reason.to_owned());
+        // At least once tried, so that a commit does not take it for a new one.
+        edge.attempts = edge.attempts.max(1);
+        let mut decision = Decision::new();
+        let unknown = edge.uncertain.is_some();
+        let told =
+            self.progress(&mut decision, &edge, SwitchProgress::UnderWay { edge: edge.id, unknown }).await?;
+        decision.write(Write::PutEdge(Box::new(edge)));
+        self.pipeline.commit(decision).await?;
+        if told && unknown {
+            self.pipeline.take_up_now(self.toggle.entry).await?;
+        }
+        Ok(Run::Later(at))
+    }
+
+    /// It has come to an end: that, and what follows from it, is written at once.
+    async fn end(&self, edge: &Edge, end: SwitchEnd) -> Ran {
+        let done = matches!(end, SwitchEnd::Done { .. });
+        self.world.metrics().effect("switch", if done { "done" } else { "dead" });
+        tracing::info!(edge = edge.id.0, flag = %self.toggle.flag, ?end, "a switch has come to an end");
+        let mut decision = Decision::new();
+        self.progress(&mut decision, edge, SwitchProgress::Ended(end)).await?;
+        let flag = decision.rests_on(self.world.store().flag(&self.toggle.flag).await?);
+        if let Some(mut flag) = flag {
+            if !done && flag.asked.iter().any(|asked| asked.edge == edge.id) {
+                flag.asked.retain(|asked| asked.edge != edge.id);
+                decision.write(Write::PutFlag(Box::new(flag)));
+            }
+            // The flag's own lane looks, and tells everybody else.
+            let pointer =
+                FlagPointer::Key { scope: self.toggle.flag.scope.clone(), key: self.toggle.flag.key.clone() };
+            let look = Event::FlagChanged {
+                provider: self.toggle.flag.provider.clone(),
+                flag: pointer,
+                claim: None,
+            };
+            decision.write(Write::QueueEvent(InboxId(self.world.store().new_id()), look));
+        }
+        decision.write(Write::EdgeDone(EdgeId(edge.id.0)));
+        self.pipeline.commit(decision).await?;
+        self.pipeline.take_up_now(self.toggle.entry).await?;
+        Ok(Run::Done)
+    }
+
+    /// Puts into the command's record how far it is. Returns whether that is news.
+    async fn progress(
+        &self,
+        decision: &mut Decision,
+        edge: &Edge,
+        progress: SwitchProgress,
+    ) -> Result<bool, crate::store::CommitError> {
+        let Some(mut record) = decision.rests_on(self.world.store().note(&self.note).await?) else {
+            return Ok(false);
+        };
+        let Some(command) = record.commands.get_mut(edge.cause.command) else { return Ok(false) };
+        if command.switch.as_ref() == Some(&progress) {
+            return Ok(false);
+        }
+        command.switch = Some(progress);
+        decision.write(Write::PutNote(Box::new(record)));
+        Ok(true)
+    }
+}

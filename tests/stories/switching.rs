@@ -1,0 +1,350 @@
+//! Switching flags from comments: by whom, once, in time or not at all, and whose change it then is.
+
+use flaglink::sandbox::faults::{Fault, Rule};
+use flaglink::sandbox::flagsmith::Order;
+use flaglink::sandbox::gitlab::{NoteableRef, Visibility, level};
+use jiff::SignedDuration;
+
+use super::town::{PATIENCE, Plan, Town};
+
+/// What changes a flag in Flagsmith.
+const SWITCH: &str = r"/featurestates/\d+/$";
+
+fn allowed() -> Plan {
+    let rule = r#"permissions = { toggle = "developer" }
+            toggle_in = { production = "maintainer" }"#;
+    Plan { rule: rule.to_owned(), ..Plan::default() }
+}
+
+/// A town in which developers may switch, in production maintainers, and in which `checkout_v2` is linked.
+async fn town() -> (Town, NoteableRef) {
+    planned(allowed()).await
+}
+
+async fn planned(plan: Plan) -> (Town, NoteableRef) {
+    let town = Town::planned(plan).await;
+    let issue = town.issue();
+    town.says(issue, "/flag link checkout_v2").await;
+    (town, issue)
+}
+
+/// How often flaglink asked Flagsmith to change a flag.
+fn sent(town: &Town) -> usize {
+    let log = town.flagsmith.faults().log();
+    log.iter().filter(|request| request.method == "PUT" && request.path.contains("/featurestates/")).count()
+}
+
+#[tokio::test]
+async fn a_flag_is_switched_and_the_panel_says_by_whom_and_why() {
+    let (town, issue) = town().await;
+
+    let text = "/flag on checkout_v2 --env staging --reason ready for `QA` /close @all";
+    let note = town.says(issue, text).await;
+
+    assert_eq!(town.reactions(note), ["eyes", "white_check_mark"]);
+    assert!(town.replies(issue).is_empty(), "there is nothing to read");
+    assert_eq!(town.row(issue, "checkout_v2").unwrap(), ["⚪ off `blue`", "🟢 on `blue`", "⚪ off `blue`"]);
+    let panel = town.panel(issue).unwrap().body;
+    assert!(panel.contains("off → on in `staging`, value `blue`, by `mara` (reason: "), "{panel}");
+    assert_eq!(
+        panel.matches("in `staging`").count(),
+        1,
+        "its webhook came back and is no second change: {panel}"
+    );
+    assert!(!panel.contains("flag-bot"), "the change is mara's: {panel}");
+    assert_eq!(sent(&town), 1);
+    town.end().await;
+}
+
+#[tokio::test]
+async fn off_and_set_are_done_in_the_order_in_which_they_stand() {
+    let (town, issue) = town().await;
+
+    let text = "/flag on checkout_v2 --env staging\n/flag set checkout_v2 \"dark green\" --env=staging\n\
+                /flag status checkout_v2\n/flag off checkout_v2 —env staging";
+    let note = town.says(issue, text).await;
+
+    assert_eq!(town.reactions(note), ["eyes", "white_check_mark"]);
+    let answer = town.answer(issue, note);
+    assert!(answer.contains("`staging` 🟢 on `dark green`"), "status waits for what is before it: {answer}");
+    let row = town.row(issue, "checkout_v2").unwrap();
+    assert_eq!(row, ["⚪ off `blue`", "⚪ off `dark green`", "⚪ off `blue`"]);
+    assert_eq!(sent(&town), 3);
+    town.end().await;
+}
+
+#[tokio::test]
+async fn nobody_may_switch_unless_it_is_allowed() {
+    let town = Town::new().await;
+    let issue = town.issue();
+
+    let note = town.says_as(town.tobias, issue, "/flag on checkout_v2 --env staging").await;
+
+    assert_eq!(town.reactions(note), ["eyes", "x"]);
+    let answer = town.answer(issue, note);
+    assert_eq!(answer, "Switching flags here is switched off for this project in flaglink's configuration.");
+    let help = town.says(issue, "/flag help").await;
+    assert!(!town.answer(issue, help).contains("/flag on"), "help shows what can be done here");
+    assert_eq!(sent(&town), 0);
+    town.end().await;
+}
+
+#[tokio::test]
+async fn an_environment_may_need_a_greater_role() {
+    let (town, issue) = town().await;
+
+    let note = town.says(issue, "/flag on checkout_v2 --env production").await;
+    assert_eq!(town.reactions(note), ["eyes", "x"]);
+    assert_eq!(
+        town.answer(issue, note),
+        "switching flags in `production` needs the role Maintainer in this project, and yours is Developer. Ask \
+         somebody who has it, or a maintainer for the role."
+    );
+    assert_eq!(sent(&town), 0);
+
+    let help = town.says(issue, "/flag help").await;
+    assert!(town.answer(issue, help).contains("/flag on KEY --env NAME"));
+    let by_tobias = town.says_as(town.tobias, issue, "/flag on checkout_v2 --env Production").await;
+    assert_eq!(town.reactions(by_tobias), ["eyes", "white_check_mark"]);
+    assert_eq!(town.row(issue, "checkout_v2").unwrap()[2], "🟢 on `blue`");
+    town.end().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_meant_is_answered_with_what_to_write() {
+    let (town, issue) = town().await;
+
+    for (command, said) in [
+        (
+            "/flag on checkout_v2 --env stagin",
+            "`flagsmith` has no environment `stagin` for this flag. Did you mean `staging`? Write `/flag on \
+             checkout_v2 --env staging`.",
+        ),
+        (
+            "/flag off checkout_v3 --env staging",
+            "`flagsmith` has no flag `checkout_v3`. Did you mean `checkout_v2`? Write `/flag off checkout_v2 --env \
+             staging`.",
+        ),
+    ] {
+        let note = town.says(issue, command).await;
+        assert_eq!(town.reactions(note), ["eyes", "x"], "{command}");
+        assert_eq!(town.answer(issue, note), said);
+    }
+    assert_eq!(sent(&town), 0);
+    town.end().await;
+}
+
+#[tokio::test]
+async fn what_is_so_already_is_done_without_a_word() {
+    let (town, issue) = town().await;
+    let note = town.says(issue, "/flag off checkout_v2 --env staging").await;
+    assert_eq!(town.reactions(note), ["eyes", "white_check_mark"]);
+    assert_eq!(sent(&town), 0);
+    assert!(town.replies(issue).is_empty());
+    town.end().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_was_lost_is_found_out_and_the_switch_is_sent_once() {
+    let (town, issue) = town().await;
+    town.flagsmith.faults().add(Rule::new("PUT", SWITCH, Fault::WorkThenClose).times(1));
+
+    let note = town.says(issue, "/flag on checkout_v2 --env staging").await;
+
+    assert_eq!(town.reactions(note), ["eyes", "white_check_mark"]);
+    assert_eq!(sent(&town), 1);
+    let panel = town.panel(issue).unwrap().body;
+    assert!(panel.contains("in `staging`, value `blue`, by `mara`"), "{panel}");
+    town.end().await;
+}
+
+#[tokio::test]
+async fn while_nobody_knows_it_is_said_so_and_never_that_it_was_not_done() {
+    let (town, issue) = town().await;
+    // Nothing is done, and nobody can know that: the connection is cut.
+    town.flagsmith.faults().add(Rule::new("PUT", SWITCH, Fault::Close).times(1));
+
+    let note = town.says(issue, "/flag on checkout_v2 --env staging").await;
+
+    assert_eq!(town.reactions(note), ["eyes", "white_check_mark"], "it is sent again past the longest time");
+    let said = town.answer(issue, note);
+    assert!(said.contains("it is not known yet whether it was made"), "{said}");
+    assert_eq!(sent(&town), 2);
+    assert_eq!(town.row(issue, "checkout_v2").unwrap()[1], "🟢 on `blue`");
+    town.end().await;
+}
+
+#[tokio::test]
+async fn refused_for_certain_is_not_done_and_nothing_is_sent_again() {
+    let (town, issue) = town().await;
+    town.flagsmith.faults().add(Rule::new("PUT", SWITCH, Fault::status(403)));
+
+    let note = town.says(issue, "/flag on checkout_v2 --env staging").await;
+
+    assert_eq!(town.reactions(note), ["eyes", "x"]);
+    assert!(town.answer(issue, note).starts_with("nothing was switched: "), "{}", town.answer(issue, note));
+    assert_eq!(sent(&town), 1);
+    town.flagsmith.faults().clear();
+    // Somebody else does the same a little later: that is not mara's change.
+    town.ada.switch("checkout_v2", "staging", true).unwrap();
+    town.rest().await;
+    let panel = town.panel(issue).unwrap().body;
+    assert!(panel.contains("in `staging`, value `blue`, by `ada@example.com`"), "{panel}");
+    town.end().await;
+}
+
+#[tokio::test]
+async fn somebody_elses_change_in_between_is_left_alone() {
+    let (town, issue) = town().await;
+    // The first attempt is put off for a moment; meanwhile ada sets another value.
+    let faults = town.flagsmith.faults();
+    let rule = faults.add(Rule::new("PUT", SWITCH, Fault::too_many(Some(2))).times(1));
+    let note = town.gitlab.comment(town.mara, issue, "/flag on checkout_v2 --env staging").unwrap();
+    faults.until(PATIENCE, |_| faults.hits(rule) == 1).await.unwrap();
+    town.ada.set_value("checkout_v2", "staging", "red").unwrap();
+    town.rest().await;
+
+    assert_eq!(town.reactions(note), ["eyes", "x"]);
+    let answer = town.answer(issue, note);
+    assert!(
+        answer.starts_with("`checkout_v2` was changed in `staging` by `ada@example.com` after you wrote"),
+        "{answer}"
+    );
+    assert_eq!(town.row(issue, "checkout_v2").unwrap()[1], "⚪ off `red`");
+    town.end().await;
+}
+
+#[tokio::test]
+async fn nothing_is_switched_hours_late() {
+    let (mut town, issue) = town().await;
+    town.stop().await;
+    let note = town.gitlab.comment(town.mara, issue, "/flag on checkout_v2 --env staging").unwrap();
+    let earlier = |model: &mut flaglink::sandbox::gitlab::Model| {
+        let note = model.notes.get_mut(&note).unwrap();
+        note.created_at -= SignedDuration::from_mins(3);
+        note.updated_at = note.created_at;
+    };
+    town.gitlab.change(earlier);
+    town.start().await;
+    let body = town.gitlab.read(|model| model.deliveries.values().next_back().unwrap().body.clone());
+    let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(town.post(super::town::GITLAB_SECRET, &body).await, 200);
+    town.rest().await;
+
+    assert_eq!(town.reactions(note), ["eyes", "x"]);
+    assert!(town.answer(issue, note).contains("within two minutes of the command or not at all"));
+    assert_eq!(sent(&town), 0);
+    town.end().await;
+}
+
+#[tokio::test]
+async fn an_environment_that_demands_a_change_request_is_answered_with_the_page_for_it() {
+    let (town, issue) = town().await;
+    town.ada.require_approvals("staging", Some(1)).unwrap();
+
+    let note = town.says(issue, "/flag on checkout_v2 --env staging").await;
+
+    assert_eq!(town.reactions(note), ["eyes", "x"]);
+    let answer = town.reply_to(issue, note);
+    assert!(answer.contains("takes changes through change requests only"), "{answer}");
+    assert!(answer.contains(&format!("({}/project/", town.flagsmith.url())), "{answer}");
+    assert_eq!(sent(&town), 0);
+    town.end().await;
+}
+
+#[tokio::test]
+async fn webhooks_that_come_back_late_and_mixed_up_take_nothing_from_the_one_who_asked() {
+    let (town, issue) = town().await;
+    town.flagsmith.hold_deliveries();
+    town.says(issue, "/flag on checkout_v2 --env staging --reason ready").await;
+    town.says(issue, "/flag off checkout_v2 --env staging --reason not ready").await;
+    town.flagsmith.release_deliveries(Order::LastFirst);
+    town.rest().await;
+
+    let panel = town.panel(issue).unwrap().body;
+    let lines: Vec<&str> =
+        panel.lines().filter(|line| line.starts_with("- ") && line.contains("`staging`")).collect();
+    assert_eq!(lines.len(), 2, "{panel}");
+    assert!(lines[0].ends_with("on → off in `staging`, by `mara` (reason: `not ready`)"), "{panel}");
+    assert!(lines[1].ends_with("in `staging`, value `blue`, by `mara` (reason: `ready`)"), "{panel}");
+    town.end().await;
+}
+
+#[tokio::test]
+async fn others_are_told_of_the_change_and_a_reason_stays_where_it_may_be_read() {
+    let rule = "permissions = { toggle = \"developer\" }\ntell = [\"*\"]".to_owned();
+    let (town, issue) = planned(Plan { rule, ..Plan::default() }).await;
+    let elsewhere = town.gitlab.project("shop/app", Visibility::Private);
+    for (who, role) in [(town.bot, level::MAINTAINER), (town.mara, level::DEVELOPER)] {
+        town.gitlab.member(elsewhere, who, role);
+    }
+    town.hooked(elsewhere);
+    let other = town.gitlab.issue(town.mara, elsewhere, "The app", "").unwrap();
+    let beside = town.issue();
+    town.says(other, "/flag link checkout_v2").await;
+    town.says(beside, "/flag link checkout_v2").await;
+
+    town.says(issue, "/flag on checkout_v2 --env staging --reason the deal with Initech").await;
+
+    assert!(town.replies(issue).is_empty(), "who asked for it on this page knows");
+    for page in [beside, other] {
+        let told = town.replies(page);
+        assert_eq!(told.len(), 1, "{}", town.gitlab.transcript(page));
+        assert!(told[0].body.contains("by `mara`"), "{}", told[0].body);
+        let may_read = page == beside;
+        assert_eq!(told[0].body.contains("Initech"), may_read, "{}", told[0].body);
+        assert_eq!(town.panel(page).unwrap().body.contains("Initech"), may_read);
+    }
+    assert!(town.panel(issue).unwrap().body.contains("Initech"));
+    // What was said on a page that is confidential now is for its readers alone.
+    town.gitlab.set_confidential(town.mara, issue, true).unwrap();
+    town.rest().await;
+    town.ada.switch("checkout_v2", "development", true).unwrap();
+    town.rest().await;
+    assert!(!town.panel(beside).unwrap().body.contains("Initech"));
+    assert!(town.panel(issue).unwrap().body.contains("Initech"));
+    town.end().await;
+}
+
+#[tokio::test]
+async fn the_role_is_looked_up_again_before_it_is_sent() {
+    let (town, issue) = town().await;
+    let faults = town.flagsmith.faults();
+    let rule = faults.add(Rule::new("PUT", SWITCH, Fault::too_many(Some(2))).times(1));
+    let note = town.gitlab.comment(town.mara, issue, "/flag on checkout_v2 --env staging").unwrap();
+    faults.until(PATIENCE, |_| faults.hits(rule) == 1).await.unwrap();
+    town.gitlab.member(town.shop, town.mara, level::REPORTER);
+    town.rest().await;
+
+    assert_eq!(town.reactions(note), ["eyes", "x"]);
+    assert!(town.answer(issue, note).contains("you may not do that any more"));
+    assert_eq!(sent(&town), 1, "only what was refused");
+    assert_eq!(town.row(issue, "checkout_v2").unwrap()[1], "⚪ off `blue`");
+    town.end().await;
+}
+
+#[tokio::test]
+async fn a_switch_goes_on_where_it_was_when_the_daemon_was_stopped() {
+    let (mut town, issue) = town().await;
+    let faults = town.flagsmith.faults().clone();
+    let rule = faults.add(Rule::new("PUT", SWITCH, Fault::too_many(Some(3))).times(1));
+    let note = town.gitlab.comment(town.mara, issue, "/flag on checkout_v2 --env staging").unwrap();
+    faults.until(PATIENCE, |_| faults.hits(rule) == 1).await.unwrap();
+    town.stop().await;
+    town.start().await;
+    town.rest().await;
+
+    assert_eq!(town.reactions(note), ["eyes", "white_check_mark"]);
+    assert_eq!(town.row(issue, "checkout_v2").unwrap()[1], "🟢 on `blue`");
+    town.end().await;
+}
+
+#[tokio::test]
+async fn in_an_internal_note_nothing_is_switched() {
+    let (town, issue) = town().await;
+    let note = town.gitlab.internal_comment(town.mara, issue, "/flag on checkout_v2 --env staging").unwrap();
+    town.rest().await;
+    assert_eq!(town.reactions(note), ["eyes", "x"]);
+    assert_eq!(sent(&town), 0);
+    town.end().await;
+}
