@@ -45,6 +45,31 @@ fn who_may_switch_is_said_by_the_most_exact_line() {
 }
 
 #[test]
+fn who_changes_many_environments_at_once_may_change_each_of_them() {
+    let rules = rules(
+        "[[projects]]\nmatch = \"a/**\"\npermissions = { toggle = \"developer\" }\n\
+         toggle_in = { Production = \"owner\", \"review/a/b\" = \"maintainer\", \"unleash:staging\" = \"none\" }\n",
+    );
+    let rule = rules.for_project("a/x").unwrap();
+    for (scope, least) in [
+        ("*", Role::Owner),
+        ("prod*", Role::Owner),
+        ("PROD*tion", Role::Owner),
+        ("*t*n", Role::Owner),
+        ("production*", Role::Owner),
+        ("prod*x", Role::Developer),
+        ("production*production", Role::Developer),
+        ("review/*", Role::Maintainer),
+        ("review/*/*", Role::Maintainer),
+        ("stag*", Role::Developer),
+    ] {
+        assert_eq!(rule.may_toggle("flagsmith", scope), least, "{scope}");
+    }
+    assert_eq!(rule.may_toggle("unleash", "stag*"), Role::None);
+    assert_eq!(rule.may_toggle("unleash", "*"), Role::None);
+}
+
+#[test]
 fn the_first_rule_that_matches_holds_and_none_is_silence() {
     let rules = rules(
         "[[projects]]\nmatch = \"shop/website\"\n[[projects]]\nmatch = \"shop/*\"\n[[projects]]\nmatch = \"shop/**\"\n",

@@ -153,7 +153,8 @@ pub(crate) struct ProjectTable {
     pub(crate) permissions: PermissionsTable,
     /// Least role to switch flags, by environment: `"name"`, `"provider:name"`, `"*"` or `"provider:*"`. It stands above
     /// `permissions.toggle`. Of several that fit an environment, one with its name counts before one with `*`, and of these one
-    /// with the provider in front before one without.
+    /// with the provider in front before one without. To change what holds in many environments at once, as GitLab's scopes `*` and
+    /// `review/*` do, takes the highest role of those named among them, too.
     #[serde(default)]
     pub(crate) toggle_in: BTreeMap<String, Role>,
     /// Whether flaglink keeps a comment on each issue and merge request that shows the state of its flags.

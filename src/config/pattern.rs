@@ -86,6 +86,27 @@ impl EnvironmentPattern {
         self.provider.as_deref().is_none_or(|only| only == provider)
             && self.name.as_deref().is_none_or(|name| name == environment.to_lowercase())
     }
+
+    /// Whether it names an environment that `scope` stands for, in which a `*` is any text.
+    pub(crate) fn is_within(&self, provider: &str, scope: &str) -> bool {
+        self.provider.as_deref().is_none_or(|only| only == provider)
+            && self.name.as_deref().is_some_and(|name| fits(&scope.to_lowercase(), name))
+    }
+}
+
+/// Whether the text is the pattern, with any text for each `*` in it.
+fn fits(pattern: &str, text: &str) -> bool {
+    let Some((first, behind)) = pattern.split_once('*') else { return pattern == text };
+    let (between, last) = behind.rsplit_once('*').unwrap_or(("", behind));
+    let Some(mut rest) = text.strip_prefix(first).and_then(|rest| rest.strip_suffix(last)) else {
+        return false;
+    };
+    // The first place where a piece stands leaves the most for those behind it.
+    for piece in between.split('*') {
+        let Some((_, behind)) = rest.split_once(piece) else { return false };
+        rest = behind;
+    }
+    true
 }
 
 /// The names of providers that a pattern may have in front.

@@ -58,9 +58,17 @@ impl ProjectRule {
     }
 
     /// The least role that may switch a flag of that provider in that environment (`toggle_in`, then `permissions.toggle`).
+    ///
+    /// An environment with a `*` in its name stands for many (GitLab's scopes, such as `*` and `prod*`): to change them takes
+    /// the highest role of all that are named among them, too.
     pub fn may_toggle(&self, provider: &str, environment: &str) -> Role {
         let fits = |(pattern, _): &&(EnvironmentPattern, Role)| pattern.matches(provider, environment);
-        self.toggle_in.iter().find(fits).map_or(self.toggle, |(_, role)| *role)
+        let here = self.toggle_in.iter().find(fits).map_or(self.toggle, |(_, role)| *role);
+        if !environment.contains('*') {
+            return here;
+        }
+        let within = self.toggle_in.iter().filter(|(pattern, _)| pattern.is_within(provider, environment));
+        within.map(|(_, role)| *role).fold(here, Role::max)
     }
 
     /// The least role that may switch anything anywhere; [`Role::None`] where nobody may.
