@@ -692,9 +692,16 @@ pub(crate) async fn what_it_cannot_do_it_says_so<S: Stage>() {
 /// Tells every story on a stage.
 macro_rules! conformance {
     ($name:ident, $stage:ty) => {
+        conformance!(@all [] $name, $stage);
+    };
+    // Told only when asked for, because of what it needs.
+    (ignored $why:literal; $name:ident, $stage:ty) => {
+        conformance!(@all [#[ignore = $why]] $name, $stage);
+    };
+    (@all $ignore:tt $name:ident, $stage:ty) => {
         mod $name {
             use super::*;
-            conformance!(@stories $stage:
+            conformance!(@stories $ignore $stage:
                 what_nobody_made_is_not_found_and_that_is_no_error
                 of_flags_with_near_keys_the_one_that_was_written_is_found
                 odd_keys_are_found_read_and_switched_like_others
@@ -718,10 +725,14 @@ macro_rules! conformance {
             );
         }
     };
-    (@stories $stage:ty: $($story:ident)*) => {
-        $(#[tokio::test]
+    (@stories $ignore:tt $stage:ty: $($story:ident)*) => {
+        $(conformance!(@story $ignore $stage: $story);)*
+    };
+    (@story [$($ignore:tt)*] $stage:ty: $story:ident) => {
+        #[tokio::test]
+        $($ignore)*
         async fn $story() {
             $crate::conformance::$story::<$stage>().await;
-        })*
+        }
     };
 }

@@ -14,9 +14,26 @@ use flaglink::sandbox::faults::Faults;
 use flaglink::sandbox::server::{Handler, Request, Response, Server};
 use http::StatusCode;
 use serde_json::{Value, json};
+use tokio::sync::MutexGuard;
 
 /// The token of an admin, as the server is told at its first start.
 pub(crate) const ADMIN: &str = "*:*.flaglink-test-admin-token";
+
+/// What its webhooks have in their `Authorization` header.
+pub(crate) const SECRET: &str = "a-shared-secret";
+
+/// What it tells of by webhook.
+const EVENTS: [&str; 9] = [
+    "feature-created",
+    "feature-archived",
+    "feature-revived",
+    "feature-deleted",
+    "feature-environment-enabled",
+    "feature-environment-disabled",
+    "feature-strategy-add",
+    "feature-strategy-update",
+    "feature-strategy-remove",
+];
 
 /// The longest that a start may take, or a webhook to arrive.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -72,6 +89,8 @@ impl Handler for Receiver {
 /// The running server. There is one for all tests of this process.
 pub(crate) struct Unleash {
     url: String,
+    /// The port of its PostgreSQL.
+    database: String,
     http: reqwest::Client,
     received: Arc<Receiver>,
     /// Its standard input is what keeps everything running.
@@ -87,6 +106,12 @@ fn told(name: &str) -> String {
 }
 
 impl Unleash {
+    /// Holds up all other stories: there is one server.
+    pub(crate) async fn alone() -> MutexGuard<'static, ()> {
+        static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+        ALONE.lock().await
+    }
+
     /// The server, started when it is first asked for.
     pub(crate) fn shared() -> &'static Self {
         static SHARED: OnceLock<Unleash> = OnceLock::new();
@@ -109,10 +134,11 @@ impl Unleash {
     async fn start(received: Arc<Receiver>, hook: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("flaglink-unleash-").tempdir().unwrap().keep();
         let port = free_port();
+        let database = free_port().to_string();
         let keeper = Command::new("sh")
             .args(["-c", KEEPER, "keeper", &told("FLAGLINK_POSTGRES_BIN")])
             .arg(&folder)
-            .args([&free_port().to_string(), &port.to_string()])
+            .args([&database, &port.to_string()])
             .args([&told("FLAGLINK_UNLEASH"), &told("FLAGLINK_NODE")])
             .envs([("DATABASE_SSL", "false"), ("TZ", "UTC"), ("LOG_LEVEL", "warn")])
             .envs([("CHECK_VERSION", "false"), ("SEND_TELEMETRY", "false")])
@@ -122,8 +148,9 @@ impl Unleash {
             .spawn()
             .unwrap();
         let url = format!("http://127.0.0.1:{port}");
-        let http = reqwest::Client::new();
-        let server = Self { url, http, received, _keeper: Mutex::new(keeper) };
+        // No connection is kept: it would belong to a test's runtime and end with that.
+        let http = reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap();
+        let server = Self { url, database, http, received, _keeper: Mutex::new(keeper) };
         let begun = Instant::now();
         while !server.healthy().await {
             assert!(begun.elapsed() < PATIENCE, "Unleash does not answer");
@@ -131,10 +158,7 @@ impl Unleash {
         }
         // Before the first event: what the server knows of its webhooks it keeps for a minute.
         let hook = json!({ "provider": "webhook", "enabled": true, "projects": ["*"], "environments": [],
-            "parameters": { "url": hook, "authorization": "a-shared-secret" },
-            "events": ["feature-created", "feature-archived", "feature-revived", "feature-deleted",
-                "feature-environment-enabled", "feature-environment-disabled", "feature-strategy-add",
-                "feature-strategy-update", "feature-strategy-remove"] });
+            "parameters": { "url": hook, "authorization": SECRET }, "events": EVENTS });
         server.call("POST", "/api/admin/addons", Some(hook)).await;
         server
     }
@@ -157,9 +181,34 @@ impl Unleash {
         serde_json::from_str(&text).unwrap_or_default()
     }
 
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Whether a token is good for the API.
+    pub(crate) async fn accepts(&self, token: &str) -> bool {
+        let request = self.http.get(format!("{}/api/admin/projects", self.url));
+        request.header("authorization", token).send().await.unwrap().status().is_success()
+    }
+
+    /// What the API lacks, done in its database.
+    pub(crate) fn sql(&self, text: &str) -> String {
+        let output = Command::new(format!("{}/psql", told("FLAGLINK_POSTGRES_BIN")))
+            .args(["-XqAt", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", &self.database])
+            .args(["-U", "postgres", "-d", "unleash", "-c", text])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{text}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
     /// A flag that is off everywhere and has no strategies.
     pub(crate) async fn make(&self, key: &str) {
-        let flag = json!({ "name": key, "type": "release" });
+        self.make_described(key, "").await;
+    }
+
+    pub(crate) async fn make_described(&self, key: &str, description: &str) {
+        let flag = json!({ "name": key, "type": "release", "description": description });
         self.call("POST", "/api/admin/projects/default/features", Some(flag)).await;
     }
 
@@ -174,9 +223,13 @@ impl Unleash {
         self.call("GET", &format!("/api/admin/projects/default/features/{key}"), None).await
     }
 
+    pub(crate) async fn archive(&self, key: &str) {
+        self.call("DELETE", &format!("/api/admin/projects/default/features/{key}"), None).await;
+    }
+
     /// Archives and deletes it.
     pub(crate) async fn delete(&self, key: &str) {
-        self.call("DELETE", &format!("/api/admin/projects/default/features/{key}"), None).await;
+        self.archive(key).await;
         self.call("DELETE", &format!("/api/admin/archive/{key}"), None).await;
     }
 
@@ -185,6 +238,20 @@ impl Unleash {
         let path = format!("/api/admin/search/events?feature=IS:{key}&limit=1000");
         let events = self.call("GET", &path, None).await;
         events["events"].as_array().unwrap().iter().map(|event| event["id"].as_u64().unwrap()).collect()
+    }
+
+    /// The id of the newest event.
+    pub(crate) async fn newest_event(&self) -> u64 {
+        let events = self.call("GET", "/api/admin/search/events?limit=1", None).await;
+        events["events"][0]["id"].as_u64().unwrap_or_default()
+    }
+
+    /// The ids of the events after that one, of which it tells by webhook.
+    pub(crate) async fn events_after(&self, seen: u64) -> BTreeSet<u64> {
+        let events = self.call("GET", "/api/admin/search/events?limit=1000", None).await;
+        let events = events["events"].as_array().unwrap().iter();
+        let told = events.filter(|event| EVENTS.iter().any(|&kind| event["type"] == kind));
+        told.map(|event| event["id"].as_u64().unwrap()).filter(|&id| id > seen).collect()
     }
 
     /// What was delivered of these events, in the order of arrival, once all of them are there.

@@ -7,14 +7,22 @@
     reason = "in a test a panic is the report"
 )]
 
+#[macro_use]
+#[path = "../support/conformance.rs"]
+mod conformance;
+mod stage;
 #[path = "../support/unleash_server.rs"]
 mod unleash_server;
 
+use stage::UnleashStage;
 use unleash_server::Unleash;
+
+conformance!(ignored "needs the Unleash server: tests/all --install"; on_unleash, UnleashStage);
 
 #[tokio::test]
 #[ignore = "needs the Unleash server: tests/all --install"]
 async fn a_burst_of_switches_ends_as_was_said_last_and_every_webhook_comes() {
+    let _alone = Unleash::alone().await;
     let unleash = Unleash::shared();
     unleash.make("burst").await;
     for number in 0..20 {
