@@ -4,7 +4,9 @@
 #[path = "support/hostile.rs"]
 mod hostile;
 
-use flaglink::command::{Command, Found, MAX_KEYS, MAX_LENGTH, Misread, Permission, SwitchTo, read, read_back, spec};
+use flaglink::command::{
+    Command, Found, MAX_KEYS, MAX_LENGTH, Misread, Permission, SwitchTo, read, read_back, spec,
+};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -176,7 +178,8 @@ fn a_switch_is_written_in_many_ways_and_is_one() {
     ] {
         assert_eq!(one(line), plain, "{line}");
     }
-    let (key, environment, to, reason) = switch("/flag set a \"dark, blue\" --env 'pre prod' --reason it's --env time");
+    let (key, environment, to, reason) =
+        switch("/flag set a \"dark, blue\" --env 'pre prod' --reason it's --env time");
     assert_eq!((key.as_str(), environment.as_str()), ("a", "pre prod"));
     assert_eq!(to, SwitchTo::Set("dark, blue".to_owned()));
     assert_eq!(reason.as_deref(), Some("it's --env time"), "it takes the rest of the line");
@@ -206,7 +209,11 @@ fn what_a_switch_lacks_is_named() {
         "/flag set a -5 --env x",
         "/flag on \"a --env x",
     ] {
-        assert!(matches!(misread(line), Misread::Malformed { spec: Some(_), .. }), "{line}: {:?}", misread(line));
+        assert!(
+            matches!(misread(line), Misread::Malformed { spec: Some(_), .. }),
+            "{line}: {:?}",
+            misread(line)
+        );
     }
     let long = format!("/flag on a --env x --reason {}", "y".repeat(201));
     assert!(matches!(misread(&long), Misread::Malformed { .. }));

@@ -167,9 +167,7 @@ fn what_later_versions_know_is_said_to_be_of_a_later_version() {
         let error = dir.bad(&format!("{more}\n{LEAST}"));
         assert!(error.contains("not in this version of flaglink"), "{more}: {error}");
     }
-    for more in [
-        "adopt = true",
-    ] {
+    for more in ["adopt = true"] {
         let error = dir.bad(&format!("{LEAST}{more}"));
         assert!(error.contains("not in this version of flaglink"), "{more}: {error}");
     }

@@ -69,7 +69,10 @@ async fn a_share_is_set_where_it_is_clear_whose_and_else_nothing_is_touched() {
     let quarter = Switch { rollout: Some(25.0), ..Switch::default() };
     let refused = provider.switch(&flag.flag, &flag.internal_id, "production", &quarter).await.unwrap_err();
     let ProviderError::Strange(why) = refused else { panic!("{refused}") };
-    assert!(why.contains("several strategies") && why.contains("/projects/default/features/checkout"), "{why}");
+    assert!(
+        why.contains("several strategies") && why.contains("/projects/default/features/checkout"),
+        "{why}"
+    );
     assert_eq!(state(provider.as_ref(), &flag).await, before);
 }
 
@@ -161,7 +164,8 @@ async fn what_no_webhook_told_is_asked_for_and_each_event_once() {
         stage.switch("checkout", "production", false).await;
     }
     let changes = provider.changes_since(Some(&now.cursor)).await.unwrap();
-    let switches = changes.hints.iter().filter(|hint| hint.claim.as_ref().is_some_and(|claim| claim.on.is_some()));
+    let switches =
+        changes.hints.iter().filter(|hint| hint.claim.as_ref().is_some_and(|claim| claim.on.is_some()));
     assert_eq!(switches.count(), 120);
     let last = changes.hints.last().unwrap();
     assert_eq!(last.flag, FlagPointer::Key { scope: "default".to_owned(), key: "checkout".to_owned() });

@@ -95,7 +95,7 @@ fn shown(key: &str, environments: Vec<EnvironmentState>) -> Shown {
 }
 
 fn change(when: &str, what: ChangeKind) -> Change {
-    Change { at: at(when), by: None, reason: None, what }
+    Change { at: at(when), by: None, reason: None, what, asked_on: None }
 }
 
 #[test]

@@ -211,8 +211,8 @@ async fn words_that_are_no_command_get_one_short_reply() {
             "there is no command `/flag frobnicate`. Write `/flag help` for those that there are.",
         ),
         (
-            "/flag on checkout_v2 --env production",
-            "`/flag on` is not in this version of flaglink. Write `/flag help` for what can be done here.",
+            "/flag archive checkout_v2",
+            "`/flag archive` is not in this version of flaglink. Write `/flag help` for what can be done here.",
         ),
         (
             "/flag cleanup-issue",

@@ -14,7 +14,9 @@ use crate::flags::{Provided, ProviderError};
 impl Unleash {
     pub(super) async fn state_of(&self, flag: &FlagRef, internal_id: &str) -> Provided<Option<FlagState>> {
         let found = self.find(&flag.key).await?;
-        Ok(found.filter(|known| known.feature.internal_id() == internal_id).map(|known| self.as_state(&known)))
+        Ok(found
+            .filter(|known| known.feature.internal_id() == internal_id)
+            .map(|known| self.as_state(&known)))
     }
 
     /// One request a flag: Unleash has no list with strategies and the moment at which flags were made. The client keeps few of
@@ -121,15 +123,16 @@ fn digest(strategies: &[Strategy]) -> String {
         let parameters: Vec<(&String, &Value)> = one
             .parameters
             .iter()
-            .filter(|(name, value)| {
-                !matches!(name.as_str(), "rollout" | "percentage" | "groupId")
-                    && !(name.as_str() == "stickiness" && *value == "default")
+            .filter(|(name, value)| match name.as_str() {
+                "rollout" | "percentage" | "groupId" => false,
+                "stickiness" => *value != "default",
+                _ => true,
             })
             .collect();
         let variants: Vec<Value> =
             one.variants.iter().map(|one| json!([one.name, one.weight, one.rest])).collect();
-        let plain = !one.disabled && !is_limited(one) && parameters.is_empty() && variants.is_empty();
-        if plain {
+        let special = one.disabled || is_limited(one) || !parameters.is_empty() || !variants.is_empty();
+        if !special {
             continue;
         }
         empty = false;
