@@ -20,8 +20,6 @@ use crate::markdown::reply::Told;
 
 /// When a read does not show yet what a webhook claims, it is read again after these times.
 const READ_AGAIN: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(10)];
-/// A claim about something longer ago than this is not waited for.
-const NEWS: SignedDuration = SignedDuration::from_mins(1);
 /// A webhook that comes within this time after a change was noticed can still say who it was.
 const NAMED_LATER: SignedDuration = SignedDuration::from_mins(10);
 /// How far the flag service's clock may be ahead of ours there.
@@ -149,7 +147,7 @@ async fn look(
             return Ok(Made::Decision(decision));
         }
         return match (claim, &now, READ_AGAIN.get(entry.attempts as usize)) {
-            (Some(claim), Some(state), Some(after)) if is_news(claim, entry) && contradicts(claim, state) => {
+            (Some(claim), Some(state), Some(after)) if contradicts(claim, state) => {
                 Err(Trouble::again_in(*after, format!("{} does not show the change yet", provider.name())))
             }
             _ => Ok(Made::Nothing("flag_unchanged")),
@@ -192,11 +190,6 @@ async fn look(
     world.metrics().flag_change(&flag.provider, noticed_by);
     decision.write(Write::PutFlag(Box::new(record)));
     Ok(Made::Decision(decision))
-}
-
-/// Whether a claim is so young that the service may not show it yet. An older one that does not hold was overtaken.
-fn is_news(claim: &Claim, entry: Entry) -> bool {
-    claim.at.is_none_or(|at| entry.now.duration_since(at) < NEWS)
 }
 
 /// Whether a claim about what shows in a state is not what the state shows.

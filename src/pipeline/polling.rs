@@ -54,7 +54,11 @@ async fn ask_what_changed(pipeline: &Pipeline, provider: &dyn FlagProvider) -> R
     let name = format!("flags/{}", provider.name());
     let since =
         world.store().register().await?.value.and_then(|register| register.cursors.get(&name).cloned());
-    let changes = provider.changes_since(since.as_deref()).await?;
+    let mut changes = provider.changes_since(since.as_deref()).await?;
+    // What is told afterwards shows by now, or was overtaken: it is not waited for.
+    for claim in changes.hints.iter_mut().filter_map(|hint| hint.claim.as_mut()) {
+        claim.visible = false;
+    }
     if since.as_ref() == Some(&changes.cursor) && changes.hints.is_empty() {
         return Ok(());
     }
