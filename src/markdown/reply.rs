@@ -140,7 +140,7 @@ pub fn edited_by_another() -> Markdown {
 /// An internal note changes nothing.
 pub fn internal_changes_nothing() -> Markdown {
     Markdown::lit(
-        "nothing was changed, because the panel and the label are seen by everybody who sees this page, and your note is internal. Write the command in a comment that is not internal.",
+        "nothing was changed, because the panel and the label of a link are seen by everybody who sees this page, and your note is internal. Write the command in a comment that is not internal.",
     )
 }
 

@@ -156,11 +156,26 @@ impl Unleash {
             assert!(begun.elapsed() < PATIENCE, "Unleash does not answer");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        // Before the first event: what the server knows of its webhooks it keeps for a minute.
         let hook = json!({ "provider": "webhook", "enabled": true, "projects": ["*"], "environments": [],
             "parameters": { "url": hook, "authorization": SECRET }, "events": EVENTS });
         server.call("POST", "/api/admin/addons", Some(hook)).await;
+        server.until_it_tells().await;
         server
+    }
+
+    /// What the server knows of its webhooks it keeps for a minute, and an event of its own start may have made it look before
+    /// there was one.
+    async fn until_it_tells(&self) {
+        let begun = Instant::now();
+        self.make("first").await;
+        let mut on = false;
+        while self.received.got.lock().unwrap().is_empty() {
+            assert!(begun.elapsed() < PATIENCE, "no webhook comes");
+            on = !on;
+            self.switch("first", "production", on).await;
+            tokio::time::sleep(Duration::from_secs(2)).await;
+        }
+        self.delete("first").await;
     }
 
     async fn healthy(&self) -> bool {
