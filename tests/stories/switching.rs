@@ -196,7 +196,10 @@ async fn refused_for_certain_is_not_done_and_nothing_is_sent_again() {
     town.ada.switch("checkout_v2", "staging", true).unwrap();
     town.rest().await;
     let panel = town.panel(issue).unwrap().body;
-    assert!(panel.contains("in `staging`, value `blue`, by <code>ada<!-- -->@example.com</code>"), "{panel}");
+    assert!(
+        panel.contains("in `staging`, value `blue`, by <code>ada<!-- -->&#64;example&#46;com</code>"),
+        "{panel}"
+    );
     town.end().await;
 }
 
@@ -229,6 +232,7 @@ async fn nothing_is_switched_hours_late() {
     town.stop().await;
     let note = town.gitlab.comment(town.mara, issue, "/flag on checkout_v2 --env staging").unwrap();
     let earlier = |model: &mut flaglink::sandbox::gitlab::Model| {
+        model.noteables.get_mut(&issue).unwrap().created_at -= SignedDuration::from_mins(5);
         let note = model.notes.get_mut(&note).unwrap();
         note.created_at -= SignedDuration::from_mins(3);
         note.updated_at = note.created_at;
