@@ -58,6 +58,11 @@ pub(super) fn read(project: &str, event: &Value) -> Option<Hint> {
         let may_be = about_flags.iter().any(|start| kind.starts_with(start));
         return may_be.then_some(Hint { flag: FlagPointer::Any, claim: None });
     };
+    // Only who archived it or called it stale is the author of that: not who tagged it a moment before.
+    let of_the_whole = ["feature-archived", "feature-revived", "feature-stale-on", "feature-stale-off"];
+    if claim.environment.is_none() && !of_the_whole.contains(&kind.as_str()) {
+        claim.by = None;
+    }
     claim.on = match kind.as_str() {
         "feature-environment-enabled" => Some(true),
         "feature-environment-disabled" => Some(false),
