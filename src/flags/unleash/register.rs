@@ -9,7 +9,7 @@ use super::wire::Addons;
 use crate::flags::{Provided, ProviderError};
 
 /// What flaglink is told of.
-const EVENTS: [&str; 14] = [
+const EVENTS: [&str; 20] = [
     "feature-created",
     "feature-updated",
     "feature-metadata-updated",
@@ -24,6 +24,12 @@ const EVENTS: [&str; 14] = [
     "feature-environment-variants-updated",
     "feature-stale-on",
     "feature-stale-off",
+    "feature-project-change",
+    "features-imported",
+    "segment-updated",
+    "segment-deleted",
+    "project-environment-added",
+    "project-environment-removed",
 ];
 
 impl Unleash {
