@@ -98,5 +98,10 @@ impl Actors {
 
 /// A statement of the story that must be true.
 pub(super) fn sure(true_as_told: bool, what: &str) -> Result<(), DemoError> {
-    if true_as_told { Ok(()) } else { Err(DemoError::NotAsTold(format!("this is not true: {what}"))) }
+    if true_as_told { Ok(()) } else { Err(untrue(what)) }
+}
+
+/// What is told when a statement of the story is not true.
+pub(super) fn untrue(what: &str) -> DemoError {
+    DemoError::NotAsTold(format!("this is not true: {what}"))
 }

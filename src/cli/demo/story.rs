@@ -5,7 +5,7 @@ use crate::sandbox::gitlab::{Note, NoteableRef};
 
 use super::super::words::count;
 use super::DemoError;
-use super::actors::{Actors, sure};
+use super::actors::{Actors, sure, untrue};
 use super::teller::Teller;
 
 pub(super) async fn tell(teller: &Teller, actors: &Actors) -> Result<(), DemoError> {
@@ -59,7 +59,7 @@ fn answers<const N: usize>(actors: &Actors, on: NoteableRef, note: u64) -> Resul
     let answers: Result<[Note; N], Vec<Note>> = all.collect::<Vec<_>>().try_into();
     answers.map_err(|all| {
         let (wanted, found) = (count(N, "answer", "answers"), all.len());
-        DemoError::NotAsTold(format!("this is not true: the comment has {wanted} (it has {found})"))
+        untrue(&format!("the comment has {wanted} (it has {found})"))
     })
 }
 
@@ -72,7 +72,7 @@ async fn link(teller: &Teller, actors: &Actors, issue: NoteableRef) -> Result<u6
 
     let notes = actors.bot_notes(issue);
     let [panel] = notes.as_slice() else {
-        return Err(DemoError::NotAsTold("the bot has written one comment, the panel".to_owned()));
+        return Err(untrue("the bot has written one comment, the panel"));
     };
     sure(panel.body.contains("checkout_v2"), "the panel shows the flag")?;
     teller.see(
@@ -95,7 +95,7 @@ async fn link(teller: &Teller, actors: &Actors, issue: NoteableRef) -> Result<u6
 /// The panel as it stands now.
 fn panel_now(actors: &Actors, on: NoteableRef, panel: u64) -> Result<Note, DemoError> {
     let found = actors.bot_notes(on).into_iter().find(|note| note.id == panel);
-    found.ok_or_else(|| DemoError::NotAsTold("the panel is still there".to_owned()))
+    found.ok_or_else(|| untrue("the panel is still there"))
 }
 
 async fn tobias_switches(
@@ -107,8 +107,9 @@ async fn tobias_switches(
     let service = &actors.service;
     teller.step(service.how_tobias_switches());
     sure(!service.is_on("production")?, "the flag is off in production before")?;
-    let before = actors.bot_notes(issue).len();
+    let (before, webhooks) = (actors.bot_notes(issue).len(), service.webhooks_taken());
     service.tobias_switches_on()?;
+    sure(service.is_on("production")?, "the flag is on in production")?;
     let bot = actors.stage.bot;
     let told = "a reply tells of the change";
     actors.until(told, |model| model.notes_by(issue, bot).len() > before).await?;
@@ -116,8 +117,9 @@ async fn tobias_switches(
     let notes = actors.bot_notes(issue);
     let now = panel_now(actors, issue, panel)?;
     let Some(reply) = notes.last() else {
-        return Err(DemoError::NotAsTold(told.to_owned()));
+        return Err(untrue(told));
     };
+    sure(service.webhooks_taken() > webhooks, "the service told of the change by webhook")?;
     sure(notes.len() == before + 1, "there is one new comment")?;
     sure(now.body.contains("off → on in `production`"), "the panel shows the change")?;
     sure(reply.body.contains("tobias"), "the reply says who did it")?;
@@ -137,14 +139,16 @@ async fn mara_switches(
     let service = &actors.service;
     teller.step("Mara switches it on in staging, without leaving the issue, and says why");
     sure(!service.is_on("staging")?, "the flag is off in staging before")?;
+    let elsewhere = (service.is_on("development")?, service.is_on("production")?);
     let (comments, webhooks) = (actors.bot_notes(issue).len(), service.webhooks_taken());
     let text = "/flag on checkout_v2 --env staging --reason QA looks at it tomorrow";
     let note = comment(teller, actors, actors.stage.mara, issue, text)?;
     reactions(actors, note, &["eyes", "white_check_mark"]).await?;
     sure(service.is_on("staging")?, "the flag is on in staging")?;
-    sure(service.is_on("production")?, "production is as it was")?;
+    let as_before = (service.is_on("development")?, service.is_on("production")?) == elsewhere;
+    sure(as_before, "in development and production it is as before")?;
     let name = service.name();
-    teller.see(&format!("👀 ✅: the flag is now really on in {name}, in staging alone."));
+    teller.see(&format!("👀 ✅, and in {name} the flag is now on in staging; elsewhere it is as it was."));
 
     let now = panel_now(actors, issue, panel)?;
     let by_mara = now.body.lines().find(|line| line.starts_with("- ") && line.contains("on in `staging`"));
@@ -163,7 +167,7 @@ async fn mara_switches(
     sure(actors.bot_notes(issue).len() == comments, "there is no comment about it")?;
     if came_back {
         teller.see(&format!(
-            "{name} then sent its webhook about that change, too: flaglink knows it as mara's."
+            "{name} then sent its webhook about that change, too: known for Mara's, told once."
         ));
     }
     Ok(())

@@ -69,7 +69,7 @@ impl Service for GitlabFlags {
     }
 
     fn how_tobias_switches(&self) -> &'static str {
-        "Under Operate → Feature flags, Tobias switches the flag on; its strategy is for production"
+        "Under Operate → Feature flags, Tobias switches the flag on: its one strategy is for production"
     }
 
     fn tobias_switches_on(&self) -> Result<(), StageError> {
