@@ -37,7 +37,7 @@ async fn it_is_told_with_flagsmith_unless_another_service_is_named() {
         "/flag on checkout_v2 --env staging --reason QA looks at it tomorrow",
         "in Flagsmith the flag is now on in staging",
         "off → on in `staging`, value `blue`, by `mara` (reason: `QA looks at it tomorrow`)",
-        "Flagsmith then sent its webhook about that change, too",
+        "Flagsmith then sent its webhook about it",
         "`flagsmith` has no flag `darkmode`. Did you mean `dark_mode`?",
         "Switching flags here needs the role Developer",
         "Label and back-link are gone",
@@ -56,7 +56,7 @@ async fn with_unleash_flags_have_no_values() {
         "is now 🟢 on in `production` (was ⚪ off)",
         "in Unleash the flag is now on in staging",
         "off → on in `staging`, by `mara` (reason: `QA looks at it tomorrow`)",
-        "Unleash then sent its webhook about that change, too",
+        "Unleash then sent its webhook about it",
         "`unleash` has no flag `darkmode`. Did you mean `dark_mode`?",
         "Label and back-link are gone",
     ];

@@ -167,7 +167,7 @@ async fn mara_switches(
     sure(actors.bot_notes(issue).len() == comments, "there is no comment about it")?;
     if came_back {
         teller.see(&format!(
-            "{name} then sent its webhook about that change, too: known for Mara's, told once."
+            "{name} then sent its webhook about it: flaglink knows that change, and tells it no second time."
         ));
     }
     Ok(())

@@ -73,6 +73,9 @@ impl Sandbox {
         println!("       {issues}");
         println!("  curl {token} --data-urlencode 'body=/flag link checkout_v2' \\");
         println!("       {issues}/1/notes");
+        println!("She switches it on in staging, in another comment:");
+        println!("  curl {token} --data-urlencode 'body=/flag on checkout_v2 --env staging' \\");
+        println!("       {issues}/1/notes");
         println!("All comments that stand there:");
         println!("  curl {token} {issues}/1/notes");
         if let Some(environment) = flags.key_of("production") {
