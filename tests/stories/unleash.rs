@@ -127,6 +127,6 @@ async fn who_called_a_flag_stale_is_not_named_for_its_being_archived() {
     let panel = it.panel();
     let line =
         |word: &str| panel.lines().rfind(|line| line.contains(word)).unwrap_or_else(|| panic!("{panel}"));
-    assert!(line("archived by").contains("ada"), "{panel}");
-    assert!(line("stale by").contains("bob"), "{panel}");
+    assert!(line("archived, by").contains("ada"), "{panel}");
+    assert!(line("called stale, by").contains("bob"), "{panel}");
 }

@@ -140,13 +140,16 @@ async fn flaglinks_webhook_is_made_once_and_brought_up_to_date() {
 
 #[tokio::test]
 #[ignore = "needs the Unleash server: tests/all --install"]
-async fn a_project_that_is_not_there_is_an_error_and_no_flag_that_is_gone() {
+async fn where_a_project_is_not_seen_no_flag_is_said_to_be_gone() {
     let stage = UnleashStage::set_up().await;
-    let unleash = Unleash::shared();
-    unleash.sql("insert into projects (id, name) values ('web', 'Web')");
-    let provider = stage.provider_of("web");
-    assert_eq!(provider.look_up(1, "nobody").await.unwrap(), None);
-    unleash.sql("delete from projects where id = 'web'");
-    let refused = provider.look_up(1, "nobody").await.unwrap_err();
-    assert!(refused.to_string().contains("no project web"), "{refused}");
+    stage.make("checkout", "").await;
+    let known = flag(stage.provider().as_ref(), "checkout").await;
+    assert_eq!(stage.provider().look_up(1, "nobody").await.unwrap(), None);
+    let provider = stage.provider_of("nosuch");
+    for refused in [
+        provider.look_up(1, "nobody").await.unwrap_err(),
+        provider.state(&known.flag, &known.internal_id).await.unwrap_err(),
+    ] {
+        assert!(refused.to_string().contains("no project nosuch"), "{refused}");
+    }
 }
