@@ -238,9 +238,9 @@ fn agrees(claim: &Claim, what: &ChangeKind) -> bool {
 }
 
 /// Whether a strategy there has the share that is claimed.
-fn has_share(state: &EnvironmentState, claimed: Option<f64>) -> bool {
+fn has_share(state: &EnvironmentState, claimed: Option<f32>) -> bool {
     let Some(claimed) = claimed else { return true };
-    let same = |share: f64| (share - claimed).abs() < 0.01;
+    let same = |share: f64| (share - f64::from(claimed)).abs() < 0.01;
     if state.strategies.is_empty() {
         return same(state.rollout.unwrap_or(100.0));
     }

@@ -163,7 +163,7 @@ pub struct Claim {
     pub value: Option<Option<String>>,
     /// The share of users, in percent, that a strategy has there now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub share: Option<f64>,
+    pub share: Option<f32>,
     /// Archived (`true`) or restored now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub archived: Option<bool>,

@@ -96,8 +96,8 @@ pub(super) fn read(project: &str, event: &Value) -> Option<Hint> {
 }
 
 /// The share that a strategy was given, where it is in force.
-fn claimed_share(event: &Value) -> Option<f64> {
+fn claimed_share(event: &Value) -> Option<f32> {
     let data = event.get("data").cloned()?;
     let strategy: Strategy = serde_json::from_value(data).ok()?;
-    share(&strategy).filter(|_| !strategy.disabled)
+    share(&strategy).filter(|_| !strategy.disabled).map(|share| share as f32)
 }
