@@ -209,6 +209,16 @@ fn contradicts(claim: &Claim, state: &FlagState) -> bool {
         || claim.value.as_ref().is_some_and(|value| value != &shown.value)
 }
 
+/// Whether a strategy there has the share that is claimed.
+fn has_share(state: &EnvironmentState, claimed: Option<f32>) -> bool {
+    let Some(claimed) = claimed else { return true };
+    let same = |share: f64| (share - f64::from(claimed)).abs() < 0.01;
+    if state.strategies.is_empty() {
+        return same(state.rollout.unwrap_or(100.0));
+    }
+    state.strategies.iter().any(|strategy| strategy.share.is_some_and(same))
+}
+
 /// Whether a claim is about this change, and says of it what was read.
 fn agrees(claim: &Claim, what: &ChangeKind) -> bool {
     match (what, &claim.environment) {
@@ -235,16 +245,6 @@ fn agrees(claim: &Claim, what: &ChangeKind) -> bool {
         }
         (ChangeKind::Archived(_) | ChangeKind::Stale(_), Some(_)) => false,
     }
-}
-
-/// Whether a strategy there has the share that is claimed.
-fn has_share(state: &EnvironmentState, claimed: Option<f32>) -> bool {
-    let Some(claimed) = claimed else { return true };
-    let same = |share: f64| (share - f64::from(claimed)).abs() < 0.01;
-    if state.strategies.is_empty() {
-        return same(state.rollout.unwrap_or(100.0));
-    }
-    state.strategies.iter().any(|strategy| strategy.share.is_some_and(same))
 }
 
 /// Who did it and why is believed only where the claim matches what was read.

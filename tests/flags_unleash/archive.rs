@@ -211,3 +211,14 @@ async fn a_404_in_words_that_are_not_unleashs_is_no_flag_that_is_gone() {
     provider.look_up(1, "checkout").await.unwrap_err();
     provider.state(&flag.flag, &flag.internal_id).await.unwrap_err();
 }
+
+#[tokio::test]
+async fn a_comma_in_what_people_look_for_is_a_comma_and_no_or() {
+    let stage = UnleashStage::set_up().await;
+    for (key, about) in [("first", "Pay now, or later"), ("second", "Pay now"), ("third", "Or later")] {
+        stage.make(key, about).await;
+        stage.archive(key).await;
+    }
+    let hits = stage.provider().search(1, "now, or later", 5).await.unwrap();
+    assert_eq!(hits.iter().map(|hit| hit.flag.key.as_str()).collect::<Vec<_>>(), ["first"]);
+}

@@ -87,8 +87,9 @@ impl Unleash {
 
     /// Flags in the archive that may have `text` in their name or description. At most a minute old.
     pub(super) async fn search_archive(&self, text: &str) -> Provided<Arc<Findings>> {
-        // Unleash takes a comma for "or".
-        let text = text.trim().replace(',', " ").to_lowercase();
+        // Unleash takes a comma for "or", so it is asked for the longest part; whoever asked looks for the whole.
+        let longest = text.split(',').map(str::trim).max_by_key(|part| part.len());
+        let text = longest.unwrap_or_default().to_lowercase();
         // Whoever asks for the same meanwhile gets what this one brings.
         let _alone = self.searching.lock().await;
         if let Some(found) = self.searches.found(&text) {
