@@ -35,7 +35,7 @@ pub struct Delivery {
     /// Who sent it.
     pub source: DeliverySource,
     /// What tells a repeat of it from another one, within the source: GitLab's `Idempotency-Key` or
-    /// `webhook-id`, Unleash's event id. `None` where the sender gives none; then only an equal body that still waits is a repeat.
+    /// `webhook-id`, Unleash's event id and its moment. `None` where the sender gives none; then only an equal body that still waits is a repeat.
     pub key: Option<String>,
     /// The few headers that are needed later, lower-case names. Never a secret.
     pub headers: BTreeMap<String, String>,
@@ -155,9 +155,21 @@ pub struct Claim {
     pub everywhere: bool,
     /// On or off now.
     pub on: Option<bool>,
+    /// Whether it is about something else than on and off, such as a strategy.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub not_of_on: bool,
     /// The value now; `Some(None)` claims that there is none.
     #[serde(default, with = "claimed_value")]
     pub value: Option<Option<String>>,
+    /// The share of users, in percent, that a strategy has there now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<f32>,
+    /// Archived (`true`) or restored now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archived: Option<bool>,
+    /// Called stale (`true`) or not any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stale: Option<bool>,
     /// Who did it.
     pub by: Option<String>,
     /// Why.

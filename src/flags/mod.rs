@@ -4,12 +4,14 @@ mod cached;
 pub mod flagsmith;
 pub mod gitlab;
 mod json_api;
+mod pages;
 mod provider;
 mod rank;
 mod registry;
 mod settings;
 pub mod unleash;
 
+pub use pages::same_page;
 pub use provider::{
     Abilities, BackLink, Changes, FlagProvider, Hint, Provided, ProviderError, Settable, StandingLink,
     Switched, Verdict, WebhookRequest,

@@ -22,4 +22,5 @@ mod places;
 mod reading;
 mod switching;
 mod threads;
+mod unleash;
 mod visibility;
