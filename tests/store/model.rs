@@ -403,7 +403,7 @@ impl Pair {
                 let event = Event::FlagChanged {
                     provider: "flagsmith".to_owned(),
                     flag: FlagPointer::Id(id.0.to_string()),
-                    claim: None,
+                    claims: Vec::new(),
                 };
                 Write::QueueEvent(id, event)
             }
