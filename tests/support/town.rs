@@ -207,6 +207,23 @@ impl Town {
         self.daemon = Some(start(&config, &self.folder).await);
     }
 
+    /// Starts it again with something else in its configuration.
+    pub(crate) async fn start_rewritten(&mut self, from: &str, to: &str) {
+        self.stop().await;
+        assert!(self.config.contains(from), "{}", self.config);
+        self.config = self.config.replace(from, to);
+        self.start().await;
+    }
+
+    /// What was given up, as the queue shows it.
+    pub(crate) async fn dead(&self) -> Vec<serde_json::Value> {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let queue = format!("http://{}/api/v1/queue", self.daemon().admin());
+        let answer = client.get(queue).send().await.unwrap().bytes().await.unwrap();
+        let queue: serde_json::Value = serde_json::from_slice(&answer).unwrap();
+        queue["dead"].as_array().unwrap().clone()
+    }
+
     /// Starts it again with further tables in its configuration, and with the files that they name.
     pub(crate) async fn start_with(&mut self, tables: &str, files: &[(&str, &str)]) {
         self.stop().await;
