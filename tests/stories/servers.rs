@@ -10,7 +10,7 @@ use super::town::{PATIENCE, Plan, Town, as_read};
 fn changes(town: &Town, on: NoteableRef) -> Vec<String> {
     let panel = town.panel(on).unwrap().body;
     let lines = panel.lines().filter(|line| line.starts_with("- ") && line.contains('→'));
-    lines.map(|line| as_read(line)).collect()
+    lines.map(as_read).collect()
 }
 
 #[tokio::test]
