@@ -212,6 +212,36 @@ async fn gitlabs_webhook_about_its_own_flag_leads_to_the_panel_and_to_those_who_
 }
 
 #[tokio::test]
+async fn a_flag_of_gitlabs_own_is_switched_by_a_comment_and_the_change_is_its_authors() {
+    let services = Services::new(may_switch(), SELDOM).await;
+    let town = &services.town;
+    services.own_flag("fast_cart", &["*"]);
+    let request = town.merge_request();
+    services.says(request, "/flag link fast_cart").await;
+
+    let note = services.says(request, "/flag off fast_cart --env production --reason too fast").await;
+    assert_eq!(town.reactions(note), ["eyes", "white_check_mark"]);
+    assert!(town.answer(request, note).contains("new environments"), "what that means is said");
+    assert_eq!(town.row(request, "fast_cart").unwrap(), ["⚪ off", "🟢 on"]);
+
+    // With the last one the flag goes off as a whole, and GitLab tells of that as the bot's doing.
+    let sent = town.gitlab.read(|model| model.deliveries.len());
+    let note = services.says(request, "/flag off fast_cart --env staging").await;
+    assert_eq!(town.reactions(note), ["eyes", "white_check_mark"]);
+    assert_eq!(town.row(request, "fast_cart").unwrap(), ["⚪ off", "⚪ off"]);
+    let told = town.gitlab.read(|model| {
+        let new = model.deliveries.values().skip(sent);
+        new.filter(|delivery| delivery.event == "Feature Flag Hook").count()
+    });
+    assert_eq!(told, 1);
+    let panel = as_read(&town.panel(request).unwrap().body);
+    assert!(panel.contains("on → off in `production`, by `mara` (reason: `too fast`)"), "{panel}");
+    assert!(panel.contains("on → off in `staging`, by `mara`"), "{panel}");
+    assert!(!panel.contains("flag-bot"), "{panel}");
+    services.town.end().await;
+}
+
+#[tokio::test]
 async fn what_gitlab_sends_no_webhook_for_is_found_by_polling() {
     let services = Services::new(Plan::default(), OFTEN).await;
     let town = &services.town;
