@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::commands::{self, Asked, Ran};
+use super::commands::{self, Asked, Ran, Unfinished};
 use super::limits::{COMMAND_AGE, TELL_WAITING};
 use super::replies::{self, Reply};
 use super::resolve::Silent;
@@ -31,44 +31,52 @@ pub(super) async fn decide(
     if taken.status != CommandStatus::Taken {
         return Ok(Made::Nothing("over_already"));
     }
-    let Some(project) = world.project(note.noteable.project).await? else {
-        return Ok(Made::Nothing("no_rule"));
-    };
     let Some(found) = command::read_back(&taken.text) else {
         return Ok(Made::Nothing("command_unreadable"));
     };
 
-    // What has begun goes on to its end, whoever may begin it now.
-    let refused = match taken.switch {
-        Some(_) => None,
-        None => refusal(&project, &record, &found).await?,
-    };
-    let ran = match refused {
-        Some(refused) => refused,
-        // Something was away for so long that nobody counts on it any more.
-        None if taken.switch.is_none() && waited(entry, &taken) > COMMAND_AGE => {
-            Ran::not_done(reply::too_late())
-        }
+    let ran = match commands::begun(world, &taken, &found.parsed).await.transpose() {
+        Some(begun) => begun,
         None => {
+            let Some(project) = world.project(note.noteable.project).await? else {
+                return Ok(Made::Nothing("no_rule"));
+            };
             let asked = Asked { world, entry, project: &project, note: &record, command: place };
-            match commands::run(&asked, &mut decision, &found.parsed).await {
-                Ok(ran) => ran,
-                Err(commands::Unfinished::Trouble(trouble)) => return Err(trouble),
-                Err(commands::Unfinished::UnderWay { unknown, trouble }) => {
-                    if unknown && !taken.told_waiting {
-                        let notice = switch::not_known_yet();
-                        let told = tell_waiting(world, entry, &mut decision, &record, place, notice);
-                        told.await?;
-                    }
-                    return Ok(Made::NotYet(decision, trouble));
-                }
-                Err(commands::Unfinished::Silent(silent)) => {
-                    return wait_for(world, entry, &record, place, &taken, silent).await;
-                }
+            begin(&asked, &mut decision, &taken, &found).await
+        }
+    };
+    let ran = match ran {
+        Ok(ran) => ran,
+        Err(Unfinished::Trouble(trouble)) => return Err(trouble),
+        Err(Unfinished::UnderWay { unknown, trouble }) => {
+            if unknown && !taken.told_waiting {
+                let notice = switch::not_known_yet();
+                tell_waiting(world, entry, &mut decision, &record, place, notice).await?;
             }
+            return Ok(Made::NotYet(decision, trouble));
+        }
+        Err(Unfinished::Silent(silent)) => {
+            return wait_for(world, entry, &record, place, &taken, silent).await;
         }
     };
     finish(world, entry, decision, record, place, &found, ran).await
+}
+
+/// Runs a command of which nothing was done yet.
+async fn begin(
+    asked: &Asked<'_>,
+    decision: &mut Decision,
+    taken: &CommandRecord,
+    found: &Found,
+) -> Result<Ran, Unfinished> {
+    if let Some(refused) = refusal(asked.project, asked.note, found).await? {
+        return Ok(refused);
+    }
+    // Something was away for so long that nobody counts on it any more.
+    if waited(asked.entry, taken) > COMMAND_AGE {
+        return Ok(Ran::not_done(reply::too_late()));
+    }
+    commands::run(asked, decision, &found.parsed).await
 }
 
 /// Why this person may not use this command, as what it comes to.

@@ -32,7 +32,7 @@ pub(super) async fn decide(
     entry: Entry,
     provider_name: &str,
     pointer: &FlagPointer,
-    claim: Option<&Claim>,
+    claims: &[Claim],
 ) -> Result<Made, Trouble> {
     let Some(provider) = world.flags().get(provider_name) else {
         return Ok(Made::Nothing("no_such_provider"));
@@ -41,9 +41,9 @@ pub(super) async fn decide(
     match meant.as_slice() {
         [] => Ok(Made::Nothing("flag_not_linked")),
         [flag] if matches!(pointer, FlagPointer::Key { .. }) => {
-            look(world, entry, provider.as_ref(), flag, claim).await
+            look(world, entry, provider.as_ref(), flag, claims).await
         }
-        several => Ok(Made::Decision(pass_on(world, several, claim))),
+        several => Ok(Made::Decision(pass_on(world, several, claims))),
     }
 }
 
@@ -77,13 +77,13 @@ async fn meant(world: &World, provider: &str, pointer: &FlagPointer) -> Result<V
 }
 
 /// One event per flag, each for its own lane.
-fn pass_on(world: &World, flags: &[FlagRef], claim: Option<&Claim>) -> Decision {
+fn pass_on(world: &World, flags: &[FlagRef], claims: &[Claim]) -> Decision {
     let mut decision = Decision::new();
     for flag in flags {
         let event = Event::FlagChanged {
             provider: flag.provider.clone(),
             flag: FlagPointer::Key { scope: flag.scope.clone(), key: flag.key.clone() },
-            claim: claim.cloned(),
+            claims: claims.to_vec(),
         };
         decision.write(Write::QueueEvent(InboxId(world.store().new_id()), event));
     }
@@ -95,7 +95,7 @@ async fn look(
     entry: Entry,
     provider: &dyn FlagProvider,
     flag: &FlagRef,
-    claim: Option<&Claim>,
+    claims: &[Claim],
 ) -> Result<Made, Trouble> {
     let mut decision = Decision::new();
     let Some(mut record) = decision.rests_on(world.store().flag(flag).await?) else {
@@ -137,17 +137,17 @@ async fn look(
         return Ok(Made::Decision(decision));
     }
     if what.is_empty() {
-        if let Some(claim) = claim
-            && name_author(&mut record, claim)
-        {
+        let named = claims.iter().filter(|claim| name_author(&mut record, claim)).count();
+        if named > 0 {
             for noteable in world.store().noteables_of(flag).await? {
                 decision.write(Write::MarkStale(Level::Panel(noteable), entry.now));
             }
             decision.write(Write::PutFlag(Box::new(record)));
             return Ok(Made::Decision(decision));
         }
-        return match (claim, &now, READ_AGAIN.get(entry.attempts as usize)) {
-            (Some(claim), Some(state), Some(after)) if contradicts(claim, state) => {
+        let not_yet = now.is_some_and(|state| claims.iter().any(|claim| contradicts(claim, &state)));
+        return match READ_AGAIN.get(entry.attempts as usize) {
+            Some(after) if not_yet => {
                 Err(Trouble::again_in(*after, format!("{} does not show the change yet", provider.name())))
             }
             _ => Ok(Made::Nothing("flag_unchanged")),
@@ -166,7 +166,7 @@ async fn look(
                 ours = true;
                 asked_change(what, asked, entry)
             }
-            None => attributed(what, claim, entry),
+            None => attributed(what, claims, entry),
         });
     }
     record.asked.retain(|asked| entry.now.duration_since(asked.at) < NAMED_LATER);
@@ -184,10 +184,10 @@ async fn look(
         let news = News { flag: &record, before: before.as_ref(), changes: &changes };
         ask_gitlab = tell(world, entry, &mut decision, &news, noteable, ask_gitlab).await?;
     }
-    let noticed_by = match claim {
+    let noticed_by = match claims {
         _ if ours => "command",
-        Some(_) => "webhook",
-        None => "poll",
+        [] => "poll",
+        _ => "webhook",
     };
     world.metrics().flag_change(&flag.provider, noticed_by);
     decision.write(Write::PutFlag(Box::new(record)));
@@ -247,9 +247,9 @@ fn agrees(claim: &Claim, what: &ChangeKind) -> bool {
     }
 }
 
-/// Who did it and why is believed only where the claim matches what was read.
-fn attributed(what: ChangeKind, claim: Option<&Claim>, entry: Entry) -> Change {
-    let believed = claim.filter(|claim| agrees(claim, &what));
+/// Who did it and why is believed only where a claim matches what was read; of several the newest, which made it so.
+fn attributed(what: ChangeKind, claims: &[Claim], entry: Entry) -> Change {
+    let believed = claims.iter().find(|claim| agrees(claim, &what));
     Change {
         at: believed.and_then(|claim| claim.at).filter(|at| *at <= entry.now).unwrap_or(entry.now),
         by: believed.and_then(|claim| claim.by.clone()).filter(|by| !by.is_empty()),

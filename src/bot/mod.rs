@@ -55,8 +55,8 @@ pub async fn decide(world: &World, entry: Entry, event: &Event) -> Result<Made, 
         Event::NoteableChanged { project, kind, iid } => {
             noteable_changed::decide(world, entry, *project, *kind, *iid).await
         }
-        Event::FlagChanged { provider, flag, claim } => {
-            flag_changed::decide(world, entry, provider, flag, claim.as_ref()).await
+        Event::FlagChanged { provider, flag, claims } => {
+            flag_changed::decide(world, entry, provider, flag, claims).await
         }
     }
 }

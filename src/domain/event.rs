@@ -108,8 +108,9 @@ pub enum Event {
         provider: String,
         /// Which flag, as far as the webhook or the poll can tell.
         flag: FlagPointer,
-        /// What the webhook claims.
-        claim: Option<Claim>,
+        /// What is claimed about it: by a webhook, or by what the service tells of a while; the newest first.
+        #[serde(default)]
+        claims: Vec<Claim>,
     },
 }
 

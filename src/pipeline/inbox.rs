@@ -95,9 +95,10 @@ fn flags_in_gitlab(world: &World, delivery: &Delivery) -> Made {
 }
 
 /// One event for each flag that is to be looked at, each for the flag's own lane.
-pub(super) fn queue_looks(world: &World, decision: &mut Decision, provider: &str, hints: Vec<Hint>) {
+fn queue_looks(world: &World, decision: &mut Decision, provider: &str, hints: Vec<Hint>) {
     for hint in hints {
-        let event = Event::FlagChanged { provider: provider.to_owned(), flag: hint.flag, claim: hint.claim };
+        let claims = hint.claim.into_iter().collect();
+        let event = Event::FlagChanged { provider: provider.to_owned(), flag: hint.flag, claims };
         decision.write(Write::QueueEvent(InboxId(world.store().new_id()), event));
     }
 }

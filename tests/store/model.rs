@@ -403,7 +403,7 @@ impl Pair {
                 let event = Event::FlagChanged {
                     provider: "flagsmith".to_owned(),
                     flag: FlagPointer::Id(id.0.to_string()),
-                    claim: None,
+                    claims: Vec::new(),
                 };
                 Write::QueueEvent(id, event)
             }
@@ -424,7 +424,8 @@ impl Pair {
             }
             Put::Stale(n, t) => Write::MarkStale(level(*n), when(*t)),
             Put::True(n, now) => {
-                let generation = generations.get(&level(*n)).copied().unwrap_or(1);
+                // One that never was, for what only becomes stale in the same decision.
+                let generation = generations.get(&level(*n)).copied().unwrap_or(1_000_000);
                 Write::LevelTrue(level(*n), if *now { generation } else { generation - 1 })
             }
             Put::LevelLater(n) => {

@@ -9,7 +9,7 @@ fn event() -> Event {
     Event::FlagChanged {
         provider: "flagsmith".to_owned(),
         flag: flaglink::domain::FlagPointer::Any,
-        claim: None,
+        claims: Vec::new(),
     }
 }
 
