@@ -13,9 +13,12 @@ use super::door::takes_webhooks;
 use super::health::Health;
 use crate::domain::Noteable;
 use crate::http::AdminView;
-use crate::http::api_types::{GitlabStatus, LinksPage, ProviderStatus, Queue, Status, WebhookAddress};
-use crate::http::view;
-use crate::pipeline::Pipeline;
+use crate::http::api_letter::QueueItem;
+use crate::http::api_types::{
+    GitlabStatus, LettersDealt, LinksPage, ProviderStatus, Queue, Status, WebhookAddress,
+};
+use crate::http::{letter_view, view};
+use crate::pipeline::{How, Pipeline, Which};
 use crate::store::StoreError;
 use crate::telemetry::Metrics;
 
@@ -108,6 +111,29 @@ impl AdminView for View {
 
     async fn queue(&self, limit: usize) -> Result<Queue, StoreError> {
         view::queue(self.pipeline.world().store(), limit, Timestamp::now()).await
+    }
+
+    async fn remarks(&self) -> Vec<String> {
+        let tally = match self.pipeline.world().store().dead_tally().await {
+            Ok(tally) => tally,
+            Err(error) => return vec![format!("what was given up cannot be counted: {error}")],
+        };
+        let dead: u64 = tally.kinds.values().sum();
+        if dead == 0 {
+            return Vec::new();
+        }
+        vec![format!(
+            "{dead} given up and waiting for somebody: `flaglink queue list` shows why, `flaglink queue retry` and \
+             `flaglink queue drop` deal with it"
+        )]
+    }
+
+    async fn queue_item(&self, id: u64) -> Result<Option<QueueItem>, StoreError> {
+        letter_view::queue_item(self.pipeline.world().store(), id, Timestamp::now()).await
+    }
+
+    async fn deal(&self, how: How, which: Which) -> Result<LettersDealt, StoreError> {
+        Ok(self.pipeline.deal(how, &which).await?.into())
     }
 
     async fn links(&self, after: Option<&Noteable>, limit: usize) -> Result<LinksPage, StoreError> {

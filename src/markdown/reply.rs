@@ -130,6 +130,13 @@ pub fn too_late() -> Markdown {
     )
 }
 
+/// A command that an admin took out of the queue.
+pub fn dropped() -> Markdown {
+    Markdown::lit(
+        "this could not be done, and an admin of flaglink has now taken it out of the queue. Write the command again if you still want it.",
+    )
+}
+
 /// The text was edited by somebody else.
 pub fn edited_by_another() -> Markdown {
     Markdown::lit(
