@@ -114,17 +114,18 @@ impl AdminView for View {
     }
 
     async fn remarks(&self) -> Vec<String> {
-        let tally = match self.pipeline.world().store().dead_tally().await {
-            Ok(tally) => tally,
-            Err(error) => return vec![format!("what was given up cannot be counted: {error}")],
-        };
-        let dead: u64 = tally.kinds.values().sum();
+        let world = self.pipeline.world();
+        let dead = world.store().backlog().await.map_or(0, |backlog| backlog.dead);
         if dead == 0 {
             return Vec::new();
         }
+        let oldest = world.store().dead_letters(1).await.unwrap_or_default();
+        let since = oldest
+            .first()
+            .map(|letter| format!(" (the oldest since {})", letter.at.strftime("%Y-%m-%d %H:%M UTC")));
         vec![format!(
-            "{dead} given up and waiting for somebody: `flaglink queue list` shows why, `flaglink queue retry` and \
-             `flaglink queue drop` deal with it"
+            "{dead} given up{}: `flaglink queue list` says why; `flaglink queue retry` and `drop` deal with it",
+            since.unwrap_or_default()
         )]
     }
 

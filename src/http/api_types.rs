@@ -129,6 +129,10 @@ pub struct Dead {
     pub what: String,
     /// What it was about.
     pub about: Option<String>,
+    /// Since when it was to be done; null where that was not kept.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub begun: Option<Timestamp>,
     /// When it was given up.
     #[schema(value_type = String, format = DateTime)]
     pub since: Timestamp,

@@ -150,6 +150,7 @@ async fn dead_letter(store: &dyn Store, letter: DeadLetter, now: Timestamp) -> R
         id: letter.id,
         what,
         about,
+        begun: letter.begun,
         since: letter.at,
         age_seconds: age(letter.at, now),
         attempts: letter.attempts,

@@ -3,11 +3,16 @@
 //! Works on the store alone where no daemon runs. Each letter is dealt with once, whoever asks for it at the same time: the
 //! decision rests on the letter.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::Pipeline;
 use crate::bot;
-use crate::domain::{DeadLetter, DeadThing, Decision, EdgeId, Event, Inbound, InboxId, Write};
+use crate::domain::{
+    Cause, CommandStatus, DeadLetter, DeadThing, Decision, Edge, EdgeId, Event, Inbound, InboxId, NoteKey,
+    Purpose, Write,
+};
 use crate::store::{CommitError, Store, StoreError};
 
 /// So many letters are dealt with in one transaction.
@@ -101,8 +106,16 @@ impl<'a> Desk<'a> {
 
     async fn deal_with(&self, how: How, ids: &[u64], named: bool) -> Result<Dealt, StoreError> {
         loop {
-            let mut case = Case { decision: Decision::new(), dealt: Dealt::default(), now: Timestamp::now() };
+            let mut case = Case {
+                decision: Decision::new(),
+                dealt: Dealt::default(),
+                gone_with_others: BTreeSet::new(),
+                now: Timestamp::now(),
+            };
             for id in ids {
+                if case.gone_with_others.contains(id) {
+                    continue;
+                }
                 let seen = self.store.dead_letter(*id).await?;
                 let Some(letter) = case.decision.rests_on(seen) else {
                     // Of all, one that is gone meanwhile was dealt with by somebody else, or went with another.
@@ -156,6 +169,9 @@ impl<'a> Desk<'a> {
                 }
                 Err(error) => return Err(error),
             },
+            DeadThing::Edge(edge) if self.is_untrue_by_now(&edge).await? => {
+                case.decision.write(Write::LetterDone(letter.id));
+            }
             DeadThing::Edge(edge) => case.decision.write(Write::PutEdge(Box::new(edge.again(case.now)))),
             DeadThing::Level(level) => {
                 case.decision.write(Write::MarkStale(level, case.now));
@@ -168,6 +184,17 @@ impl<'a> Desk<'a> {
         }
         case.dealt.done.push(letter.id);
         Ok(())
+    }
+
+    /// A notice that a command waits is not said any more when that command is over.
+    async fn is_untrue_by_now(&self, edge: &Edge) -> Result<bool, StoreError> {
+        let Cause { noteable, source: Some(source), command, purpose: Purpose::Waiting } = &edge.cause else {
+            return Ok(false);
+        };
+        let note = NoteKey { noteable: noteable.clone(), source: *source };
+        let record = self.store.note(&note).await?.value;
+        let command = record.as_ref().and_then(|record| record.commands.get(*command));
+        Ok(command.is_none_or(|command| command.status != CommandStatus::Taken))
     }
 
     async fn drop_it(&self, case: &mut Case, letter: DeadLetter) -> Result<(), StoreError> {
@@ -189,7 +216,10 @@ impl<'a> Desk<'a> {
                 let hangs_on_it = cause.noteable == note.noteable
                     && cause.source == Some(note.source)
                     && cause.command == place;
-                if hangs_on_it && !case.dealt.done.contains(&other.id) {
+                if hangs_on_it
+                    && !case.dealt.done.contains(&other.id)
+                    && case.gone_with_others.insert(other.id)
+                {
                     case.decision.write(Write::LetterDone(other.id));
                     case.dealt.with_them += 1;
                 }
@@ -205,6 +235,7 @@ impl<'a> Desk<'a> {
 struct Case {
     decision: Decision,
     dealt: Dealt,
+    gone_with_others: BTreeSet<u64>,
     now: Timestamp,
 }
 

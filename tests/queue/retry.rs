@@ -105,6 +105,7 @@ async fn all_of_a_dead_letter_is_shown() {
         (answer.status().as_u16(), answer.text().await.unwrap())
     };
     let (status, ready) = ask("/readyz".to_owned()).await;
+    assert!(ready.contains("the oldest since 20"), "{ready}");
     assert_eq!(status, 200, "what is given up stops nothing: {ready}");
     assert!(ready.starts_with("ready\n1 given up") && ready.contains("flaglink queue list"), "{ready}");
     let counted = async {
@@ -315,6 +316,30 @@ async fn a_panel_that_is_right_again_is_no_dead_letter_any_more() {
     town.ada.switch("checkout_v2", "production", true).unwrap();
     town.rest().await;
     assert_eq!(town.row(issue, "checkout_v2").unwrap()[1..], ["🟢 on `blue`"; 2]);
+    assert_empty(&town).await;
+    town.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn that_a_command_waits_is_not_said_when_it_is_over() {
+    let town = Town::new().await;
+    let issue = town.issue();
+    let rule = town.gitlab.faults().add(Rule::new("POST", r"/notes$", Fault::status(403)));
+    let note = town.says(issue, "/flag list").await;
+    town.gitlab.faults().remove(rule);
+    let mut town = town;
+    town.stop().await;
+    let store = store(&town);
+    let [mut letter] = <[DeadLetter; 1]>::try_from(store.dead_letters(9).await.unwrap()).unwrap();
+    let DeadThing::Edge(edge) = &mut letter.what else { panic!("{letter:?}") };
+    edge.cause.purpose = flaglink::domain::Purpose::Waiting;
+    write(&store, [Write::EdgeDead(letter)]).await;
+    drop(store);
+    town.start().await;
+    assert_eq!(queue(&town, &["retry", "--all"]).await.code, 0);
+    town.rest().await;
+    assert!(town.replies(issue).is_empty(), "{}", town.gitlab.transcript(issue));
+    assert_eq!(town.reactions(note), ["eyes", "white_check_mark"]);
     assert_empty(&town).await;
     town.end().await;
 }
