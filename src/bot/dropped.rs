@@ -11,8 +11,8 @@ use crate::markdown::reply;
 use crate::store::{Store, StoreError};
 
 /// Adds to `decision` that the command is over, and how the person sees it: the reaction of its batch once all of that is
-/// over, and a reply where one had promised that the command would still run. (Nobody has looked up the role of the others, and
-/// people without one get no mail.) Returns why it cannot be dropped, if it cannot.
+/// over, and a reply where one had promised that the command would still run, or where its switch had begun. (Nobody has looked up
+/// the role of the others, and people without one get no mail.) Returns why it cannot be dropped, if it cannot.
 pub async fn drop_command(
     store: &dyn Store,
     now: Timestamp,
@@ -37,11 +37,18 @@ pub async fn drop_command(
         Some(SwitchProgress::Ended(SwitchEnd::Done { .. })) => Outcome::Done,
         _ => Outcome::NotDone,
     };
+    let text = match &command.switch {
+        _ if outcome == Outcome::Done => None,
+        Some(SwitchProgress::UnderWay { .. } | SwitchProgress::Ended(SwitchEnd::NeverKnown(_))) => {
+            Some(reply::dropped_unknown())
+        }
+        Some(SwitchProgress::Ended(_)) => Some(reply::dropped()),
+        None => command.told_waiting.then(reply::dropped),
+    };
     command.status = CommandStatus::Over(outcome);
-    let promised = command.told_waiting;
     record.handled_at = now;
-    if promised && outcome == Outcome::NotDone {
-        let answer = Reply { command: place, purpose: Purpose::Answer, text: reply::dropped() };
+    if let Some(text) = text {
+        let answer = Reply { command: place, purpose: Purpose::Answer, text };
         replies::queue_in(store, now, decision, &record, answer).await?;
     }
     if let Some(sign) = sign_of_batch(store, now, &record, place) {

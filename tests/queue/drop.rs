@@ -141,6 +141,7 @@ async fn a_command_whose_switch_is_under_way_is_not_dropped() {
         None,
         Timestamp::now(),
     );
+    let under_way = edge.id;
     record.commands[0].status = flaglink::domain::CommandStatus::Taken;
     record.commands[0].switch = Some(SwitchProgress::UnderWay { edge: edge.id, unknown: true });
     let id = flaglink::domain::InboxId(store.new_id());
@@ -156,4 +157,15 @@ async fn a_command_whose_switch_is_under_way_is_not_dropped() {
     assert_eq!(said.code, 1, "{said:?}");
     assert!(said.err.contains("its switch is under way"), "{said:?}");
     assert_eq!(dead(&town).await.len(), 1);
+
+    // Once it is not, nobody says that nothing was done: that is not known.
+    let store = self::store(&town);
+    write(&store, [Write::EdgeDone(under_way)]).await;
+    drop(store);
+    assert_eq!(queue(&town, &["drop", "--all"]).await.out, "1 dropped.\n");
+    town.start().await;
+    town.rest().await;
+    assert!(town.answer(issue, note).contains("what came of this is not known"));
+    assert_empty(&town).await;
+    town.end().await;
 }
