@@ -48,7 +48,10 @@ fn request(fields: &mut Fields<'_, impl Write>, request: &QueuedRequest) -> io::
                 .unwrap_or_else(|_| body.clone());
             fields.block("body", &pretty)
         }
-        QueuedRequest::Event { event } => {
+        QueuedRequest::Event { event, command, asked_by, page } => {
+            fields.one("page", page.as_deref())?;
+            fields.one("asked by", asked_by.as_deref())?;
+            fields.one("command", command.as_deref())?;
             fields.block("event", &serde_json::to_string_pretty(event).unwrap_or_default())
         }
         QueuedRequest::Reply { due, discussion, internal, text } => {
@@ -81,7 +84,7 @@ struct Fields<'a, W: Write> {
 impl<W: Write> Fields<'_, W> {
     fn one(&mut self, name: &str, value: Option<&str>) -> io::Result<()> {
         match value {
-            Some(value) => writeln!(self.out, "  {:<14}  {}", plain(name), plain(value)),
+            Some(value) => writeln!(self.out, "  {:<20}  {}", plain(name), plain(value)),
             None => Ok(()),
         }
     }
@@ -91,7 +94,7 @@ impl<W: Write> Fields<'_, W> {
     }
 
     fn due(&mut self, due: &Due) -> io::Result<()> {
-        self.one("on", Some(&due.on))?;
+        self.one("page", due.page.as_deref())?;
         self.one("asked in", due.asked_in.as_deref())?;
         self.one("asked by", due.asked_by.as_deref())?;
         self.at("perhaps sent", due.perhaps_sent)

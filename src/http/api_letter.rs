@@ -60,6 +60,12 @@ pub enum QueuedRequest {
         /// It, as it is kept.
         #[schema(value_type = Object)]
         event: serde_json::Value,
+        /// Where it is a command: what somebody wrote.
+        command: Option<String>,
+        /// Where it is a command: the user name of who wrote it.
+        asked_by: Option<String>,
+        /// Where it is a command: its page, where that is known.
+        page: Option<String>,
     },
     /// A comment is to be written.
     Reply {
@@ -110,6 +116,8 @@ pub enum QueuedRequest {
 pub struct Due {
     /// The issue or merge request.
     pub on: String,
+    /// Its page, where that is known.
+    pub page: Option<String>,
     /// The comment that asked for it (`note 4711` or `description`); null where nobody asked.
     pub asked_in: Option<String>,
     /// The user name of who asked for it.

@@ -3,13 +3,13 @@
 use jiff::Timestamp;
 
 use crate::domain::{
-    Cause, DeadLetter, DeadThing, Delivery, DeliverySource, Edge, EdgeId, EdgeKind, Inbound, InboxEntry,
-    InboxId, NoteSource, Switch,
+    Cause, DeadLetter, DeadThing, Delivery, DeliverySource, Edge, EdgeId, EdgeKind, Event, Inbound,
+    InboxEntry, InboxId, NoteSource, Noteable, Switch,
 };
 use crate::store::{Store, StoreError};
 
 use super::api_letter::{Due, QueueItem, QueuedRequest};
-use super::api_types::{LetterLeft, Letters, LettersDealt};
+use super::api_types::{LetterLeft, Letters, LettersDealt, Waiting};
 use super::view;
 use crate::pipeline::{Dealt, NotDealt, Which};
 
@@ -20,22 +20,15 @@ pub async fn queue_item(store: &dyn Store, id: u64, now: Timestamp) -> Result<Op
     }
     if let Some(edge) = store.edge(EdgeId(id)).await? {
         let waiting = view::waiting_edge(&edge, now);
-        return Ok(Some(QueueItem {
-            id,
-            dead: false,
-            what: waiting.what,
-            about: waiting.about,
-            begun: waiting.since,
-            given_up: None,
-            attempts: waiting.attempts,
-            next_try: waiting.next_try,
-            reason: waiting.reason,
-            request: of_edge(edge),
-        }));
+        return Ok(Some(of_waiting(id, waiting, of_edge(store, edge).await?)));
     }
     let Some(entry) = store.inbox_entry(InboxId(id)).await? else { return Ok(None) };
     let waiting = view::waiting_entry(&entry, now);
-    Ok(Some(QueueItem {
+    Ok(Some(of_waiting(id, waiting, of_entry(store, entry).await?)))
+}
+
+fn of_waiting(id: u64, waiting: Waiting, request: QueuedRequest) -> QueueItem {
+    QueueItem {
         id,
         dead: false,
         what: waiting.what,
@@ -45,8 +38,8 @@ pub async fn queue_item(store: &dyn Store, id: u64, now: Timestamp) -> Result<Op
         attempts: waiting.attempts,
         next_try: waiting.next_try,
         reason: waiting.reason,
-        request: of_entry(entry),
-    }))
+        request,
+    }
 }
 
 async fn dead(store: &dyn Store, letter: DeadLetter) -> Result<QueueItem, StoreError> {
@@ -56,14 +49,14 @@ async fn dead(store: &dyn Store, letter: DeadLetter) -> Result<QueueItem, StoreE
         DeadThing::Inbox(id) => match store.inbox_entry(id).await {
             Ok(Some(entry)) => {
                 begun = begun.or(entry.since);
-                of_entry(entry)
+                of_entry(store, entry).await?
             }
             Ok(None) | Err(StoreError::Damaged(_)) => QueuedRequest::Unknown { json: String::new() },
             Err(error) => return Err(error),
         },
         DeadThing::Edge(edge) => {
             begun = begun.or(Some(edge.queued_at));
-            of_edge(*edge)
+            of_edge(store, *edge).await?
         }
         DeadThing::Level(_) => QueuedRequest::Level,
         DeadThing::Unknown(json) => QueuedRequest::Unknown { json },
@@ -82,8 +75,8 @@ async fn dead(store: &dyn Store, letter: DeadLetter) -> Result<QueueItem, StoreE
     })
 }
 
-fn of_entry(entry: InboxEntry) -> QueuedRequest {
-    match entry.what {
+async fn of_entry(store: &dyn Store, entry: InboxEntry) -> Result<QueuedRequest, StoreError> {
+    Ok(match entry.what {
         Inbound::Delivery(Delivery { source, key, headers, body, received_at }) => {
             let (from, hook) = match source {
                 DeliverySource::Gitlab { hook } => ("gitlab".to_owned(), Some(hook)),
@@ -93,15 +86,30 @@ fn of_entry(entry: InboxEntry) -> QueuedRequest {
             QueuedRequest::Delivery { from, hook, key, headers, received_at, body }
         }
         Inbound::Event(event) => {
-            QueuedRequest::Event { event: serde_json::to_value(event).unwrap_or_default() }
+            let (mut command, mut asked_by, mut page) = (None, None, None);
+            if let Event::CommandTaken { note, command: place } = &event {
+                page = page_of(store, &note.noteable).await?;
+                if let Some(record) = store.note(note).await?.value {
+                    command = record.commands.get(*place).map(|command| command.text.clone());
+                    asked_by = Some(record.author.username);
+                }
+            }
+            let event = serde_json::to_value(event).unwrap_or_default();
+            QueuedRequest::Event { event, command, asked_by, page }
         }
         Inbound::Unknown(json) => QueuedRequest::Unknown { json },
-    }
+    })
 }
 
-fn of_edge(edge: Edge) -> QueuedRequest {
+async fn page_of(store: &dyn Store, noteable: &Noteable) -> Result<Option<String>, StoreError> {
+    let record = store.noteable(noteable).await?.value;
+    Ok(record.map(|record| record.view.web_url).filter(|url| !url.is_empty()))
+}
+
+async fn of_edge(store: &dyn Store, edge: Edge) -> Result<QueuedRequest, StoreError> {
     let Cause { noteable, source, .. } = edge.cause;
     let due = Due {
+        page: page_of(store, &noteable).await?,
         on: noteable.to_string(),
         asked_in: source.map(|source| match source {
             NoteSource::Note(id) => format!("note {id}"),
@@ -110,7 +118,7 @@ fn of_edge(edge: Edge) -> QueuedRequest {
         asked_by: edge.asked_by.map(|person| person.username),
         perhaps_sent: edge.uncertain.map(|attempt| attempt.at),
     };
-    match edge.kind {
+    Ok(match edge.kind {
         EdgeKind::Reply { discussion, internal, text } => {
             QueuedRequest::Reply { due, discussion, internal, text: text.as_str().to_owned() }
         }
@@ -124,7 +132,7 @@ fn of_edge(edge: Edge) -> QueuedRequest {
             to: wanted(&toggle.to),
             until: toggle.until,
         },
-    }
+    })
 }
 
 fn wanted(to: &Switch) -> String {

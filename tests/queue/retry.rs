@@ -224,7 +224,12 @@ async fn commands_that_were_taken_and_given_up_run_after_a_retry() {
             town.start().await;
             town.rest().await;
         }
-        assert_eq!(dead(&town).await.len(), 2);
+        let letters = dead(&town).await;
+        assert_eq!(letters.len(), 2);
+        let shown = queue(&town, &["show", &letters[0]["id"].to_string()]).await;
+        for word in ["command to run, given up", "mara", "/flag link checkout_v2", "3000"] {
+            assert!(shown.out.contains(word), "{word}: {}", shown.out);
+        }
         let said = queue(&town, &["retry", "--all"]).await;
         assert_eq!(said.code, 0, "{said:?}");
         if !running {
