@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::commands::{self, Asked, Ran, Unfinished};
 use super::limits::{COMMAND_AGE, TELL_WAITING};
 use super::replies::{self, Reply};
@@ -16,6 +18,7 @@ use crate::domain::{
 };
 use crate::gitlab::AccessLevel;
 use crate::markdown::{Markdown, reply, switch};
+use crate::store::Store;
 
 pub(super) async fn decide(
     world: &World,
@@ -172,14 +175,8 @@ async fn finish(
         let answer = Reply { command: place, purpose: Purpose::Answer, text };
         replies::queue(world, entry, &mut decision, &record, answer).await?;
     }
-    if let Some((first, reaction)) = outcome_of_batch(&record, place) {
-        decision.write(Write::PutEdge(Box::new(Edge::new(
-            EdgeId(world.store().new_id()),
-            Cause::of(&record.note, first, Purpose::React(reaction)),
-            EdgeKind::React { on: record.note.source, reaction },
-            Some(record.author.clone()),
-            entry.now,
-        ))));
+    if let Some(sign) = sign_of_batch(world.store(), entry.now, &record, place) {
+        decision.write(Write::PutEdge(Box::new(sign)));
     }
     world.metrics().command(name_of(found), outcome_label(ran.outcome));
     decision.write(Write::PutNote(Box::new(record)));
@@ -187,6 +184,22 @@ async fn finish(
 }
 
 /// The one reaction for all commands that were taken together, once the last of them is over.
+pub(super) fn sign_of_batch(
+    store: &dyn Store,
+    now: Timestamp,
+    record: &NoteRecord,
+    place: usize,
+) -> Option<Edge> {
+    let (first, reaction) = outcome_of_batch(record, place)?;
+    Some(Edge::new(
+        EdgeId(store.new_id()),
+        Cause::of(&record.note, first, Purpose::React(reaction)),
+        EdgeKind::React { on: record.note.source, reaction },
+        Some(record.author.clone()),
+        now,
+    ))
+}
+
 fn outcome_of_batch(record: &NoteRecord, place: usize) -> Option<(usize, Reaction)> {
     let batch = record.commands.get(place)?.batch;
     let mut first = None;

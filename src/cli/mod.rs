@@ -9,6 +9,7 @@ mod document;
 mod links;
 mod logging;
 mod queue;
+mod queue_item;
 mod run;
 #[cfg(feature = "demo")]
 mod sandbox;

@@ -69,6 +69,10 @@ pub struct InboxEntry {
     pub not_before: Option<Timestamp>,
     /// Why the last try did not end it; for people.
     pub last_reason: Option<String>,
+    /// Since when it is there; `None` where that was not kept.
+    pub since: Option<Timestamp>,
+    /// It was given up once, and taken back.
+    pub revived: bool,
 }
 
 /// What an inbox entry holds.
@@ -78,6 +82,8 @@ pub enum Inbound {
     Delivery(Delivery),
     /// An event that a decision gave rise to.
     Event(Event),
+    /// What this version does not know: another one wrote it. As it lies on disk, in JSON; it is left there as it is.
+    Unknown(String),
 }
 
 /// What a delivery, a poll or a finished effect means.

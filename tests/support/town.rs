@@ -141,6 +141,8 @@ impl Town {
             rule = plan.rule,
             more = plan.more,
         );
+        // For whoever runs the program on it.
+        file("flaglink.toml", &config);
         let daemon = start(&config, &folder).await;
         // From the daemon's first question on the rule is in force, by the clock of GitLab's answer.
         gitlab
