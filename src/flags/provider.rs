@@ -60,6 +60,13 @@ pub enum ProviderError {
     Unsupported,
 }
 
+impl ProviderError {
+    /// The flag that was linked is gone, or another has its key: what asked to change it, or to see its links or tags, cannot.
+    pub(in crate::flags) fn gone(provider: &str, key: &str) -> Self {
+        Self::Strange(format!("{provider} does not have the flag {key} any more"))
+    }
+}
+
 /// What a provider gives back.
 pub type Provided<T> = Result<T, ProviderError>;
 
@@ -87,6 +94,21 @@ pub struct BackLink {
     pub state: WorkState,
     /// Whether it is a draft.
     pub draft: bool,
+}
+
+impl BackLink {
+    /// All that is to be said of the link in one line, for services that keep no more than a title: `Checkout is slow (issue,
+    /// closed)`.
+    pub fn as_title(&self) -> String {
+        let state = match self.state {
+            WorkState::Opened if self.draft => ", draft",
+            WorkState::Opened => "",
+            WorkState::Closed => ", closed",
+            WorkState::Merged => ", merged",
+            WorkState::Locked => ", locked",
+        };
+        format!("{} ({}{state})", self.title, self.kind.words())
+    }
 }
 
 /// What came of a switch.
@@ -215,7 +237,7 @@ pub trait FlagProvider: Send + Sync + 'static {
 
     /// What [`StandingLink::says`] is where the link is up to date. Services keep more or less of a link.
     fn back_link_says(&self, link: &BackLink) -> String {
-        link.title.clone()
+        link.as_title()
     }
 
     /// Puts a link on the flag and returns its id. One that stands there already is the one that was wanted.
