@@ -175,7 +175,9 @@ fn every_target_is_run_here_and_by_libfuzzer_and_has_a_corpus() {
     assert_eq!(known, HERE.iter().copied().collect());
     let names = |folder: &str| -> BTreeSet<String> {
         let entries = std::fs::read_dir(Path::new(ROOT).join(folder)).unwrap();
-        entries.map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned()).collect()
+        entries
+            .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
+            .collect()
     };
     let known: BTreeSet<String> = known.into_iter().map(str::to_owned).collect();
     assert_eq!(names("fuzz_targets"), known);
@@ -183,7 +185,8 @@ fn every_target_is_run_here_and_by_libfuzzer_and_has_a_corpus() {
     let manifest = std::fs::read_to_string(Path::new(ROOT).join("Cargo.toml")).unwrap();
     for name in known {
         assert!(manifest.contains(&format!("path = \"fuzz_targets/{name}.rs\"")), "{name}");
-        let target = std::fs::read_to_string(Path::new(ROOT).join(format!("fuzz_targets/{name}.rs"))).unwrap();
+        let target =
+            std::fs::read_to_string(Path::new(ROOT).join(format!("fuzz_targets/{name}.rs"))).unwrap();
         assert!(target.contains(&format!("\"{name}\"")), "{name}");
     }
 }

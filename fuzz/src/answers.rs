@@ -163,7 +163,8 @@ fn holds(played: &Played<Told>, key: &str, places: &[&str]) {
         // What differs from itself would be told as a change, at every poll.
         assert!(environment.same_as(environment), "{environment:?}");
         let shares = environment.strategies.iter().map(|one| one.share);
-        let shares = shares.chain(environment.variants.iter().map(|one| one.share)).chain([environment.rollout]);
+        let shares =
+            shares.chain(environment.variants.iter().map(|one| one.share)).chain([environment.rollout]);
         for share in shares.flatten() {
             assert!((0.0..=100.0).contains(&share), "{share} is no share");
         }
@@ -204,7 +205,8 @@ pub(super) fn gitlab(data: &[u8]) {
         is_clean(&error.to_string(), services::GITLAB_TOKEN);
         // What cannot be read may be anybody's words: nothing of it is told.
         if let GitlabError::Strange(why) = error {
-            let quoted = played.inside.texts.iter().find(|text| text.len() >= 16 && why.contains(text.as_str()));
+            let quoted =
+                played.inside.texts.iter().find(|text| text.len() >= 16 && why.contains(text.as_str()));
             assert!(quoted.is_none(), "{why} tells {quoted:?}");
         }
     }

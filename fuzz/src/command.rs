@@ -44,7 +44,11 @@ fn names_nothing_else(found: &Found, text: &str) {
         }
         Ok(Command::Search { text }) => vec![text],
         Ok(Command::Switch { key, environment, reason, .. }) => {
-            [Some(key), Some(environment), reason.as_ref()].into_iter().flatten().map(String::as_str).collect()
+            [Some(key), Some(environment), reason.as_ref()]
+                .into_iter()
+                .flatten()
+                .map(String::as_str)
+                .collect()
         }
         _ => Vec::new(),
     };

@@ -1,8 +1,8 @@
 //! Outside text in what the bot writes.
 
 use flaglink::domain::{
-    Cause, Change, ChangeKind, EnvironmentState, Flag, FlagRef, FlagState, InstanceId, LinkChange, NoteSource,
-    Noteable, NoteableKind, Person, Purpose, Reaction,
+    Cause, Change, ChangeKind, EnvironmentState, Flag, FlagRef, FlagState, InstanceId, LinkChange,
+    NoteSource, Noteable, NoteableKind, Person, Purpose, Reaction,
 };
 use flaglink::markdown::{
     GITLAB_TEXT_LIMIT, Markdown, MarkerKey, PanelFlag, PanelView, panel, reply, switch, visible,

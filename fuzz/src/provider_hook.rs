@@ -30,7 +30,10 @@ pub(super) fn flagsmith(data: &[u8]) {
     }
     let given = request.header("x-flagsmith-signature").map(|given| given.trim().to_ascii_lowercase());
     let good = services::WEBHOOK_SECRETS.map(|secret| hex::encode(hmac_of(secret, request.body)));
-    assert_eq!(is_genuine(&*FLAGSMITH, &request.headers, request.body), given.is_some_and(|g| good.contains(&g)));
+    assert_eq!(
+        is_genuine(&*FLAGSMITH, &request.headers, request.body),
+        given.is_some_and(|g| good.contains(&g))
+    );
     // The right signature of another body proves nothing.
     let other = BTreeMap::from([("x-flagsmith-signature".to_owned(), digest)]);
     assert!(!is_genuine(&*FLAGSMITH, &other, &[request.body, b"\n"].concat()));
