@@ -87,16 +87,17 @@ fn without(words: &str, secrets: &[String]) -> String {
 
 /// A word; where it is an address, without the login and the query, in which people and servers put secrets.
 fn without_login(word: &str) -> String {
-    let Some((scheme, rest)) = word.split_once("://") else {
-        return match word.split_once('?') {
-            Some((path, query)) if path.contains('/') && query.contains('=') => format!("{path}?…"),
-            _ => word.to_owned(),
-        };
-    };
-    let (place, query) = rest.split_once(['?', '#']).map_or((rest, ""), |(place, _)| (place, "?…"));
-    let host = place.split('/').next().unwrap_or_default();
-    let bare = host.rfind('@').and_then(|at| place.get(at + 1..)).unwrap_or(place);
-    format!("{scheme}://{bare}{query}")
+    let (scheme, rest) = word.split_once("://").map_or(("", word), |(scheme, rest)| (scheme, rest));
+    let (place, query) = rest.split_once(['?', '#']).unwrap_or((rest, ""));
+    let is_address = !scheme.is_empty() || (place.contains('/') && query.contains('='));
+    if !is_address {
+        return word.to_owned();
+    }
+    let joint = if scheme.is_empty() { "" } else { "://" };
+    // Somebody's password may have a slash in it, so the last of them ends the login.
+    let bare = place.rsplit_once('@').map_or(place.to_owned(), |(_, bare)| format!("…@{bare}"));
+    let query = if query.is_empty() { "" } else { "?…" };
+    format!("{scheme}{joint}{bare}{query}")
 }
 
 /// Words from outside, on one line, without characters that are not seen, at most so many characters.

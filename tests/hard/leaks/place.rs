@@ -8,11 +8,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use flaglink::sandbox::faults::Faults;
 use flaglink::sandbox::flagsmith::{Flagsmith, Person};
 use flaglink::sandbox::gitlab::{Gitlab, HookSpec, Visibility, level};
 use flaglink::sandbox::unleash::Unleash;
 
 use super::needles::Needles;
+use crate::town::as_read;
 
 /// How long anything may take, retries included.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -139,6 +141,15 @@ impl Place {
     /// What a secret is.
     pub(super) fn secret(&self, name: &str) -> String {
         std::fs::read_to_string(self.folder.path().join(name)).unwrap()
+    }
+
+    /// What goes wrong at a server.
+    pub(super) fn faults(&self, server: &str) -> Faults {
+        match server {
+            "gitlab" => self.gitlab.faults().clone(),
+            "flagsmith" => self.flagsmith.faults().clone(),
+            _ => self.unleash.faults().clone(),
+        }
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -333,6 +344,8 @@ impl Place {
             let labels = model.noteables.values().map(|one| format!("{:?}", one.labels));
             ours.map(|note| note.body.clone()).chain(labels).collect::<Vec<_>>().join("\n")
         });
+        // In comments every sign of a text from outside is written as a number.
+        let comments = format!("{comments}\n{}", as_read(&comments));
         self.seen.insert("comments".to_owned(), comments.into_bytes());
         let of_flagsmith = self.flagsmith.read(|world| {
             world.resources.values().map(|link| format!("{} {}", link.url, link.metadata)).collect::<String>()
