@@ -28,7 +28,9 @@ impl Unleash {
             return Ok(None);
         }
         match self.api.get::<Feature>(&self.path(key)).await {
-            Ok(feature) if self.is_ours(&feature) => Ok(Some(Known { feature, archived: false })),
+            Ok(feature) if self.is_ours(&feature) && feature.name == key => {
+                Ok(Some(Known { feature, archived: false }))
+            }
             Ok(_) => Ok(None),
             Err(ProviderError::Failed(failure)) if failure.is_not_found() => {
                 // Unleash's own words tell one that is archived from one that never was (measured on 8.2).
