@@ -72,25 +72,45 @@ static GITLAB_FLAGS: LazyLock<Mutex<Stage>> = LazyLock::new(Stage::new);
 static GITLAB: LazyLock<Mutex<Stage>> = LazyLock::new(Stage::new);
 
 pub(super) fn flagsmith(data: &[u8]) {
-    let played = Stage::play(&FLAGSMITH, data, services::FLAGSMITH_KEY, async |url, http| {
-        ask(&services::flagsmith_over(url, http), "1", "1").await
-    });
-    holds(&played, services::FLAGSMITH_KEY, &["/api/v1/"]);
+    holds(&flagsmith_says(data), services::FLAGSMITH_KEY, &["/api/v1/"]);
 }
 
 pub(super) fn unleash(data: &[u8]) {
-    let played = Stage::play(&UNLEASH, data, services::UNLEASH_TOKEN, async |url, http| {
-        let id = format!("2026-11-22T12:33:06.428Z {FLAG}");
-        ask(&services::unleash_over(url, http), "default", &id).await
-    });
-    holds(&played, services::UNLEASH_TOKEN, &["/api/admin/"]);
+    holds(&unleash_says(data), services::UNLEASH_TOKEN, &["/api/admin/"]);
 }
 
 pub(super) fn gitlab_flags(data: &[u8]) {
-    let played = Stage::play(&GITLAB_FLAGS, data, services::GITLAB_TOKEN, async |url, http| {
+    holds(&gitlab_flags_says(data), services::GITLAB_TOKEN, &["/api/v4/"]);
+}
+
+/// How many states of flags are read from these answers, by target.
+pub(super) fn states_read(target: &str, data: &[u8]) -> usize {
+    let played = match target {
+        "flagsmith_answers" => flagsmith_says(data),
+        "unleash_answers" => unleash_says(data),
+        "gitlab_flags_answers" => gitlab_flags_says(data),
+        other => panic!("{other} reads no states"),
+    };
+    played.outcome.states.len()
+}
+
+fn flagsmith_says(data: &[u8]) -> Played<Told> {
+    Stage::play(&FLAGSMITH, data, services::FLAGSMITH_KEY, async |url, http| {
+        ask(&services::flagsmith_over(url, http), "1", "1").await
+    })
+}
+
+fn unleash_says(data: &[u8]) -> Played<Told> {
+    Stage::play(&UNLEASH, data, services::UNLEASH_TOKEN, async |url, http| {
+        let id = format!("2026-11-22T12:33:06.428Z {FLAG}");
+        ask(&services::unleash_over(url, http), "default", &id).await
+    })
+}
+
+fn gitlab_flags_says(data: &[u8]) -> Played<Told> {
+    Stage::play(&GITLAB_FLAGS, data, services::GITLAB_TOKEN, async |url, http| {
         ask(&services::gitlab_flags_over(url, None, http), "41", "2026-11-22T12:33:06.428Z").await
-    });
-    holds(&played, services::GITLAB_TOKEN, &["/api/v4/"]);
+    })
 }
 
 /// What a provider made of what it was told.

@@ -48,3 +48,8 @@ pub fn run(name: &str, data: &[u8]) {
     let (_, body) = TARGETS.iter().find(|(known, _)| *known == name).expect("a target of that name");
     body(data);
 }
+
+/// How many states of flags are read from these answers, by target: a corpus that is never understood tests little.
+pub fn states_read(name: &str, data: &[u8]) -> usize {
+    answers::states_read(name, data)
+}

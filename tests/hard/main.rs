@@ -10,6 +10,7 @@
 #[path = "../support/town.rs"]
 mod town;
 
+mod flood;
 mod leaks;
 mod projects;
 mod refusals;
