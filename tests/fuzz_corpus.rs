@@ -196,6 +196,7 @@ fn every_target_is_run_here_and_by_libfuzzer_and_has_a_corpus() {
 fn the_answers_of_a_usual_day_are_understood() {
     for target in ["flagsmith_answers", "unleash_answers", "gitlab_flags_answers"] {
         let usual = std::fs::read(Path::new(ROOT).join("corpus").join(target).join("usual")).unwrap();
-        assert!(targets::states_read(target, &usual) >= 2, "{target}");
+        let (read, errors) = targets::states_read(target, &usual);
+        assert!(read > 0, "{target}: {errors:?}");
     }
 }

@@ -83,15 +83,15 @@ pub(super) fn gitlab_flags(data: &[u8]) {
     holds(&gitlab_flags_says(data), services::GITLAB_TOKEN, &["/api/v4/"]);
 }
 
-/// How many states of flags are read from these answers, by target.
-pub(super) fn states_read(target: &str, data: &[u8]) -> usize {
+/// How many states of flags are read from these answers, by target, and what went wrong.
+pub(super) fn states_read(target: &str, data: &[u8]) -> (usize, Vec<String>) {
     let played = match target {
         "flagsmith_answers" => flagsmith_says(data),
         "unleash_answers" => unleash_says(data),
         "gitlab_flags_answers" => gitlab_flags_says(data),
         other => panic!("{other} reads no states"),
     };
-    played.outcome.states.len()
+    (played.outcome.states.len(), played.outcome.errors)
 }
 
 fn flagsmith_says(data: &[u8]) -> Played<Told> {

@@ -49,7 +49,8 @@ pub fn run(name: &str, data: &[u8]) {
     body(data);
 }
 
-/// How many states of flags are read from these answers, by target: a corpus that is never understood tests little.
-pub fn states_read(name: &str, data: &[u8]) -> usize {
+/// How many states of flags are read from these answers, by target, and what went wrong: a corpus that is never understood tests
+/// little.
+pub fn states_read(name: &str, data: &[u8]) -> (usize, Vec<String>) {
     answers::states_read(name, data)
 }

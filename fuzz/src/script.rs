@@ -1,8 +1,8 @@
 //! What a server answers, as a file, and a server on loopback that answers so.
 //!
-//! The file has parts, each with a line `> STATUS KIND PLACE` before its body. A request is answered by a part whose PLACE
-//! stands in its address, the longest one; of several with the same, each has its turn and the last stays; where there is none,
-//! it is a 404. A file without such a line is one answer to everything. `{{KEY}}` stands for the key that the request came with.
+//! The file has parts, each with a line `> STATUS KIND PLACE` before its body. A request is answered by the first part whose PLACE
+//! stands in its address; of several with the same PLACE each has its turn, and the last stays; where there is none, it is a 404.
+//! A file without such a line is one answer to everything. `{{KEY}}` stands for the key that the request came with.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -56,9 +56,8 @@ impl Script {
         self.asked.push(seen.target.clone());
         let fits = |part: &Part| seen.target.contains(&part.place);
         let nothing = Part::new("404 application/json /");
-        let longest = self.parts.iter().filter(|part| fits(part)).map(|part| part.place.clone());
-        let longest = longest.max_by_key(String::len);
-        let of_it = |part: &Part| Some(&part.place) == longest.as_ref();
+        let wanted = self.parts.iter().find(|part| fits(part)).map(|part| part.place.clone());
+        let of_it = |part: &Part| Some(&part.place) == wanted.as_ref();
         let place = self.parts.iter().position(|part| !part.used && of_it(part));
         let place = place.or_else(|| self.parts.iter().rposition(of_it));
         let part = match place {

@@ -8,6 +8,7 @@ mod provider;
 mod rank;
 mod registry;
 mod settings;
+mod share;
 pub mod unleash;
 
 pub use provider::{
