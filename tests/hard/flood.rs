@@ -6,9 +6,8 @@ use crate::town::{Plan, Town};
 
 /// How many strangers there are.
 const STRANGERS: usize = 200;
-/// Requests to GitLab that one comment of a stranger's may cost: who wrote it, who may, what it says and who edited it, in front of
-/// what is answered, and the two reactions.
-const EACH: usize = 9;
+/// Requests to GitLab that one comment of a stranger's may cost: the comment, the page, the role, and the two reactions.
+const EACH: usize = 6;
 
 #[tokio::test]
 async fn a_flood_of_strangers_gets_signs_at_most_and_members_are_answered_meanwhile() {
@@ -41,7 +40,6 @@ async fn a_flood_of_strangers_gets_signs_at_most_and_members_are_answered_meanwh
             of_members.push((pages[2], town.gitlab.comment(town.gus, pages[2], "/flag lnik").unwrap()));
         }
     }
-    // Members have what they asked for before the last of the strangers has a sign.
     let bot = town.bot;
     let waiting = std::cell::Cell::new(0);
     let patience = std::time::Duration::from_secs(60);
@@ -51,7 +49,7 @@ async fn a_flood_of_strangers_gets_signs_at_most_and_members_are_answered_meanwh
         of_members.iter().all(|(_, note)| model.reactions(*note, bot).len() == 2)
     };
     town.gitlab.until(patience, answered).await.unwrap();
-    println!("{} strangers waited when the members were answered", waiting.get());
+    assert!(waiting.get() > 0, "the members were answered after all the others");
     town.rest().await;
 
     for note in &notes {
@@ -71,8 +69,7 @@ async fn a_flood_of_strangers_gets_signs_at_most_and_members_are_answered_meanwh
     assert!(!town.flagsmith.read(|world| format!("{:?}", world.states).contains("enabled: true")));
 
     let asked = town.gitlab.faults().log().len() - before;
-    println!("{asked} requests to GitLab for {STRANGERS} strangers");
-    assert!(asked <= STRANGERS * EACH + 100, "{asked} requests");
+    assert!(asked <= STRANGERS * EACH, "{asked} requests");
     let asked = town.flagsmith.faults().log().len() - of_flagsmith;
     assert!(asked < 40, "strangers asked the flag service {asked} times");
     town.end().await;
@@ -104,7 +101,7 @@ async fn a_panel_with_a_copied_or_made_up_marker_is_not_ours() {
 
     let anew = town.panel(issue).unwrap();
     assert!(anew.author == town.bot && anew.id != panel.id);
-    assert_eq!(town.row(issue, "checkout_v2").unwrap()[2], "🟢 on");
+    assert_eq!(town.row(issue, "checkout_v2").unwrap()[2], "🟢 on, value hidden");
     assert!(town.panel(other).unwrap().author == town.bot);
     assert_eq!(bodies(&town), before, "the bot wrote into a comment of a stranger's");
     town.end().await;
