@@ -11,6 +11,7 @@
 mod town;
 
 mod flood;
+mod forged;
 mod leaks;
 mod projects;
 mod refusals;
