@@ -99,7 +99,7 @@ async fn no_secret_is_anywhere_but_where_it_came_from() {
         place.rest().await;
     }
     for (faults, rule) in heard {
-        assert_eq!(faults.hits(rule), 1, "nobody heard it: {}", faults.describe());
+        assert_eq!(faults.hits(rule), 1, "nobody heard it: {}\n{}", faults.describe(), place.end_of_log());
     }
     place.look("the first run").await;
     place.stop();
@@ -131,6 +131,17 @@ async fn no_secret_is_anywhere_but_where_it_came_from() {
     assert!(told, "no answer to a person has words of a server");
     let dead = String::from_utf8_lossy(&said["queue list --json"]).matches("[secret]").count();
     assert!(dead >= 3, "{dead} dead letters with words of a server");
+    // Nor did anybody write a line of the log's: each begins with its moment, or is one object.
+    let lines =
+        |run: &str| String::from_utf8_lossy(&said[run]).lines().map(str::to_owned).collect::<Vec<_>>();
+    let in_words =
+        |line: &String| line.starts_with("20") && line.get(19..).is_some_and(|rest| rest.starts_with('.'));
+    let forged: Vec<String> = lines("log 1").into_iter().filter(|line| !in_words(line)).collect();
+    assert!(forged.is_empty(), "{forged:#?}");
+    let is_object =
+        |line: &String| serde_json::from_str::<serde_json::Value>(line).is_ok_and(|it| it.is_object());
+    let forged: Vec<String> = lines("log 2").into_iter().filter(|line| !is_object(line)).collect();
+    assert!(forged.is_empty(), "{forged:#?}");
     let found: Vec<String> =
         said.iter().flat_map(|(place_of, text)| place.needles.found_in(place_of, text)).collect();
     assert!(found.is_empty(), "{} leaks:\n{}", found.len(), found.join("\n"));

@@ -165,8 +165,10 @@ impl Place {
 
     pub(super) fn end_of_log(&self) -> String {
         let log = std::fs::read_to_string(self.log()).unwrap_or_default();
-        let told: Vec<&str> =
-            log.lines().filter(|line| line.contains("WARN") || line.contains("ERROR")).collect();
+        let told: Vec<&str> = log
+            .lines()
+            .filter(|line| ["WARN", "ERROR", "switch"].iter().any(|word| line.contains(word)))
+            .collect();
         told[told.len().saturating_sub(40)..].join("\n")
     }
 
