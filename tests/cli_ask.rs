@@ -15,11 +15,13 @@ use flaglink::domain::{
     InstanceId, Level, Link, NoteKey, NoteSource, Noteable, NoteableKind, NoteableRecord, NoteableView,
     Person, Purpose, Reaction, WorkState, Write,
 };
-use flaglink::http::api_types::{LinksPage, Queue, Status};
+use flaglink::http::api_letter::QueueItem;
+use flaglink::http::api_types::{LettersDealt, LinksPage, Queue, Status};
 use flaglink::http::{
     Admin, AdminView, Answer, Drained, Gate, Handler, Listener, Peer, RequestBody, ServeOptions, SocketFile,
-    bind_socket, serve, text, view,
+    bind_socket, letter_view, serve, text, view,
 };
+use flaglink::pipeline::{Desk, How, Which};
 use flaglink::store::export::read_links;
 use flaglink::store::sled::{SledStore, StoreOptions};
 use flaglink::store::{Store, StoreError};
@@ -95,6 +97,7 @@ async fn fill(store: &SledStore) {
     decision.write(Write::EdgeDead(DeadLetter {
         id: dead.id.0,
         at: now,
+        begun: None,
         reason: "the note is gone".to_owned(),
         attempts: 5,
         what: DeadThing::Edge(Box::new(dead)),
@@ -129,6 +132,18 @@ impl AdminView for Daemon {
 
     async fn queue(&self, limit: usize) -> Result<Queue, StoreError> {
         view::queue(&self.0, limit, Timestamp::now()).await
+    }
+
+    async fn remarks(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    async fn queue_item(&self, id: u64) -> Result<Option<QueueItem>, StoreError> {
+        letter_view::queue_item(&self.0, id, Timestamp::now()).await
+    }
+
+    async fn deal(&self, how: How, which: Which) -> Result<LettersDealt, StoreError> {
+        Ok(Desk::of_store(&self.0).deal(how, &which).await?.into())
     }
 
     async fn links(&self, after: Option<&Noteable>, limit: usize) -> Result<LinksPage, StoreError> {

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "in a test a panic is the report")]
 
-use flaglink::config::{Role, Rules};
+use flaglink::config::{ProjectRule, Role, Rules, fits};
 use flaglink::domain::Visibility;
 use proptest::prelude::*;
 use secrecy::ExposeSecret;
@@ -42,6 +42,48 @@ fn who_may_switch_is_said_by_the_most_exact_line() {
     assert_eq!(some.may_toggle("flagsmith", "PRODUCTION"), Role::None);
     assert_eq!(some.may_toggle("unleash", "production"), Role::Reporter);
     assert_eq!(some.toggles(), Role::Reporter);
+}
+
+#[test]
+fn a_part_of_a_name_counts_by_how_much_of_it_is_named() {
+    let rules = rules(
+        "[[projects]]\nmatch = \"a/**\"\npermissions = { toggle = \"owner\" }\ntoggle_in = { \"*\" = \"none\", \
+         \"review/*\" = \"reporter\", \"unleash:review/*\" = \"developer\", \"review/main*\" = \"maintainer\", \
+         \"review/main\" = \"guest\", \"*-eu\" = \"planner\", \"us-*\" = \"owner\", \"eu-*\" = \"guest\" }\n",
+    );
+    let rule = rules.for_project("a/x").unwrap();
+    for (provider, environment, least) in [
+        ("flagsmith", "production", Role::None),
+        ("flagsmith", "Review/a", Role::Reporter),
+        ("unleash", "review/a", Role::Developer),
+        ("unleash", "review/main-2", Role::Maintainer),
+        ("unleash", "review/MAIN", Role::Guest),
+        ("flagsmith", "us-eu", Role::Owner),
+        ("flagsmith", "eu-eu", Role::Planner),
+        ("flagsmith", "review/main*", Role::Maintainer),
+        ("flagsmith", "review/*", Role::Maintainer),
+        ("flagsmith", "eu-*", Role::Planner),
+        ("flagsmith", "*", Role::None),
+    ] {
+        assert_eq!(rule.may_toggle(provider, environment), least, "{provider}:{environment}");
+    }
+    assert_eq!(rule.toggles(), Role::Guest);
+}
+
+#[test]
+fn who_may_switch_nowhere_is_not_asked_to() {
+    let rules = rules(
+        "[[projects]]\nmatch = \"a/**\"\npermissions = { toggle = \"developer\" }\ntoggle_in = { \"*\" = \"none\" }\n\
+         [[projects]]\nmatch = \"b/**\"\npermissions = { toggle = \"developer\" }\ntoggle_in = { \"unleash:*\" = \"none\" }\n",
+    );
+    assert_eq!(rules.for_project("a/x").unwrap().toggles(), Role::None);
+    assert_eq!(rules.for_project("b/x").unwrap().toggles(), Role::Developer);
+}
+
+#[test]
+fn a_rule_that_names_no_environment_covers_production_too() {
+    let rules = rules("[[projects]]\nmatch = \"a/**\"\npermissions = { toggle = \"developer\" }\n");
+    assert_eq!(rules.for_project("a/x").unwrap().may_toggle("flagsmith", "production"), Role::Developer);
 }
 
 #[test]
@@ -140,14 +182,27 @@ fn a_project_sees_the_flags_of_its_rule_alone() {
 fn only_the_environments_that_are_told_are_told() {
     let rules = rules(
         "[[projects]]\nmatch = \"a/**\"\ntell = [\"Production\", \"unleash:staging\"]\n\
-         [[projects]]\nmatch = \"b/**\"\ntell = [\"*\"]\n[[projects]]\nmatch = \"c/**\"\ntell = [\"unleash:*\"]\n",
+         [[projects]]\nmatch = \"b/**\"\ntell = [\"*\"]\n[[projects]]\nmatch = \"c/**\"\ntell = [\"unleash:*\"]\n\
+         [[projects]]\nmatch = \"d/**\"\ntell = [\"Review/*\", \"unleash:*-EU\"]\n",
     );
-    let [a, b, c] = ["a/x", "b/x", "c/x"].map(|path| rules.for_project(path).unwrap());
+    let [a, b, c, d] = ["a/x", "b/x", "c/x", "d/x"].map(|path| rules.for_project(path).unwrap());
     assert!(a.tells("flagsmith", "production") && a.tells("unleash", "PRODUCTION"));
     assert!(a.tells("unleash", "staging") && !a.tells("flagsmith", "staging"));
     assert!(!a.tells("flagsmith", "production-eu"));
     assert!(b.tells("flagsmith", "anything"));
     assert!(c.tells("unleash", "anything") && !c.tells("flagsmith", "anything"));
+    for (provider, environment, told) in [
+        ("flagsmith", "review/a/b", true),
+        ("flagsmith", "REVIEW/", true),
+        ("flagsmith", "review/*", true),
+        ("flagsmith", "review", false),
+        ("flagsmith", "preview/a", false),
+        ("flagsmith", "prod-eu", false),
+        ("unleash", "prod-eu", true),
+        ("unleash", "prod-eu-2", false),
+    ] {
+        assert_eq!(d.tells(provider, environment), told, "{provider}:{environment}");
+    }
 }
 
 #[test]
@@ -209,7 +264,15 @@ fn rules_that_cannot_be_meant_so_are_refused() {
         ),
         ("match = \"a/**\"\nflags = [\"\"]", "a pattern for keys"),
         ("match = \"a/**\"\nflags = [\"[\"]", "is not a pattern for keys"),
-        ("match = \"a/**\"\ntell = [\"prod*\"]", "a `*` stands alone here"),
+        (
+            "match = \"a/**\"\ntoggle_in = { Production = \"none\", production = \"developer\" }",
+            "`toggle_in` in [[projects]]: \"production\" is named twice: upper and lower case are the same",
+        ),
+        (
+            "match = \"a/**\"\ntoggle_in = { \"unleash:A*\" = \"none\", \"unleash:a*\" = \"none\" }",
+            "is named twice",
+        ),
+        ("match = \"a/**\"\ntoggle_in = { \"\" = \"none\" }", "the name of an environment"),
         ("match = \"a/**\"\ntell = [\"unleash:\"]", "the name of an environment"),
         ("match = \"a/**\"\nlabel = \"a, b\"", "cannot have a comma"),
         (&long_label, "at most 255 characters"),
@@ -241,7 +304,48 @@ fn roles_have_gitlabs_levels_and_words() {
     assert!(roles.is_sorted());
 }
 
+/// A pattern read letter by letter.
+fn slowly(pattern: &[char], name: &[char]) -> bool {
+    match pattern.split_first() {
+        None => name.is_empty(),
+        Some(('*', rest)) => (0..=name.len()).any(|from| slowly(rest, &name[from..])),
+        Some((first, rest)) => name.first() == Some(first) && slowly(rest, &name[1..]),
+    }
+}
+
+fn letters(text: &str) -> Vec<char> {
+    text.chars().collect()
+}
+
+fn toggles(entries: &std::collections::BTreeMap<String, u8>) -> std::sync::Arc<ProjectRule> {
+    let roles = ["reporter", "developer", "maintainer", "owner", "none"];
+    let lines = entries.iter().map(|(name, role)| format!("\"{name}\" = \"{}\"", roles[usize::from(*role)]));
+    let lines: Vec<String> = lines.collect();
+    let table = format!("toggle_in = {{ {} }}", lines.join(", "));
+    rules(&format!("[[projects]]\nmatch = \"a/**\"\npermissions = {{ toggle = \"developer\" }}\n{table}\n"))
+        .rules
+        .remove(0)
+}
+
 proptest! {
+    #[test]
+    fn a_pattern_fits_as_if_read_letter_by_letter(pattern in "[ab*/]{0,8}", name in "[ab/]{0,10}") {
+        prop_assert_eq!(fits(&pattern, &name), slowly(&letters(&pattern), &letters(&name)));
+    }
+
+    /// Whoever may switch a scope may switch each environment that it stands for.
+    #[test]
+    fn nobody_gets_by_a_scope_what_they_may_not_do_by_name(
+        entries in proptest::collection::btree_map("[ab*]{1,4}", 0u8..5, 0..5),
+        scope in "[ab*]{1,4}",
+        name in "[ab]{1,5}",
+    ) {
+        let rule = toggles(&entries);
+        if fits(&scope, &name) {
+            prop_assert!(rule.may_toggle("flagsmith", &scope) >= rule.may_toggle("flagsmith", &name));
+        }
+    }
+
     /// A group's `/**` matches exactly what is below the group, whatever the names.
     #[test]
     fn below_a_group_is_below_a_group(

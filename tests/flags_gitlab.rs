@@ -11,10 +11,8 @@
 use std::sync::Arc;
 
 use flaglink::domain::{FlagPointer, FlagState, Strategy};
-use flaglink::flags::gitlab::matches;
 use flaglink::flags::{FlagProvider, ProviderError, Switch, Switched};
 use flaglink::sandbox::gitlab::{Visibility, level};
-use proptest::prelude::*;
 use serde_json::{Value, json};
 
 #[macro_use]
@@ -280,22 +278,5 @@ async fn the_webhook_tells_who_switched_the_flag_as_a_whole() {
         br#"{"object_kind":"feature_flag","project":7}"#,
     ] {
         assert!(provider.read_webhook(body).is_empty());
-    }
-}
-
-/// GitLab's rule read letter by letter.
-fn slowly(scope: &[char], name: &[char]) -> bool {
-    match scope.split_first() {
-        None => name.is_empty(),
-        Some(('*', rest)) => (0..=name.len()).any(|from| slowly(rest, &name[from..])),
-        Some((first, rest)) => name.first() == Some(first) && slowly(rest, &name[1..]),
-    }
-}
-
-proptest! {
-    #[test]
-    fn a_scope_matches_as_if_read_letter_by_letter(scope in "[ab*/]{0,8}", name in "[ab/]{0,10}") {
-        let letters = |text: &str| text.chars().collect::<Vec<_>>();
-        prop_assert_eq!(matches(&scope, &name), slowly(&letters(&scope), &letters(&name)));
     }
 }

@@ -13,10 +13,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use flaglink::domain::Noteable;
-use flaglink::http::api_types::{GitlabStatus, Health, LinkedNoteable, LinksPage, Queue, Status};
+use flaglink::http::api_letter::{QueueItem, QueuedRequest};
+use flaglink::http::api_types::{
+    GitlabStatus, Health, LettersDealt, LinkedNoteable, LinksPage, Queue, Status,
+};
 use flaglink::http::{
     Admin, AdminView, ApiDoc, Gate, Listener, Route, ServeOptions, SocketError, TcpGate, bind_socket, serve,
 };
+use flaglink::pipeline::{How, Which};
 use flaglink::store::StoreError;
 use hyper::header::{AUTHORIZATION, HOST, HeaderMap, HeaderValue};
 use hyper::{StatusCode, Uri};
@@ -38,6 +42,8 @@ struct Daemon {
     noteables: u64,
     export: usize,
     damaged: bool,
+    remarks: Vec<String>,
+    dealt: Arc<Mutex<Vec<(How, Which)>>>,
 }
 
 impl Daemon {
@@ -75,6 +81,32 @@ impl AdminView for Daemon {
     async fn queue(&self, _limit: usize) -> Result<Queue, StoreError> {
         self.damage()?;
         Ok(Queue::default())
+    }
+
+    async fn remarks(&self) -> Vec<String> {
+        self.remarks.clone()
+    }
+
+    async fn queue_item(&self, id: u64) -> Result<Option<QueueItem>, StoreError> {
+        self.damage()?;
+        Ok((id == 12).then(|| QueueItem {
+            id,
+            dead: true,
+            what: "delivery".to_owned(),
+            about: None,
+            begun: None,
+            given_up: None,
+            attempts: 1,
+            next_try: None,
+            reason: None,
+            request: QueuedRequest::Unknown { json: "what mara wrote".to_owned() },
+        }))
+    }
+
+    async fn deal(&self, how: How, which: Which) -> Result<LettersDealt, StoreError> {
+        self.damage()?;
+        self.dealt.lock().unwrap().push((how, which));
+        Ok(LettersDealt { done: vec![12], ..LettersDealt::default() })
     }
 
     async fn links(&self, after: Option<&Noteable>, limit: usize) -> Result<LinksPage, StoreError> {
@@ -240,21 +272,36 @@ async fn an_export_is_json_lines_and_one_that_fails_does_not_look_whole() {
 }
 
 #[tokio::test]
-async fn nothing_can_be_changed_here() {
+async fn each_route_takes_its_own_method_and_no_other() {
     let server = server(Daemon::default()).await;
     for route in Route::ALL {
-        for method in ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
+        let (others, allowed) = match route.changes() {
+            true => (["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"], "POST"),
+            false => (["POST", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"], "GET, HEAD"),
+        };
+        for method in others {
             let answer = server
                 .say(format!(
                     "{method} {} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{{}}",
-                    route.path()
+                    path_of(route)
                 ))
                 .await;
             assert_eq!(status(&answer), 405, "{method} {}", route.path());
-            assert_eq!(header(&answer, "allow"), Some("GET, HEAD"));
+            assert_eq!(header(&answer, "allow"), Some(allowed));
         }
     }
-    for path in ["/", "/api/v1", "/api/v1/links/", "/api/v2/links", "/hooks/gitlab"] {
+    for path in [
+        "/",
+        "/api/v1",
+        "/api/v1/links/",
+        "/api/v2/links",
+        "/hooks/gitlab",
+        "/api/v1/queue/",
+        "/api/v1/queue/x",
+        "/api/v1/queue/+5",
+        "/api/v1/queue/99999999999999999999",
+        "/api/v1/queue/5/",
+    ] {
         assert_eq!(status(&server.say(get(path)).await), 404, "{path}");
     }
 }
@@ -271,23 +318,135 @@ async fn the_description_and_the_routes_are_the_same() {
         })
         .collect();
     let routes: BTreeSet<(String, String)> =
-        Route::ALL.into_iter().map(|route| ("get".to_owned(), route.path().to_owned())).collect();
+        Route::ALL.into_iter().map(|route| (method_of(route).to_owned(), route.path().to_owned())).collect();
     assert_eq!(described, routes);
 
     // And each of them answers.
     let server = server(Daemon { noteables: 1, export: 1, ..Daemon::default() }).await;
-    for (_, path) in &described {
-        assert_eq!(status(&server.say(get(path)).await), 200, "{path}");
+    for route in Route::ALL.into_iter().filter(|route| !route.is_for_trusted()) {
+        assert_eq!(status(&server.say(get(route.path())).await), 200, "{}", route.path());
     }
     let answer = server.say(get(Route::OpenApi.path())).await;
     let told: serde_json::Value = serde_json::from_str(body(&answer)).unwrap();
     let names: Vec<&String> = told["components"]["schemas"].as_object().unwrap().keys().collect();
-    for name in ["LinksPage", "LinkView", "Queue", "Waiting", "Dead", "Status", "Problem"] {
+    for name in [
+        "LinksPage",
+        "LinkView",
+        "Queue",
+        "Waiting",
+        "Dead",
+        "Status",
+        "Problem",
+        "QueueItem",
+        "Letters",
+        "LettersDealt",
+    ] {
         assert!(names.iter().any(|known| *known == name), "{name} is not described: {names:?}");
     }
     let answer = server.say(get(Route::Status.path())).await;
     let status: Status = serde_json::from_str(body(&answer)).unwrap();
     assert_eq!(status.gitlab.health, Health::Bad { why: "it does not answer".to_owned() });
+}
+
+fn method_of(route: Route) -> &'static str {
+    if route.changes() { "post" } else { "get" }
+}
+
+fn path_of(route: Route) -> String {
+    route.path().replace("{id}", "12")
+}
+
+/// A request for what only the trusted may see or do, with these heads.
+fn trusted(route: Route, heads: &str, body: &str) -> String {
+    let method = method_of(route).to_uppercase();
+    let length = body.len();
+    format!(
+        "{method} {} HTTP/1.1\r\nConnection: close\r\n{heads}Content-Length: {length}\r\n\r\n{body}",
+        path_of(route)
+    )
+}
+
+const RIGHT: &str =
+    "Host: localhost\r\nAuthorization: Bearer correct horse\r\nContent-Type: application/json\r\n";
+
+#[tokio::test]
+async fn over_tcp_what_changes_something_or_shows_what_people_wrote_needs_the_token_also_on_loopback() {
+    let bound: SocketAddr = "127.0.0.1:0".parse().unwrap();
+    let daemon = Daemon::default();
+    let dealt = Arc::clone(&daemon.dealt);
+    let gate = Gate::Tcp(TcpGate::new(bound, "127.0.0.1:9180", Some(SecretString::from("correct horse"))));
+    let server = Running::start(Arc::new(Admin::new(Arc::new(daemon), gate)), options()).await;
+    let without = self::server(Daemon::default()).await;
+    let all = r#"{"all":true}"#;
+    for route in Route::ALL.into_iter().filter(|route| route.is_for_trusted()) {
+        for (heads, expected) in [
+            (RIGHT.to_owned(), 200),
+            (RIGHT.replace("correct horse", "correct hors"), 401),
+            ("Host: localhost\r\nContent-Type: application/json\r\n".to_owned(), 401),
+            (RIGHT.replace("localhost", "evil.example"), 421),
+        ] {
+            let answer = server.say(trusted(route, &heads, all)).await;
+            assert_eq!(status(&answer), expected, "{route:?} {heads}");
+            assert_eq!(answer.contains("what mara wrote"), expected == 200 && route == Route::QueueItem);
+        }
+        // Where no token is configured nothing can be shown.
+        let answer = without.say(trusted(route, RIGHT, all)).await;
+        assert_eq!(status(&answer), 403, "{route:?}");
+        assert!(body(&answer).contains("admin_token_file") && body(&answer).contains("socket"), "{answer}");
+    }
+    assert_eq!(*dealt.lock().unwrap(), [(How::Retry, Which::All), (How::Drop, Which::All)]);
+    // Reading anything else is as free as before.
+    assert_eq!(status(&server.say(get("/api/v1/queue")).await), 200);
+}
+
+#[tokio::test]
+async fn a_change_is_json_that_can_be_understood() {
+    let bound: SocketAddr = "127.0.0.1:0".parse().unwrap();
+    let daemon = Daemon::default();
+    let dealt = Arc::clone(&daemon.dealt);
+    let gate = Gate::Tcp(TcpGate::new(bound, "127.0.0.1:9180", Some(SecretString::from("correct horse"))));
+    let server = Running::start(Arc::new(Admin::new(Arc::new(daemon), gate)), options()).await;
+    for (body, expected) in [
+        (r#"{"ids":[3,5]}"#, 200),
+        (r#"{"ids":[]}"#, 400),
+        (r#"{"ids":[1],"all":true}"#, 400),
+        (r#"{"id":1}"#, 400),
+        ("{}", 400),
+        ("", 400),
+        ("[1]", 400),
+        (r#"{"ids":["1"]}"#, 400),
+    ] {
+        let answer = server.say(trusted(Route::QueueDrop, RIGHT, body)).await;
+        assert_eq!(status(&answer), expected, "{body}");
+    }
+    for kind in ["text/plain", "application/x-www-form-urlencoded", "application/jsonx"] {
+        let heads = RIGHT.replace("application/json", kind);
+        assert_eq!(
+            status(&server.say(trusted(Route::QueueDrop, &heads, r#"{"all":true}"#)).await),
+            415,
+            "{kind}"
+        );
+    }
+    let charset = RIGHT.replace("application/json", "Application/JSON; charset=utf-8");
+    assert_eq!(status(&server.say(trusted(Route::QueueRetry, &charset, r#"{"ids":[7]}"#)).await), 200);
+    assert_eq!(
+        *dealt.lock().unwrap(),
+        [(How::Drop, Which::These(vec![3, 5])), (How::Retry, Which::These(vec![7]))]
+    );
+    let nothing = trusted(Route::QueueItem, RIGHT, "").replace("/12 ", "/13 ");
+    assert_eq!(status(&server.say(nothing).await), 404);
+}
+
+#[tokio::test]
+async fn a_remark_stands_below_and_changes_nothing() {
+    let remarks = vec!["2 given up".to_owned()];
+    let server = server(Daemon { remarks: remarks.clone(), ..Daemon::default() }).await;
+    let ready = server.say(get("/readyz")).await;
+    assert_eq!((status(&ready), body(&ready)), (200, "ready\n2 given up\n"));
+    let problems = Mutex::new(vec!["the store cannot be written".to_owned()]);
+    let server = self::server(Daemon { remarks, problems, ..Daemon::default() }).await;
+    let ready = server.say(get("/readyz")).await;
+    assert_eq!((status(&ready), body(&ready)), (503, "the store cannot be written\n2 given up\n"));
 }
 
 #[tokio::test]

@@ -99,6 +99,34 @@ fn change(when: &str, what: ChangeKind) -> Change {
 }
 
 #[test]
+fn an_environment_that_services_spell_differently_is_one_column_unless_a_flag_has_both() {
+    let mut view = Panel {
+        flags: vec![
+            shown("a", vec![env("Development", true), env("Production", false)]),
+            shown("b", vec![env("production", true), env("development", false)]),
+        ],
+        ..Panel::default()
+    };
+    let rows = |view: &Panel| {
+        let text = view.text();
+        let rows = text.lines().filter(|line| line.starts_with("| "));
+        rows.map(|row| row.split(" | ").skip(1).collect::<Vec<_>>().join(" | ")).collect::<Vec<_>>()
+    };
+    let same = ["`Development` | `Production` |", ":-- | :-- |", "🟢 on | ⚪ off |", "⚪ off | 🟢 on |"];
+    assert_eq!(rows(&view), same);
+
+    view.flags.push(shown("c", vec![env("production", false), env("Production", true)]));
+    let apart = [
+        "`Development` | `Production` | `production` |",
+        ":-- | :-- | :-- |",
+        "🟢 on | ⚪ off | – |",
+        "⚪ off | – | 🟢 on |",
+        "– | 🟢 on | ⚪ off |",
+    ];
+    assert_eq!(rows(&view), apart);
+}
+
+#[test]
 fn the_panel_of_a_usual_day() {
     let mut checkout = shown(
         "checkout_v2",

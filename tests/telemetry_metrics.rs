@@ -19,7 +19,8 @@ fn used() -> Metrics {
     metrics.effect("panel", "unchanged");
     metrics.flag_change("flagsmith", "webhook");
     metrics.request("gitlab", "200", Duration::from_millis(30));
-    metrics.backlog(1, 2, 3, 4);
+    metrics.backlog(1, 2, 3);
+    metrics.dead_letters([("reply", 4)], Duration::from_secs(5));
     metrics
 }
 
@@ -30,7 +31,8 @@ fn what_is_counted_stands_on_the_page() {
     metrics.delivery("flagsmith", "forged");
     metrics.request("gitlab", "timeout", Duration::from_secs(80));
     metrics.request("gitlab", "held", Duration::ZERO);
-    metrics.backlog(7, 0, u64::MAX, 0);
+    metrics.backlog(7, 0, u64::MAX);
+    metrics.dead_letters([("reply", 2), ("event", 0)], Duration::from_secs(90));
     let text = metrics.text();
     for line in [
         r#"flaglink_deliveries_total{source="gitlab",answer="kept"} 2"#,
@@ -48,7 +50,9 @@ fn what_is_counted_stands_on_the_page() {
         r#"flaglink_waiting{queue="inbox"} 7"#,
         r#"flaglink_waiting{queue="edges"} 0"#,
         r#"flaglink_waiting{queue="levels"} 9223372036854775807"#,
-        "flaglink_dead_letters 0",
+        r#"flaglink_dead_letters{kind="reply"} 2"#,
+        r#"flaglink_dead_letters{kind="event"} 0"#,
+        "flaglink_oldest_dead_letter_seconds 90",
         &format!(r#"flaglink_build_info{{version="{VERSION}"}} 1"#),
     ] {
         assert!(text.lines().any(|has| has == line), "no line `{line}` in\n{text}");

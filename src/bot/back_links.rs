@@ -27,17 +27,3 @@ pub async fn wanted(world: &World, flag: &FlagRef) -> Result<BTreeMap<String, Ba
     }
     Ok(wanted)
 }
-
-/// Whether two addresses name the same page: letter case of scheme and host, a trailing slash, and GitLab's two
-/// spellings of an issue's address (`/-/issues/7`, `/-/work_items/7`) do not count.
-pub fn same_page(a: &str, b: &str) -> bool {
-    fn plain(address: &str) -> Option<String> {
-        let url = url::Url::parse(address).ok()?;
-        let path = url.path().trim_end_matches('/').replace("/-/work_items/", "/-/issues/");
-        Some(format!("{}{path}", url.origin().ascii_serialization()))
-    }
-    match (plain(a), plain(b)) {
-        (Some(a), Some(b)) => a == b,
-        _ => a == b,
-    }
-}

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::commands::{self, Asked, Ran};
+use jiff::Timestamp;
+
+use super::commands::{self, Asked, Ran, Unfinished};
 use super::limits::{COMMAND_AGE, TELL_WAITING};
 use super::replies::{self, Reply};
 use super::resolve::Silent;
@@ -16,6 +18,7 @@ use crate::domain::{
 };
 use crate::gitlab::AccessLevel;
 use crate::markdown::{Markdown, reply, switch};
+use crate::store::Store;
 
 pub(super) async fn decide(
     world: &World,
@@ -31,44 +34,52 @@ pub(super) async fn decide(
     if taken.status != CommandStatus::Taken {
         return Ok(Made::Nothing("over_already"));
     }
-    let Some(project) = world.project(note.noteable.project).await? else {
-        return Ok(Made::Nothing("no_rule"));
-    };
     let Some(found) = command::read_back(&taken.text) else {
         return Ok(Made::Nothing("command_unreadable"));
     };
 
-    // What has begun goes on to its end, whoever may begin it now.
-    let refused = match taken.switch {
-        Some(_) => None,
-        None => refusal(&project, &record, &found).await?,
-    };
-    let ran = match refused {
-        Some(refused) => refused,
-        // Something was away for so long that nobody counts on it any more.
-        None if taken.switch.is_none() && waited(entry, &taken) > COMMAND_AGE => {
-            Ran::not_done(reply::too_late())
-        }
+    let ran = match commands::begun(world, &taken, &found.parsed).await.transpose() {
+        Some(begun) => begun,
         None => {
+            let Some(project) = world.project(note.noteable.project).await? else {
+                return Ok(Made::Nothing("no_rule"));
+            };
             let asked = Asked { world, entry, project: &project, note: &record, command: place };
-            match commands::run(&asked, &mut decision, &found.parsed).await {
-                Ok(ran) => ran,
-                Err(commands::Unfinished::Trouble(trouble)) => return Err(trouble),
-                Err(commands::Unfinished::UnderWay { unknown, trouble }) => {
-                    if unknown && !taken.told_waiting {
-                        let notice = switch::not_known_yet();
-                        let told = tell_waiting(world, entry, &mut decision, &record, place, notice);
-                        told.await?;
-                    }
-                    return Ok(Made::NotYet(decision, trouble));
-                }
-                Err(commands::Unfinished::Silent(silent)) => {
-                    return wait_for(world, entry, &record, place, &taken, silent).await;
-                }
+            begin(&asked, &mut decision, &taken, &found).await
+        }
+    };
+    let ran = match ran {
+        Ok(ran) => ran,
+        Err(Unfinished::Trouble(trouble)) => return Err(trouble),
+        Err(Unfinished::UnderWay { unknown, trouble }) => {
+            if unknown && !taken.told_waiting {
+                let notice = switch::not_known_yet();
+                tell_waiting(world, entry, &mut decision, &record, place, notice).await?;
             }
+            return Ok(Made::NotYet(decision, trouble));
+        }
+        Err(Unfinished::Silent(silent)) => {
+            return wait_for(world, entry, &record, place, &taken, silent).await;
         }
     };
     finish(world, entry, decision, record, place, &found, ran).await
+}
+
+/// Runs a command of which nothing was done yet.
+async fn begin(
+    asked: &Asked<'_>,
+    decision: &mut Decision,
+    taken: &CommandRecord,
+    found: &Found,
+) -> Result<Ran, Unfinished> {
+    if let Some(refused) = refusal(asked.project, asked.note, found).await? {
+        return Ok(refused);
+    }
+    // Something was away for so long that nobody counts on it any more.
+    if waited(asked.entry, taken) > COMMAND_AGE {
+        return Ok(Ran::not_done(reply::too_late()));
+    }
+    commands::run(asked, decision, &found.parsed).await
 }
 
 /// Why this person may not use this command, as what it comes to.
@@ -164,14 +175,8 @@ async fn finish(
         let answer = Reply { command: place, purpose: Purpose::Answer, text };
         replies::queue(world, entry, &mut decision, &record, answer).await?;
     }
-    if let Some((first, reaction)) = outcome_of_batch(&record, place) {
-        decision.write(Write::PutEdge(Box::new(Edge::new(
-            EdgeId(world.store().new_id()),
-            Cause::of(&record.note, first, Purpose::React(reaction)),
-            EdgeKind::React { on: record.note.source, reaction },
-            Some(record.author.clone()),
-            entry.now,
-        ))));
+    if let Some(sign) = sign_of_batch(world.store(), entry.now, &record, place) {
+        decision.write(Write::PutEdge(Box::new(sign)));
     }
     world.metrics().command(name_of(found), outcome_label(ran.outcome));
     decision.write(Write::PutNote(Box::new(record)));
@@ -179,6 +184,22 @@ async fn finish(
 }
 
 /// The one reaction for all commands that were taken together, once the last of them is over.
+pub(super) fn sign_of_batch(
+    store: &dyn Store,
+    now: Timestamp,
+    record: &NoteRecord,
+    place: usize,
+) -> Option<Edge> {
+    let (first, reaction) = outcome_of_batch(record, place)?;
+    Some(Edge::new(
+        EdgeId(store.new_id()),
+        Cause::of(&record.note, first, Purpose::React(reaction)),
+        EdgeKind::React { on: record.note.source, reaction },
+        Some(record.author.clone()),
+        now,
+    ))
+}
+
 fn outcome_of_batch(record: &NoteRecord, place: usize) -> Option<(usize, Reaction)> {
     let batch = record.commands.get(place)?.batch;
     let mut first = None;

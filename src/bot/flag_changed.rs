@@ -12,8 +12,8 @@ use super::world::World;
 use super::{Entry, Made, Trouble};
 use crate::config::ProjectRule;
 use crate::domain::{
-    AskedSwitch, Change, ChangeKind, Claim, Decision, Event, FlagPointer, FlagRecord, FlagRef, FlagState,
-    InboxId, Level, Noteable, Visibility, WorkState, Write,
+    AskedSwitch, Change, ChangeKind, Claim, Decision, EnvironmentState, Event, FlagPointer, FlagRecord,
+    FlagRef, FlagState, InboxId, Level, Noteable, Visibility, WorkState, Write,
 };
 use crate::flags::FlagProvider;
 use crate::markdown::reply::Told;
@@ -32,7 +32,7 @@ pub(super) async fn decide(
     entry: Entry,
     provider_name: &str,
     pointer: &FlagPointer,
-    claim: Option<&Claim>,
+    claims: &[Claim],
 ) -> Result<Made, Trouble> {
     let Some(provider) = world.flags().get(provider_name) else {
         return Ok(Made::Nothing("no_such_provider"));
@@ -41,9 +41,9 @@ pub(super) async fn decide(
     match meant.as_slice() {
         [] => Ok(Made::Nothing("flag_not_linked")),
         [flag] if matches!(pointer, FlagPointer::Key { .. }) => {
-            look(world, entry, provider.as_ref(), flag, claim).await
+            look(world, entry, provider.as_ref(), flag, claims).await
         }
-        several => Ok(Made::Decision(pass_on(world, several, claim))),
+        several => Ok(Made::Decision(pass_on(world, several, claims))),
     }
 }
 
@@ -77,13 +77,13 @@ async fn meant(world: &World, provider: &str, pointer: &FlagPointer) -> Result<V
 }
 
 /// One event per flag, each for its own lane.
-fn pass_on(world: &World, flags: &[FlagRef], claim: Option<&Claim>) -> Decision {
+fn pass_on(world: &World, flags: &[FlagRef], claims: &[Claim]) -> Decision {
     let mut decision = Decision::new();
     for flag in flags {
         let event = Event::FlagChanged {
             provider: flag.provider.clone(),
             flag: FlagPointer::Key { scope: flag.scope.clone(), key: flag.key.clone() },
-            claim: claim.cloned(),
+            claims: claims.to_vec(),
         };
         decision.write(Write::QueueEvent(InboxId(world.store().new_id()), event));
     }
@@ -95,7 +95,7 @@ async fn look(
     entry: Entry,
     provider: &dyn FlagProvider,
     flag: &FlagRef,
-    claim: Option<&Claim>,
+    claims: &[Claim],
 ) -> Result<Made, Trouble> {
     let mut decision = Decision::new();
     let Some(mut record) = decision.rests_on(world.store().flag(flag).await?) else {
@@ -137,22 +137,23 @@ async fn look(
         return Ok(Made::Decision(decision));
     }
     if what.is_empty() {
-        if let Some(claim) = claim
-            && name_author(&mut record, claim)
-        {
+        let named = claims.iter().filter(|claim| name_author(&mut record, claim)).count();
+        if named > 0 {
             for noteable in world.store().noteables_of(flag).await? {
                 decision.write(Write::MarkStale(Level::Panel(noteable), entry.now));
             }
             decision.write(Write::PutFlag(Box::new(record)));
             return Ok(Made::Decision(decision));
         }
-        return match (claim, &now, READ_AGAIN.get(entry.attempts as usize)) {
-            (Some(claim), Some(state), Some(after)) if contradicts(claim, state) => {
+        let not_yet = now.is_some_and(|state| claims.iter().any(|claim| contradicts(claim, &state)));
+        return match READ_AGAIN.get(entry.attempts as usize) {
+            Some(after) if not_yet => {
                 Err(Trouble::again_in(*after, format!("{} does not show the change yet", provider.name())))
             }
             _ => Ok(Made::Nothing("flag_unchanged")),
         };
     }
+    let before = record.state.clone();
     if let Some(state) = now {
         record.state = Some(state);
     }
@@ -165,7 +166,7 @@ async fn look(
                 ours = true;
                 asked_change(what, asked, entry)
             }
-            None => attributed(what, claim, entry),
+            None => attributed(what, claims, entry),
         });
     }
     record.asked.retain(|asked| entry.now.duration_since(asked.at) < NAMED_LATER);
@@ -180,12 +181,13 @@ async fn look(
     let mut ask_gitlab = true;
     for noteable in world.store().noteables_of(flag).await? {
         decision.write(Write::MarkStale(Level::Panel(noteable.clone()), entry.now));
-        ask_gitlab = tell(world, entry, &mut decision, &record, &changes, noteable, ask_gitlab).await?;
+        let news = News { flag: &record, before: before.as_ref(), changes: &changes };
+        ask_gitlab = tell(world, entry, &mut decision, &news, noteable, ask_gitlab).await?;
     }
-    let noticed_by = match claim {
+    let noticed_by = match claims {
         _ if ours => "command",
-        Some(_) => "webhook",
-        None => "poll",
+        [] => "poll",
+        _ => "webhook",
     };
     world.metrics().flag_change(&flag.provider, noticed_by);
     decision.write(Write::PutFlag(Box::new(record)));
@@ -207,28 +209,47 @@ fn contradicts(claim: &Claim, state: &FlagState) -> bool {
         || claim.value.as_ref().is_some_and(|value| value != &shown.value)
 }
 
+/// Whether a strategy there has the share that is claimed.
+fn has_share(state: &EnvironmentState, claimed: Option<f32>) -> bool {
+    let Some(claimed) = claimed else { return true };
+    let same = |share: f64| (share - f64::from(claimed)).abs() < 0.01;
+    if state.strategies.is_empty() {
+        return same(state.rollout.unwrap_or(100.0));
+    }
+    state.strategies.iter().any(|strategy| strategy.share.is_some_and(same))
+}
+
 /// Whether a claim is about this change, and says of it what was read.
 fn agrees(claim: &Claim, what: &ChangeKind) -> bool {
     match (what, &claim.environment) {
-        (ChangeKind::Environment { after, .. }, Some(name)) => {
-            after.environment.eq_ignore_ascii_case(name)
-                && claim.on.is_none_or(|on| on == after.on)
-                && claim.value.as_ref().is_none_or(|value| value == &after.value)
+        (ChangeKind::Environment { before, after }, Some(name)) => {
+            // Who changed a strategy is not who switched, and the other way round.
+            let switched = before.as_ref().map(|before| before.on != after.on);
+            let fits = match (claim.on, &claim.value) {
+                (None, None) => !claim.not_of_on || switched != Some(true),
+                (Some(on), None) => switched != Some(false) && on == after.on,
+                (on, Some(value)) => on.is_none_or(|on| on == after.on) && value == &after.value,
+            };
+            after.environment.eq_ignore_ascii_case(name) && fits && has_share(after, claim.share)
         }
         (ChangeKind::Environment { before, after }, None) => {
             let switched = before.as_ref().is_some_and(|before| before.on != after.on);
             claim.everywhere && switched && claim.on.is_none_or(|on| on == after.on)
         }
         (ChangeKind::EnvironmentGone(_) | ChangeKind::Missing | ChangeKind::Back, _) => false,
-        (ChangeKind::Archived(_) | ChangeKind::Stale(_), environment) => {
-            environment.is_none() && !claim.everywhere
+        (ChangeKind::Archived(now), None) => {
+            !claim.everywhere && claim.stale.is_none() && claim.archived.is_none_or(|claimed| claimed == *now)
         }
+        (ChangeKind::Stale(now), None) => {
+            !claim.everywhere && claim.archived.is_none() && claim.stale.is_none_or(|claimed| claimed == *now)
+        }
+        (ChangeKind::Archived(_) | ChangeKind::Stale(_), Some(_)) => false,
     }
 }
 
-/// Who did it and why is believed only where the claim matches what was read.
-fn attributed(what: ChangeKind, claim: Option<&Claim>, entry: Entry) -> Change {
-    let believed = claim.filter(|claim| agrees(claim, &what));
+/// Who did it and why is believed only where a claim matches what was read; of several the newest, which made it so.
+fn attributed(what: ChangeKind, claims: &[Claim], entry: Entry) -> Change {
+    let believed = claims.iter().find(|claim| agrees(claim, &what));
     Change {
         at: believed.and_then(|claim| claim.at).filter(|at| *at <= entry.now).unwrap_or(entry.now),
         by: believed.and_then(|claim| claim.by.clone()).filter(|by| !by.is_empty()),
@@ -252,9 +273,11 @@ fn asked_change(what: ChangeKind, asked: AskedSwitch, entry: Entry) -> Change {
 /// Where several things change at once, the first webhook (or a poll) makes all of them seen, and each webhook names
 /// the author of one. What comes after the fact is put beside the last change there, if nobody is named for it yet.
 fn name_author(record: &mut FlagRecord, claim: &Claim) -> bool {
-    let (Some(name), Some(by), Some(at)) = (&claim.environment, &claim.by, claim.at) else { return false };
-    let here = |change: &&mut Change| match &change.what {
-        ChangeKind::Environment { after, .. } => after.environment.eq_ignore_ascii_case(name),
+    let (Some(by), Some(at)) = (&claim.by, claim.at) else { return false };
+    let here = |change: &&mut Change| match (&change.what, &claim.environment) {
+        (ChangeKind::Environment { after, .. }, Some(name)) => after.environment.eq_ignore_ascii_case(name),
+        (ChangeKind::Archived(_), None) => claim.archived.is_some(),
+        (ChangeKind::Stale(_), None) => claim.stale.is_some(),
         _ => false,
     };
     let Some(last) = record.history.iter_mut().rev().find(here) else { return false };
@@ -271,6 +294,35 @@ fn name_author(record: &mut FlagRecord, claim: &Claim) -> bool {
     true
 }
 
+/// What is to be told of a flag.
+struct News<'a> {
+    flag: &'a FlagRecord,
+    before: Option<&'a FlagState>,
+    changes: &'a [Change],
+}
+
+impl News<'_> {
+    /// Whether the project wants to be told of a change. That a flag is archived tells that it is off now where it was on.
+    fn is_told(&self, rule: &ProjectRule, change: &Change) -> bool {
+        let tells = |environment: &str| rule.tells(&self.flag.flag.flag.provider, environment);
+        match &change.what {
+            ChangeKind::Environment { after, .. } => tells(&after.environment),
+            ChangeKind::EnvironmentGone(name) => tells(name),
+            ChangeKind::Archived(true) => {
+                let off = |name: &str| {
+                    let now = self.flag.state.as_ref().and_then(|state| state.environment(name));
+                    now.is_some_and(|now| !now.on)
+                };
+                let were = self.before.map(|state| state.environments.as_slice()).unwrap_or_default();
+                were.iter().any(|was| was.on && off(&was.environment) && tells(&was.environment))
+            }
+            ChangeKind::Archived(false) | ChangeKind::Stale(_) | ChangeKind::Missing | ChangeKind::Back => {
+                false
+            }
+        }
+    }
+}
+
 /// Queues the reply for the environments that the project wants to be told of. Returns whether GitLab could say what the
 /// project is like now.
 ///
@@ -280,19 +332,14 @@ async fn tell(
     world: &World,
     entry: Entry,
     decision: &mut Decision,
-    flag: &FlagRecord,
-    changes: &[Change],
+    news: &News<'_>,
     noteable: Noteable,
     ask_gitlab: bool,
 ) -> Result<bool, Trouble> {
-    let provider = &flag.flag.flag.provider;
-    let is_told = |rule: &ProjectRule, change: &Change| match &change.what {
-        ChangeKind::Environment { after, .. } => rule.tells(provider, &after.environment),
-        ChangeKind::EnvironmentGone(name) => rule.tells(provider, name),
-        ChangeKind::Archived(_) | ChangeKind::Stale(_) | ChangeKind::Missing | ChangeKind::Back => false,
-    };
+    let flag = news.flag;
+    let rules = &world.rules().rules;
     let somebody_is_told =
-        world.rules().rules.iter().any(|rule| changes.iter().any(|change| is_told(rule, change)));
+        rules.iter().any(|rule| news.changes.iter().any(|change| news.is_told(rule, change)));
     if !somebody_is_told {
         return Ok(ask_gitlab);
     }
@@ -313,9 +360,10 @@ async fn tell(
     let Some(rule) = rule else { return Ok(gitlab_answers) };
     let name = resolve::page_name(&flag.flag.flag, resolve::several_providers(&record.links));
     // Who asked for it on this page knows. Elsewhere it is told, without what was said for this page alone.
-    let mut changes: Vec<Change> = changes
+    let mut changes: Vec<Change> = news
+        .changes
         .iter()
-        .filter(|change| is_told(&rule, change) && change.asked_on.as_ref() != Some(&noteable))
+        .filter(|change| news.is_told(&rule, change) && change.asked_on.as_ref() != Some(&noteable))
         .cloned()
         .collect();
     without_secret_reasons(world, &noteable, &mut changes).await?;

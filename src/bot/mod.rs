@@ -6,6 +6,7 @@
 pub mod back_links;
 mod command_taken;
 mod commands;
+mod dropped;
 mod flag_changed;
 pub mod limits;
 mod note_written;
@@ -21,6 +22,7 @@ use jiff::Timestamp;
 
 use crate::domain::{Decision, Event, InboxId};
 
+pub use dropped::drop_command;
 pub use switching::{last_author, may_switch};
 pub use trouble::{Trouble, Waits};
 pub use world::{Project, World, WorldParts};
@@ -32,6 +34,8 @@ pub struct Entry {
     pub id: InboxId,
     /// How often it was tried before.
     pub attempts: u32,
+    /// It was given up once, and somebody took it back: what is too late by now is to be said, not left out in silence.
+    pub revived: bool,
     /// Now.
     pub now: Timestamp,
 }
@@ -55,8 +59,8 @@ pub async fn decide(world: &World, entry: Entry, event: &Event) -> Result<Made, 
         Event::NoteableChanged { project, kind, iid } => {
             noteable_changed::decide(world, entry, *project, *kind, *iid).await
         }
-        Event::FlagChanged { provider, flag, claim } => {
-            flag_changed::decide(world, entry, provider, flag, claim.as_ref()).await
+        Event::FlagChanged { provider, flag, claims } => {
+            flag_changed::decide(world, entry, provider, flag, claims).await
         }
     }
 }

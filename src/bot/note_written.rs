@@ -89,7 +89,8 @@ pub(super) async fn decide(world: &World, entry: Entry, hint: &NoteHint) -> Resu
     if written_at.as_second() < since.as_second() {
         return Ok(Made::Nothing("before_the_rule"));
     }
-    if entry.now.duration_since(written_at).unsigned_abs() > COMMAND_AGE && written_at < entry.now {
+    let late = entry.now.duration_since(written_at).unsigned_abs() > COMMAND_AGE && written_at < entry.now;
+    if late && !entry.revived {
         return Ok(Made::Nothing("too_old"));
     }
 
@@ -109,7 +110,12 @@ pub(super) async fn decide(world: &World, entry: Entry, hint: &NoteHint) -> Resu
     let batch = record.commands.iter().map(|command| command.batch + 1).max().unwrap_or(0);
     let first = record.commands.len();
     let refused = matches!(text.edited, Edited::ByAnother(_));
-    let status = if refused { CommandStatus::Over(Outcome::Ignored) } else { CommandStatus::Taken };
+    let status = match (refused, late) {
+        (true, _) => CommandStatus::Over(Outcome::Ignored),
+        // It was given up, and somebody wants it to go on after all: that is said, and nothing is done so late.
+        (false, true) => CommandStatus::Over(Outcome::NotDone),
+        (false, false) => CommandStatus::Taken,
+    };
     record.commands.extend(new.into_iter().map(|found| CommandRecord {
         text: found.text.clone(),
         batch,
@@ -120,7 +126,16 @@ pub(super) async fn decide(world: &World, entry: Entry, hint: &NoteHint) -> Resu
     }));
 
     if let Edited::ByAnother(at) = text.edited {
-        refuse_edit(world, entry, &project, &mut decision, &mut record, first, at).await?;
+        if record.refused_edit != Some(at) {
+            record.refused_edit = Some(at);
+            let (purpose, text) = (Purpose::RefusedEdit, reply::edited_by_another());
+            refuse(world, entry, &project, &mut decision, &record, Reply { command: first, purpose, text })
+                .await?;
+        }
+    } else if late {
+        let (purpose, text) = (Purpose::Answer, reply::too_late());
+        refuse(world, entry, &project, &mut decision, &record, Reply { command: first, purpose, text })
+            .await?;
     } else {
         // Numbered before the commands, and so sent before they run: 👀 needs no flag service.
         decision.write(Write::PutEdge(Box::new(Edge::new(
@@ -267,30 +282,24 @@ async fn discussion_of(project: &Project, hint: &NoteHint, text: &Text) -> Resul
     Ok(found.filter(|found| !found.individual).map(|found| found.id))
 }
 
-async fn refuse_edit(
+/// ❌, and the reason for members. Nothing of the text is run.
+async fn refuse(
     world: &World,
     entry: Entry,
     project: &Project,
     decision: &mut Decision,
-    record: &mut NoteRecord,
-    first: usize,
-    at: Timestamp,
+    record: &NoteRecord,
+    answer: Reply,
 ) -> Result<(), Trouble> {
-    if record.refused_edit == Some(at) {
-        return Ok(());
-    }
-    record.refused_edit = Some(at);
     decision.write(Write::PutEdge(Box::new(Edge::new(
         EdgeId(world.store().new_id()),
-        Cause::of(&record.note, first, Purpose::React(Reaction::NotDone)),
+        Cause::of(&record.note, answer.command, Purpose::React(Reaction::NotDone)),
         EdgeKind::React { on: record.note.source, reaction: Reaction::NotDone },
         Some(record.author.clone()),
         entry.now,
     ))));
     let member = project.gitlab.access_level(project.detail.id, record.author.id).await?.is_some();
     if member {
-        let answer =
-            Reply { command: first, purpose: Purpose::RefusedEdit, text: reply::edited_by_another() };
         replies::queue(world, entry, decision, record, answer).await?;
     }
     Ok(())

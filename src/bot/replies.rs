@@ -1,5 +1,7 @@
 //! Replies: where they go, and how many one person gets.
 
+use jiff::Timestamp;
+
 use super::limits::{REPLIES_AN_HOUR, REPLY_WINDOW};
 use super::world::World;
 use super::{Entry, Trouble};
@@ -9,6 +11,7 @@ use crate::domain::{
 };
 use crate::markdown::reply::Told;
 use crate::markdown::{Markdown, reply};
+use crate::store::{Store, StoreError};
 
 /// A reply to be queued.
 pub(super) struct Reply {
@@ -21,8 +24,6 @@ pub(super) struct Reply {
 }
 
 /// Queues a reply within the author's budget on this noteable.
-///
-/// The noteable's record is taken out of the decision's own writes where it is among them, so that both changes stand.
 pub(super) async fn queue(
     world: &World,
     entry: Entry,
@@ -30,20 +31,32 @@ pub(super) async fn queue(
     note: &NoteRecord,
     reply: Reply,
 ) -> Result<(), Trouble> {
-    let mut record = take_noteable(world, decision, note).await?;
+    Ok(queue_in(world.store(), entry.now, decision, note, reply).await?)
+}
+
+/// The same where there is nothing but the store.
+///
+/// The noteable's record is taken out of the decision's own writes where it is among them, so that both changes stand.
+pub(super) async fn queue_in(
+    store: &dyn Store,
+    now: Timestamp,
+    decision: &mut Decision,
+    note: &NoteRecord,
+    reply: Reply,
+) -> Result<(), StoreError> {
+    let mut record = take_noteable(store, decision, note).await?;
     let budget = record.replies.entry(note.author.id).or_default();
-    budget.at.retain(|at| entry.now.duration_since(*at).unsigned_abs() < REPLY_WINDOW);
+    budget.at.retain(|at| now.duration_since(*at).unsigned_abs() < REPLY_WINDOW);
     let (purpose, text) = if budget.at.len() < REPLIES_AN_HOUR {
-        budget.at.push(entry.now);
+        budget.at.push(now);
         (reply.purpose, reply.text)
     } else {
-        let told =
-            budget.told_at.is_some_and(|at| entry.now.duration_since(at).unsigned_abs() < REPLY_WINDOW);
+        let told = budget.told_at.is_some_and(|at| now.duration_since(at).unsigned_abs() < REPLY_WINDOW);
         if told {
             decision.write(Write::PutNoteable(Box::new(record)));
             return Ok(());
         }
-        budget.told_at = Some(entry.now);
+        budget.told_at = Some(now);
         (Purpose::Budget, reply::budget())
     };
     record.replies.retain(|_, budget| {
@@ -51,14 +64,14 @@ pub(super) async fn queue(
             .at
             .iter()
             .chain(&budget.told_at)
-            .any(|at| entry.now.duration_since(*at).unsigned_abs() < REPLY_WINDOW)
+            .any(|at| now.duration_since(*at).unsigned_abs() < REPLY_WINDOW)
     });
     decision.write(Write::PutNoteable(Box::new(record)));
 
     let mut whole = reply::opening(note.note.source);
     whole.push(text);
     decision.write(Write::PutEdge(Box::new(Edge::new(
-        EdgeId(world.store().new_id()),
+        EdgeId(store.new_id()),
         Cause::of(&note.note, reply.command, purpose),
         EdgeKind::Reply {
             discussion: note.discussion.clone(),
@@ -66,16 +79,16 @@ pub(super) async fn queue(
             text: whole.finish(),
         },
         Some(note.author.clone()),
-        entry.now,
+        now,
     ))));
     Ok(())
 }
 
 async fn take_noteable(
-    world: &World,
+    store: &dyn Store,
     decision: &mut Decision,
     note: &NoteRecord,
-) -> Result<NoteableRecord, Trouble> {
+) -> Result<NoteableRecord, StoreError> {
     let noteable = &note.note.noteable;
     let written = decision
         .writes
@@ -87,7 +100,7 @@ async fn take_noteable(
         return Ok(*record);
     }
     let key = RecordKey::Noteable(noteable.clone());
-    let seen = world.store().noteable(noteable).await?;
+    let seen = store.noteable(noteable).await?;
     let read_before = decision.reads.iter().any(|read| read.key == key);
     let value = if read_before { seen.value } else { decision.rests_on(seen) };
     Ok(value.unwrap_or_else(|| NoteableRecord::new(noteable.clone())))

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::HOST;
+use hyper::header::{CONTENT_TYPE, HOST};
+use hyper::http::request::Builder;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
@@ -28,7 +30,7 @@ const MOST: usize = 64 * 1024 * 1024;
 /// A connection to the daemon.
 pub(super) struct Client {
     socket: PathBuf,
-    sender: SendRequest<Empty<Bytes>>,
+    sender: SendRequest<Full<Bytes>>,
 }
 
 impl Client {
@@ -65,7 +67,23 @@ impl Client {
 
     /// Reads one JSON document.
     pub(super) async fn read<T: DeserializeOwned>(&mut self, target: &str) -> Result<T, Trouble> {
-        let mut answer = self.ask(target).await?;
+        let answer = self.ask(target).await?;
+        self.understand(answer).await
+    }
+
+    /// Asks for a change, and reads what became of it.
+    pub(super) async fn change<T: DeserializeOwned>(
+        &mut self,
+        target: &str,
+        what: &impl Serialize,
+    ) -> Result<T, Trouble> {
+        let body = serde_json::to_vec(what).map_err(|error| self.broken(&error.to_string()))?;
+        let request = Request::post(target).header(CONTENT_TYPE, "application/json");
+        let answer = self.send(request, body.into()).await?;
+        self.understand(answer).await
+    }
+
+    async fn understand<T: DeserializeOwned>(&self, mut answer: Response<Incoming>) -> Result<T, Trouble> {
         let body = self.whole(&mut answer).await?;
         serde_json::from_slice(&body).map_err(|error| {
             Trouble::World(format!(
@@ -86,9 +104,13 @@ impl Client {
     }
 
     async fn ask(&mut self, target: &str) -> Result<Response<Incoming>, Trouble> {
-        let request = Request::get(target)
+        self.send(Request::get(target), Bytes::new()).await
+    }
+
+    async fn send(&mut self, request: Builder, body: Bytes) -> Result<Response<Incoming>, Trouble> {
+        let request = request
             .header(HOST, "localhost")
-            .body(Empty::new())
+            .body(Full::new(body))
             .map_err(|error| self.broken(&error.to_string()))?;
         let asked = async {
             self.sender.ready().await?;

@@ -9,6 +9,7 @@ mod document;
 mod links;
 mod logging;
 mod queue;
+mod queue_item;
 mod run;
 #[cfg(feature = "demo")]
 mod sandbox;
@@ -52,9 +53,9 @@ pub struct Arguments {
 enum Command {
     /// Run the daemon
     Run,
-    /// The whole loop on this machine, no accounts: a GitLab, a Flagsmith, and the daemon between them
+    /// The whole loop on this machine, no accounts: a GitLab, a flag service, and the daemon between them
     #[cfg(feature = "demo")]
-    Demo,
+    Demo(demo::Demo),
     /// The links between flags and work
     #[command(subcommand)]
     Links(links::Links),
@@ -115,7 +116,7 @@ impl Command {
         match self {
             Self::Run => run::run(context),
             #[cfg(feature = "demo")]
-            Self::Demo => several(context, demo::run(context)),
+            Self::Demo(demo) => several(context, demo.run(context)),
             #[cfg(feature = "demo")]
             Self::Sandbox(sandbox) => several(context, sandbox.run(context)),
             Self::Links(links) => quiet(context, links.perform(context)),

@@ -8,8 +8,10 @@ use jiff::Timestamp;
 
 use crate::config::Places;
 use crate::domain::Noteable;
-use crate::http::api_types::{LinksPage, Queue};
-use crate::http::{MAX_LIMIT, view};
+use crate::http::api_letter::QueueItem;
+use crate::http::api_types::{Letters, LettersDealt, LinksPage, Queue};
+use crate::http::{MAX_LIMIT, letter_view, view};
+use crate::pipeline::{Desk, How, Which};
 use crate::store::StoreError;
 use crate::store::export::{ExportError, write_links};
 use crate::store::sled::{OpenError, SledStore, StoreOptions};
@@ -89,6 +91,42 @@ impl Source {
             Self::Daemon(client) => client.read(&format!("/api/v1/queue?limit={MAX_LIMIT}")).await,
             Self::Store(store) => Ok(view::queue(store, MAX_LIMIT, Timestamp::now()).await?),
         }
+    }
+
+    /// One thing of the queues, with everything that is kept of it.
+    pub(super) async fn queue_item(&mut self, id: u64) -> Result<QueueItem, Trouble> {
+        match self {
+            Self::Daemon(client) => client.read(&format!("/api/v1/queue/{id}")).await,
+            Self::Store(store) => {
+                let item = letter_view::queue_item(store, id, Timestamp::now()).await?;
+                item.ok_or_else(|| {
+                    Trouble::World(format!("nothing waits or is given up under the number {id}."))
+                })
+            }
+        }
+    }
+
+    /// Takes dead letters back or drops them.
+    pub(super) async fn deal(&mut self, how: How, letters: &Letters) -> Result<LettersDealt, Trouble> {
+        match self {
+            Self::Daemon(client) => {
+                let target = match how {
+                    How::Retry => "/api/v1/queue/retry",
+                    How::Drop => "/api/v1/queue/drop",
+                };
+                client.change(target, letters).await
+            }
+            Self::Store(store) => {
+                let which = Which::try_from(letters.clone());
+                let which = which.map_err(|why| Trouble::Arguments(why.to_owned()))?;
+                Ok(Desk::of_store(store).deal(how, &which).await?.into())
+            }
+        }
+    }
+
+    /// Whether a daemon runs.
+    pub(super) fn runs(&self) -> bool {
+        matches!(self, Self::Daemon(_))
     }
 }
 

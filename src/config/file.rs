@@ -151,17 +151,19 @@ pub(crate) struct ProjectTable {
     /// Who may do what.
     #[serde(default)]
     pub(crate) permissions: PermissionsTable,
-    /// Least role to switch flags, by environment: `"name"`, `"provider:name"`, `"*"` or `"provider:*"`. It stands above
-    /// `permissions.toggle`. Of several that fit an environment, one with its name counts before one with `*`, and of these one
-    /// with the provider in front before one without. To change what holds in many environments at once, as GitLab's scopes `*` and
-    /// `review/*` do, takes the highest role of those named among them, too.
+    /// Least roles to switch flags by environment, over `permissions.toggle`: `{ production = "maintainer",
+    /// "unleash:review/*" = "developer" }`. The names are written as in `tell`. Of several that fit an environment the most exact
+    /// holds: its whole name before one with `*`, of these the one with more other letters, then one with the provider in front
+    /// before one without; of two that are equally exact, the higher role. To change what holds in many environments at once, as
+    /// GitLab's scopes `*` and `review/*` do, takes the highest role of all of them.
     #[serde(default)]
     pub(crate) toggle_in: BTreeMap<String, Role>,
     /// Whether flaglink keeps a comment on each issue and merge request that shows the state of its flags.
     #[serde(default = "yes")]
     pub(crate) panel: bool,
-    /// Environments whose changes also get a reply, which notifies people: `"name"`, `"provider:name"`, or `"*"` for
-    /// all.
+    /// Environments whose changes also get a reply, which notifies people: `"name"` or `"provider:name"`. A `*` in the name
+    /// stands for any text, so `"review/*"` is all that begin with `review/`, and `"*"` is all of them. Upper and lower case
+    /// are the same.
     #[serde(default)]
     pub(crate) tell: Vec<String>,
     /// Label on issues and merge requests that have flags. Made if it is not there; `""` for none.
@@ -193,7 +195,8 @@ pub(crate) struct PermissionsTable {
     pub(crate) read: Role,
     /// Least role to link and unlink flags.
     pub(crate) link: Role,
-    /// Least role to switch flags with `/flag on`, `off` and `set`, where `toggle_in` says nothing else.
+    /// Least role to switch flags with `/flag on`, `off` and `set` in every environment for which `toggle_in` says nothing else:
+    /// **in production, too**, unless `toggle_in` names it. Nobody may, unless it is given here or there.
     pub(crate) toggle: Role,
 }
 

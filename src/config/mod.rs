@@ -18,6 +18,8 @@ mod secret;
 mod section;
 mod settings;
 mod span;
+mod star;
+mod toggle;
 mod tree;
 
 pub use error::ConfigError;
@@ -30,3 +32,4 @@ pub use role::{Role, Values};
 pub use rules::{ProjectRule, Rules};
 pub use settings::{GitlabSettings, Listen, StoreSettings};
 pub use span::{ParseSpanError, Span};
+pub use star::fits;

@@ -3,6 +3,7 @@
 use globset::{GlobBuilder, GlobMatcher};
 
 use super::error::nearest;
+use super::star::{fits, meet};
 
 /// Matches paths of GitLab projects. `*` stays within one part of the path, `**` does not; case is ignored, as GitLab does.
 pub(crate) fn project_matcher(pattern: &str) -> Result<GlobMatcher, String> {
@@ -53,13 +54,17 @@ impl FlagPattern {
     }
 }
 
-/// `"name"`, `"provider:name"`, `"*"` or `"provider:*"`: environments.
-#[derive(Debug, Clone)]
+/// `"name"` or `"provider:name"`: environments. A `*` in the name stands for any text; case is ignored.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct EnvironmentPattern {
     provider: Option<String>,
-    /// Lower case; `None`: all.
-    name: Option<String>,
+    /// Lower case.
+    name: String,
 }
+
+/// How exactly a pattern names what it is about, the least first: whether it has no `*`, how many other letters it has,
+/// whether it names a provider.
+pub(crate) type Exactness = (bool, usize, bool);
 
 impl EnvironmentPattern {
     pub(crate) fn new(text: &str, names: Names<'_>) -> Result<Self, String> {
@@ -68,45 +73,32 @@ impl EnvironmentPattern {
         if name.is_empty() {
             return Err("there should be the name of an environment, or \"*\" for all".to_owned());
         }
-        if name != "*" && name.contains('*') {
-            return Err(format!("\"{name}\": a `*` stands alone here, for all environments"));
-        }
-        Ok(Self {
-            provider: provider.map(str::to_owned),
-            name: if name == "*" { None } else { Some(name.to_lowercase()) },
-        })
+        Ok(Self { provider: provider.map(str::to_owned), name: name.to_lowercase() })
     }
 
-    /// How exactly it names what it is about: a name before `*`, then a provider before none.
-    pub(crate) fn exactness(&self) -> (bool, bool) {
-        (self.name.is_some(), self.provider.is_some())
+    pub(crate) fn exactness(&self) -> Exactness {
+        let letters = self.name.chars().filter(|letter| *letter != '*').count();
+        (!self.name.contains('*'), letters, self.provider.is_some())
     }
 
+    /// Whether it is about that environment; of one with a `*` in its own name, whether it is about all that it stands for.
     pub(crate) fn matches(&self, provider: &str, environment: &str) -> bool {
-        self.provider.as_deref().is_none_or(|only| only == provider)
-            && self.name.as_deref().is_none_or(|name| name == environment.to_lowercase())
+        self.is_about(provider) && fits(&self.name, &environment.to_lowercase())
     }
 
-    /// Whether it names an environment that `scope` stands for, in which a `*` is any text.
-    pub(crate) fn is_within(&self, provider: &str, scope: &str) -> bool {
-        self.provider.as_deref().is_none_or(|only| only == provider)
-            && self.name.as_deref().is_some_and(|name| fits(&scope.to_lowercase(), name))
+    /// Whether it is about that environment, or any of those that one with a `*` in its name stands for.
+    pub(crate) fn meets(&self, provider: &str, environment: &str) -> bool {
+        self.is_about(provider) && meet(&self.name, &environment.to_lowercase())
     }
-}
 
-/// Whether the text is the pattern, with any text for each `*` in it.
-fn fits(pattern: &str, text: &str) -> bool {
-    let Some((first, behind)) = pattern.split_once('*') else { return pattern == text };
-    let (between, last) = behind.rsplit_once('*').unwrap_or(("", behind));
-    let Some(mut rest) = text.strip_prefix(first).and_then(|rest| rest.strip_suffix(last)) else {
-        return false;
-    };
-    // The first place where a piece stands leaves the most for those behind it.
-    for piece in between.split('*') {
-        let Some((_, behind)) = rest.split_once(piece) else { return false };
-        rest = behind;
+    /// Whether it is about every environment of every provider.
+    pub(crate) fn is_everything(&self) -> bool {
+        self.provider.is_none() && self.name.chars().all(|letter| letter == '*')
     }
-    true
+
+    fn is_about(&self, provider: &str) -> bool {
+        self.provider.as_deref().is_none_or(|only| only == provider)
+    }
 }
 
 /// The names of providers that a pattern may have in front.

@@ -11,6 +11,7 @@ use super::file::ProjectTable;
 use super::pattern::{EnvironmentPattern, FlagPattern, Names, project_matcher};
 use super::role::{Role, Values};
 use super::section::Section;
+use super::toggle::Toggles;
 use crate::domain::Visibility;
 
 /// One `[[projects]]` entry, checked.
@@ -35,9 +36,7 @@ pub struct ProjectRule {
     projects: GlobMatcher,
     flags: Vec<FlagPattern>,
     tell: Vec<EnvironmentPattern>,
-    toggle: Role,
-    /// The most exact first.
-    toggle_in: Vec<(EnvironmentPattern, Role)>,
+    toggles: Toggles,
 }
 
 impl ProjectRule {
@@ -60,20 +59,14 @@ impl ProjectRule {
     /// The least role that may switch a flag of that provider in that environment (`toggle_in`, then `permissions.toggle`).
     ///
     /// An environment with a `*` in its name stands for many (GitLab's scopes, such as `*` and `prod*`): to change them takes
-    /// the highest role of all that are named among them, too.
+    /// the highest role of all that hold for any of them.
     pub fn may_toggle(&self, provider: &str, environment: &str) -> Role {
-        let fits = |(pattern, _): &&(EnvironmentPattern, Role)| pattern.matches(provider, environment);
-        let here = self.toggle_in.iter().find(fits).map_or(self.toggle, |(_, role)| *role);
-        if !environment.contains('*') {
-            return here;
-        }
-        let within = self.toggle_in.iter().filter(|(pattern, _)| pattern.is_within(provider, environment));
-        within.map(|(_, role)| *role).fold(here, Role::max)
+        self.toggles.role(provider, environment)
     }
 
     /// The least role that may switch anything anywhere; [`Role::None`] where nobody may.
     pub fn toggles(&self) -> Role {
-        self.toggle_in.iter().map(|(_, role)| *role).fold(self.toggle, Role::min)
+        self.toggles.least()
     }
 
     /// Whether values are shown in a project of that visibility.
@@ -98,13 +91,9 @@ impl ProjectRule {
         let flags = flags.collect::<Result<_, _>>().map_err(|why| section.error("flags", why))?;
         let tell = table.tell.iter().map(|text| EnvironmentPattern::new(text, names));
         let tell = tell.collect::<Result<_, _>>().map_err(|why| section.error("tell", why))?;
-        let mut toggle_in = Vec::with_capacity(table.toggle_in.len());
-        for (text, role) in &table.toggle_in {
-            let pattern =
-                EnvironmentPattern::new(text, names).map_err(|why| section.error("toggle_in", why))?;
-            toggle_in.push((pattern, *role));
-        }
-        toggle_in.sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.exactness()));
+        let toggle_in = table.toggle_in.iter().map(|(text, role)| (text.as_str(), *role));
+        let toggles = Toggles::new(table.permissions.toggle, toggle_in, names)
+            .map_err(|why| section.error("toggle_in", why))?;
         Ok(Self {
             pattern: table.r#match,
             read: table.permissions.read,
@@ -117,8 +106,7 @@ impl ProjectRule {
             projects,
             flags,
             tell,
-            toggle: table.permissions.toggle,
-            toggle_in,
+            toggles,
         })
     }
 }

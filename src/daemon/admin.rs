@@ -13,9 +13,12 @@ use super::door::takes_webhooks;
 use super::health::Health;
 use crate::domain::Noteable;
 use crate::http::AdminView;
-use crate::http::api_types::{GitlabStatus, LinksPage, ProviderStatus, Queue, Status, WebhookAddress};
-use crate::http::view;
-use crate::pipeline::Pipeline;
+use crate::http::api_letter::QueueItem;
+use crate::http::api_types::{
+    GitlabStatus, LettersDealt, LinksPage, ProviderStatus, Queue, Status, WebhookAddress,
+};
+use crate::http::{letter_view, view};
+use crate::pipeline::{How, Pipeline, Which};
 use crate::store::StoreError;
 use crate::telemetry::Metrics;
 
@@ -108,6 +111,30 @@ impl AdminView for View {
 
     async fn queue(&self, limit: usize) -> Result<Queue, StoreError> {
         view::queue(self.pipeline.world().store(), limit, Timestamp::now()).await
+    }
+
+    async fn remarks(&self) -> Vec<String> {
+        let world = self.pipeline.world();
+        let dead = world.store().backlog().await.map_or(0, |backlog| backlog.dead);
+        if dead == 0 {
+            return Vec::new();
+        }
+        let oldest = world.store().dead_letters(1).await.unwrap_or_default();
+        let since = oldest
+            .first()
+            .map(|letter| format!(" (the oldest since {})", letter.at.strftime("%Y-%m-%d %H:%M UTC")));
+        vec![format!(
+            "{dead} given up{}: `flaglink queue list` says why; `flaglink queue retry` and `drop` deal with it",
+            since.unwrap_or_default()
+        )]
+    }
+
+    async fn queue_item(&self, id: u64) -> Result<Option<QueueItem>, StoreError> {
+        letter_view::queue_item(self.pipeline.world().store(), id, Timestamp::now()).await
+    }
+
+    async fn deal(&self, how: How, which: Which) -> Result<LettersDealt, StoreError> {
+        Ok(self.pipeline.deal(how, &which).await?.into())
     }
 
     async fn links(&self, after: Option<&Noteable>, limit: usize) -> Result<LinksPage, StoreError> {

@@ -22,6 +22,8 @@ pub enum RecordKey {
     Flag(FlagRef),
     /// The installation's record.
     Register,
+    /// A dead letter, by its number.
+    Letter(u64),
 }
 
 /// A record as it was read, with its version.
@@ -68,6 +70,8 @@ pub enum Write {
     },
     /// An inbox entry is given up: the dead letter names it, and it is kept with it.
     InboxDead(DeadLetter),
+    /// An inbox entry that was given up waits again, as if it had never been tried.
+    InboxAgain(InboxId),
     /// A new event for the inbox, under a number from [`Store::new_id`](crate::store::Store::new_id).
     QueueEvent(InboxId, Event),
     /// Writes an edge: a new one, or one that was tried.
@@ -76,6 +80,8 @@ pub enum Write {
     EdgeDone(EdgeId),
     /// An edge is given up: it moves to the dead letters.
     EdgeDead(DeadLetter),
+    /// A dead letter is dealt with: it is deleted, with the inbox entry that it is about.
+    LetterDone(u64),
     /// Something outside may not be true any more.
     MarkStale(Level, Timestamp),
     /// A level was made true as of this generation; a later generation stays stale.

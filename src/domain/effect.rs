@@ -133,6 +133,9 @@ pub struct Edge {
     pub asked_by: Option<Person>,
     /// When it was decided.
     pub queued_at: Timestamp,
+    /// When somebody took it back from the dead letters: from then on it has its time anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again_at: Option<Timestamp>,
     /// Not to be tried before this moment.
     pub not_before: Option<Timestamp>,
     /// How often it was tried.
@@ -152,11 +155,23 @@ impl Edge {
             kind,
             asked_by,
             queued_at: now,
+            again_at: None,
             not_before: None,
             attempts: 0,
             uncertain: None,
             last_reason: None,
         }
+    }
+
+    /// The same edge with fresh attempts. Where its last one may have reached the other side, it is still looked for first.
+    #[must_use]
+    pub fn again(self, now: Timestamp) -> Self {
+        Self { again_at: Some(now), not_before: None, attempts: 0, last_reason: None, ..self }
+    }
+
+    /// From when on its time counts.
+    pub fn counts_from(&self) -> Timestamp {
+        self.again_at.unwrap_or(self.queued_at)
     }
 }
 

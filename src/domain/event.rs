@@ -35,7 +35,7 @@ pub struct Delivery {
     /// Who sent it.
     pub source: DeliverySource,
     /// What tells a repeat of it from another one, within the source: GitLab's `Idempotency-Key` or
-    /// `webhook-id`, Unleash's event id. `None` where the sender gives none; then only an equal body that still waits is a repeat.
+    /// `webhook-id`, Unleash's event id and its moment. `None` where the sender gives none; then only an equal body that still waits is a repeat.
     pub key: Option<String>,
     /// The few headers that are needed later, lower-case names. Never a secret.
     pub headers: BTreeMap<String, String>,
@@ -69,6 +69,10 @@ pub struct InboxEntry {
     pub not_before: Option<Timestamp>,
     /// Why the last try did not end it; for people.
     pub last_reason: Option<String>,
+    /// Since when it is there; `None` where that was not kept.
+    pub since: Option<Timestamp>,
+    /// It was given up once, and taken back.
+    pub revived: bool,
 }
 
 /// What an inbox entry holds.
@@ -78,6 +82,8 @@ pub enum Inbound {
     Delivery(Delivery),
     /// An event that a decision gave rise to.
     Event(Event),
+    /// What this version does not know: another one wrote it. As it lies on disk, in JSON; it is left there as it is.
+    Unknown(String),
 }
 
 /// What a delivery, a poll or a finished effect means.
@@ -108,8 +114,9 @@ pub enum Event {
         provider: String,
         /// Which flag, as far as the webhook or the poll can tell.
         flag: FlagPointer,
-        /// What the webhook claims.
-        claim: Option<Claim>,
+        /// What is claimed about it: by a webhook, or by what the service tells of a while; the newest first.
+        #[serde(default)]
+        claims: Vec<Claim>,
     },
 }
 
@@ -155,9 +162,21 @@ pub struct Claim {
     pub everywhere: bool,
     /// On or off now.
     pub on: Option<bool>,
+    /// Whether it is about something else than on and off, such as a strategy.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub not_of_on: bool,
     /// The value now; `Some(None)` claims that there is none.
     #[serde(default, with = "claimed_value")]
     pub value: Option<Option<String>>,
+    /// The share of users, in percent, that a strategy has there now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<f32>,
+    /// Archived (`true`) or restored now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archived: Option<bool>,
+    /// Called stale (`true`) or not any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stale: Option<bool>,
     /// Who did it.
     pub by: Option<String>,
     /// Why.

@@ -170,7 +170,7 @@ impl FlagState {
     /// What changed from `self` to `now`, one entry per environment, in the order of `now`.
     ///
     /// A URL that changed is no change. An environment that is in only one of them is reported as
-    /// appeared or gone. Pages do not count.
+    /// appeared or gone. Pages do not count. That a flag goes off because it is archived is told by that alone.
     pub fn changes_to(&self, now: &FlagState) -> Vec<ChangeKind> {
         let mut changes = Vec::new();
         if self.archived != now.archived {
@@ -182,6 +182,7 @@ impl FlagState {
         for env in &now.environments {
             match self.environments.iter().find(|before| before.environment == env.environment) {
                 Some(before) if before.same_as(env) => {}
+                Some(before) if now.archived && !self.archived && before.gone_off_is(env) => {}
                 Some(before) => {
                     changes
                         .push(ChangeKind::Environment { before: Some(before.clone()), after: env.clone() });
@@ -199,6 +200,11 @@ impl FlagState {
 }
 
 impl EnvironmentState {
+    /// Whether `other` is the same, but off.
+    fn gone_off_is(&self, other: &EnvironmentState) -> bool {
+        self.on && EnvironmentState { on: false, ..self.clone() }.same_as(other)
+    }
+
     /// Whether both say the same about the flag; pages (`url`) do not count.
     pub fn same_as(&self, other: &EnvironmentState) -> bool {
         self.environment == other.environment

@@ -254,6 +254,9 @@ pub struct DeadLetter {
     pub id: u64,
     /// When it was given up.
     pub at: Timestamp,
+    /// Since when it was to be done; `None` where that was not kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begun: Option<Timestamp>,
     /// Why; for people.
     pub reason: String,
     /// How often it was tried.
@@ -272,6 +275,9 @@ pub enum DeadThing {
     Edge(Box<super::Edge>),
     /// A level.
     Level(Level),
+    /// What this version does not know: another one wrote it. As it lies on disk, in JSON; it is left there as it is.
+    #[serde(skip)]
+    Unknown(String),
 }
 
 /// A GitLab instance and the URLs that it has or had.

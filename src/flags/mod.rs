@@ -4,6 +4,7 @@ mod cached;
 pub mod flagsmith;
 pub mod gitlab;
 mod json_api;
+mod pages;
 mod provider;
 mod rank;
 mod registry;
@@ -11,6 +12,7 @@ mod settings;
 mod share;
 pub mod unleash;
 
+pub use pages::same_page;
 pub use provider::{
     Abilities, BackLink, Changes, FlagProvider, Hint, Provided, ProviderError, Settable, StandingLink,
     Switched, Verdict, WebhookRequest,

@@ -116,7 +116,7 @@ pub struct Hint {
 /// What changed since a moment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Changes {
-    /// The flags to look at.
+    /// The flags to look at, what happened first first.
     pub hints: Vec<Hint>,
     /// Where to go on next time.
     pub cursor: String,

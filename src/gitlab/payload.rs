@@ -13,7 +13,6 @@ use crate::domain::{Event, NoteHint, NoteSource, NoteableKind, ProjectId};
 
 /// What a webhook body is good for.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is taken apart at once")]
 pub enum Classified {
     /// It means something.
     Event {

@@ -8,8 +8,9 @@ use hyper::{Method, Request, StatusCode};
 
 use super::admin_view::AdminView;
 use super::api;
+use super::api_queue;
 use super::body::{Answer, RequestBody};
-use super::gate::Gate;
+use super::gate::{Gate, Refusal};
 use super::probes::{healthz, metrics, problem, readyz};
 use super::serve::{Handler, Peer};
 
@@ -41,6 +42,12 @@ pub enum Route {
     Export,
     /// What waits.
     Queue,
+    /// One thing that waits or was given up, with everything of it.
+    QueueItem,
+    /// Dead letters are tried again.
+    QueueRetry,
+    /// Dead letters are forgotten.
+    QueueDrop,
     /// How the daemon is.
     Status,
     /// The description of all this.
@@ -49,18 +56,21 @@ pub enum Route {
 
 impl Route {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::Health,
         Self::Ready,
         Self::Metrics,
         Self::Links,
         Self::Export,
         Self::Queue,
+        Self::QueueItem,
+        Self::QueueRetry,
+        Self::QueueDrop,
         Self::Status,
         Self::OpenApi,
     ];
 
-    /// Its path.
+    /// Its path, as the description has it.
     pub fn path(self) -> &'static str {
         match self {
             Self::Health => "/healthz",
@@ -69,27 +79,47 @@ impl Route {
             Self::Links => "/api/v1/links",
             Self::Export => "/api/v1/links/export",
             Self::Queue => "/api/v1/queue",
+            Self::QueueItem => "/api/v1/queue/{id}",
+            Self::QueueRetry => "/api/v1/queue/retry",
+            Self::QueueDrop => "/api/v1/queue/drop",
             Self::Status => "/api/v1/status",
             Self::OpenApi => "/api/v1/openapi.json",
         }
     }
 
-    fn at(path: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|route| route.path() == path)
+    /// Whether it changes something. Then it is a `POST`, else a `GET`.
+    pub fn changes(self) -> bool {
+        matches!(self, Self::QueueRetry | Self::QueueDrop)
+    }
+
+    /// Whether it needs the admin token over TCP wherever that listens: it changes something, or shows what people wrote.
+    pub fn is_for_trusted(self) -> bool {
+        self.changes() || self == Self::QueueItem
+    }
+
+    /// What a path leads to, and the number in it where it has one.
+    fn at(path: &str) -> Option<(Self, u64)> {
+        if let Some(route) = Self::ALL.into_iter().find(|route| route.path() == path) {
+            return Some((route, 0));
+        }
+        let number = path.strip_prefix("/api/v1/queue/")?;
+        let digits = number.bytes().all(|byte| byte.is_ascii_digit());
+        Some((Self::QueueItem, number.parse().ok().filter(|_| digits)?))
     }
 }
 
 #[async_trait]
 impl Handler for Admin {
     async fn handle(&self, request: Request<RequestBody>, _peer: Peer) -> Answer {
-        let mut answer = self.answer(&request).await;
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let mut answer = self.answer(request).await;
         let headers = answer.headers_mut();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers
             .insert(HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff"));
         tracing::debug!(
-            method = %request.method(),
-            path = ?request.uri().path().chars().take(200).collect::<String>(),
+            %method,
+            path = ?path.chars().take(200).collect::<String>(),
             status = answer.status().as_u16(),
             "answered an admin request"
         );
@@ -98,28 +128,35 @@ impl Handler for Admin {
 }
 
 impl Admin {
-    async fn answer(&self, request: &Request<RequestBody>) -> Answer {
-        if let Err(refusal) = self.gate.check(request.uri(), request.headers()) {
-            tracing::warn!(status = refusal.status.as_u16(), "an admin request was refused");
-            let mut answer = problem(refusal.status, refusal.why);
-            if refusal.status == StatusCode::UNAUTHORIZED {
-                answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-            }
-            return answer;
+    async fn answer(&self, request: Request<RequestBody>) -> Answer {
+        let (request, body) = request.into_parts();
+        let path = request.uri.path();
+        if let Err(refusal) = self.gate.check(&request.uri, &request.headers) {
+            return refused(refusal);
         }
-        let Some(route) = Route::at(request.uri().path()) else {
+        let Some((route, id)) = Route::at(path) else {
             return problem(
                 StatusCode::NOT_FOUND,
                 "there is nothing here; /api/v1/openapi.json lists what there is",
             );
         };
-        // No route changes anything yet.
-        if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            let mut answer = problem(StatusCode::METHOD_NOT_ALLOWED, "this can only be read");
-            answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        let (fits, allowed, why) = match route.changes() {
+            false => {
+                (matches!(request.method, Method::GET | Method::HEAD), "GET, HEAD", "this can only be read")
+            }
+            true => (request.method == Method::POST, "POST", "this changes something: send a POST"),
+        };
+        if !fits {
+            let mut answer = problem(StatusCode::METHOD_NOT_ALLOWED, why);
+            answer.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
             return answer;
         }
-        let query = request.uri().query().unwrap_or_default();
+        if route.is_for_trusted()
+            && let Err(refusal) = self.gate.check_trusted(&request.uri, &request.headers)
+        {
+            return refused(refusal);
+        }
+        let query = request.uri.query().unwrap_or_default();
         let view = &self.view;
         match route {
             Route::Health => healthz(),
@@ -127,9 +164,21 @@ impl Admin {
             Route::Metrics => metrics(view.as_ref()),
             Route::Links => api::links(view.as_ref(), query).await,
             Route::Export => api::export(Arc::clone(view)).await,
-            Route::Queue => api::queue(view.as_ref(), query).await,
+            Route::Queue => api_queue::queue(view.as_ref(), query).await,
+            Route::QueueItem => api_queue::queue_item(view.as_ref(), id).await,
+            Route::QueueRetry => api_queue::retry(view.as_ref(), &request.headers, body).await,
+            Route::QueueDrop => api_queue::drop_letters(view.as_ref(), &request.headers, body).await,
             Route::Status => api::status(view.as_ref()).await,
             Route::OpenApi => api::openapi(),
         }
     }
+}
+
+fn refused(refusal: Refusal) -> Answer {
+    tracing::warn!(status = refusal.status.as_u16(), "an admin request was refused");
+    let mut answer = problem(refusal.status, refusal.why);
+    if refusal.status == StatusCode::UNAUTHORIZED {
+        answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    answer
 }

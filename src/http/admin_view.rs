@@ -4,8 +4,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use super::api_types::{LinksPage, Queue, Status};
+use super::api_letter::QueueItem;
+use super::api_types::{LettersDealt, LinksPage, Queue, Status};
 use crate::domain::Noteable;
+use crate::pipeline::{How, Which};
 use crate::store::StoreError;
 
 /// The daemon, as far as the admin listener knows it.
@@ -22,6 +24,16 @@ pub trait AdminView: Send + Sync + 'static {
 
     /// What waits: the first `limit` of each kind. [`view::queue`](super::view::queue) makes it from a store.
     async fn queue(&self, limit: usize) -> Result<Queue, StoreError>;
+
+    /// What is worth a look and keeps flaglink from nothing, one line each; told beside the readiness.
+    async fn remarks(&self) -> Vec<String>;
+
+    /// What has that number, whether it waits or was given up.
+    /// [`letter_view::queue_item`](super::letter_view::queue_item) makes it from a store.
+    async fn queue_item(&self, id: u64) -> Result<Option<QueueItem>, StoreError>;
+
+    /// Takes dead letters back or drops them.
+    async fn deal(&self, how: How, which: Which) -> Result<LettersDealt, StoreError>;
 
     /// A page of links. [`view::links_page`](super::view::links_page) makes it from a store.
     async fn links(&self, after: Option<&Noteable>, limit: usize) -> Result<LinksPage, StoreError>;

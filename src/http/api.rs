@@ -11,7 +11,9 @@ use crate::domain::Noteable;
 use crate::store::StoreError;
 
 use super::admin_view::AdminView;
-use super::api_types::{LinksPage, Problem, Queue, Status};
+use super::api_letter::QueueItem;
+use super::api_queue;
+use super::api_types::{Letters, LettersDealt, LinksPage, Problem, Queue, Status};
 use super::body::{Answer, StreamError, json, streamed};
 use super::probes::{self, problem};
 
@@ -29,10 +31,22 @@ const EXPORT_AHEAD: usize = 2;
 #[openapi(
     info(
         title = "flaglink",
-        description = "What flaglink knows. On the unix socket and on loopback reads need no token; elsewhere every request needs the admin token as `Authorization: Bearer`."
+        description = "What flaglink knows. On the unix socket and on loopback reads need no token; what changes something or shows what people wrote needs the admin token over TCP, and off loopback every request does, as `Authorization: Bearer`."
     ),
-    paths(probes::healthz, probes::readyz, probes::metrics, links, export, queue, status, openapi,),
-    components(schemas(LinksPage, Problem, Queue, Status))
+    paths(
+        probes::healthz,
+        probes::readyz,
+        probes::metrics,
+        links,
+        export,
+        api_queue::queue,
+        api_queue::queue_item,
+        api_queue::retry,
+        api_queue::drop_letters,
+        status,
+        openapi,
+    ),
+    components(schemas(LinksPage, Problem, Queue, QueueItem, Letters, LettersDealt, Status))
 )]
 pub struct ApiDoc;
 
@@ -115,31 +129,6 @@ pub(super) async fn export(view: Arc<dyn AdminView>) -> Answer {
     streamed("application/jsonl", pieces)
 }
 
-/// What waits, and what was given up.
-#[utoipa::path(
-    get,
-    path = "/api/v1/queue",
-    params(("limit" = Option<usize>, Query, description = "How many of each kind: 1 to 1000, else 100")),
-    responses(
-        (status = 200, description = "The queues", body = Queue),
-        (status = 400, description = "A parameter that cannot be understood", body = Problem),
-        (status = 503, description = "The store cannot be read", body = Problem),
-    )
-)]
-pub(super) async fn queue(view: &dyn AdminView, query: &str) -> Answer {
-    let mut limit = DEFAULT_LIMIT;
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        match name.as_ref() {
-            "limit" => match read_limit(&value) {
-                Ok(given) => limit = given,
-                Err(answer) => return *answer,
-            },
-            _ => return unknown_parameter(&name, "`limit`"),
-        }
-    }
-    answer(view.queue(limit).await)
-}
-
 /// How the daemon is: version, uptime, where webhooks come in, GitLab, the providers.
 #[utoipa::path(
     get,
@@ -160,7 +149,7 @@ pub(super) fn openapi() -> Answer {
     json(StatusCode::OK, &ApiDoc::openapi())
 }
 
-fn answer<T: serde::Serialize>(read: Result<T, StoreError>) -> Answer {
+pub(super) fn answer<T: serde::Serialize>(read: Result<T, StoreError>) -> Answer {
     match read {
         Ok(value) => json(StatusCode::OK, &value),
         Err(error) => unreadable(&error),
@@ -172,7 +161,7 @@ fn unreadable(error: &StoreError) -> Answer {
     problem(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
 }
 
-fn read_limit(value: &str) -> Result<usize, Box<Answer>> {
+pub(super) fn read_limit(value: &str) -> Result<usize, Box<Answer>> {
     match value.parse() {
         Ok(limit) if (1..=MAX_LIMIT).contains(&limit) => Ok(limit),
         _ => Err(Box::new(problem(
@@ -182,7 +171,7 @@ fn read_limit(value: &str) -> Result<usize, Box<Answer>> {
     }
 }
 
-fn unknown_parameter(name: &str, known: &str) -> Answer {
+pub(super) fn unknown_parameter(name: &str, known: &str) -> Answer {
     let name: String = name.chars().take(40).collect();
     problem(StatusCode::BAD_REQUEST, format!("`{name}` is no parameter here; there is {known}"))
 }

@@ -129,6 +129,10 @@ pub struct Dead {
     pub what: String,
     /// What it was about.
     pub about: Option<String>,
+    /// Since when it was to be done; null where that was not kept.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub begun: Option<Timestamp>,
     /// When it was given up.
     #[schema(value_type = String, format = DateTime)]
     pub since: Timestamp,
@@ -138,6 +142,36 @@ pub struct Dead {
     pub attempts: u32,
     /// Why it was given up, for people.
     pub reason: String,
+}
+
+/// Which dead letters are meant: some, or all.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Letters {
+    /// Their numbers.
+    pub ids: Vec<u64>,
+    /// All that there are; `ids` is then to be empty.
+    pub all: bool,
+}
+
+/// What became of dead letters.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LettersDealt {
+    /// The numbers of those that were dealt with.
+    pub done: Vec<u64>,
+    /// How many further dead letters went with them, because they hung on them.
+    pub with_them: u64,
+    /// Those that were left as they are.
+    pub not: Vec<LetterLeft>,
+}
+
+/// A dead letter that was left as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LetterLeft {
+    /// Its number.
+    pub id: u64,
+    /// Why, for people.
+    pub why: String,
 }
 
 /// How the daemon is.

@@ -66,12 +66,21 @@ impl TcpGate {
         })
     }
 
+    /// For what changes something, or shows what people wrote: that needs the token on loopback, too.
+    fn check_trusted(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
+        self.check(uri, headers)?;
+        self.check_token(headers)
+    }
+
     fn check_token(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         let Some(token) = &self.token else {
-            return Err(Refusal {
-                status: StatusCode::FORBIDDEN,
-                why: "off loopback every request needs the admin token, and none is configured: set `listen.admin_token_file`",
-            });
+            let why = if self.loopback {
+                "this needs the admin token, and none is configured: set `listen.admin_token_file`, or ask on the socket, as \
+                 `flaglink queue` does"
+            } else {
+                "off loopback every request needs the admin token, and none is configured: set `listen.admin_token_file`"
+            };
+            return Err(Refusal { status: StatusCode::FORBIDDEN, why });
         };
         let mut given = headers.get_all(AUTHORIZATION).iter();
         let bearer = given.next().and_then(|value| {
@@ -94,6 +103,14 @@ impl Gate {
         match self {
             Self::Socket => Ok(()),
             Self::Tcp(gate) => gate.check(uri, headers),
+        }
+    }
+
+    /// Whether a request may change something, or be shown what people wrote.
+    pub fn check_trusted(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
+        match self {
+            Self::Socket => Ok(()),
+            Self::Tcp(gate) => gate.check_trusted(uri, headers),
         }
     }
 }

@@ -3,10 +3,13 @@
 mod admin;
 mod admin_view;
 mod api;
+pub mod api_letter;
+mod api_queue;
 pub mod api_types;
 mod body;
 mod connection;
 mod gate;
+pub mod letter_view;
 mod probes;
 mod serve;
 mod socket;

@@ -20,17 +20,21 @@ pub(super) fn healthz() -> Answer {
 
 /// Whether flaglink can do its work: store writable, queues moving, tokens good.
 #[utoipa::path(get, path = "/readyz", responses(
-    (status = 200, description = "`ready`", body = String),
+    (status = 200, description = "`ready`, and remarks below it, one line each", body = String),
     (status = 503, description = "What is wrong, one line each", body = String),
 ))]
 pub(super) async fn readyz(view: &dyn AdminView) -> Answer {
     let problems = timeout(READINESS_TIMEOUT, view.readiness())
         .await
         .unwrap_or_else(|_| vec!["flaglink could not find out in time whether it is ready".to_owned()]);
-    if problems.is_empty() {
-        return text(StatusCode::OK, "ready");
-    }
-    text(StatusCode::SERVICE_UNAVAILABLE, problems.iter().map(|line| format!("{line}\n")).collect::<String>())
+    // A remark is worth a look, and changes nothing of whether it is ready.
+    let remarks = timeout(READINESS_TIMEOUT, view.remarks()).await.unwrap_or_default();
+    let (status, first) = match problems.is_empty() {
+        true if remarks.is_empty() => return text(StatusCode::OK, "ready"),
+        true => (StatusCode::OK, vec!["ready".to_owned()]),
+        false => (StatusCode::SERVICE_UNAVAILABLE, problems),
+    };
+    text(status, first.iter().chain(&remarks).map(|line| format!("{line}\n")).collect::<String>())
 }
 
 /// The metrics, for Prometheus.

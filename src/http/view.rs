@@ -116,8 +116,9 @@ fn linked_noteable(record: NoteableRecord) -> LinkedNoteable {
     }
 }
 
-fn waiting_entry(entry: &InboxEntry, now: Timestamp) -> Waiting {
+pub(super) fn waiting_entry(entry: &InboxEntry, now: Timestamp) -> Waiting {
     let (what, about, since) = inbound(&entry.what);
+    let since = since.or(entry.since);
     Waiting {
         id: Some(entry.id.0),
         what,
@@ -130,7 +131,7 @@ fn waiting_entry(entry: &InboxEntry, now: Timestamp) -> Waiting {
     }
 }
 
-fn waiting_edge(edge: &Edge, now: Timestamp) -> Waiting {
+pub(super) fn waiting_edge(edge: &Edge, now: Timestamp) -> Waiting {
     Waiting {
         id: Some(edge.id.0),
         what: edge_words(edge).to_owned(),
@@ -144,30 +145,45 @@ fn waiting_edge(edge: &Edge, now: Timestamp) -> Waiting {
 }
 
 async fn dead_letter(store: &dyn Store, letter: DeadLetter, now: Timestamp) -> Result<Dead, StoreError> {
-    let (what, about) = match &letter.what {
-        DeadThing::Inbox(id) => match store.inbox_entry(*id).await? {
-            Some(entry) => {
-                let (what, about, _) = inbound(&entry.what);
-                (what, about)
-            }
-            None => ("inbox entry".to_owned(), None),
-        },
-        DeadThing::Edge(edge) => (edge_words(edge).to_owned(), Some(edge.cause.noteable.to_string())),
-        DeadThing::Level(dead) => {
-            let (what, about) = level(dead);
-            (what.to_owned(), Some(about))
-        }
-    };
+    let (what, about) = of_letter(store, &letter).await?;
     Ok(Dead {
         id: letter.id,
         what,
         about,
+        begun: letter.begun,
         since: letter.at,
         age_seconds: age(letter.at, now),
         attempts: letter.attempts,
         reason: letter.reason,
     })
 }
+
+/// What a dead letter is, and what it is about.
+pub(super) async fn of_letter(
+    store: &dyn Store,
+    letter: &DeadLetter,
+) -> Result<(String, Option<String>), StoreError> {
+    Ok(match &letter.what {
+        DeadThing::Inbox(id) => match store.inbox_entry(*id).await {
+            Ok(Some(entry)) => {
+                let (what, about, _) = inbound(&entry.what);
+                (what, about)
+            }
+            // One letter that cannot be read does not hide the others.
+            Ok(None) | Err(StoreError::Damaged(_)) => ("inbox entry".to_owned(), None),
+            Err(error) => return Err(error),
+        },
+        DeadThing::Edge(edge) => (edge_words(edge).to_owned(), Some(edge.cause.noteable.to_string())),
+        DeadThing::Level(dead) => {
+            let (what, about) = level(dead);
+            (what.to_owned(), Some(about))
+        }
+        DeadThing::Unknown(_) => (UNKNOWN.to_owned(), None),
+    })
+}
+
+/// What another version wrote.
+const UNKNOWN: &str = "of another version";
 
 /// What an inbox entry is, what it is about, and since when. Nothing of a body is shown.
 fn inbound(what: &Inbound) -> (String, Option<String>, Option<Timestamp>) {
@@ -203,6 +219,7 @@ fn inbound(what: &Inbound) -> (String, Option<String>, Option<Timestamp>) {
             };
             (what.to_owned(), Some(about), None)
         }
+        Inbound::Unknown(_) => (UNKNOWN.to_owned(), None, None),
     }
 }
 

@@ -3,6 +3,8 @@
 //! Few environments make a table, as wide as there are environments. More of them would not fit into GitLab's
 //! column, so each flag is a short list then: one line per state, with the environments that are in it.
 
+use std::collections::HashSet;
+
 use url::Url;
 
 use super::history;
@@ -49,17 +51,45 @@ pub fn panel(view: &PanelView<'_>) -> CommentText {
 
 /// The environments of all flags, in the order in which they first come up. One more than fits into a table
 /// is enough: nobody asks for the others.
+///
+/// Services spell them differently: what one calls `Production` and another `production` is one column, unless there is a flag
+/// that has both.
 fn environments<'a>(view: &PanelView<'a>) -> Vec<&'a str> {
+    let twins = twins(view);
     let mut names: Vec<&str> = Vec::new();
     for env in view.flags.iter().filter_map(PanelFlag::known).flat_map(|state| &state.environments) {
         if names.len() > TABLE_ENVIRONMENTS {
             break;
         }
-        if !names.contains(&env.environment.as_str()) {
-            names.push(&env.environment);
+        let name = env.environment.as_str();
+        match column_of(&names, name) {
+            Some(column) if names.get(column) == Some(&name) => {}
+            Some(_) if !twins.contains(&name.to_ascii_lowercase()) => {}
+            _ => names.push(name),
         }
     }
     names
+}
+
+/// The column of an environment: that of its name, else that of its name in other letter case.
+fn column_of(columns: &[&str], name: &str) -> Option<usize> {
+    let exact = columns.iter().position(|column| *column == name);
+    exact.or_else(|| columns.iter().position(|column| column.eq_ignore_ascii_case(name)))
+}
+
+/// In small letters, the names that a flag gives to several of its environments, in other letter case each.
+fn twins(view: &PanelView<'_>) -> HashSet<String> {
+    let mut twins = HashSet::new();
+    for state in view.flags.iter().filter_map(PanelFlag::known) {
+        let mut names = HashSet::new();
+        for env in &state.environments {
+            let name = env.environment.to_ascii_lowercase();
+            if !names.insert(name.clone()) {
+                twins.insert(name);
+            }
+        }
+    }
+    twins
 }
 
 /// The table, and how many flags are in it.
@@ -87,8 +117,8 @@ fn table(view: &PanelView<'_>, environments: &[&str]) -> (Markdown, usize) {
         if environments.is_empty() {
             row.push_lit(" ").push(Markdown::lit(flag.without_environments())).push_lit(" |");
         }
-        for name in environments {
-            row.push_lit(" ").push(flag.cell(name, view.show_values)).push_lit(" |");
+        for column in 0..environments.len() {
+            row.push_lit(" ").push(flag.cell(environments, column, view.show_values)).push_lit(" |");
         }
         row.push_lit("\n");
         row
@@ -211,10 +241,11 @@ impl<'a> PanelFlag<'a> {
         }
     }
 
-    /// Its state in the environment of that name.
-    fn cell(&self, name: &str, show_values: bool) -> Markdown {
+    /// Its state in the environment of that column.
+    fn cell(&self, columns: &[&str], column: usize, show_values: bool) -> Markdown {
+        let here = |env: &&EnvironmentState| column_of(columns, &env.environment) == Some(column);
         match self.known() {
-            Some(state) => match state.environments.iter().find(|env| env.environment == name) {
+            Some(state) => match state.environments.iter().find(here) {
                 Some(env) => state_words(env, show_values),
                 None => Markdown::lit("–"),
             },

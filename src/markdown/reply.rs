@@ -130,6 +130,20 @@ pub fn too_late() -> Markdown {
     )
 }
 
+/// A command that an admin took out of the queue.
+pub fn dropped() -> Markdown {
+    Markdown::lit(
+        "this could not be done, and an admin of flaglink has now taken it out of the queue. Write the command again if you still want it.",
+    )
+}
+
+/// The same, where a switch had begun and nobody knows what came of it.
+pub fn dropped_unknown() -> Markdown {
+    Markdown::lit(
+        "what came of this is not known, and an admin of flaglink has now taken it out of the queue. Look at the flag before you write the command again.",
+    )
+}
+
 /// The text was edited by somebody else.
 pub fn edited_by_another() -> Markdown {
     Markdown::lit(

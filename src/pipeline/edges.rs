@@ -210,7 +210,7 @@ async fn not_sent(pipeline: &Pipeline, mut edge: Edge, trouble: &Trouble) -> Ran
 }
 
 fn is_old(edge: &Edge) -> bool {
-    Timestamp::now().duration_since(edge.queued_at).unsigned_abs() > GIVE_UP
+    Timestamp::now().duration_since(edge.counts_from()).unsigned_abs() > GIVE_UP
 }
 
 async fn later(pipeline: &Pipeline, edge: Edge, trouble: &Trouble) -> Ran {
@@ -238,6 +238,7 @@ async fn bury(pipeline: &Pipeline, edge: Edge, reason: &str) -> Ran {
     decision.write(Write::EdgeDead(DeadLetter {
         id: edge.id.0,
         at: Timestamp::now(),
+        begun: Some(edge.queued_at),
         reason: reason.to_owned(),
         attempts: edge.attempts,
         what: DeadThing::Edge(Box::new(edge)),

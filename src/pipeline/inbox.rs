@@ -1,5 +1,7 @@
 //! One entry of the inbox: understood, decided, committed.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::lanes::Run;
@@ -15,6 +17,14 @@ pub(super) async fn run(pipeline: &Pipeline, id: InboxId) -> Ran {
     let world = pipeline.world();
     let Some(inbox_entry) = world.store().inbox_entry(id).await? else { return Ok(Run::Done) };
     let source = source_of(&inbox_entry);
+    if let Inbound::Unknown(_) = &inbox_entry.what {
+        // Not thrown away: the version that wrote it can still carry it out.
+        let trouble = Trouble::again_in(
+            Duration::ZERO,
+            "another version of flaglink wrote this; this one does not know it",
+        );
+        return bury(pipeline, &inbox_entry, Decision::new(), &trouble).await;
+    }
     match decide(&world, &inbox_entry).await {
         Ok(Made::Decision(mut decision)) => {
             decision.write(Write::InboxDone(id));
@@ -55,6 +65,7 @@ async fn bury(pipeline: &Pipeline, entry: &InboxEntry, mut decision: Decision, t
     decision.write(Write::InboxDead(DeadLetter {
         id: entry.id.0,
         at: Timestamp::now(),
+        begun: entry.since,
         reason: trouble.to_string(),
         attempts: entry.attempts,
         what: DeadThing::Inbox(entry.id),
@@ -64,9 +75,15 @@ async fn bury(pipeline: &Pipeline, entry: &InboxEntry, mut decision: Decision, t
 }
 
 async fn decide(world: &World, inbox_entry: &InboxEntry) -> Result<Made, Trouble> {
-    let entry = Entry { id: inbox_entry.id, attempts: inbox_entry.attempts, now: Timestamp::now() };
+    let entry = Entry {
+        id: inbox_entry.id,
+        attempts: inbox_entry.attempts,
+        revived: inbox_entry.revived,
+        now: Timestamp::now(),
+    };
     match &inbox_entry.what {
         Inbound::Event(event) => bot::decide(world, entry, event).await,
+        Inbound::Unknown(_) => Ok(Made::Nothing("of_another_version")),
         Inbound::Delivery(delivery) => match &delivery.source {
             DeliverySource::Gitlab { .. } => match routing::event_of(world, delivery) {
                 Some(event) => bot::decide(world, entry, &event).await,
@@ -95,9 +112,10 @@ fn flags_in_gitlab(world: &World, delivery: &Delivery) -> Made {
 }
 
 /// One event for each flag that is to be looked at, each for the flag's own lane.
-pub(super) fn queue_looks(world: &World, decision: &mut Decision, provider: &str, hints: Vec<Hint>) {
+fn queue_looks(world: &World, decision: &mut Decision, provider: &str, hints: Vec<Hint>) {
     for hint in hints {
-        let event = Event::FlagChanged { provider: provider.to_owned(), flag: hint.flag, claim: hint.claim };
+        let claims = hint.claim.into_iter().collect();
+        let event = Event::FlagChanged { provider: provider.to_owned(), flag: hint.flag, claims };
         decision.write(Write::QueueEvent(InboxId(world.store().new_id()), event));
     }
 }
@@ -106,6 +124,6 @@ fn source_of(entry: &InboxEntry) -> String {
     match &entry.what {
         Inbound::Delivery(Delivery { source: DeliverySource::Provider { name }, .. })
         | Inbound::Event(Event::FlagChanged { provider: name, .. }) => name.clone(),
-        Inbound::Delivery(_) | Inbound::Event(_) => "gitlab".to_owned(),
+        Inbound::Delivery(_) | Inbound::Event(_) | Inbound::Unknown(_) => "gitlab".to_owned(),
     }
 }

@@ -6,6 +6,7 @@
 mod edges;
 mod inbox;
 mod lanes;
+mod letters;
 mod levels;
 mod polling;
 mod retry;
@@ -25,6 +26,7 @@ use crate::bot::{Trouble, World};
 use crate::domain::{Decision, Edge, Event, InboxId, Level, Write};
 use crate::store::{CommitError, StoreError};
 
+pub use letters::{Dealt, Desk, How, NotDealt, Which};
 pub use polling::poll;
 pub use upkeep::{Upkeep, keep_up};
 pub use visibility::watch_visibility;
@@ -145,6 +147,7 @@ impl Pipeline {
         world.store().commit(decision).await?;
         for one in queued {
             match one {
+                Queued::Again(id) => self.take_up_now(id).await?,
                 Queued::Event(id, event) => {
                     let (lane, route) = routing::of_event(&world, id, &event).await?;
                     self.lanes.submit(lane, Item::Inbox(id), route, AT_ONCE);
@@ -187,6 +190,7 @@ impl Pipeline {
 
 /// What a decision puts into lanes.
 enum Queued {
+    Again(InboxId),
     Event(InboxId, Event),
     Edge(Box<Edge>),
     Level(Level),
@@ -195,6 +199,7 @@ enum Queued {
 impl Queued {
     fn of(write: &Write) -> Option<Self> {
         match write {
+            Write::InboxAgain(id) => Some(Self::Again(*id)),
             Write::QueueEvent(id, event) => Some(Self::Event(*id, event.clone())),
             // An edge that is being sent is in its lane already.
             Write::PutEdge(edge) if edge.attempts == 0 => Some(Self::Edge(edge.clone())),

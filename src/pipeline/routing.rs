@@ -64,6 +64,7 @@ pub(crate) async fn of_inbound(
 ) -> Result<(LaneKey, Route), StoreError> {
     match inbound {
         Inbound::Event(event) => of_event(world, id, event).await,
+        Inbound::Unknown(_) => Ok((LaneKey::Nothing(id), Route::Free)),
         Inbound::Delivery(delivery) => match &delivery.source {
             DeliverySource::Provider { name } => Ok((LaneKey::Provider(name.clone()), Route::Free)),
             DeliverySource::Gitlab { .. } => match event_of(world, delivery) {

@@ -258,7 +258,7 @@ impl OnItsWay<'_> {
             let look = Event::FlagChanged {
                 provider: self.toggle.flag.provider.clone(),
                 flag: pointer,
-                claim: None,
+                claims: Vec::new(),
             };
             decision.write(Write::QueueEvent(InboxId(self.world.store().new_id()), look));
         }

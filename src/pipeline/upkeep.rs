@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Pipeline;
 use crate::bot::limits::REMEMBERED;
+use crate::store::DeadTally;
 
 /// How often the gauges are set.
 const GAUGES: Duration = Duration::from_secs(5);
@@ -48,8 +49,17 @@ pub async fn keep_up(pipeline: Arc<Pipeline>, upkeep: Upkeep, stop: Cancellation
 async fn set_gauges(pipeline: &Pipeline) {
     let world = pipeline.world();
     match world.store().backlog().await {
-        Ok(waits) => world.metrics().backlog(waits.inbox, waits.edges, waits.stale, waits.dead),
+        Ok(waits) => world.metrics().backlog(waits.inbox, waits.edges, waits.stale),
         Err(error) => tracing::warn!(%error, "cannot count what waits"),
+    }
+    match world.store().dead_tally().await {
+        Ok(tally) => {
+            let many = |kind| (kind, tally.kinds.get(kind).copied().unwrap_or_default());
+            let age = tally.oldest.map(|oldest| Timestamp::now().duration_since(oldest));
+            let age = age.and_then(|age| Duration::try_from(age).ok()).unwrap_or_default();
+            world.metrics().dead_letters(DeadTally::KINDS.map(many), age);
+        }
+        Err(error) => tracing::warn!(%error, "cannot count what was given up"),
     }
 }
 

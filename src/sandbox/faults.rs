@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
+use jiff::Timestamp;
 use regex::Regex;
 use tokio::sync::watch;
 
@@ -391,6 +392,8 @@ impl Faults {
     pub(crate) fn answered(&self, number: usize, status: StatusCode) {
         if let Some(request) = self.state().log.get_mut(number) {
             request.status = Some(status.as_u16());
+            let took = Timestamp::now().duration_since(request.at);
+            request.took = Some(Duration::try_from(took).unwrap_or_default());
         }
         self.tell();
     }

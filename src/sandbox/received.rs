@@ -26,6 +26,8 @@ pub struct Received {
     pub who: Option<String>,
     /// The status that it was answered with; `None`: not answered, or not yet.
     pub status: Option<u16>,
+    /// How long it took from its head to its answer being ready; `None`: not answered, or not yet.
+    pub took: Option<std::time::Duration>,
     /// What was done wrong with it on purpose, if anything.
     pub fault: Option<String>,
 }
@@ -49,6 +51,7 @@ impl Received {
             body: Bytes::new(),
             who,
             status: None,
+            took: None,
             fault: None,
         }
     }

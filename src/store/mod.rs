@@ -3,6 +3,8 @@
 pub mod export;
 pub mod sled;
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 
 pub use self::sled::{OpenError, SledStore, StoreOptions};
@@ -45,6 +47,23 @@ pub struct Backlog {
     pub stale: u64,
     /// Dead letters.
     pub dead: u64,
+}
+
+/// The dead letters, counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeadTally {
+    /// How many, by kind: one of [`DeadTally::KINDS`].
+    pub kinds: BTreeMap<&'static str, u64>,
+    /// When the oldest was given up.
+    pub oldest: Option<jiff::Timestamp>,
+}
+
+impl DeadTally {
+    /// All kinds. `other` is what another version wrote, and whatever lies behind the first [`DeadTally::LOOKED_AT`].
+    pub const KINDS: [&'static str; 9] =
+        ["delivery", "event", "reply", "react", "switch", "panel", "label", "back_links", "other"];
+    /// So many letters are told apart.
+    pub const LOOKED_AT: usize = 1_000;
 }
 
 /// The store. All of it is durable: when a call that writes returns `Ok`, it is fsynced.
@@ -109,8 +128,14 @@ pub trait Store: Send + Sync + 'static {
     /// One level, if it is stale.
     async fn stale_level(&self, level: &crate::domain::Level) -> Result<Option<Stale>, StoreError>;
 
-    /// Up to `limit` dead letters, oldest first.
+    /// Up to `limit` dead letters, oldest first. One that another version wrote is among them, as far as it can be read.
     async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, StoreError>;
+
+    /// One dead letter.
+    async fn dead_letter(&self, id: u64) -> Result<Seen<DeadLetter>, StoreError>;
+
+    /// How many dead letters there are of each kind, and the age of the oldest. Costs what so many letters cost to read.
+    async fn dead_tally(&self) -> Result<DeadTally, StoreError>;
 
     /// How much waits.
     async fn backlog(&self) -> Result<Backlog, StoreError>;

@@ -87,8 +87,16 @@ pub(crate) const WAITING: MetricSpec = MetricSpec {
 pub(crate) const DEAD_LETTERS: MetricSpec = MetricSpec {
     name: "flaglink_dead_letters",
     kind: "gauge",
+    labels: "`kind`: `delivery`, `event`, `reply`, `react`, `switch`, `panel`, `label`, `back_links`, `other` (of another version, \
+             and beyond the first thousand)",
+    help: "Deliveries and effects that were given up on and wait for somebody (`flaglink queue list`)",
+};
+
+pub(crate) const DEAD_LETTER_AGE: MetricSpec = MetricSpec {
+    name: "flaglink_oldest_dead_letter_seconds",
+    kind: "gauge",
     labels: "",
-    help: "Deliveries and effects that were given up on and wait for somebody",
+    help: "How long ago the oldest of them was given up; 0 where there is none",
 };
 
 pub(crate) const START_TIME: MetricSpec = MetricSpec {
@@ -106,7 +114,7 @@ pub(crate) const BUILD: MetricSpec = MetricSpec {
 };
 
 /// All metrics, in the order of the documentation.
-pub const METRICS: [MetricSpec; 11] = [
+pub const METRICS: [MetricSpec; 12] = [
     DELIVERIES,
     IGNORED,
     COMMANDS,
@@ -116,6 +124,7 @@ pub const METRICS: [MetricSpec; 11] = [
     REQUEST_SECONDS,
     WAITING,
     DEAD_LETTERS,
+    DEAD_LETTER_AGE,
     START_TIME,
     BUILD,
 ];

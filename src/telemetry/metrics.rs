@@ -45,7 +45,8 @@ pub struct Metrics {
     requests: Counters,
     request_seconds: Family<Labels, Histogram, Seconds>,
     waiting: Family<Labels, Gauge>,
-    dead_letters: Gauge,
+    dead_letters: Family<Labels, Gauge>,
+    dead_letter_age: Gauge,
 }
 
 impl Default for Metrics {
@@ -63,6 +64,7 @@ impl Default for Metrics {
         let request_seconds = add.this(catalogue::REQUEST_SECONDS, Family::new_with_constructor(Seconds));
         let waiting = add.metric(catalogue::WAITING);
         let dead_letters = add.metric(catalogue::DEAD_LETTERS);
+        let dead_letter_age = add.metric(catalogue::DEAD_LETTER_AGE);
         add.this(catalogue::START_TIME, started);
         let build = Info::new(vec![("version", VERSION)]);
         registry.register(catalogue::BUILD.registered_name(), catalogue::BUILD.help, build);
@@ -77,6 +79,7 @@ impl Default for Metrics {
             request_seconds,
             waiting,
             dead_letters,
+            dead_letter_age,
         }
     }
 }
@@ -132,11 +135,18 @@ impl Metrics {
     }
 
     /// How much waits now.
-    pub fn backlog(&self, inbox: u64, edges: u64, stale: u64, dead: u64) {
+    pub fn backlog(&self, inbox: u64, edges: u64, stale: u64) {
         for (queue, many) in [("inbox", inbox), ("edges", edges), ("levels", stale)] {
             self.waiting.get_or_create(&labels([("queue", queue)])).set(amount(many));
         }
-        self.dead_letters.set(amount(dead));
+    }
+
+    /// How much was given up, by every kind that there is, and how long ago the oldest was.
+    pub fn dead_letters(&self, kinds: impl IntoIterator<Item = (&'static str, u64)>, oldest: Duration) {
+        for (kind, many) in kinds {
+            self.dead_letters.get_or_create(&labels([("kind", kind)])).set(amount(many));
+        }
+        self.dead_letter_age.set(amount(oldest.as_secs()));
     }
 
     /// The text for `GET /metrics`, to be served as [`CONTENT_TYPE`](Self::CONTENT_TYPE).

@@ -5,14 +5,6 @@ use flaglink::sandbox::faults::{Fault, Rule};
 
 use crate::town::{Plan, Town};
 
-async fn dead(town: &Town) -> Vec<serde_json::Value> {
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let queue = format!("http://{}/api/v1/queue", town.daemon().admin());
-    let answer = client.get(queue).send().await.unwrap().bytes().await.unwrap();
-    let queue: serde_json::Value = serde_json::from_slice(&answer).unwrap();
-    queue["dead"].as_array().unwrap().clone()
-}
-
 /// An archived project refuses every edit of its panels: that is one thing to know, not one for every change of a flag.
 #[tokio::test]
 async fn what_is_refused_at_every_change_is_one_dead_letter() {
@@ -25,7 +17,7 @@ async fn what_is_refused_at_every_change_is_one_dead_letter() {
         town.rest().await;
     }
     assert_eq!(town.gitlab.faults().hits(archived), 3);
-    assert_eq!(dead(&town).await.len(), 1);
+    assert_eq!(town.dead().await.len(), 1);
 
     town.gitlab.faults().remove(archived);
     town.ada.switch("checkout_v2", "staging", true).unwrap();
@@ -52,7 +44,7 @@ async fn a_resource_lock_is_no_refusal() {
     assert_eq!(reactions, ["eyes", "white_check_mark"]);
     assert!(town.panel(issue).is_some());
     assert_eq!(town.labels(issue), ["Feature flag"]);
-    assert!(dead(&town).await.is_empty());
+    assert!(town.dead().await.is_empty());
     town.end().await;
 }
 

@@ -20,7 +20,7 @@ use flaglink::pipeline::{Pipeline, Upkeep, keep_up};
 use flaglink::sandbox::flagsmith::Flagsmith;
 use flaglink::sandbox::gitlab::{Gitlab, Visibility, level};
 use flaglink::store::sled::{SledStore, StoreOptions};
-use flaglink::store::{Backlog, CommitError, Store, StoreError};
+use flaglink::store::{Backlog, CommitError, DeadTally, Store, StoreError};
 use flaglink::telemetry::Metrics;
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -99,6 +99,14 @@ impl Store for Unsure {
     }
     async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, StoreError> {
         self.inner.dead_letters(limit).await
+    }
+
+    async fn dead_letter(&self, id: u64) -> Result<Seen<DeadLetter>, StoreError> {
+        self.inner.dead_letter(id).await
+    }
+
+    async fn dead_tally(&self) -> Result<DeadTally, StoreError> {
+        self.inner.dead_tally().await
     }
     async fn backlog(&self) -> Result<Backlog, StoreError> {
         self.inner.backlog().await

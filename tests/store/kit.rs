@@ -83,7 +83,7 @@ pub(crate) fn edge(id: u64) -> Edge {
 }
 
 pub(crate) fn letter(id: u64, what: DeadThing, when: i64) -> DeadLetter {
-    DeadLetter { id, at: at(when), reason: "GitLab says 404".to_owned(), attempts: 5, what }
+    DeadLetter { id, at: at(when), begun: None, reason: "GitLab says 404".to_owned(), attempts: 5, what }
 }
 
 pub(crate) fn dead_entry(id: InboxId, when: i64) -> Write {

@@ -33,6 +33,9 @@ enum Put {
     Done(u8),
     Later(u8, u8),
     Dead(u8, u8),
+    Again(u8),
+    LetterDone(u8),
+    EdgeLetterDone(u8),
     Queue,
     NewEdge,
     Edge(u8, u8),
@@ -58,6 +61,9 @@ fn puts() -> impl Strategy<Value = Put> {
         any::<u8>().prop_map(Put::Done),
         (any::<u8>(), when.clone()).prop_map(|(n, t)| Put::Later(n, t)),
         (any::<u8>(), when.clone()).prop_map(|(n, t)| Put::Dead(n, t)),
+        any::<u8>().prop_map(Put::Again),
+        any::<u8>().prop_map(Put::LetterDone),
+        any::<u8>().prop_map(Put::EdgeLetterDone),
         Just(Put::Queue),
         Just(Put::NewEdge),
         (any::<u8>(), small.clone()).prop_map(|(n, a)| Put::Edge(n, a)),
@@ -207,6 +213,17 @@ impl Model {
                     self.letters.insert(letter.id, letter.clone());
                 }
             }
+            Write::InboxAgain(id) => {
+                if self.inbox.get(id).is_some_and(|entry| entry.dead) {
+                    self.revive(*id);
+                }
+            }
+            Write::LetterDone(id) => {
+                self.letters.remove(id);
+                if self.inbox.get(&InboxId(*id)).is_some_and(|entry| entry.dead) {
+                    self.inbox.remove(&InboxId(*id));
+                }
+            }
             Write::QueueEvent(id, event) => {
                 let what = What::Event(event.clone());
                 let entry = Entry { what, attempts: 0, not_before: None, reason: None, dead: false };
@@ -284,6 +301,7 @@ impl Pair {
             RecordKey::Note(key) => self.store().note(&key).await.unwrap().rev,
             RecordKey::Flag(key) => self.store().flag(&key).await.unwrap().rev,
             RecordKey::Register => self.store().register().await.unwrap().rev,
+            RecordKey::Letter(id) => self.store().dead_letter(id).await.unwrap().rev,
         }
     }
 
@@ -397,13 +415,16 @@ impl Pair {
                 let id = Self::pick(&self.ids, *n)?;
                 Write::InboxDead(letter(id.0, DeadThing::Inbox(id), (*t).into()))
             }
+            Put::Again(n) => Write::InboxAgain(Self::pick(&self.ids, *n)?),
+            Put::LetterDone(n) => Write::LetterDone(Self::pick(&self.ids, *n)?.0),
+            Put::EdgeLetterDone(n) => Write::LetterDone(Self::pick(&self.edges, *n)?.id.0),
             Put::Queue => {
                 let id = InboxId(self.store().new_id());
                 self.ids.push(id);
                 let event = Event::FlagChanged {
                     provider: "flagsmith".to_owned(),
                     flag: FlagPointer::Id(id.0.to_string()),
-                    claim: None,
+                    claims: Vec::new(),
                 };
                 Write::QueueEvent(id, event)
             }
@@ -424,7 +445,8 @@ impl Pair {
             }
             Put::Stale(n, t) => Write::MarkStale(level(*n), when(*t)),
             Put::True(n, now) => {
-                let generation = generations.get(&level(*n)).copied().unwrap_or(1);
+                // One that never was, for what only becomes stale in the same decision.
+                let generation = generations.get(&level(*n)).copied().unwrap_or(1_000_000);
                 Write::LevelTrue(level(*n), if *now { generation } else { generation - 1 })
             }
             Put::LevelLater(n) => {
@@ -445,6 +467,7 @@ impl Pair {
                 let what = match found.what {
                     Inbound::Delivery(delivery) => What::Delivery(Box::new(delivery)),
                     Inbound::Event(event) => What::Event(event),
+                    Inbound::Unknown(json) => panic!("this version writes what it knows: {json}"),
                 };
                 assert_eq!(what, expected.what);
                 assert_eq!(

@@ -9,7 +9,7 @@ fn event() -> Event {
     Event::FlagChanged {
         provider: "flagsmith".to_owned(),
         flag: flaglink::domain::FlagPointer::Any,
-        claim: None,
+        claims: Vec::new(),
     }
 }
 
@@ -248,4 +248,42 @@ async fn a_number_is_never_given_twice_whatever_became_of_it() {
             commit(&store, [Write::InboxDone(InboxId(last))]).await;
         }
     }
+}
+
+#[tokio::test]
+async fn a_dead_letter_is_dealt_with_once_and_with_everything_of_it() {
+    let folder = folder();
+    let store = open(folder.path());
+    let flaglink::domain::Kept::New(id) = store.keep(crate::kit::delivery(Some("a"), b"body")).await.unwrap()
+    else {
+        panic!("it is new");
+    };
+    // What waits is neither taken back nor dropped.
+    commit(&store, [Write::InboxAgain(id), Write::LetterDone(id.0)]).await;
+    assert_eq!(store.inbox().await.unwrap(), [id]);
+    assert!(!store.inbox_entry(id).await.unwrap().unwrap().revived);
+
+    commit(&store, [crate::kit::dead_entry(id, 5)]).await;
+    let seen = store.dead_letter(id.0).await.unwrap();
+    assert_eq!(seen.value.as_ref().map(|letter| letter.attempts), Some(5));
+    let mut one = flaglink::domain::Decision::new();
+    one.rests_on(seen);
+    let mut other = one.clone();
+    one.write(Write::InboxAgain(id));
+    other.write(Write::LetterDone(id.0));
+    store.commit(one).await.unwrap();
+    assert!(matches!(store.commit(other).await, Err(flaglink::store::CommitError::Conflict)), "once");
+    let entry = store.inbox_entry(id).await.unwrap().unwrap();
+    assert!(entry.revived && entry.attempts == 0, "{entry:?}");
+    assert_eq!(store.dead_letter(id.0).await.unwrap().value, None);
+
+    commit(&store, [crate::kit::dead_entry(id, 6)]).await;
+    assert_eq!(store.dead_tally().await.unwrap().kinds, [("delivery", 1)].into());
+    commit(&store, [Write::LetterDone(id.0)]).await;
+    assert!(store.inbox_entry(id).await.unwrap().is_none());
+    assert_eq!(store.backlog().await.unwrap(), Backlog::default());
+    assert_eq!(store.dead_tally().await.unwrap(), flaglink::store::DeadTally::default());
+    // It is remembered all the same: sent again, it is a repeat.
+    let again = store.keep(crate::kit::delivery(Some("a"), b"body")).await.unwrap();
+    assert_eq!(again, flaglink::domain::Kept::Before);
 }

@@ -353,6 +353,31 @@ async fn a_switch_goes_on_where_it_was_when_the_daemon_was_stopped() {
 }
 
 #[tokio::test]
+async fn a_switch_whose_project_has_no_rule_any_more_ends_and_its_answer_is_kept_for_the_admin() {
+    let (mut town, issue) = town().await;
+    let faults = town.flagsmith.faults().clone();
+    faults.add(Rule::new("PUT", SWITCH, Fault::too_many(Some(3))).times(1));
+    let note = town.gitlab.comment(town.mara, issue, "/flag on checkout_v2 --env staging").unwrap();
+    faults.until(PATIENCE, refused_once).await.unwrap();
+    town.start_rewritten("match = \"shop/**\"", "match = \"nowhere/**\"").await;
+    town.rest().await;
+
+    assert_eq!(sent(&town), 1, "only what was refused");
+    assert!(!town.ada.state("checkout_v2", "staging").unwrap().0);
+    assert_eq!(town.reactions(note), ["eyes"], "no rule, no word");
+    assert!(town.replies(issue).is_empty());
+    let dead = town.dead().await;
+    assert_eq!(dead.len(), 2, "the answer and the reaction: {dead:?}");
+    assert!(dead.iter().all(|letter| letter.to_string().contains("no rule matches the project")), "{dead:?}");
+
+    // When there is one again, it is over: nothing is switched late.
+    town.start_rewritten("match = \"nowhere/**\"", "match = \"shop/**\"").await;
+    town.says(issue, "/flag list").await;
+    assert_eq!((sent(&town), town.reactions(note)), (1, vec!["eyes".to_owned()]));
+    town.end().await;
+}
+
+#[tokio::test]
 async fn in_an_internal_note_nothing_is_switched() {
     let (town, issue) = town().await;
     let note = town.gitlab.internal_comment(town.mara, issue, "/flag on checkout_v2 --env staging").unwrap();

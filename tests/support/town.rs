@@ -98,12 +98,7 @@ impl Town {
         ada.new_flag("dark_mode", false, flaglink::sandbox::flagsmith::Value::Nothing).unwrap();
 
         let folder = tempfile::tempdir().unwrap();
-        let file = |name: &str, text: &str| {
-            let path = folder.path().join(name);
-            std::fs::write(&path, text).unwrap();
-            let only_mine = std::os::unix::fs::PermissionsExt::from_mode(0o600);
-            std::fs::set_permissions(path, only_mine).unwrap();
-        };
+        let file = |name: &str, text: &str| write_secret(&folder, name, text);
         file("gitlab-token", &token);
         file("webhook-secret", GITLAB_SECRET);
         file("flagsmith-key", &flagsmith.api_key());
@@ -146,6 +141,8 @@ impl Town {
             rule = plan.rule,
             more = plan.more,
         );
+        // For whoever runs the program on it.
+        file("flaglink.toml", &config);
         let daemon = start(&config, &folder).await;
         // From the daemon's first question on the rule is in force, by the clock of GitLab's answer.
         gitlab
@@ -210,6 +207,33 @@ impl Town {
     pub(crate) async fn start(&mut self) {
         let config = self.config.replacen("127.0.0.1:0", &self.address.to_string(), 1);
         self.daemon = Some(start(&config, &self.folder).await);
+    }
+
+    /// Starts it again with something else in its configuration.
+    pub(crate) async fn start_rewritten(&mut self, from: &str, to: &str) {
+        self.stop().await;
+        assert!(self.config.contains(from), "{}", self.config);
+        self.config = self.config.replace(from, to);
+        self.start().await;
+    }
+
+    /// What was given up, as the queue shows it.
+    pub(crate) async fn dead(&self) -> Vec<serde_json::Value> {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let queue = format!("http://{}/api/v1/queue", self.daemon().admin());
+        let answer = client.get(queue).send().await.unwrap().bytes().await.unwrap();
+        let queue: serde_json::Value = serde_json::from_slice(&answer).unwrap();
+        queue["dead"].as_array().unwrap().clone()
+    }
+
+    /// Starts it again with further tables in its configuration, and with the files that they name.
+    pub(crate) async fn start_with(&mut self, tables: &str, files: &[(&str, &str)]) {
+        self.stop().await;
+        for (name, text) in files {
+            write_secret(&self.folder, name, text);
+        }
+        self.config.push_str(tables);
+        self.start().await;
     }
 
     /// Webhooks of another project come here, too.
@@ -388,6 +412,13 @@ pub(crate) fn as_read(text: &str) -> String {
 async fn start(config: &str, folder: &TempDir) -> Daemon {
     let config = Config::parse(config, &folder.path().join("flaglink.toml"), &BTreeMap::new()).unwrap();
     Daemon::start(config).await.unwrap()
+}
+
+fn write_secret(folder: &TempDir, name: &str, text: &str) {
+    let path = folder.path().join(name);
+    std::fs::write(&path, text).unwrap();
+    let only_mine = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(path, only_mine).unwrap();
 }
 
 fn hook_url(address: std::net::SocketAddr) -> String {

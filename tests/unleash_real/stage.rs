@@ -62,6 +62,29 @@ pub(crate) struct UnleashStage {
     _alone: MutexGuard<'static, ()>,
 }
 
+impl UnleashStage {
+    /// How often its few searches were used.
+    pub(crate) fn searches(&self) -> usize {
+        self.proxy.faults().count("GET", "/api/admin/search/features")
+    }
+
+    pub(crate) fn provider_of(&self, project: &str) -> Arc<dyn FlagProvider> {
+        let options = HttpOptions {
+            peer: "unleash".to_owned(),
+            timeout: Duration::from_secs(20),
+            connect_timeout: Duration::from_secs(5),
+            in_flight: 4,
+            ca_file: None,
+        };
+        let http = HttpClient::new(options, Arc::new(Metrics::default())).unwrap();
+        let settings = json!({ "url": self.proxy.url(), "project": project });
+        let settings = serde_json::from_value(settings).unwrap();
+        let secrets =
+            UnleashSecrets { api_token: self.token.clone().into(), webhook: vec![SECRET.to_owned().into()] };
+        Arc::new(Provider::new("unleash", &settings, secrets, http).unwrap())
+    }
+}
+
 #[async_trait]
 impl Stage for UnleashStage {
     const MORE_THAN_A_PAGE: usize = 501;
@@ -87,18 +110,7 @@ impl Stage for UnleashStage {
     }
 
     fn provider(&self) -> Arc<dyn FlagProvider> {
-        let options = HttpOptions {
-            peer: "unleash".to_owned(),
-            timeout: Duration::from_secs(20),
-            connect_timeout: Duration::from_secs(5),
-            in_flight: 4,
-            ca_file: None,
-        };
-        let http = HttpClient::new(options, Arc::new(Metrics::default())).unwrap();
-        let settings = serde_json::from_value(json!({ "url": self.proxy.url() })).unwrap();
-        let secrets =
-            UnleashSecrets { api_token: self.token.clone().into(), webhook: vec![SECRET.to_owned().into()] };
-        Arc::new(Provider::new("unleash", &settings, secrets, http).unwrap())
+        self.provider_of("default")
     }
 
     fn odd_environment(number: usize) -> String {

@@ -166,7 +166,7 @@ async fn remember_flag(asked: &Asked<'_>, decision: &mut Decision, flag: Flag) -
     // more when it is.
     let flag = &record.flag.flag;
     let pointer = FlagPointer::Key { scope: flag.scope.clone(), key: flag.key.clone() };
-    let look = Event::FlagChanged { provider: flag.provider.clone(), flag: pointer, claim: None };
+    let look = Event::FlagChanged { provider: flag.provider.clone(), flag: pointer, claims: Vec::new() };
     decision.write(Write::QueueEvent(InboxId(world.store().new_id()), look));
     decision.write(Write::PutFlag(Box::new(record)));
     Ok(())

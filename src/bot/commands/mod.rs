@@ -13,7 +13,7 @@ use super::resolve::Silent;
 use super::world::{Project, World};
 use super::{Entry, Trouble};
 use crate::command::{Command, Misread};
-use crate::domain::{Decision, NoteRecord, NoteableRecord, Outcome};
+use crate::domain::{CommandRecord, Decision, NoteRecord, NoteableRecord, Outcome};
 use crate::markdown::Markdown;
 
 /// A command as it was asked for.
@@ -94,6 +94,21 @@ impl From<Silent> for Unfinished {
     fn from(silent: Silent) -> Self {
         Self::Silent(silent)
     }
+}
+
+/// Where a command has begun something already: how far that is. It goes on to its end, whoever may begin it now, and also
+/// where no rule holds any more.
+pub(super) async fn begun(
+    world: &World,
+    taken: &CommandRecord,
+    parsed: &Result<Command, Misread>,
+) -> Result<Option<Ran>, Unfinished> {
+    let (Some(progress), Ok(Command::Switch { key, environment, to, reason })) = (&taken.switch, parsed)
+    else {
+        return Ok(None);
+    };
+    let wanted = switch::Wanted { key, environment, to, reason: reason.as_deref() };
+    switch::goes_on(world, progress, &wanted).await.map(Some)
 }
 
 /// Runs a command: adds its writes to the decision and says what it came to.

@@ -74,7 +74,8 @@ async fn state_now(
         && !shown.changes_to(now).is_empty()
     {
         let pointer = FlagPointer::Key { scope: flag.flag.scope.clone(), key: flag.flag.key.clone() };
-        let look = Event::FlagChanged { provider: flag.flag.provider.clone(), flag: pointer, claim: None };
+        let look =
+            Event::FlagChanged { provider: flag.flag.provider.clone(), flag: pointer, claims: Vec::new() };
         decision.write(Write::QueueEvent(InboxId(asked.world.store().new_id()), look));
     }
     Ok(state)

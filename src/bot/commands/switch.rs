@@ -10,6 +10,7 @@ use jiff::SignedDuration;
 use super::{Asked, Ran, Unfinished};
 use crate::bot::Trouble;
 use crate::bot::resolve::{self, Meaning};
+use crate::bot::world::World;
 use crate::command::SwitchTo;
 use crate::domain::{
     Cause, Decision, Edge, EdgeId, EdgeKind, Flag, Purpose, Switch, SwitchEnd, SwitchProgress, Toggle, Write,
@@ -45,26 +46,32 @@ impl Wanted<'_> {
     }
 }
 
+/// How far a switch that has begun is. Its flag's lane carries it out.
+pub(super) async fn goes_on(
+    world: &World,
+    progress: &SwitchProgress,
+    wanted: &Wanted<'_>,
+) -> Result<Ran, Unfinished> {
+    match progress {
+        SwitchProgress::Ended(end) => Ok(ended(end, wanted)),
+        SwitchProgress::UnderWay { edge, unknown } => {
+            if world.store().edge(*edge).await?.is_none() {
+                return Ok(ended(&SwitchEnd::NeverKnown("it was taken out of the queue".to_owned()), wanted));
+            }
+            Err(Unfinished::UnderWay {
+                unknown: *unknown,
+                trouble: Trouble::again_in(LOOK, "being switched"),
+            })
+        }
+    }
+}
+
 pub(super) async fn run(
     asked: &Asked<'_>,
     decision: &mut Decision,
     wanted: &Wanted<'_>,
 ) -> Result<Ran, Unfinished> {
     let world = asked.world;
-    let taken = asked.note.commands.get(asked.command);
-    match taken.and_then(|command| command.switch.as_ref()) {
-        Some(SwitchProgress::Ended(end)) => return Ok(ended(end, wanted)),
-        Some(SwitchProgress::UnderWay { edge, unknown }) => {
-            if world.store().edge(*edge).await?.is_none() {
-                return Ok(ended(&SwitchEnd::NeverKnown("it was taken out of the queue".to_owned()), wanted));
-            }
-            return Err(Unfinished::UnderWay {
-                unknown: *unknown,
-                trouble: Trouble::again_in(LOOK, "being switched"),
-            });
-        }
-        None => {}
-    }
     let until = asked.written_at().checked_add(IN_TIME).unwrap_or(asked.entry.now);
     if asked.entry.now > until {
         return Ok(ended(&SwitchEnd::TooLate, wanted));

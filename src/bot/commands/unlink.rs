@@ -63,9 +63,11 @@ fn nothing_linked() -> Markdown {
 }
 
 fn not_linked(key: &str, links: &[Link]) -> Markdown {
+    let several = resolve::several_providers(links);
+    let names: Vec<String> = links.iter().map(|link| resolve::page_name(&link.flag, several)).collect();
     let mut text = reply::key(key);
     text.push_lit(" is not linked here. Linked are ")
-        .push(reply::names(links.iter().map(|link| link.flag.key.as_str())))
+        .push(reply::names(names.iter().map(String::as_str)))
         .push_lit(".");
     text
 }

@@ -1,30 +1,33 @@
 //! Those who act in the story, and how it is seen that what they did had its effect.
 
 use crate::daemon::Daemon;
-use crate::sandbox::gitlab::{Model, Note, NoteableRef, Refusal};
+use crate::sandbox::gitlab::{Model, Note, NoteableRef};
 
-use super::super::sandbox::stage::Stage;
+use super::super::sandbox::service::Service;
+use super::super::sandbox::stage::{Stage, StageError};
 use super::{DemoError, PATIENCE};
 
 /// The stage with the daemon on it.
 pub(super) struct Actors {
     pub(super) stage: Stage,
+    pub(super) service: Box<dyn Service>,
     daemon: Daemon,
 }
 
 impl Actors {
-    pub(super) fn new(stage: Stage, daemon: Daemon) -> Self {
-        Self { stage, daemon }
+    pub(super) fn new(stage: Stage, service: Box<dyn Service>, daemon: Daemon) -> Self {
+        Self { stage, service, daemon }
     }
 
     /// Somebody opens an issue.
     pub(super) fn issue(&self, title: &str) -> Result<NoteableRef, DemoError> {
-        self.stage.gitlab.issue(self.stage.mara, self.stage.project, title, "").map_err(refused)
+        let made = self.stage.gitlab.issue(self.stage.mara, self.stage.project, title, "");
+        Ok(made.map_err(StageError::from)?)
     }
 
     /// Somebody comments.
     pub(super) fn comment(&self, who: u64, on: NoteableRef, text: &str) -> Result<u64, DemoError> {
-        self.stage.gitlab.comment(who, on, text).map_err(refused)
+        Ok(self.stage.gitlab.comment(who, on, text).map_err(StageError::from)?)
     }
 
     /// Waits until GitLab is as told; `what` says how that is.
@@ -37,8 +40,7 @@ impl Actors {
     pub(super) async fn rest(&self) -> Result<(), DemoError> {
         loop {
             self.until("every webhook is delivered", Model::all_delivered).await?;
-            let flags = self.stage.flagsmith.settled(PATIENCE).await;
-            flags.map_err(|_| DemoError::NotAsTold("Flagsmith's webhooks are not delivered".to_owned()))?;
+            self.service.settled(PATIENCE).await?;
             let settled = tokio::time::timeout(PATIENCE, self.daemon.settled()).await;
             settled.map_err(|_| DemoError::NotAsTold("flaglink does not come to rest".to_owned()))?;
             if self.stage.gitlab.read(Model::all_delivered) && self.daemon.in_lanes() == 0 {
@@ -69,6 +71,11 @@ impl Actors {
         self.stage.gitlab.read(|model| model.notes.get(&id).cloned())
     }
 
+    /// The address of an issue.
+    pub(super) fn page_of(&self, on: NoteableRef) -> String {
+        self.stage.gitlab.read(|model| model.page_of(on))
+    }
+
     /// The labels on an issue.
     pub(super) fn labels(&self, on: NoteableRef) -> Vec<String> {
         let labels = |model: &Model| {
@@ -91,9 +98,10 @@ impl Actors {
 
 /// A statement of the story that must be true.
 pub(super) fn sure(true_as_told: bool, what: &str) -> Result<(), DemoError> {
-    if true_as_told { Ok(()) } else { Err(DemoError::NotAsTold(format!("this is not true: {what}"))) }
+    if true_as_told { Ok(()) } else { Err(untrue(what)) }
 }
 
-fn refused(refusal: Refusal) -> DemoError {
-    DemoError::NotAsTold(format!("the sandbox GitLab refused what somebody did: {refusal:?}"))
+/// What is told when a statement of the story is not true.
+pub(super) fn untrue(what: &str) -> DemoError {
+    DemoError::NotAsTold(format!("this is not true: {what}"))
 }

@@ -5,8 +5,12 @@ mod page;
 mod story;
 mod teller;
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use clap::{Args, ValueEnum};
+
+use super::sandbox::service::{Flagsmith, GitlabFlags, Service, Unleash};
 use super::sandbox::stage::{Stage, StageError};
 use super::{Context, Trouble};
 use crate::config::{Config, ConfigError};
@@ -17,6 +21,25 @@ use teller::Teller;
 
 /// How long any step may take before it counts as not as told.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What can be said about the demo.
+#[derive(Debug, Args)]
+pub(super) struct Demo {
+    /// The flag service that the story is told with
+    #[arg(long, value_name = "SERVICE", value_enum, default_value_t = Provider::Flagsmith)]
+    provider: Provider,
+}
+
+/// The services that it can be told with.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Provider {
+    /// A small Flagsmith
+    Flagsmith,
+    /// A small Unleash
+    Unleash,
+    /// The feature flags of the GitLab itself
+    Gitlab,
+}
 
 /// Why the demo came to an early end.
 #[derive(Debug, thiserror::Error)]
@@ -33,38 +56,37 @@ enum DemoError {
     NotAsTold(String),
 }
 
-/// Tells the story. An error if anything in it was not as told.
-pub(super) async fn run(_context: &Context) -> Result<(), Trouble> {
-    let teller = Teller::new();
-    match play(&teller).await {
-        Ok(()) => Ok(()),
-        Err(error) => Err(Trouble::World(format!("the demo did not go as told: {error}"))),
+impl Demo {
+    /// Tells the story. An error if anything in it was not as told.
+    pub(super) async fn run(self, _context: &Context) -> Result<(), Trouble> {
+        let told = play(self.provider, &Teller::new()).await;
+        told.map_err(|error| Trouble::World(format!("the demo did not go as told: {error}")))
     }
 }
 
-async fn play(teller: &Teller) -> Result<(), DemoError> {
-    let began = Instant::now();
-    let anywhere = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
-    let stage = Stage::set(anywhere, anywhere).await?;
-    let folder = tempfile::Builder::new().prefix("flaglink-demo-").tempdir()?;
-    let gitlab_secret = "the-webhook-secret-of-the-demo";
-    let flagsmith_secret = "another-webhook-secret-of-the-demo";
-    for (name, secret) in [
-        ("gitlab-token", stage.bot_token.as_str()),
-        ("webhook-secret", gitlab_secret),
-        ("flagsmith-key", stage.flagsmith.api_key().as_str()),
-        ("flagsmith-webhook", flagsmith_secret),
-    ] {
-        super::sandbox::write_secret(&folder.path().join(name), secret)?;
+impl Provider {
+    async fn set(self, stage: &Stage, address: SocketAddr) -> Result<Box<dyn Service>, StageError> {
+        Ok(match self {
+            Self::Flagsmith => Box::new(Flagsmith::set(address).await?),
+            Self::Unleash => Box::new(Unleash::set(address).await?),
+            Self::Gitlab => Box::new(GitlabFlags::set(stage)?),
+        })
     }
-    let listen = "webhooks = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\nsocket = \"flaglink.sock\"";
-    let no_environment = std::collections::BTreeMap::new();
-    let config = Config::parse(&stage.config(listen), &folder.path().join("flaglink.toml"), &no_environment)?;
-    let daemon = Daemon::start(config).await?;
-    stage.send_webhooks_to(daemon.webhooks(), gitlab_secret, flagsmith_secret);
+}
 
-    teller.opening(&stage, daemon.webhooks());
-    let actors = Actors::new(stage, daemon);
+async fn play(provider: Provider, teller: &Teller) -> Result<(), DemoError> {
+    let began = Instant::now();
+    let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
+    let stage = Stage::set(anywhere).await?;
+    let service = provider.set(&stage, anywhere).await?;
+    let folder = tempfile::Builder::new().prefix("flaglink-demo-").tempdir()?;
+    let listen = "webhooks = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\nsocket = \"flaglink.sock\"";
+    let file = stage.write_config(service.as_ref(), listen, folder.path())?;
+    let daemon = Daemon::start(Config::load(&file, &std::collections::BTreeMap::new())?).await?;
+    stage.send_webhooks_to(daemon.webhooks(), service.as_ref());
+
+    teller.opening(&stage, service.as_ref(), daemon.webhooks());
+    let actors = Actors::new(stage, service, daemon);
     let told = story::tell(teller, &actors).await;
     if told.is_err() {
         teller.as_it_stands(&actors);

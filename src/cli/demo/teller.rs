@@ -6,6 +6,7 @@ use std::time::Duration;
 use anstream::println;
 use owo_colors::OwoColorize as _;
 
+use super::super::sandbox::service::Service;
 use super::super::sandbox::stage::{PROJECT, Stage};
 use super::actors::Actors;
 use super::page;
@@ -21,11 +22,20 @@ impl Teller {
         Self { step: std::cell::Cell::new(0) }
     }
 
-    pub(super) fn opening(&self, stage: &Stage, webhooks: SocketAddr) {
+    pub(super) fn opening(&self, stage: &Stage, service: &dyn Service, webhooks: SocketAddr) {
         println!("{}", "flaglink demo".bold());
         println!();
-        println!("A small GitLab ({}) and a small Flagsmith ({})", stage.gitlab.url(), stage.flagsmith.url());
-        println!("run in this process. The real daemon stands between them ({webhooks});");
+        let gitlab = format!("A small GitLab ({})", stage.gitlab.url());
+        match service.url() {
+            Some(url) => {
+                println!("{gitlab} and a small {} ({url})", service.name());
+                println!("run in this process. The real daemon stands between them ({webhooks});");
+            }
+            None => {
+                println!("{gitlab} with feature flags of its own");
+                println!("runs in this process. The real daemon stands beside it ({webhooks});");
+            }
+        }
         println!("all parts speak real HTTP. Nothing leaves this machine.");
         println!("Comments are shown as people see them.");
     }
@@ -82,9 +92,10 @@ impl Teller {
             "   `flaglink config reference` explains every key, `flaglink config check` reads your file."
         );
         println!(
-            "   To try things by hand: `flaglink sandbox` runs both servers alone, with `{PROJECT}` in them."
+            "   To try things by hand: `flaglink sandbox` runs a GitLab and a flag service alone, with `{PROJECT}`."
         );
         println!("   Every command that can be written in a comment: docs/commands.md.");
+        println!("   The same story with other flag services: `flaglink demo --help` names them.");
     }
 }
 

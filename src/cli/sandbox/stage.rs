@@ -1,34 +1,35 @@
-//! The stage of `flaglink demo` and `flaglink sandbox`: a GitLab and a Flagsmith in this process, with some people.
+//! The stage of `flaglink demo` and `flaglink sandbox`: a GitLab in this process with some people, and beside it a
+//! flag service.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
 
-use crate::sandbox::flagsmith::{Flagsmith, NotThere, Person, Value, World};
-use crate::sandbox::gitlab::{Gitlab, HookSpec, Visibility, level};
+use super::service::Service;
+use crate::sandbox::gitlab::{Gitlab, HookSpec, Refusal, Visibility, level};
+use crate::sandbox::{flagsmith, unleash};
 
 /// The project that all of it happens in.
 pub(in crate::cli) const PROJECT: &str = "shop/web";
 
-/// Both servers and everybody on them.
+const WEBHOOK_SECRET: &str = "sandbox-webhook-secret-of-gitlab";
+
+/// The GitLab and everybody on it.
 pub(in crate::cli) struct Stage {
     pub(in crate::cli) gitlab: Gitlab,
-    pub(in crate::cli) flagsmith: Flagsmith,
-    /// The bot's user id, and its access token.
+    /// The bot's user id.
     pub(in crate::cli) bot: u64,
-    pub(in crate::cli) bot_token: String,
+    bot_token: String,
     /// GitLab's id of [`PROJECT`].
     pub(in crate::cli) project: u64,
-    /// Flagsmith's id of the project with the flags.
-    pub(in crate::cli) flags: u64,
     /// A developer of the project.
     pub(in crate::cli) mara: u64,
     /// A guest of the project.
     pub(in crate::cli) gus: u64,
-    /// Who changes flags.
-    pub(in crate::cli) tobias: Person,
 }
 
-/// What can go wrong while the stage is set up.
+/// What can go wrong on the stage.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::cli) enum StageError {
     /// A port cannot be had.
@@ -36,16 +37,22 @@ pub(in crate::cli) enum StageError {
     Listen(#[from] io::Error),
     /// The stage contradicts itself.
     #[error("{0}")]
-    NotThere(#[from] NotThere),
+    NotInFlagsmith(#[from] flagsmith::NotThere),
+    /// The stage contradicts itself.
+    #[error("{0}")]
+    NotInUnleash(#[from] unleash::NotThere),
+    /// Somebody may not do what they do there.
+    #[error("the sandbox GitLab refused what somebody did: {0}")]
+    Refused(#[from] Refusal),
+    /// A service's webhooks do not come to their end.
+    #[error("{0}'s webhooks are not delivered")]
+    Undelivered(&'static str),
 }
 
 impl Stage {
-    /// Starts both on these addresses; port 0 takes a free one.
-    pub(in crate::cli) async fn set(gitlab: SocketAddr, flagsmith: SocketAddr) -> Result<Self, StageError> {
-        let gitlab = Gitlab::start_at(gitlab).await?;
-        let flagsmith = Flagsmith::start_at(flagsmith).await?;
-        flagsmith.take_private_addresses(true);
-
+    /// Starts the GitLab on this address; port 0 takes a free one.
+    pub(in crate::cli) async fn set(address: SocketAddr) -> Result<Self, StageError> {
+        let gitlab = Gitlab::start_at(address).await?;
         let bot = gitlab.bot("flag-bot");
         let bot_token = gitlab.token(bot, &["api"]);
         let project = gitlab.project(PROJECT, Visibility::Private);
@@ -55,39 +62,38 @@ impl Stage {
         gitlab.member(project, bot, level::DEVELOPER);
         gitlab.member(project, mara, level::DEVELOPER);
         gitlab.member(project, gus, level::GUEST);
-
-        let flags = flagsmith.new_project("Web shop");
-        let tobias = flagsmith.person("tobias@example.com", flags);
-        for environment in ["development", "staging", "production"] {
-            tobias.new_environment(environment)?;
-        }
-        tobias.new_flag("checkout_v2", false, "blue")?;
-        tobias.new_flag("dark_mode", false, Value::Nothing)?;
-        tobias.switch("checkout_v2", "development", true)?;
-        Ok(Self { gitlab, flagsmith, bot, bot_token, project, flags, mara, gus, tobias })
+        Ok(Self { gitlab, bot, bot_token, project, mara, gus })
     }
 
-    /// The key of an environment in Flagsmith's addresses.
-    pub(in crate::cli) fn key_of(&self, environment: &str) -> Option<String> {
-        let key = |world: &World| Some(world.environment_named(self.flags, environment)?.api_key.clone());
-        self.flagsmith.read(key)
-    }
-
-    /// Lets both servers send their webhooks to a daemon.
-    pub(in crate::cli) fn send_webhooks_to(
-        &self,
-        address: SocketAddr,
-        gitlab_secret: &str,
-        flagsmith_secret: &str,
-    ) {
-        let hook = HookSpec::everything(&format!("http://{address}/hooks/gitlab"), gitlab_secret);
+    /// Lets GitLab and the flag service send their webhooks to a daemon.
+    pub(in crate::cli) fn send_webhooks_to(&self, address: SocketAddr, service: &dyn Service) {
+        let mut hook = HookSpec::everything(&format!("http://{address}/hooks/gitlab"), WEBHOOK_SECRET);
+        // Of use only where the flags are GitLab's own; of others it knows none.
+        hook.events.push("feature_flag_events");
         self.gitlab.hook(self.project, hook);
-        let path = format!("http://{address}/hooks/providers/flagsmith");
-        self.flagsmith.organisation_webhook(&path, flagsmith_secret);
+        service.send_webhooks_to(address);
     }
 
-    /// A configuration for a daemon between the two, with the secrets in files beside it.
-    pub(in crate::cli) fn config(&self, listen: &str) -> String {
+    /// Writes a configuration for a daemon between the two into a folder, with its secrets beside it. Returns the
+    /// file. `listen` is what stands in the table of that name.
+    pub(in crate::cli) fn write_config(
+        &self,
+        service: &dyn Service,
+        listen: &str,
+        folder: &Path,
+    ) -> io::Result<PathBuf> {
+        let mut secrets =
+            vec![("gitlab-token", self.bot_token.clone()), ("webhook-secret", WEBHOOK_SECRET.to_owned())];
+        secrets.extend(service.secrets());
+        for (name, secret) in secrets {
+            write_secret(&folder.join(name), &secret)?;
+        }
+        let file = folder.join("flaglink.toml");
+        std::fs::write(&file, self.config(service, listen))?;
+        Ok(file)
+    }
+
+    fn config(&self, service: &dyn Service, listen: &str) -> String {
         format!(
             r#"[listen]
 {listen}
@@ -101,20 +107,22 @@ url = "{gitlab}"
 token_file = "gitlab-token"
 webhook_secret_file = "webhook-secret"
 
-[providers.flagsmith]
-kind = "flagsmith"
-url = "{flagsmith}"
-api_key_file = "flagsmith-key"
-webhook_secret_file = "flagsmith-webhook"
-project = {flags}
+{table}
 
 [[projects]]
 match = "shop/**"
 tell = ["production"]
+permissions = {{ toggle = "developer" }}
 "#,
             gitlab = self.gitlab.url(),
-            flagsmith = self.flagsmith.url(),
-            flags = self.flags,
+            table = service.table(),
         )
     }
+}
+
+/// Writes a secret that only its owner can read.
+fn write_secret(path: &Path, secret: &str) -> io::Result<()> {
+    let mut file =
+        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    writeln!(file, "{secret}")
 }

@@ -15,7 +15,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::Mutex;
 
-pub use scope::matches;
 pub use settings::GitlabSettings;
 
 use self::home::Home;

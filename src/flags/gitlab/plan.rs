@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::scope::matches;
+use crate::config::fits;
 use crate::domain::Switch;
 use crate::gitlab::{FeatureFlag, FlagChange, FlagScope, FlagStrategy};
 
@@ -109,22 +109,22 @@ impl Plan<'_> {
         let mut split = false;
         let (gone, mut kept): (Vec<FlagScope>, Vec<FlagScope>) = std::mem::take(&mut strategy.scopes)
             .into_iter()
-            .partition(|scope| matches(&scope.environment_scope, self.environment));
+            .partition(|scope| fits(&scope.environment_scope, self.environment));
         for scope in gone.iter().filter(|scope| scope.environment_scope != self.environment) {
             split = true;
             for other in self.others() {
-                if !matches(&scope.environment_scope, other) {
+                if !fits(&scope.environment_scope, other) {
                     continue;
                 }
                 // One of a folder: the rest of it cannot be named.
-                if matches(other, self.environment) {
+                if fits(other, self.environment) {
                     return Err(format!(
                         "in {} {} is on by `{}`, and to take it out there would switch off others of {other} too; change its \
                          strategies at {}",
                         self.environment, self.flag.name, scope.environment_scope, self.page
                     ));
                 }
-                if !kept.iter().any(|scope| matches(&scope.environment_scope, other)) {
+                if !kept.iter().any(|scope| fits(&scope.environment_scope, other)) {
                     kept.push(made(other));
                 }
             }
@@ -194,7 +194,7 @@ impl Plan<'_> {
 
 /// Whether a strategy counts in an environment.
 pub(super) fn counts(strategy: &FlagStrategy, environment: &str) -> bool {
-    strategy.scopes.iter().any(|scope| matches(&scope.environment_scope, environment))
+    strategy.scopes.iter().any(|scope| fits(&scope.environment_scope, environment))
 }
 
 /// A strategy that had no scopes before is nobody's leftover.

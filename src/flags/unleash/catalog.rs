@@ -3,16 +3,11 @@
 use std::sync::Arc;
 
 use super::Unleash;
-use super::wire::{Feature, Features};
+use super::wire::{Feature, Features, Projects};
 use crate::domain::{Flag, FlagRef};
 use crate::flags::json_api::part;
 use crate::flags::rank::{Searched, best_first};
 use crate::flags::{Provided, ProviderError};
-
-/// Flags asked for on one page of the archive.
-const PAGE: usize = 100;
-/// More pages than any archive has, so that a server that always has more does not hold us for ever.
-const MOST_PAGES: usize = 100;
 
 /// A flag, and whether it is in the archive.
 #[derive(Debug, Clone)]
@@ -21,60 +16,59 @@ pub(super) struct Known {
     pub(super) archived: bool,
 }
 
+/// What Unleash says of a name in this project.
+pub(super) enum Said {
+    Live(Box<Feature>),
+    Archived,
+    Nothing,
+}
+
 impl Unleash {
-    /// The flag of that name, also from the archive; `None` where there is none in this project.
-    pub(super) async fn find(&self, key: &str) -> Provided<Option<Known>> {
+    /// What there is of that name. An absent flag is believed only of a project that is still seen.
+    pub(super) async fn ask(&self, key: &str) -> Provided<Said> {
         if !plausible(key) {
-            return Ok(None);
+            return Ok(Said::Nothing);
         }
         match self.api.get::<Feature>(&self.path(key)).await {
-            Ok(feature) if self.is_ours(&feature) && feature.name == key => {
-                Ok(Some(Known { feature, archived: false }))
-            }
-            Ok(_) => Ok(None),
+            Ok(feature) if self.is_ours(&feature) && feature.name == key => Ok(Said::Live(Box::new(feature))),
+            Ok(_) => Ok(Said::Nothing),
+            // Unleash's own words tell one that is archived from one that never was (measured on 8.2).
             Err(ProviderError::Failed(failure)) if failure.is_not_found() => {
-                // Unleash's own words tell one that is archived from one that never was (measured on 8.2).
-                if failure.said.contains("There's no feature named") {
-                    return Ok(None);
+                if failure.said.contains("Could not find feature") {
+                    return Ok(Said::Archived);
                 }
-                self.find_archived(key).await
+                if failure.said.contains("There's no feature named") {
+                    // It says the same of every flag where the project is gone, or not for this token any more.
+                    self.check_project().await?;
+                    return Ok(Said::Nothing);
+                }
+                Err(ProviderError::Failed(failure))
             }
             Err(error) => Err(error),
         }
     }
 
-    async fn find_archived(&self, key: &str) -> Provided<Option<Known>> {
-        let named = |all: &Vec<Feature>| all.iter().find(|feature| feature.name == key).cloned();
-        let mut found = named(&*self.archive().await?);
-        if found.is_none() {
-            // It may have been archived since the archive was read.
-            self.archive.expire();
-            found = named(&*self.archive().await?);
-        }
-        Ok(found.map(|feature| Known { feature, archived: true }))
+    /// The flag of that name, also from the archive (without its environments there); `None` where there is none in this
+    /// project.
+    pub(super) async fn find(&self, key: &str) -> Provided<Option<Known>> {
+        Ok(match self.ask(key).await? {
+            Said::Live(feature) => Some(Known { feature: *feature, archived: false }),
+            Said::Archived => self.archived(key).await?.map(|feature| Known { feature, archived: true }),
+            Said::Nothing => None,
+        })
     }
 
-    /// The flags in the archive. Only the search knows them, and it answers 15 times a minute: so at most a minute old.
-    async fn archive(&self) -> Provided<Arc<Vec<Feature>>> {
-        self.archive
-            .get(async {
-                let mut all = Vec::new();
-                for page in 0..MOST_PAGES {
-                    let path = format!(
-                        "search/features?archived=IS:true&project=IS:{}&limit={PAGE}&offset={}",
-                        part(&self.project),
-                        page * PAGE
-                    );
-                    let found: Features = self.api.get(&path).await?;
-                    let last = found.features.len() < PAGE;
-                    all.extend(found.features);
-                    if last || found.total.is_some_and(|total| all.len() >= total) {
-                        break;
-                    }
-                }
-                Ok(all)
-            })
-            .await
+    /// That the project is there and the token may see it.
+    pub(super) async fn check_project(&self) -> Provided<()> {
+        // Asked for by name, a project that is not there has an empty list of flags.
+        let all: Projects = self.api.get("projects").await?;
+        if all.projects.iter().any(|project| project.id == self.project) {
+            return Ok(());
+        }
+        Err(ProviderError::Strange(format!(
+            "{} has no project {} that this token may see: check `project` and the token",
+            self.name, self.project
+        )))
     }
 
     /// All flags of the project that are not archived, at most a minute old.
@@ -93,9 +87,9 @@ impl Unleash {
         }
         let known = |archived: bool| move |feature: &Feature| Known { feature: feature.clone(), archived };
         let mut all: Vec<Known> = self.all_flags().await?.iter().map(known(false)).collect();
-        // The archive is an extra: where its few requests are used up, the others are found all the same.
-        if let Ok(archive) = self.archive().await {
-            all.extend(archive.iter().map(known(true)));
+        // The archive is an extra: where its few searches are used up, the others are found all the same.
+        if let Ok(archive) = self.search_archive(text).await {
+            all.extend(archive.features.iter().map(known(true)));
         }
         let best = best_first(all, text, limit, |known| Searched {
             name: &known.feature.name,
@@ -137,13 +131,18 @@ impl Unleash {
 
     /// The flag that was linked, as it stands now and not in the archive, to be changed.
     pub(super) async fn the_one(&self, flag: &FlagRef, internal_id: &str) -> Provided<Feature> {
-        let gone =
-            || ProviderError::Strange(format!("{} does not have the flag {} any more", self.name, flag.key));
-        if !plausible(&flag.key) {
-            return Err(gone());
+        match self.ask(&flag.key).await? {
+            Said::Live(feature) if feature.internal_id() == internal_id => Ok(*feature),
+            Said::Archived => Err(ProviderError::Strange(format!(
+                "{} is archived in {}, so nothing was changed; restore it there first",
+                flag.key, self.name
+            ))),
+            Said::Live(_) | Said::Nothing => Err(self.gone(flag)),
         }
-        let found: Option<Feature> = self.api.get_if_there(&self.path(&flag.key)).await?;
-        found.filter(|feature| feature.internal_id() == internal_id && self.is_ours(feature)).ok_or_else(gone)
+    }
+
+    pub(super) fn gone(&self, flag: &FlagRef) -> ProviderError {
+        ProviderError::Strange(format!("{} does not have the flag {} any more", self.name, flag.key))
     }
 }
 

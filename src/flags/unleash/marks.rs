@@ -4,10 +4,11 @@ use http::Method;
 use serde_json::json;
 
 use super::Unleash;
-use super::wire::{Feature, Link, Tag, Tags};
+use super::catalog::Said;
+use super::wire::{Link, Tag, Tags};
 use crate::domain::{FlagRef, NoteableKind, WorkState};
 use crate::flags::json_api::part;
-use crate::flags::{BackLink, Provided, ProviderError, StandingLink};
+use crate::flags::{BackLink, Provided, ProviderError, StandingLink, same_page};
 
 /// The type of tags without one in front.
 const SIMPLE: &str = "simple";
@@ -16,39 +17,66 @@ const TAG_LENGTH: std::ops::RangeInclusive<usize> = 2..=50;
 
 impl Unleash {
     pub(super) async fn links(&self, flag: &FlagRef) -> Provided<Vec<StandingLink>> {
-        // In the archive they cannot be read; they are there again when it is revived.
-        let found: Option<Feature> = self.api.get_if_there(&self.path(&flag.key)).await?;
-        Ok(found.into_iter().flat_map(|feature| feature.links).map(standing).collect())
+        match self.ask(&flag.key).await? {
+            Said::Live(feature) => Ok(feature.links.into_iter().map(standing).collect()),
+            // They are there, and cannot be read: to say that there are none would have them put on again, or forgotten.
+            Said::Archived => Err(ProviderError::Strange(format!(
+                "{} is archived in {}, where its links cannot be read until it is restored",
+                flag.key, self.name
+            ))),
+            Said::Nothing => Ok(Vec::new()),
+        }
     }
 
-    /// Unleash puts a link on as often as it is asked to, and answers without saying which it is.
+    /// Unleash puts a link on as often as it is asked to, in a spelling of its own, and answers without saying which it is.
     pub(super) async fn add_link(
         &self,
         flag: &FlagRef,
         internal_id: &str,
         link: &BackLink,
     ) -> Provided<String> {
-        let there = self.the_one(flag, internal_id).await?.links;
-        if let Some(known) = there.iter().find(|known| known.url == link.url) {
+        let before = self.the_one(flag, internal_id).await?.links;
+        if let Some(known) = before.iter().find(|known| same_page(&known.url, &link.url)) {
             if standing(known.clone()).says != says(link) {
                 self.update_link(flag, &known.id, link).await?;
             }
             return Ok(known.id.clone());
         }
         let path = format!("{}/link", self.path(&flag.key));
-        self.api.send(Method::POST, &path, Some(&body(link))).await?;
-        let mut made: Vec<Link> = self.the_one(flag, internal_id).await?.links;
-        made.retain(|made| made.url == link.url);
+        let sent = self.api.send(Method::POST, &path, Some(&body(link))).await;
+        sent.map_err(|error| self.too_many(flag, error))?;
+        let mut new: Vec<Link> = self.the_one(flag, internal_id).await?.links;
+        new.retain(|link| before.iter().all(|before| before.id != link.id));
         // Its ids grow with time: the oldest stays.
-        made.sort_by(|a, b| a.id.cmp(&b.id));
-        let mut made = made.into_iter();
-        let Some(stays) = made.next() else {
+        new.sort_by(|a, b| a.id.cmp(&b.id));
+        let (alike, others): (Vec<Link>, Vec<Link>) =
+            new.into_iter().partition(|made| same_page(&made.url, &link.url));
+        let mut alike = alike.into_iter();
+        // In whatever spelling Unleash keeps it: it was not there before, and says what it was to say.
+        let in_its_way = || others.into_iter().find(|made| standing(made.clone()).says == says(link));
+        let Some(stays) = alike.next().or_else(in_its_way) else {
             return Err(ProviderError::Strange(format!("{} did not keep the link that it took", self.name)));
         };
-        for double in made {
+        for double in alike {
             self.remove_link(flag, &double.id).await?;
         }
         Ok(stays.id)
+    }
+
+    fn too_many(&self, flag: &FlagRef, error: ProviderError) -> ProviderError {
+        match error {
+            ProviderError::Failed(failure)
+                if failure.status == Some(403) && failure.said.contains("Too many links") =>
+            {
+                ProviderError::Strange(format!(
+                    "{} has as many links in {} as Unleash takes; remove one of them there, and this one can be put on: {}",
+                    flag.key,
+                    self.name,
+                    self.page(&flag.key)
+                ))
+            }
+            other => other,
+        }
     }
 
     pub(super) async fn update_link(&self, flag: &FlagRef, id: &str, link: &BackLink) -> Provided<()> {
@@ -75,24 +103,26 @@ impl Unleash {
         if add.is_empty() && remove.is_empty() {
             return Ok(());
         }
-        if let Some(bad) = add.iter().find(|label| !TAG_LENGTH.contains(&parts(label).1.chars().count())) {
+        let (add, remove): (Vec<Tag>, Vec<Tag>) =
+            (add.iter().map(|label| tag(label)).collect(), remove.iter().map(|label| tag(label)).collect());
+        if let Some(bad) = add.iter().find(|tag| !TAG_LENGTH.contains(&tag.value.chars().count())) {
             return Err(ProviderError::Strange(format!(
-                "{bad} cannot be a tag: Unleash takes {} to {} characters",
+                "{} cannot be a tag: Unleash takes {} to {} characters",
+                label(bad),
                 TAG_LENGTH.start(),
                 TAG_LENGTH.end()
             )));
         }
         self.the_one(flag, internal_id).await?;
-        let there = self.tag_labels(flag).await?;
         let path = self.tags_path(flag);
+        let there = self.api.get::<Tags>(&path).await?.tags;
         // What stands is not put on again: Unleash would tell everybody of it once more.
-        for label in add.iter().filter(|label| !there.contains(label)) {
-            let (kind, value) = parts(label);
-            self.api.send(Method::POST, &path, Some(&json!({ "type": kind, "value": value }))).await?;
+        for tag in add.iter().filter(|tag| !there.contains(tag)) {
+            let body = json!({ "type": tag.kind, "value": tag.value });
+            self.api.send(Method::POST, &path, Some(&body)).await?;
         }
-        for label in remove.iter().filter(|label| there.contains(label) && !add.contains(label)) {
-            let (kind, value) = parts(label);
-            self.api.delete(&format!("{path}/{}/{}", part(kind), part(value))).await?;
+        for tag in remove.iter().filter(|tag| there.contains(tag) && !add.contains(tag)) {
+            self.api.delete(&format!("{path}/{}/{}", part(&tag.kind), part(&tag.value))).await?;
         }
         Ok(())
     }
@@ -126,11 +156,16 @@ pub(super) fn says(link: &BackLink) -> String {
     format!("{} ({kind}{state})", link.title)
 }
 
-/// A tag as one label: its value, with its type in front where that is another than the usual one.
+/// A tag as one label: its value, with its type in front where that is another than the usual one, or where the value itself
+/// looks as if it had one. Types have no colon.
 fn label(tag: &Tag) -> String {
-    if tag.kind == SIMPLE { tag.value.clone() } else { format!("{}:{}", tag.kind, tag.value) }
+    match tag.kind == SIMPLE && !tag.value.contains(':') {
+        true => tag.value.clone(),
+        false => format!("{}:{}", tag.kind, tag.value),
+    }
 }
 
-fn parts(label: &str) -> (&str, &str) {
-    label.split_once(':').unwrap_or((SIMPLE, label))
+fn tag(label: &str) -> Tag {
+    let (kind, value) = label.split_once(':').unwrap_or((SIMPLE, label));
+    Tag { kind: kind.to_owned(), value: value.to_owned() }
 }

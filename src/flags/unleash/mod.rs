@@ -1,9 +1,11 @@
 //! Unleash, over its admin API as the open source release 8.2 speaks it. Addresses are under `/api/admin/`.
 
+mod archive;
 mod catalog;
 mod events;
 mod marks;
 mod register;
+mod searches;
 mod settings;
 mod state;
 mod switch;
@@ -18,15 +20,17 @@ use async_trait::async_trait;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
+use searches::Searches;
+
 pub use settings::{UnleashSecrets, UnleashSettings};
 
-use crate::domain::{Flag, FlagRef, FlagState, ProjectId};
+use crate::domain::{Flag, FlagPointer, FlagRef, FlagState, ProjectId};
 use crate::flags::cached::Cached;
 use crate::flags::json_api::JsonApi;
 use crate::flags::settings::SettingError;
 use crate::flags::{
-    Abilities, BackLink, Changes, FlagProvider, Hint, Provided, ProviderError, Settable, StandingLink,
-    Switch, Switched, Verdict, WebhookRequest,
+    Abilities, BackLink, Changes, FlagProvider, Hint, Provided, Settable, StandingLink, Switch, Switched,
+    Verdict, WebhookRequest,
 };
 use crate::net::HttpClient;
 
@@ -40,7 +44,10 @@ pub struct Unleash {
     api: JsonApi,
     webhook_secrets: Vec<SecretString>,
     flags: Arc<Cached<Vec<wire::Feature>>>,
-    archive: Arc<Cached<Vec<wire::Feature>>>,
+    environments: Arc<Cached<Vec<wire::Environment>>>,
+    searches: Arc<Searches>,
+    /// Held while the archive is searched.
+    searching: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl fmt::Debug for Unleash {
@@ -74,7 +81,9 @@ impl Unleash {
             api,
             webhook_secrets: secrets.webhook,
             flags: Arc::default(),
-            archive: Arc::default(),
+            environments: Arc::default(),
+            searches: Arc::default(),
+            searching: Arc::default(),
         })
     }
 }
@@ -108,15 +117,7 @@ impl FlagProvider for Unleash {
     }
 
     async fn check(&self) -> Provided<()> {
-        // Asked for by name, a project that is not there has an empty list of flags.
-        let all: wire::Projects = self.api.get("projects").await?;
-        if all.projects.iter().any(|project| project.id == self.project) {
-            return Ok(());
-        }
-        Err(ProviderError::Strange(format!(
-            "{} has no project {} that this token may see: check `project` and the token",
-            self.name, self.project
-        )))
+        self.check_project().await
     }
 
     async fn look_up(&self, _from: ProjectId, key: &str) -> Provided<Option<Flag>> {
@@ -208,8 +209,16 @@ impl FlagProvider for Unleash {
     fn read_webhook(&self, body: &[u8]) -> Vec<Hint> {
         let Ok(event) = serde_json::from_slice(body) else { return Vec::new() };
         let hint = webhook::read(&self.project, &event);
-        if hint.is_some() {
-            self.flags.expire();
+        match &hint {
+            Some(Hint { flag: FlagPointer::Any, .. }) => {
+                self.flags.expire();
+                self.environments.expire();
+            }
+            Some(_) => self.flags.expire(),
+            None => {}
+        }
+        if hint.is_some() && webhook::changes_archive(&event) {
+            self.searches.forget();
         }
         hint.into_iter().collect()
     }

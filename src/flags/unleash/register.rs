@@ -5,7 +5,7 @@ use serde_json::json;
 use url::Url;
 
 use super::Unleash;
-use super::wire::Addons;
+use super::wire::{Addon, Addons};
 use crate::flags::{Provided, ProviderError};
 
 /// What flaglink is told of.
@@ -35,7 +35,13 @@ const EVENTS: [&str; 20] = [
 impl Unleash {
     pub(super) async fn register(&self, url: &Url, secret: &str) -> Provided<()> {
         // Unleash shows the address of an integration to nobody again, so it stands in the description.
-        let description = format!("flaglink at {url}");
+        let mark = format!("flaglink at {url}");
+        let there: Addons = self.api.get("addons").await?;
+        let mut ours =
+            there.addons.into_iter().filter(|addon| addon.provider == "webhook" && is_ours(addon, &mark));
+        let known = ours.next();
+        // What people added to the description stays.
+        let description = known.as_ref().map_or(&mark, |known| &known.description);
         let body = json!({
             "provider": "webhook",
             "description": description,
@@ -45,12 +51,7 @@ impl Unleash {
             "projects": [self.project],
             "environments": [],
         });
-        let there: Addons = self.api.get("addons").await?;
-        let mut ours = there
-            .addons
-            .into_iter()
-            .filter(|addon| addon.provider == "webhook" && addon.description == description);
-        let sent = match ours.next() {
+        let sent = match &known {
             Some(known) => self.api.send(Method::PUT, &format!("addons/{}", known.id), Some(&body)).await,
             None => self.api.send(Method::POST, "addons", Some(&body)).await,
         };
@@ -75,4 +76,10 @@ impl Unleash {
             other => other,
         }
     }
+}
+
+/// Whether an integration is the one with that mark, whatever people wrote behind it: not one with a longer address.
+fn is_ours(addon: &Addon, mark: &str) -> bool {
+    let rest = addon.description.trim_start().strip_prefix(mark);
+    rest.is_some_and(|rest| !rest.starts_with(|next: char| !next.is_whitespace()))
 }

@@ -61,7 +61,7 @@ impl UnleashSettings {
         }
         let address = web_address("url", &self.url, "https://unleash.example.com")?;
         // People paste the address that Unleash shows for its API.
-        let address = address.strip_suffix("/admin").unwrap_or(&address);
-        Ok(address.strip_suffix("/api").unwrap_or(address).to_owned())
+        let bare = address.strip_suffix("/api/admin").or_else(|| address.strip_suffix("/api"));
+        Ok(bare.unwrap_or(&address).to_owned())
     }
 }

@@ -15,12 +15,17 @@ use crate::flags::{Provided, ProviderError};
 impl Unleash {
     pub(super) async fn state_of(&self, flag: &FlagRef, internal_id: &str) -> Provided<Option<FlagState>> {
         let found = self.find(&flag.key).await?;
-        Ok(found
-            .filter(|known| known.feature.internal_id() == internal_id)
-            .map(|known| self.as_state(&known)))
+        let Some(known) = found.filter(|known| known.feature.internal_id() == internal_id) else {
+            return Ok(None);
+        };
+        if !known.archived {
+            return Ok(Some(self.as_state(&known)));
+        }
+        let feature = self.with_strategies(&known.feature).await?;
+        Ok(Some(self.as_state(&Known { feature, ..known })))
     }
 
-    /// One request a flag: Unleash has no list with strategies and the moment at which flags were made. The client keeps few of
+    /// One request a flag that is not archived: Unleash has no list with strategies and the moment at which flags were made. The client keeps few of
     /// them under way.
     pub(super) async fn states_of(&self, flags: &[(FlagRef, String)]) -> Provided<Vec<Option<FlagState>>> {
         let mut reads = JoinSet::new();
@@ -96,7 +101,7 @@ impl Unleash {
 }
 
 /// For what share of users a strategy is, in percent, where it goes by one.
-fn share(strategy: &Strategy) -> Option<f64> {
+pub(super) fn share(strategy: &Strategy) -> Option<f64> {
     let rollout = strategy.parameters.get("rollout").or_else(|| strategy.parameters.get("percentage"))?;
     let share = match rollout {
         Value::String(text) => text.trim().parse().ok(),

@@ -5,7 +5,7 @@ use serde_json::json;
 use url::Url;
 
 use super::Unleash;
-use super::state::is_limited;
+use super::state::{is_limited, share};
 use super::wire::{ChangeRequests, Environment, Feature, Strategy};
 use crate::domain::FlagRef;
 use crate::flags::json_api::part;
@@ -81,10 +81,13 @@ impl Unleash {
         self.api.send(Method::POST, &path, None).await.map(|_| ())
     }
 
-    async fn roll_out(&self, feature: &Feature, environment: &Environment, share: f64) -> Provided<()> {
+    async fn roll_out(&self, feature: &Feature, environment: &Environment, wanted: f64) -> Provided<()> {
+        if has_share(environment, wanted) {
+            return Ok(());
+        }
         let path =
             format!("{}/environments/{}/strategies", self.path(&feature.name), part(&environment.name));
-        let rollout = format!("{share}");
+        let rollout = format!("{wanted}");
         let (method, path, body) = match environment.strategies.as_slice() {
             [] => {
                 let parameters =
@@ -118,8 +121,7 @@ impl Unleash {
     ) -> Provided<()> {
         let known = self.find(&flag.key).await?.filter(|known| known.feature.internal_id() == internal_id);
         let Some(known) = known else {
-            let gone = format!("{} does not have the flag {} any more", self.name, flag.key);
-            return Err(ProviderError::Strange(gone));
+            return Err(self.gone(flag));
         };
         if known.archived == archived {
             return Ok(());
@@ -129,9 +131,21 @@ impl Unleash {
             false => (Method::POST, format!("archive/revive/{}", part(&flag.key))),
         };
         self.api.send(method, &path, None).await?;
-        self.archive.expire();
+        self.searches.forget();
         self.flags.expire();
         Ok(())
+    }
+}
+
+/// Whether the flag has that share there already, so that nothing need be written.
+fn has_share(environment: &Environment, wanted: f64) -> bool {
+    match environment.strategies.as_slice() {
+        // Without a strategy it is on for everybody where it is on, and so Unleash makes it when it is switched on.
+        [] => wanted >= 100.0,
+        [only] if only.disabled || is_limited(only) => false,
+        [only] if only.name == "default" => wanted >= 100.0,
+        [only] => share(only).is_some_and(|share| (share - wanted).abs() < f64::EPSILON),
+        _ => false,
     }
 }
 

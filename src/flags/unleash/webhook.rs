@@ -9,6 +9,8 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConstantTimeEq as _};
 
+use super::state::share;
+use super::wire::Strategy;
 use crate::domain::{Claim, FlagPointer};
 use crate::flags::{Hint, Verdict, WebhookRequest};
 
@@ -25,10 +27,24 @@ pub(super) fn verify(secrets: &[SecretString], request: &WebhookRequest<'_>) -> 
     if genuine.into() { Verdict::Genuine } else { Verdict::Forged }
 }
 
-/// The event's number: what tells a repeat from another event.
+/// What tells a repeat from another event: its number, and its moment, because numbers begin anew with a new database.
 pub(super) fn key(body: &[u8]) -> Option<String> {
     let body: Value = serde_json::from_slice(body).ok()?;
-    Some(number(&body)?.to_string())
+    Some(match moment(&body) {
+        Some(at) => format!("{} {at}", number(&body)?),
+        None => number(&body)?.to_string(),
+    })
+}
+
+/// When an event happened, as Unleash writes it.
+pub(super) fn moment(event: &Value) -> Option<&str> {
+    event.get("createdAt")?.as_str()
+}
+
+/// Whether after an event another flag may be in the archive.
+pub(super) fn changes_archive(event: &Value) -> bool {
+    let kind = event.get("type").and_then(Value::as_str).unwrap_or_default();
+    ["feature-archived", "feature-revived", "feature-deleted", "feature-project-change"].contains(&kind)
 }
 
 /// The number of an event.
@@ -41,7 +57,9 @@ pub(super) fn read(project: &str, event: &Value) -> Option<Hint> {
     let text =
         |name: &str| event.get(name)?.as_str().filter(|text| !text.trim().is_empty()).map(str::to_owned);
     let kind = text("type")?;
-    if text("project").is_some_and(|named| named != project) {
+    // The event of a flag that moves is one of the project that it comes to.
+    let left = event.get("data").and_then(|data| data.get("oldProject")?.as_str()) == Some(project);
+    if !left && text("project").is_some_and(|named| named != project) {
         return None;
     }
     let mut claim = Claim {
@@ -63,10 +81,23 @@ pub(super) fn read(project: &str, event: &Value) -> Option<Hint> {
     if claim.environment.is_none() && !of_the_whole.contains(&kind.as_str()) {
         claim.by = None;
     }
-    claim.on = match kind.as_str() {
-        "feature-environment-enabled" => Some(true),
-        "feature-environment-disabled" => Some(false),
-        _ => None,
-    };
+    match kind.as_str() {
+        "feature-environment-enabled" => claim.on = Some(true),
+        "feature-environment-disabled" => claim.on = Some(false),
+        "feature-archived" => claim.archived = Some(true),
+        "feature-revived" => claim.archived = Some(false),
+        "feature-stale-on" => claim.stale = Some(true),
+        "feature-stale-off" => claim.stale = Some(false),
+        "feature-strategy-add" | "feature-strategy-update" => claim.share = claimed_share(event),
+        _ => {}
+    }
+    claim.not_of_on = claim.environment.is_some() && claim.on.is_none();
     Some(Hint { flag: FlagPointer::Key { scope: project.to_owned(), key }, claim: Some(claim) })
+}
+
+/// The share that a strategy was given, where it is in force.
+fn claimed_share(event: &Value) -> Option<f32> {
+    let data = event.get("data").cloned()?;
+    let strategy: Strategy = serde_json::from_value(data).ok()?;
+    share(&strategy).filter(|_| !strategy.disabled).map(|share| share as f32)
 }

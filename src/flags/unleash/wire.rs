@@ -106,8 +106,24 @@ pub(super) struct Projects {
     pub(super) projects: Vec<Project>,
 }
 
-/// A tag on a flag.
+/// An environment of the instance, and whether the project uses it.
 #[derive(Debug, Clone, Deserialize)]
+pub(super) struct ProjectEnvironment {
+    pub(super) name: String,
+    #[serde(rename = "sortOrder", default, deserialize_with = "null_is_default")]
+    pub(super) sort_order: i64,
+    #[serde(default)]
+    pub(super) visible: Option<bool>,
+}
+
+/// All environments of the instance, as a project sees them.
+#[derive(Debug, Deserialize)]
+pub(super) struct ProjectEnvironments {
+    pub(super) environments: Vec<ProjectEnvironment>,
+}
+
+/// A tag on a flag.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(super) struct Tag {
     #[serde(rename = "type", default, deserialize_with = "null_is_default")]
     pub(super) kind: String,

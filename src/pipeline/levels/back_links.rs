@@ -5,10 +5,10 @@
 use jiff::Timestamp;
 
 use super::{Became, NotTrue, Pipeline, ceiling, write_down};
-use crate::bot::back_links::{same_page, wanted};
+use crate::bot::back_links::wanted;
 use crate::bot::{Trouble, World};
 use crate::domain::{Decision, FlagRecord, FlagRef, Mirror, Write};
-use crate::flags::{BackLink, FlagProvider, StandingLink};
+use crate::flags::{BackLink, FlagProvider, StandingLink, same_page};
 use crate::net::Sent;
 
 pub(super) async fn make_true(pipeline: &Pipeline, world: &World, flag: &FlagRef) -> Result<Became, NotTrue> {

@@ -8,9 +8,9 @@ use jiff::Timestamp;
 
 use super::lanes::Run;
 use super::{Pipeline, Ran, after, retry};
-use crate::bot::Trouble;
+use crate::bot::{Trouble, World};
 use crate::domain::{DeadLetter, DeadThing, Decision, Level, Stale, Write};
-use crate::store::CommitError;
+use crate::store::{CommitError, StoreError};
 
 /// How many dead letters are looked through for an earlier one about the same level.
 const LETTERS_LOOKED_THROUGH: usize = 1_000;
@@ -49,11 +49,11 @@ pub(super) async fn run(pipeline: &Pipeline, level: &Level) -> Ran {
     match result {
         Ok(Became::True(decision)) => {
             world.metrics().effect(kind_of(level), "done");
-            finish(pipeline, &stale, decision).await
+            healed(pipeline, &stale, decision).await
         }
         Ok(Became::Unchanged) => {
             world.metrics().effect(kind_of(level), "unchanged");
-            finish(pipeline, &stale, Decision::new()).await
+            healed(pipeline, &stale, Decision::new()).await
         }
         Ok(Became::NotYetKnown(at, reason)) => later(pipeline, &stale, at, reason).await,
         Err(NotTrue::Commit(error)) => Err(error),
@@ -70,6 +70,25 @@ pub(super) async fn run(pipeline: &Pipeline, level: &Level) -> Ran {
 /// A refusal that no waiting changes. The next change of the same thing tries again anyhow.
 fn is_hopeless(trouble: &Trouble) -> bool {
     trouble.failure.as_ref().is_some_and(|failure| !failure.is_passing() && !failure.is_unauthorized())
+}
+
+/// It is true now, also where it was given up once: then nobody has to deal with that any more.
+async fn healed(pipeline: &Pipeline, stale: &Stale, mut decision: Decision) -> Ran {
+    let world = pipeline.world();
+    if let Some(id) = letter_about(&world, &stale.level).await? {
+        decision.write(Write::LetterDone(id));
+    }
+    finish(pipeline, stale, decision).await
+}
+
+/// The dead letter that there is about a level.
+async fn letter_about(world: &World, level: &Level) -> Result<Option<u64>, StoreError> {
+    if world.store().backlog().await?.dead == 0 {
+        return Ok(None);
+    }
+    let letters = world.store().dead_letters(LETTERS_LOOKED_THROUGH).await?;
+    let about = |letter: &&DeadLetter| matches!(&letter.what, DeadThing::Level(dead) if dead == level);
+    Ok(letters.iter().find(about).map(|letter| letter.id))
 }
 
 async fn finish(pipeline: &Pipeline, stale: &Stale, mut decision: Decision) -> Ran {
@@ -98,13 +117,12 @@ async fn bury(pipeline: &Pipeline, stale: &Stale, reason: &str) -> Ran {
     world.metrics().effect(kind_of(&stale.level), "dead");
     tracing::error!(level = ?stale.level, reason, "given up; see the queue");
     // One letter for one thing: what is refused at each change is not a new story each time.
-    let told = world.store().dead_letters(LETTERS_LOOKED_THROUGH).await?;
-    let same = |letter: &&DeadLetter| letter.what == DeadThing::Level(stale.level.clone());
-    let id = told.iter().find(same).map_or_else(|| world.store().new_id(), |letter| letter.id);
+    let id = letter_about(&world, &stale.level).await?.unwrap_or_else(|| world.store().new_id());
     let mut decision = Decision::new();
     decision.write(Write::EdgeDead(DeadLetter {
         id,
         at: Timestamp::now(),
+        begun: Some(stale.since),
         reason: reason.to_owned(),
         attempts: stale.attempts.saturating_add(1),
         what: DeadThing::Level(stale.level.clone()),

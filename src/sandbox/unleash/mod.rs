@@ -17,6 +17,7 @@
 //! # }
 //! ```
 
+mod addresses;
 mod clock;
 mod deliveries;
 mod events;

@@ -77,6 +77,12 @@ impl World {
         }
     }
 
+    /// Forgets all events and numbers new ones from the beginning, as with another database in which the same flags were made.
+    pub fn begin_events_anew(&mut self) {
+        self.events.clear();
+        self.last_event = 0;
+    }
+
     /// The project of that id.
     pub fn project(&self, id: &str) -> Option<&Project> {
         self.projects.iter().find(|project| project.id == id)

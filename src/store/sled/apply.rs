@@ -6,11 +6,11 @@ use jiff::Timestamp;
 
 use super::fault::Fault;
 use super::keys;
+use super::letters;
 use super::stored::{Ready, Remembered, StoredEntry, StoredInbound};
 use super::txn::Txn;
 use crate::domain::{
-    DeadLetter, DeadThing, Decision, EdgeId, FlagRef, InboxId, Kept, Level, NoteRecord, NoteableRecord,
-    Stale, Write,
+    Decision, EdgeId, FlagRef, InboxId, Kept, Level, NoteRecord, NoteableRecord, Stale, Write,
 };
 
 /// Why a decision was not taken into the group.
@@ -59,18 +59,25 @@ fn write(txn: &mut Txn<'_>, write: &Write) -> Result<(), Fault> {
         Write::PutRegister(register) => txn.put(keys::register(), register),
         Write::InboxDone(id) => inbox_done(txn, *id),
         Write::InboxLater { id, not_before, reason } => inbox_later(txn, *id, *not_before, reason),
+        Write::InboxAgain(id) => match find_entry(txn, *id)? {
+            Some((entry, false)) => letters::revive(txn, *id, entry).map(|_| ()),
+            Some((_, true)) | None => Ok(()),
+        },
+        Write::LetterDone(id) => letters::done(txn, *id),
         Write::QueueEvent(id, event) => {
-            txn.put(keys::entry(*id), &StoredEntry::new(StoredInbound::Event(event.clone())))
+            let mut entry = StoredEntry::new(StoredInbound::Event(event.clone()));
+            entry.since = Some(Timestamp::now());
+            txn.put(keys::entry(*id), &entry)
         }
         Write::PutEdge(edge) => {
-            forget_letter(txn, edge.id.0)?;
+            letters::forget(txn, edge.id.0)?;
             txn.put(keys::edge(edge.id), edge)
         }
         Write::EdgeDone(EdgeId(id)) => {
-            forget_letter(txn, *id)?;
+            letters::forget(txn, *id)?;
             txn.delete(keys::edge(EdgeId(*id)))
         }
-        Write::InboxDead(letter) | Write::EdgeDead(letter) => bury(txn, letter),
+        Write::InboxDead(letter) | Write::EdgeDead(letter) => letters::bury(txn, letter),
         Write::MarkStale(level, now) => mark_stale(txn, level, *now),
         Write::LevelTrue(level, generation) => {
             let stale: Option<Stale> = txn.read(&keys::stale(level))?;
@@ -113,7 +120,7 @@ fn put_noteable(txn: &mut Txn<'_>, record: &NoteableRecord) -> Result<(), Fault>
 }
 
 /// An entry that waits (`true`) or was given up (`false`).
-fn find_entry(txn: &Txn<'_>, id: InboxId) -> Result<Option<(StoredEntry, bool)>, Fault> {
+pub(super) fn find_entry(txn: &Txn<'_>, id: InboxId) -> Result<Option<(StoredEntry, bool)>, Fault> {
     if let Some(entry) = txn.read(&keys::entry(id))? {
         return Ok(Some((entry, true)));
     }
@@ -128,11 +135,11 @@ fn inbox_done(txn: &mut Txn<'_>, id: InboxId) -> Result<(), Fault> {
     txn.delete(keys::entry(id))?;
     txn.delete(keys::dead_entry(id))?;
     txn.delete(keys::body(id))?;
-    forget_letter(txn, id.0)
+    letters::forget(txn, id.0)
 }
 
 /// A body without key is a repeat only while the first one waits.
-fn forget_waiting_body(txn: &mut Txn<'_>, entry: &StoredEntry, id: InboxId) -> Result<(), Fault> {
+pub(super) fn forget_waiting_body(txn: &mut Txn<'_>, entry: &StoredEntry, id: InboxId) -> Result<(), Fault> {
     let Some(key) = entry.waiting_body() else { return Ok(()) };
     match txn.read::<Remembered>(&key)? {
         Some(memory) if memory.id == id => txn.delete(key),
@@ -143,65 +150,13 @@ fn forget_waiting_body(txn: &mut Txn<'_>, entry: &StoredEntry, id: InboxId) -> R
 fn inbox_later(txn: &mut Txn<'_>, id: InboxId, not_before: Timestamp, reason: &str) -> Result<(), Fault> {
     let Some((mut entry, waits)) = find_entry(txn, id)? else { return Ok(()) };
     if !waits {
-        entry = revive(txn, id, entry)?;
+        entry = letters::revive(txn, id, entry)?;
     } else {
         entry.attempts = entry.attempts.saturating_add(1);
     }
     entry.not_before = Some(not_before);
     entry.last_reason = Some(reason.to_owned());
     txn.put(keys::entry(id), &entry)
-}
-
-/// Takes an entry out of the dead letters and lets it wait again, as if it had never been tried.
-fn revive(txn: &mut Txn<'_>, id: InboxId, mut entry: StoredEntry) -> Result<StoredEntry, Fault> {
-    entry.attempts = 0;
-    entry.not_before = None;
-    entry.last_reason = None;
-    txn.delete(keys::dead_entry(id))?;
-    forget_letter(txn, id.0)?;
-    txn.put(keys::entry(id), &entry)?;
-    if let (Some(key), StoredInbound::Delivery(delivery)) = (entry.waiting_body(), &entry.what) {
-        // An equal body may have come in meanwhile and wait: then that one is what a repeat repeats.
-        if !txn.has(&key)? {
-            txn.put(key, &Remembered { id, at: delivery.received_at })?;
-        }
-    }
-    Ok(entry)
-}
-
-fn bury(txn: &mut Txn<'_>, letter: &DeadLetter) -> Result<(), Fault> {
-    let id = match &letter.what {
-        DeadThing::Inbox(id) => {
-            // What is done with cannot be given up any more: the letter would name nothing.
-            let Some((mut entry, waits)) = find_entry(txn, *id)? else { return Ok(()) };
-            if waits {
-                forget_waiting_body(txn, &entry, *id)?;
-                txn.delete(keys::entry(*id))?;
-            }
-            entry.attempts = letter.attempts;
-            entry.not_before = None;
-            entry.last_reason = Some(letter.reason.clone());
-            txn.put(keys::dead_entry(*id), &entry)?;
-            id.0
-        }
-        DeadThing::Edge(edge) => {
-            txn.delete(keys::edge(edge.id))?;
-            edge.id.0
-        }
-        // Whether it is still stale is up to `LevelTrue` beside it, which knows the generation that was given up.
-        DeadThing::Level(_) => letter.id,
-    };
-    // The number of what was given up is the letter's: under it both are found and dealt with.
-    let letter = DeadLetter { id, ..letter.clone() };
-    forget_letter(txn, id)?;
-    txn.put(keys::letter_by_time(letter.at, id), &id)?;
-    txn.put(keys::letter(id), &letter)
-}
-
-fn forget_letter(txn: &mut Txn<'_>, id: u64) -> Result<(), Fault> {
-    let Some(letter) = txn.read::<DeadLetter>(&keys::letter(id))? else { return Ok(()) };
-    txn.delete(keys::letter_by_time(letter.at, id))?;
-    txn.delete(keys::letter(id))
 }
 
 fn mark_stale(txn: &mut Txn<'_>, level: &Level, now: Timestamp) -> Result<(), Fault> {
@@ -230,7 +185,7 @@ pub(super) fn keep(txn: &mut Txn<'_>, ready: &Ready, id: InboxId) -> Result<Kept
             && !txn.has(&keys::entry(memory.id))?
             && let Some(entry) = txn.read(&keys::dead_entry(memory.id))?
         {
-            revive(txn, memory.id, entry)?;
+            letters::revive(txn, memory.id, entry)?;
             return Ok(Kept::Revived(memory.id));
         }
         return Ok(Kept::Before);

@@ -152,6 +152,7 @@ pub(super) fn record(record: &RecordKey) -> Key {
         RecordKey::Note(key) => note(key),
         RecordKey::Flag(key) => flag(key),
         RecordKey::Register => register(),
+        RecordKey::Letter(id) => letter(*id),
     }
 }
 

@@ -11,6 +11,7 @@ mod commit;
 mod database;
 mod fault;
 mod keys;
+mod letters;
 mod lock;
 mod open;
 mod shared;
@@ -38,7 +39,7 @@ use self::keys::kind;
 use self::lock::Lock;
 use self::shared::Shared;
 use self::stored::Ready;
-use super::{Backlog, CommitError, Store, StoreError};
+use super::{Backlog, CommitError, DeadTally, Store, StoreError};
 use crate::domain::{
     DeadLetter, Decision, Delivery, Edge, EdgeId, FlagRecord, FlagRef, InboxEntry, InboxId, Kept, Level,
     NoteKey, NoteRecord, Noteable, NoteableRecord, RecordKey, Register, Seen, Stale,
@@ -249,7 +250,19 @@ impl Store for SledStore {
     }
 
     async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, StoreError> {
-        self.read(move |tree| view::dead_letters(tree, limit)).await
+        self.read(move |tree| letters::oldest(tree, limit)).await
+    }
+
+    async fn dead_letter(&self, id: u64) -> Result<Seen<DeadLetter>, StoreError> {
+        self.read(move |tree| letters::seen(tree, id)).await
+    }
+
+    async fn dead_tally(&self) -> Result<DeadTally, StoreError> {
+        let all = self.shared.backlog().dead;
+        if all == 0 {
+            return Ok(DeadTally::default());
+        }
+        self.read(move |tree| letters::tally(tree, all)).await
     }
 
     async fn backlog(&self) -> Result<Backlog, StoreError> {

@@ -19,6 +19,11 @@ pub(super) struct StoredEntry {
     pub(super) not_before: Option<Timestamp>,
     #[serde(default)]
     pub(super) last_reason: Option<String>,
+    /// When it was put in; an entry of an older version does not know. A delivery knows it by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) since: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) revived: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -26,6 +31,9 @@ pub(super) struct StoredEntry {
 pub(super) enum StoredInbound {
     Delivery(StoredDelivery),
     Event(Event),
+    /// What another version wrote. It is written back as it was.
+    #[serde(untagged)]
+    Unknown(serde_json::Value),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -40,24 +48,27 @@ pub(super) struct StoredDelivery {
 
 impl StoredEntry {
     pub(super) fn new(what: StoredInbound) -> Self {
-        Self { what, attempts: 0, not_before: None, last_reason: None }
+        Self { what, attempts: 0, not_before: None, last_reason: None, since: None, revived: false }
     }
 
     /// The tree's key that says that an equal body without key waits, if this is such a delivery.
     pub(super) fn waiting_body(&self) -> Option<Key> {
         match &self.what {
             StoredInbound::Delivery(delivery) => hex::decode(delivery.waiting_body.as_ref()?).ok(),
-            StoredInbound::Event(_) => None,
+            StoredInbound::Event(_) | StoredInbound::Unknown(_) => None,
         }
     }
 
     /// The entry as the house knows it. `body` is what was kept apart.
     pub(super) fn whole(self, id: InboxId, body: bytes::Bytes) -> InboxEntry {
+        let mut since = self.since;
         let what = match self.what {
             StoredInbound::Delivery(StoredDelivery { source, key, headers, received_at, .. }) => {
+                since = Some(received_at);
                 Inbound::Delivery(Delivery { source, key, headers, body, received_at })
             }
             StoredInbound::Event(event) => Inbound::Event(event),
+            StoredInbound::Unknown(json) => Inbound::Unknown(json.to_string()),
         };
         InboxEntry {
             id,
@@ -65,6 +76,8 @@ impl StoredEntry {
             attempts: self.attempts,
             not_before: self.not_before,
             last_reason: self.last_reason,
+            since,
+            revived: self.revived,
         }
     }
 }

@@ -6,11 +6,9 @@ use super::cell::{self, Cell};
 use super::fault::Fault;
 use super::keys::{self, Key, kind};
 use super::stored::{StoredEntry, StoredInbound};
-use crate::domain::{
-    DeadLetter, FlagRef, InboxEntry, InboxId, Noteable, NoteableRecord, RecordKey, Rev, Seen,
-};
+use crate::domain::{FlagRef, InboxEntry, InboxId, Noteable, NoteableRecord, RecordKey, Rev, Seen};
 
-fn decoded<T: DeserializeOwned>(cell: &Cell) -> Result<T, Fault> {
+pub(super) fn decoded<T: DeserializeOwned>(cell: &Cell) -> Result<T, Fault> {
     Ok(serde_json::from_slice(&cell.packed.unpack()?)?)
 }
 
@@ -56,7 +54,7 @@ pub(super) fn inbox_entry(tree: &::sled::Tree, id: InboxId) -> Result<Option<Inb
     };
     let Some(entry) = entry else { return Ok(None) };
     let body = match &entry.what {
-        StoredInbound::Event(_) => bytes::Bytes::new(),
+        StoredInbound::Event(_) | StoredInbound::Unknown(_) => bytes::Bytes::new(),
         StoredInbound::Delivery(_) => cell::read(tree, &keys::body(id))?
             .ok_or_else(|| Fault::damaged("the body of a delivery is missing".to_owned()))?
             .packed
@@ -127,17 +125,4 @@ pub(super) fn linked_noteables(
         records.push(record);
     }
     Ok(records)
-}
-
-/// Up to `limit` dead letters, those first that were given up first.
-pub(super) fn dead_letters(tree: &::sled::Tree, limit: usize) -> Result<Vec<DeadLetter>, Fault> {
-    let mut letters = Vec::new();
-    for pair in tree.scan_prefix([kind::LETTER_BY_TIME]).take(limit) {
-        let (key, head) = pair?;
-        let id: u64 = decoded(&cell::whole(tree, &key, &head)?)?;
-        let letter = value(tree, &keys::letter(id))?
-            .ok_or_else(|| Fault::damaged("a dead letter is missing".to_owned()))?;
-        letters.push(letter);
-    }
-    Ok(letters)
 }

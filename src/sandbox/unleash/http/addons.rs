@@ -6,6 +6,7 @@ use url::{Host, Url};
 use super::call::{Answer, Call, Reply};
 use crate::sandbox::unleash::events::{EVENTS, happened};
 use crate::sandbox::unleash::flags::text;
+use crate::sandbox::unleash::model::Addon;
 use crate::sandbox::unleash::view;
 
 /// The webhooks; their secrets masked.
@@ -15,37 +16,68 @@ pub(super) fn all(call: &mut Call<'_>) -> Answer {
     Ok(Reply::ok(json!({ "addons": shown, "providers": [webhook] })))
 }
 
-pub(super) fn make(call: &mut Call<'_>) -> Answer {
-    const INVALID: &str = "A validation error occurred while processing your request data. Please make sure it \
-                           conforms to the request data schema.";
-    let body = call.body()?;
-    let parameters: Map<String, Json> =
-        body.get("parameters").and_then(Json::as_object).cloned().unwrap_or_default();
-    let url = parameters.get("url").and_then(Json::as_str).unwrap_or_default().to_owned();
-    if !call.world.private_addresses && is_private(&url) || Url::parse(&url).is_err() {
+const INVALID: &str = "A validation error occurred while processing your request data. Please make sure it conforms to \
+                       the request data schema.";
+
+/// The parameters that were sent, where their address is taken.
+fn parameters(call: &Call<'_>, body: &Json) -> Result<Map<String, Json>, Reply> {
+    let sent = body.get("parameters").and_then(Json::as_object).cloned().unwrap_or_default();
+    let url = sent.get("url").and_then(Json::as_str).unwrap_or_default();
+    if !call.world.private_addresses && is_private(url) || Url::parse(url).is_err() {
         return Err(Reply::bad(INVALID));
     }
+    Ok(sent)
+}
+
+/// Makes an addon what was sent, all of it.
+fn fill(addon: &mut Addon, body: &Json, parameters: Map<String, Json>) {
     let list = |field: &str| -> Vec<String> {
         let list = body.get(field).and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
         list.iter().filter_map(Json::as_str).map(str::to_owned).collect()
     };
-    let id = call.world.add_webhook(&url, None, &[]);
-    let found = call.world.addons.iter_mut().find(|addon| addon.id == id);
-    let addon = found.ok_or_else(|| Reply::bad(INVALID))?;
     addon.enabled = body.get("enabled").and_then(Json::as_bool).unwrap_or(true);
-    addon.description = text(&body, "description");
+    addon.description = text(body, "description");
     addon.parameters = parameters;
     addon.events = list("events");
     addon.projects = list("projects");
     addon.environments = list("environments");
+}
+
+pub(super) fn make(call: &mut Call<'_>) -> Answer {
+    let body = call.body()?;
+    let parameters = parameters(call, &body)?;
+    let url = parameters.get("url").and_then(Json::as_str).unwrap_or_default();
+    let id = call.world.add_webhook(url, None, &[]);
+    let found = call.world.addons.iter_mut().find(|addon| addon.id == id);
+    let addon = found.ok_or_else(|| Reply::bad(INVALID))?;
+    fill(addon, &body, parameters);
     let shown = view::addon(addon, true);
-    let mut told = shown.clone();
-    if let Some(fields) = told.as_object_mut() {
+    told(call, "addon-config-created", &shown);
+    Ok(Reply::json(201, shown))
+}
+
+/// Changes an addon. Its secrets are shown to the one who sent them.
+pub(super) fn change(call: &mut Call<'_>) -> Answer {
+    let (id, body) = (call.part(0), call.body()?);
+    let parameters = parameters(call, &body)?;
+    let found = call.world.addons.iter_mut().find(|addon| addon.id.to_string() == id);
+    let addon = found.ok_or_else(|| Reply::not_found("Could not find addon"))?;
+    fill(addon, &body, parameters);
+    let mut shown = view::addon(addon, true);
+    if let Some(fields) = shown.as_object_mut() {
+        fields.insert("createdAt".to_owned(), json!(addon.created_at.text()));
+    }
+    told(call, "addon-config-updated", &shown);
+    Ok(Reply::ok(shown))
+}
+
+fn told(call: &mut Call<'_>, kind: &'static str, shown: &Json) {
+    let mut data = shown.clone();
+    if let Some(fields) = data.as_object_mut() {
         fields.remove("parameters");
     }
     let who = call.who.clone();
-    call.world.tell_of_nothing(&who, happened("addon-config-created").with(told).group(None));
-    Ok(Reply::json(201, shown))
+    call.world.tell_of_nothing(&who, happened(kind).with(data).group(None));
 }
 
 fn is_private(url: &str) -> bool {

@@ -3,12 +3,16 @@
 use serde_json::{Value as Json, json};
 
 use super::call::{Answer, Call, Reply};
+use crate::sandbox::unleash::addresses::normal;
 use crate::sandbox::unleash::flags::text;
 use crate::sandbox::unleash::model::{Tag, TagType};
 use crate::sandbox::unleash::view;
 
 /// How many characters the value of a tag may have.
 const LONGEST: usize = 50;
+
+/// How many links a flag may have.
+const MOST_LINKS: usize = 10;
 
 pub(super) fn tag_types(call: &mut Call<'_>) -> Answer {
     let shown: Vec<Json> = call.world.tag_types.iter().map(view::tag_type).collect();
@@ -31,11 +35,11 @@ pub(super) fn new_tag_type(call: &mut Call<'_>) -> Answer {
     Ok(Reply::json(201, body).with("location", &format!("tag-types/{name}")))
 }
 
-/// The flag named in the path. The project is not.
+/// The flag named in the path, archived or not. The project is not.
 fn feature(call: &Call<'_>) -> Result<String, Reply> {
     let name = call.part(0);
     match call.world.feature(&name) {
-        Some(found) if found.archived_at.is_none() => Ok(name),
+        Some(_) => Ok(name),
         _ => Err(Reply::not_found(&format!("Could not find feature flag with name {name}"))),
     }
 }
@@ -99,23 +103,34 @@ pub(super) fn untag(call: &mut Call<'_>) -> Answer {
 }
 
 fn address(body: &Json) -> Result<(String, Option<String>), Reply> {
-    let url = text(body, "url").unwrap_or_default();
-    match url::Url::parse(&url) {
-        Ok(_) => Ok((url, text(body, "title"))),
-        Err(_) => Err(Reply::bad(&format!("Invalid URL: {url}"))),
-    }
+    let sent = text(body, "url").unwrap_or_default();
+    let url = normal(&sent).ok_or_else(|| Reply::bad(&format!("Invalid URL: {sent}")))?;
+    Ok((url, text(body, "title")))
 }
 
-/// The same address twice makes two links; what was made is not said.
+/// The flag of a link, archived or not: in the archive links may be changed and taken away.
+fn of_link(call: &Call<'_>) -> Result<String, Reply> {
+    Ok(call.feature()?.name.clone())
+}
+
+/// The same address twice makes two links; what was made is not said. There is room for ten.
 pub(super) fn add_link(call: &mut Call<'_>) -> Answer {
-    let (name, who) = (call.live_feature()?, call.who.clone());
+    let (name, who) = (of_link(call)?, call.who.clone());
+    let known = call.world.feature(&name).filter(|feature| feature.archived_at.is_none());
+    let Some(known) = known else {
+        return Err(Reply::not_found(&format!("Could not find feature with name {name}")));
+    };
+    if known.links.len() >= MOST_LINKS {
+        let words = format!("Too many links ({MOST_LINKS}) exist for this feature");
+        return Err(Reply::error(403, "OperationDeniedError", &words));
+    }
     let (url, title) = address(&call.body()?)?;
     call.world.add_link(&who, &name, &url, title.as_deref());
     Ok(Reply::nothing(204))
 }
 
 pub(super) fn change_link(call: &mut Call<'_>) -> Answer {
-    let (name, id, who) = (call.live_feature()?, call.part(2), call.who.clone());
+    let (name, id, who) = (of_link(call)?, call.part(2), call.who.clone());
     let (url, title) = address(&call.body()?)?;
     match call.world.change_link(&who, &name, &id, &url, title.as_deref()) {
         true => Ok(Reply::nothing(204)),
@@ -124,7 +139,7 @@ pub(super) fn change_link(call: &mut Call<'_>) -> Answer {
 }
 
 pub(super) fn remove_link(call: &mut Call<'_>) -> Answer {
-    let (name, id, who) = (call.live_feature()?, call.part(2), call.who.clone());
+    let (name, id, who) = (of_link(call)?, call.part(2), call.who.clone());
     match call.world.remove_link(&who, &name, &id) {
         true => Ok(Reply::nothing(204)),
         false => Err(Reply::not_found(&format!("No item with id {id}"))),

@@ -62,6 +62,7 @@ const ROUTES: &[Route] = &[
     ("GET", "/addons", addons::all),
     ("POST", "/addons", addons::make),
     ("GET", "/addons/{}", addons::one),
+    ("PUT", "/addons/{}", addons::change),
     ("DELETE", "/addons/{}", addons::remove),
 ];
 

@@ -7,8 +7,17 @@ use crate::sandbox::unleash::flags::text;
 use crate::sandbox::unleash::model::StrategyChange;
 use crate::sandbox::unleash::view;
 
+/// Those of an archived flag too. Of another project than the flag's there are none, and that is no error.
 pub(super) fn all(call: &mut Call<'_>) -> Answer {
-    let (name, environment) = call.feature_and_environment()?;
+    let (name, environment) = (call.part(1), call.part(2));
+    let home = call.world.feature(&name).map(|feature| feature.project.clone()).unwrap_or_default();
+    if call.world.environments_of(&home).iter().all(|known| known.name != environment) {
+        let words = format!("Feature {name} does not have environment {environment}");
+        return Err(Reply::not_found(&words));
+    }
+    if home != call.part(0) {
+        return Ok(Reply::ok(json!([])));
+    }
     let known = call.world.state(&name, &environment).map(|state| state.strategies.as_slice());
     let shown: Vec<Json> = known.unwrap_or_default().iter().map(view::listed_strategy).collect();
     Ok(Reply::ok(json!(shown)))
