@@ -312,20 +312,30 @@ impl Place {
     }
 
     async fn ask_by_command_line(&mut self) {
-        for line in [
-            "queue list",
-            "queue list --json",
-            "links list",
-            "links export",
-            "config check --json",
-            "config check",
-        ] {
-            let arguments: Vec<&str> = line.split(' ').chain(["--log", "trace"]).collect();
-            let mut command = self.command(&arguments);
-            let said = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-            let seen = self.seen.entry(line.to_owned()).or_default();
-            seen.extend([said.stdout, said.stderr].concat());
+        for line in LINES {
+            self.ask(line).await;
         }
+        let queue = self.ask("queue list --json").await;
+        let queue: serde_json::Value = serde_json::from_slice(&queue).unwrap();
+        let things = ["inbox", "edges", "dead"].iter().flat_map(|kind| queue[*kind].as_array().unwrap());
+        let ids: Vec<u64> = things.filter_map(|thing| thing["id"].as_u64()).collect();
+        assert!(!ids.is_empty(), "nothing waits, and nothing was given up");
+        for id in ids {
+            self.ask(&format!("queue show {id}")).await;
+            self.ask(&format!("queue show {id} --json")).await;
+        }
+    }
+
+    /// Asks by the command line, and gives what it answers.
+    async fn ask(&mut self, line: &str) -> Vec<u8> {
+        let arguments: Vec<&str> = line.split(' ').chain(["--log", "trace"]).collect();
+        let mut command = self.command(&arguments);
+        let said = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        let of_kind = line.trim_matches(|c: char| c.is_ascii_digit());
+        let seen = self.seen.entry(of_kind.to_owned()).or_default();
+        seen.extend_from_slice(&said.stdout);
+        seen.extend_from_slice(&said.stderr);
+        said.stdout
     }
 
     /// Everything that is left when it has ended: what the command line says of the store, the store itself, and what
@@ -404,6 +414,7 @@ fn values(database: &Path) -> Vec<u8> {
     all
 }
 
+const LINES: [&str; 5] = ["queue list", "links list", "links export", "config check --json", "config check"];
 const LOGIN: &str = "login+Secret/of+a+proxy";
 const QUERY: &str = "query+Secret/of+a+proxy";
 const HEADER: &str = "header+Secret/of-a-delivery";
