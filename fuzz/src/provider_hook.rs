@@ -54,8 +54,11 @@ pub(super) fn unleash(data: &[u8]) {
     name_what_is_inside(&hints, request.body, Some("default"));
     let key = UNLEASH.webhook_key(&WebhookRequest { headers: &request.headers, body: request.body });
     if let Some(key) = key {
-        let number = key.parse().unwrap();
-        assert!(Inside::of(request.body).is_none_or(|inside| inside.numbers.contains(&number)));
+        // The event's number, and behind it its moment where it says one.
+        let (number, moment) = key.split_once(' ').map_or((key.as_str(), None), |(n, at)| (n, Some(at)));
+        let inside = Inside::of(request.body).expect("what is no JSON has no number");
+        assert!(inside.numbers.contains(&number.parse().unwrap()), "{key:?}");
+        assert!(moment.is_none_or(|at| inside.texts.contains(at)), "{key:?}");
     }
 }
 
