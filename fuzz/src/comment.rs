@@ -1,5 +1,7 @@
 //! Outside text in what the bot writes.
 
+use std::sync::LazyLock;
+
 use flaglink::domain::{
     Cause, Change, ChangeKind, EnvironmentState, Flag, FlagRef, FlagState, InstanceId, LinkChange,
     NoteSource, Noteable, NoteableKind, Person, Purpose, Reaction,
@@ -11,16 +13,18 @@ use flaglink::sandbox::gitlab::mentioned;
 use jiff::Timestamp;
 
 use super::quick_actions::quick_actions;
-use super::rendered::render;
+use super::rendered::{Rendered, render};
 
 /// A word that means nothing anywhere.
 const HARMLESS: &str = "w0";
+/// What markers are made with.
+const KEY: &[u8] = b"the key of the markers of this test";
 /// Every list is cut somewhere, so that longer text finds nothing new.
 const MOST: usize = 4096;
 
 pub(super) fn text(data: &[u8]) {
     let text = String::from_utf8_lossy(&data[..data.len().min(MOST)]).into_owned();
-    let key = MarkerKey::new(b"the key of the markers of this test");
+    let key = MarkerKey::new(KEY);
     let (own, other) = (key.of_cause(&cause(1)), key.of_cause(&cause(2)));
     // Whoever wants to can copy a true marker out of another comment of the bot's.
     let text = text.replace("{{MARKER}}", &other.sign(&Markdown::new().finish()));
@@ -29,24 +33,30 @@ pub(super) fn text(data: &[u8]) {
     }
     let seen = visible(&text, 100);
     assert!(seen.chars().count() <= 100 && !seen.contains(char::is_control));
-    let benign = all(HARMLESS);
     let hostile = all(&text);
-    assert_eq!(benign.len(), hostile.len());
-    for (benign, hostile) in benign.into_iter().zip(hostile) {
+    assert_eq!(BENIGN.len(), hostile.len() + 1);
+    for (hostile, benign) in hostile.into_iter().zip(&*BENIGN) {
         let signed = own.sign(&hostile.finish_within(GITLAB_TEXT_LIMIT - 200));
-        means_nothing(&signed, &own.sign(&benign.finish()));
+        means_nothing(&signed, benign);
         assert!(own.is_in(&signed) && !other.is_in(&signed), "{signed}");
     }
-    means_nothing(&panel_of(&text), &panel_of(HARMLESS));
+    means_nothing(&panel_of(&text), &BENIGN[BENIGN.len() - 1]);
 }
 
+/// Every answer, and the panel behind them, with a harmless word.
+static BENIGN: LazyLock<Vec<Rendered>> = LazyLock::new(|| {
+    let marker = MarkerKey::new(KEY).of_cause(&cause(1));
+    let answers = all(HARMLESS).into_iter().map(|answer| render(&marker.sign(&answer.finish())));
+    answers.chain([render(&panel_of(HARMLESS))]).collect()
+});
+
 /// A comment with hostile text in it is, but for what stands in its code, the comment with a harmless word.
-fn means_nothing(hostile: &str, benign: &str) {
+fn means_nothing(hostile: &str, expected: &Rendered) {
     assert!(hostile.chars().count() <= GITLAB_TEXT_LIMIT);
     assert_eq!(quick_actions(hostile, "[a-z_]+"), [], "{hostile}");
     assert!(!hostile.lines().any(|line| line.trim_start().starts_with('/')), "{hostile}");
     assert_eq!(mentioned(hostile), Vec::<String>::new(), "{hostile}");
-    let (real, expected) = (render(hostile), render(benign));
+    let real = render(hostile);
     assert_eq!(real.shape, expected.shape, "{hostile}");
     assert_eq!((&real.rows, &real.links, &real.html), (&expected.rows, &expected.links, &expected.html));
     assert_eq!(real.codes.len(), expected.codes.len(), "{hostile}");
