@@ -11,3 +11,4 @@ mod said;
 pub use backoff::delay;
 pub use client::{ClientError, HttpClient, HttpOptions};
 pub use failure::{Failure, Sent};
+pub use said::one_line;
