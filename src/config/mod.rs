@@ -5,6 +5,7 @@
 
 mod error;
 mod file;
+mod limits;
 mod load;
 mod marker_key;
 mod pattern;
@@ -21,6 +22,7 @@ mod span;
 mod tree;
 
 pub use error::ConfigError;
+pub use limits::Limits;
 pub use load::{Config, DEFAULT_PLACES, find};
 pub use marker_key::MarkerKeySource;
 pub use places::Places;

@@ -25,6 +25,8 @@ pub(super) struct View {
     pub(super) metrics: Arc<Metrics>,
     pub(super) started_at: Timestamp,
     pub(super) stop: CancellationToken,
+    /// `[limits] backlog`.
+    pub(super) backlog: u64,
     pub(super) gitlab_url: Url,
     pub(super) public_url: Option<Url>,
 }
@@ -33,6 +35,18 @@ pub(super) struct View {
 const STUCK_SECONDS: u64 = 15 * 60;
 
 impl View {
+    /// Whether webhooks are refused because so much waits.
+    async fn full(&self) -> Option<String> {
+        let waits = self.pipeline.world().store().backlog().await.ok()?.inbox;
+        (waits >= self.backlog).then(|| {
+            format!(
+                "{waits} deliveries and commands wait, and `backlog` in [limits] is {}: new webhooks are answered 503 until \
+                 fewer wait",
+                self.backlog
+            )
+        })
+    }
+
     /// What keeps the queues from moving: the oldest thing in each, where it has waited for long.
     async fn stuck(&self) -> Vec<String> {
         let Ok(queue) = self.queue(1).await else { return Vec::new() };
@@ -59,6 +73,7 @@ impl AdminView for View {
         if let Err(error) = self.pipeline.world().store().check().await {
             problems.push(error.to_string());
         }
+        problems.extend(self.full().await);
         problems.extend(self.health.troubles());
         problems.extend(self.stuck().await);
         problems

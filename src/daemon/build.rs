@@ -119,8 +119,9 @@ pub(super) async fn build(config: &Config) -> Result<Built, StartError> {
     let flags =
         Registry::build(&config.providers, &Surroundings { metrics: Arc::clone(&metrics), gitlab: seeing })?;
     let path = config.store.path.clone();
+    let options = StoreOptions { backlog: config.limits.backlog, ..StoreOptions::default() };
     // Opening reads the disk; it does not belong on a thread that serves others.
-    let store = tokio::task::spawn_blocking(move || SledStore::open(&path, StoreOptions::default()))
+    let store = tokio::task::spawn_blocking(move || SledStore::open(&path, options))
         .await
         .map_err(|error| StoreError::Damaged(error.to_string()))??;
     let store = Arc::new(store);

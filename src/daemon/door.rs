@@ -11,6 +11,7 @@ use crate::flags::{FlagProvider, Verdict, WebhookRequest};
 use crate::gitlab::{Classified, Standing, WebhookSecrets, classify};
 use crate::http::{Door, Headers, Taken};
 use crate::pipeline::Pipeline;
+use crate::store::StoreError;
 
 /// Knows the secrets of the paths, and what is worth keeping.
 pub(super) struct FrontDoor {
@@ -109,6 +110,7 @@ impl Door for FrontDoor {
                 }
                 Taken::Kept
             }
+            Err(StoreError::Full(_)) => Taken::Full,
             Err(error) => {
                 tracing::error!(%error, "a delivery could not be kept");
                 self.pipeline.note_refusal();

@@ -18,6 +18,9 @@ pub enum StoreError {
     /// The disk is full, read-only or broken. Nothing was half-kept; later it may work again.
     #[error("the store cannot be written: {0}")]
     Unwritable(String),
+    /// So much waits that nothing more is taken. Nothing was kept; when less waits it works again.
+    #[error("{0} deliveries and commands wait, and no more are taken")]
+    Full(u64),
     /// What is on disk cannot be read.
     #[error("the store is damaged: {0}")]
     Damaged(String),
@@ -56,7 +59,7 @@ pub trait Store: Send + Sync + 'static {
     /// A number that was never given before and is greater than all before it. Gaps are harmless.
     fn new_id(&self) -> u64;
 
-    /// Keeps a delivery, unless it is a repeat. A repeat of one that is being written returns only
+    /// Keeps a delivery, unless it is a repeat, or as much waits as may wait ([`StoreError::Full`]). A repeat of one that is being written returns only
     /// when that one is on disk too.
     async fn keep(&self, delivery: Delivery) -> Result<Kept, StoreError>;
 

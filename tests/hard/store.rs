@@ -144,7 +144,7 @@ async fn a_command_whose_commit_seemed_to_fail_still_runs() {
     );
     let config = Config::parse(&config, &folder.path().join("flaglink.toml"), &BTreeMap::new()).unwrap();
     let metrics = Arc::new(Metrics::default());
-    let options = StoreOptions { cache_bytes: 4 * 1024 * 1024 };
+    let options = StoreOptions { cache_bytes: 4 * 1024 * 1024, ..StoreOptions::default() };
     let store = SledStore::open(&folder.path().join("store"), options).unwrap();
     let store = Arc::new(Unsure { inner: store, fails_at: AtomicUsize::new(usize::MAX) });
     let http = HttpOptions {

@@ -223,22 +223,25 @@ fn mark_stale(txn: &mut Txn<'_>, level: &Level, now: Timestamp) -> Result<(), Fa
     txn.put(key, &stale)
 }
 
-/// Keeps a delivery, unless it is a repeat. `id` is its number if it is new.
-pub(super) fn keep(txn: &mut Txn<'_>, ready: &Ready, id: InboxId) -> Result<Kept, Fault> {
+/// Keeps a delivery, unless it is a repeat. `id` is its number if it is new. `None`: it is new, and there is no `room` for it.
+pub(super) fn keep(txn: &mut Txn<'_>, ready: &Ready, id: InboxId, room: bool) -> Result<Option<Kept>, Fault> {
     if let Some(memory) = txn.read::<Remembered>(&ready.memory)? {
         if ready.keyed
             && !txn.has(&keys::entry(memory.id))?
             && let Some(entry) = txn.read(&keys::dead_entry(memory.id))?
         {
             revive(txn, memory.id, entry)?;
-            return Ok(Kept::Revived(memory.id));
+            return Ok(Some(Kept::Revived(memory.id)));
         }
-        return Ok(Kept::Before);
+        return Ok(Some(Kept::Before));
+    }
+    if !room {
+        return Ok(None);
     }
     txn.put(ready.memory.clone(), &Remembered { id, at: ready.received_at })?;
     txn.put_packed(keys::body(id), ready.body.clone())?;
     txn.put(keys::entry(id), &ready.entry)?;
-    Ok(Kept::New(id))
+    Ok(Some(Kept::New(id)))
 }
 
 /// Forgets those of the keys that may still be forgotten; returns how many.

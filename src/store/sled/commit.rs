@@ -183,10 +183,12 @@ impl Committer {
         match request {
             Request::Keep(ready, to) => {
                 let id = InboxId(self.shared.next_number());
+                let waits = group.deltas().after(*self.shared.backlog()).inbox;
                 let mut txn = group.begin(rev);
-                let kept = apply::keep(&mut txn, &ready, id);
+                let kept = apply::keep(&mut txn, &ready, id, waits < self.shared.options().backlog);
                 let written = txn.end();
-                Answer::Keep(to, take(group, kept.map(|kept| (kept, written))).map_err(noted))
+                let kept = take(group, kept.map(|kept| (kept, written))).map_err(noted);
+                Answer::Keep(to, kept.and_then(|kept| kept.ok_or(StoreError::Full(waits))))
             }
             Request::Commit(decision, to) => {
                 self.shared.skip_to(apply::greatest_number(&decision));

@@ -50,6 +50,11 @@ impl Shared {
         })
     }
 
+    /// How the database is opened, and how much may wait in it.
+    pub(super) fn options(&self) -> &StoreOptions {
+        &self.options
+    }
+
     /// The next number.
     pub(super) fn next_number(&self) -> u64 {
         self.last_number.fetch_add(1, Ordering::Relaxed) + 1

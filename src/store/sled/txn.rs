@@ -39,6 +39,12 @@ impl Deltas {
     }
 
     /// What waits after this.
+    pub(super) fn after(self, mut backlog: Backlog) -> Backlog {
+        self.onto(&mut backlog);
+        backlog
+    }
+
+    /// Makes a backlog what waits after this.
     pub(super) fn onto(self, backlog: &mut Backlog) {
         backlog.inbox = backlog.inbox.saturating_add_signed(self.inbox);
         backlog.edges = backlog.edges.saturating_add_signed(self.edges);

@@ -1,0 +1,112 @@
+//! However many deliveries have gone through it, the store stays as large as what is kept in it.
+//!
+//! `FLAGLINK_DELIVERIES=1000000 cargo test --test store_sled -- flat` goes on for longer than the few thousand of an ordinary run.
+
+use std::path::Path;
+
+use flaglink::bot::limits::REMEMBERED;
+use flaglink::domain::{
+    CommandRecord, CommandStatus, Delivery, Event, InboxId, Kept, NoteHint, NoteKey, NoteRecord, NoteSource,
+    NoteableKind, Outcome, Write,
+};
+use flaglink::store::Store;
+use flaglink::store::sled::SledStore;
+use jiff::{SignedDuration, Timestamp};
+use tokio::task::JoinSet;
+
+use crate::kit::{at, commit, delivery, folder, issue, noise, open, person};
+
+/// The days over which they come.
+const DAYS: u32 = 100;
+/// So many are under way at a time.
+const TOGETHER: u64 = 64;
+
+/// What lies in the folder, in bytes on the disk.
+fn size(folder: &Path) -> u64 {
+    std::fs::read_dir(folder)
+        .unwrap()
+        .map(|file| {
+            let file = file.unwrap();
+            let about = file.metadata().unwrap();
+            if about.is_dir() {
+                size(&file.path())
+            } else {
+                std::os::unix::fs::MetadataExt::blocks(&about) * 512
+            }
+        })
+        .sum()
+}
+
+/// A webhook comes in, a comment's command is taken and run, and all of it is over.
+async fn goes_through(store: &SledStore, number: u64, now: Timestamp) {
+    // Most are a few KB, one in a hundred is a long merge request; half of what is in them compresses.
+    let len = if number % 100 == 0 { 100_000 } else { 3_000 };
+    let mut body = noise(len / 2);
+    body.resize(len, b' ');
+    let mut incoming: Delivery = delivery(Some(&format!("key {number}")), &body);
+    incoming.received_at = now;
+    let Kept::New(id) = store.keep(incoming).await.unwrap() else { panic!("it is new") };
+    let note = NoteKey { noteable: issue(number / 20), source: NoteSource::Note(number) };
+    let hint = NoteHint {
+        project: 7,
+        kind: NoteableKind::Issue,
+        iid: number / 20,
+        source: note.source,
+        discussion: None,
+    };
+    let event = InboxId(store.new_id());
+    let record = |status| NoteRecord {
+        note: note.clone(),
+        author: person(),
+        internal: false,
+        discussion: None,
+        commands: vec![CommandRecord {
+            text: "/flag link checkout_v2".to_owned(),
+            batch: 0,
+            written_at: now,
+            status,
+            told_waiting: false,
+            switch: None,
+        }],
+        refused_edit: None,
+        handled_at: now,
+    };
+    let taken = Box::new(record(CommandStatus::Taken));
+    commit(
+        store,
+        [Write::InboxDone(id), Write::PutNote(taken), Write::QueueEvent(event, Event::NoteWritten(hint))],
+    )
+    .await;
+    let over = Box::new(record(CommandStatus::Over(Outcome::Done)));
+    commit(store, [Write::PutNote(over), Write::InboxDone(event)]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_store_stays_flat_over_any_number_of_deliveries() {
+    let deliveries: u64 =
+        std::env::var("FLAGLINK_DELIVERIES").ok().and_then(|n| n.parse().ok()).unwrap_or(6_000);
+    let folder = folder();
+    let store = std::sync::Arc::new(open(folder.path()));
+    let day = deliveries / u64::from(DAYS);
+    let mut sizes = Vec::new();
+    for today in 0..u64::from(DAYS) {
+        let now = at(0) + SignedDuration::from_hours(24 * i64::try_from(today).unwrap());
+        let mut under_way = JoinSet::new();
+        for number in today * day..(today + 1) * day {
+            if under_way.len() as u64 >= TOGETHER {
+                under_way.join_next().await.unwrap().unwrap();
+            }
+            let store = store.clone();
+            under_way.spawn(async move { goes_through(&store, number, now).await });
+        }
+        while let Some(done) = under_way.join_next().await {
+            done.unwrap();
+        }
+        store.sweep(now - SignedDuration::try_from(REMEMBERED).unwrap()).await.unwrap();
+        sizes.push(size(folder.path()));
+        if today % 5 == 4 {
+            println!("day {}: {} KiB", today + 1, sizes.last().unwrap() / 1024);
+        }
+    }
+    println!("{sizes:?}");
+}
