@@ -33,8 +33,8 @@ const LAST: Duration = Duration::from_secs(5);
 /// Connections to the admin listener, and to the socket. With those of the webhook listener and those to the outside they stay
 /// within the 1024 files that a process may have open by default.
 const ADMIN_CONNECTIONS: usize = 128;
-/// How many bytes of webhook bodies may be held at a time: four of the largest.
-const BODY_MEMORY: usize = 4 * MAX_BODY;
+/// How many bytes of webhook bodies may be held at a time: five of the largest, or thousands of the usual ones.
+const BODY_MEMORY: usize = 5 * MAX_BODY;
 
 /// How long GitLab's time is waited for when there are new rules. Without it the time of this machine has to do.
 const GITLABS_TIME: Duration = Duration::from_secs(3);

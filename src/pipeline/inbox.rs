@@ -10,12 +10,31 @@ use crate::domain::{
 };
 use crate::flags::Hint;
 
+/// An entry without its body, which may be large: what it means is all that is needed of it from here on.
+struct Understood {
+    attempts: u32,
+    source: String,
+    meaning: Meaning,
+}
+
+enum Meaning {
+    /// An event that is to be decided.
+    Event(Event),
+    /// Decided already: it takes nothing but a look at it.
+    Made(Made),
+}
+
 /// Carries an entry out.
 pub(super) async fn run(pipeline: &Pipeline, id: InboxId) -> Ran {
+    let Some(entry) = pipeline.look_at(id, understood).await? else { return Ok(Run::Done) };
     let world = pipeline.world();
-    let Some(inbox_entry) = world.store().inbox_entry(id).await? else { return Ok(Run::Done) };
-    let source = source_of(&inbox_entry);
-    match decide(&world, &inbox_entry).await {
+    let Understood { attempts, source, meaning } = entry;
+    let entry = Entry { id, attempts, now: Timestamp::now() };
+    let made = match meaning {
+        Meaning::Event(event) => bot::decide(&world, entry, &event).await,
+        Meaning::Made(made) => Ok(made),
+    };
+    match made {
         Ok(Made::Decision(mut decision)) => {
             decision.write(Write::InboxDone(id));
             pipeline.commit(decision).await?;
@@ -29,12 +48,27 @@ pub(super) async fn run(pipeline: &Pipeline, id: InboxId) -> Ran {
             pipeline.commit(decision).await?;
             Ok(Run::Done)
         }
-        Ok(Made::NotYet(decision, trouble)) => later(pipeline, &inbox_entry, decision, &trouble).await,
-        Err(trouble) => later(pipeline, &inbox_entry, Decision::new(), &trouble).await,
+        Ok(Made::NotYet(decision, trouble)) => later(pipeline, entry, decision, &trouble).await,
+        Err(trouble) => later(pipeline, entry, Decision::new(), &trouble).await,
     }
 }
 
-async fn later(pipeline: &Pipeline, entry: &InboxEntry, mut decision: Decision, trouble: &Trouble) -> Ran {
+fn understood(world: &World, entry: InboxEntry) -> Understood {
+    let source = source_of(&entry);
+    let meaning = match entry.what {
+        Inbound::Event(event) => Meaning::Event(event),
+        Inbound::Delivery(delivery) => match &delivery.source {
+            DeliverySource::Gitlab { .. } => match routing::event_of(world, &delivery) {
+                Some(event) => Meaning::Event(event),
+                None => Meaning::Made(flags_in_gitlab(world, &delivery)),
+            },
+            DeliverySource::Provider { name } => Meaning::Made(hints(world, name, &delivery)),
+        },
+    };
+    Understood { attempts: entry.attempts, source, meaning }
+}
+
+async fn later(pipeline: &Pipeline, entry: Entry, mut decision: Decision, trouble: &Trouble) -> Ran {
     if entry.attempts >= retry::GIVE_UP {
         return bury(pipeline, entry, decision, trouble).await;
     }
@@ -50,7 +84,7 @@ async fn later(pipeline: &Pipeline, entry: &InboxEntry, mut decision: Decision, 
 }
 
 /// It has been tried for a day and more. What it asked for is too old to be done by now; that it was not is not to be lost.
-async fn bury(pipeline: &Pipeline, entry: &InboxEntry, mut decision: Decision, trouble: &Trouble) -> Ran {
+async fn bury(pipeline: &Pipeline, entry: Entry, mut decision: Decision, trouble: &Trouble) -> Ran {
     tracing::error!(entry = entry.id.0, attempts = entry.attempts, reason = %trouble, "given up; see the queue");
     decision.write(Write::InboxDead(DeadLetter {
         id: entry.id.0,
@@ -61,20 +95,6 @@ async fn bury(pipeline: &Pipeline, entry: &InboxEntry, mut decision: Decision, t
     }));
     pipeline.commit(decision).await?;
     Ok(Run::Done)
-}
-
-async fn decide(world: &World, inbox_entry: &InboxEntry) -> Result<Made, Trouble> {
-    let entry = Entry { id: inbox_entry.id, attempts: inbox_entry.attempts, now: Timestamp::now() };
-    match &inbox_entry.what {
-        Inbound::Event(event) => bot::decide(world, entry, event).await,
-        Inbound::Delivery(delivery) => match &delivery.source {
-            DeliverySource::Gitlab { .. } => match routing::event_of(world, delivery) {
-                Some(event) => bot::decide(world, entry, &event).await,
-                None => Ok(flags_in_gitlab(world, delivery)),
-            },
-            DeliverySource::Provider { name } => Ok(hints(world, name, delivery)),
-        },
-    }
 }
 
 /// A webhook of a flag service says at which flags to look: one event each, for their own lanes.

@@ -113,7 +113,9 @@ pub(super) fn read(tree: &::sled::Tree, key: &[u8]) -> Result<Option<Cell>, Faul
 /// The whole value of `key`, of which a scan has found the beginning.
 pub(super) fn whole(tree: &::sled::Tree, key: &[u8], value: &[u8]) -> Result<Cell, Fault> {
     let (head, first) = head_of(value)?;
-    let mut bytes = first.to_vec();
+    // As large as it will be, and no larger than values are, whatever the head says.
+    let mut bytes = Vec::with_capacity((first.len() + head.pieces as usize * PIECE).min(LARGEST));
+    bytes.extend_from_slice(first);
     for place in 0..head.pieces {
         let piece = tree
             .get(keys::piece(key, place))?
