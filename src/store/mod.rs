@@ -122,7 +122,7 @@ pub trait Store: Send + Sync + 'static {
     /// database anew where it has failed before.
     async fn check(&self) -> Result<(), StoreError>;
 
-    /// Deletes what is remembered only against repeats and is older than `before`: delivery keys and
-    /// records of texts all of whose commands are over. Returns how many were deleted.
+    /// Deletes what is over and older than `before`: delivery keys, records of texts of which no command can run any more, and
+    /// records of noteables and flags that no link needs. Returns how many were deleted.
     async fn sweep(&self, before: jiff::Timestamp) -> Result<u64, StoreError>;
 }

@@ -7,10 +7,10 @@ use std::path::Path;
 use flaglink::bot::limits::REMEMBERED;
 use flaglink::domain::{
     CommandRecord, CommandStatus, Delivery, Event, InboxId, Kept, NoteHint, NoteKey, NoteRecord, NoteSource,
-    NoteableKind, Outcome, Write,
+    NoteableKind, NoteableRecord, Outcome, ReplyBudget, Write,
 };
-use flaglink::store::Store;
 use flaglink::store::sled::SledStore;
+use flaglink::store::{Backlog, Store};
 use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
 
@@ -77,8 +77,12 @@ async fn goes_through(store: &SledStore, number: u64, now: Timestamp) {
         [Write::InboxDone(id), Write::PutNote(taken), Write::QueueEvent(event, Event::NoteWritten(hint))],
     )
     .await;
-    let over = Box::new(record(CommandStatus::Over(Outcome::Done)));
-    commit(store, [Write::PutNote(over), Write::InboxDone(event)]).await;
+    // One in fifty is left as it was: its project lost its rule.
+    let status = if number % 50 == 0 { CommandStatus::Taken } else { CommandStatus::Over(Outcome::Done) };
+    let mut replied = NoteableRecord::new(note.noteable.clone());
+    replied.replies.insert(3, ReplyBudget { at: vec![now], told_at: None });
+    let writes = [Write::PutNote(Box::new(record(status))), Write::PutNoteable(Box::new(replied))];
+    commit(store, writes.into_iter().chain([Write::InboxDone(event)])).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -104,9 +108,21 @@ async fn the_store_stays_flat_over_any_number_of_deliveries() {
         }
         store.sweep(now - SignedDuration::try_from(REMEMBERED).unwrap()).await.unwrap();
         sizes.push(size(folder.path()));
-        if today % 5 == 4 {
+        if today % 10 == 9 {
             println!("day {}: {} KiB", today + 1, sizes.last().unwrap() / 1024);
         }
     }
-    println!("{sizes:?}");
+    // After as many days as things are remembered, as much is forgotten every day as comes in. What lies between is what the
+    // database has not cleaned up yet.
+    let most = |days: &[u64]| *days.iter().max().unwrap();
+    let (early, late) = (most(&sizes[15..40]), most(&sizes[75..]));
+    assert!(late < early + early / 4 + 1024 * 1024, "it grows: {sizes:?}");
+    assert_eq!(store.backlog().await.unwrap(), Backlog::default());
+    drop(store);
+    let (store, reopened) = (open(folder.path()), size(folder.path()));
+    assert!(reopened < late + late / 4 + 1024 * 1024, "it grows when it is opened: {reopened} from {late}");
+    // Once more than that many days have gone by without anything, nothing is left of all that but what the store needs for itself.
+    store.sweep(at(0) + SignedDuration::from_hours(24 * i64::from(DAYS))).await.unwrap();
+    let again = delivery(Some(&format!("key {}", deliveries - 1)), b"{}");
+    assert!(matches!(store.keep(again).await.unwrap(), Kept::New(_)), "the last one is forgotten too");
 }

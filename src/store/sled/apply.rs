@@ -9,8 +9,7 @@ use super::keys;
 use super::stored::{Ready, Remembered, StoredEntry, StoredInbound};
 use super::txn::Txn;
 use crate::domain::{
-    DeadLetter, DeadThing, Decision, EdgeId, FlagRef, InboxId, Kept, Level, NoteRecord, NoteableRecord,
-    Stale, Write,
+    DeadLetter, DeadThing, Decision, EdgeId, FlagRef, InboxId, Kept, Level, NoteableRecord, Stale, Write,
 };
 
 /// Why a decision was not taken into the group.
@@ -242,40 +241,4 @@ pub(super) fn keep(txn: &mut Txn<'_>, ready: &Ready, id: InboxId, room: bool) ->
     txn.put_packed(keys::body(id), ready.body.clone())?;
     txn.put(keys::entry(id), &ready.entry)?;
     Ok(Some(Kept::New(id)))
-}
-
-/// Forgets those of the keys that may still be forgotten; returns how many.
-pub(super) fn forget(txn: &mut Txn<'_>, keys: Vec<keys::Key>, before: Timestamp) -> Result<u64, Fault> {
-    let mut forgotten = 0;
-    for key in keys {
-        if may_be_forgotten(txn, &key, before)? {
-            txn.delete(key)?;
-            forgotten += 1;
-        }
-    }
-    Ok(forgotten)
-}
-
-fn may_be_forgotten(txn: &Txn<'_>, key: &[u8], before: Timestamp) -> Result<bool, Fault> {
-    Ok(match key.first() {
-        Some(&keys::kind::DELIVERY) => match txn.read::<Remembered>(key)? {
-            Some(memory) => {
-                memory.at < before
-                    && !txn.has(&keys::entry(memory.id))?
-                    && !txn.has(&keys::dead_entry(memory.id))?
-            }
-            None => false,
-        },
-        Some(&keys::kind::NOTE) => match txn.read::<NoteRecord>(key)? {
-            Some(record) => is_over(&record, before),
-            None => false,
-        },
-        _ => false,
-    })
-}
-
-/// Whether nothing of a text can run any more and it was handled long ago.
-pub(super) fn is_over(record: &NoteRecord, before: Timestamp) -> bool {
-    use crate::domain::CommandStatus::Over;
-    record.handled_at < before && record.commands.iter().all(|command| matches!(command.status, Over(_)))
 }

@@ -114,7 +114,9 @@ pub(super) fn read(tree: &::sled::Tree, key: &[u8]) -> Result<Option<Cell>, Faul
 pub(super) fn whole(tree: &::sled::Tree, key: &[u8], value: &[u8]) -> Result<Cell, Fault> {
     let (head, first) = head_of(value)?;
     // As large as it will be, and no larger than values are, whatever the head says.
-    let mut bytes = Vec::with_capacity((first.len() + head.pieces as usize * PIECE).min(LARGEST));
+    let mut bytes = Vec::with_capacity(
+        (head.pieces as usize).saturating_mul(PIECE).saturating_add(first.len()).min(LARGEST),
+    );
     bytes.extend_from_slice(first);
     for place in 0..head.pieces {
         let piece = tree

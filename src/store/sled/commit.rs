@@ -18,6 +18,7 @@ use super::fault::Fault;
 use super::keys::{self, Key};
 use super::shared::{Handle, Shared};
 use super::stored::Ready;
+use super::sweep;
 use super::txn::{Group, Written};
 use super::view;
 use crate::domain::{Decision, InboxId, Kept};
@@ -213,7 +214,7 @@ impl Committer {
             }
             Request::Forget(keys, before, to) => {
                 let mut txn = group.begin(rev);
-                let forgotten = apply::forget(&mut txn, keys, before);
+                let forgotten = sweep::forget(&mut txn, keys, before);
                 let written = txn.end();
                 Answer::Forget(to, take(group, forgotten.map(|n| (n, written))).map_err(noted))
             }

@@ -262,10 +262,13 @@ impl Store for SledStore {
 
     async fn sweep(&self, before: Timestamp) -> Result<u64, StoreError> {
         let mut forgotten = 0;
+        let in_use = Arc::new(self.read(sweep::texts_in_use).await?);
         for kind in sweep::SWEPT {
             let mut after = None;
             loop {
-                let page = self.read(move |tree| sweep::look(tree, kind, after.as_ref(), before)).await?;
+                let in_use = Arc::clone(&in_use);
+                let page =
+                    self.read(move |tree| sweep::look(tree, kind, after.as_ref(), before, &in_use)).await?;
                 if !page.old.is_empty() {
                     forgotten += self.ask(|answer| Request::Forget(page.old, before, answer)).await?;
                 }

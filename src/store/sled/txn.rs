@@ -134,6 +134,25 @@ impl Txn<'_> {
         Ok(self.rev(key)? != 0)
     }
 
+    /// Whether there is a value under any key that begins so.
+    pub(super) fn has_under(&self, prefix: &[u8]) -> Result<bool, Fault> {
+        let written = |changed: &BTreeMap<Key, Option<Cell>>| {
+            changed
+                .range(prefix.to_vec()..)
+                .take_while(|(key, _)| key.starts_with(prefix))
+                .any(|(key, _)| matches!(self.written(key), Some(Some(_))))
+        };
+        if written(&self.changed) || written(&self.group.changed) {
+            return Ok(true);
+        }
+        for key in self.group.tree.scan_prefix(prefix).keys() {
+            if !matches!(self.written(&key?), Some(None)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// A value.
     pub(super) fn read<T: DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>, Fault> {
         let cell = match self.written(key) {
