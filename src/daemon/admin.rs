@@ -35,15 +35,15 @@ pub(super) struct View {
 const STUCK_SECONDS: u64 = 15 * 60;
 
 impl View {
-    /// Whether webhooks are refused because so much waits.
-    async fn full(&self) -> Option<String> {
-        let waits = self.pipeline.world().store().backlog().await.ok()?.inbox;
-        (waits >= self.backlog).then(|| {
-            format!(
+    /// Why new webhooks are refused, if they are.
+    fn refuses(&self) -> Option<String> {
+        Some(match self.pipeline.world().store().takes().err()? {
+            StoreError::Full(waits) => format!(
                 "{waits} deliveries and commands wait, and `backlog` in [limits] is {}: new webhooks are answered 503 until \
                  fewer wait",
                 self.backlog
-            )
+            ),
+            error => format!("new webhooks are answered 503: {error}"),
         })
     }
 
@@ -73,7 +73,7 @@ impl AdminView for View {
         if let Err(error) = self.pipeline.world().store().check().await {
             problems.push(error.to_string());
         }
-        problems.extend(self.full().await);
+        problems.extend(self.refuses());
         problems.extend(self.health.troubles());
         problems.extend(self.stuck().await);
         problems

@@ -118,6 +118,11 @@ pub trait Store: Send + Sync + 'static {
     /// How much waits.
     async fn backlog(&self) -> Result<Backlog, StoreError>;
 
+    /// Whether new deliveries are taken now, as far as is known; what was taken is worked off in any case.
+    fn takes(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Writes and reads a small record, durably: whether the store can be written now. Tries to open the
     /// database anew where it has failed before.
     async fn check(&self) -> Result<(), StoreError>;

@@ -60,7 +60,8 @@ fn with_mounts(script: &str) -> Option<Command> {
         command.args(["--user", "--map-root-user", "--mount", "/bin/sh", "-c", script]);
         command
     };
-    let there = unshared("mount -t tmpfs -o size=1m none /mnt").output().is_ok_and(|done| done.status.success());
+    let there =
+        unshared("mount -t tmpfs -o size=1m none /mnt").output().is_ok_and(|done| done.status.success());
     if !there {
         eprintln!("left out: this machine does not let its users mount anything (unshare --user --mount)");
     }
@@ -74,8 +75,10 @@ fn quoted(path: &Path) -> String {
 /// The daemon's command with something done before, in a world of mounts of its own.
 fn mounted(place: &Place, mount: &str) -> Option<Command> {
     let run = place.command();
-    let run: Vec<String> =
-        std::iter::once(run.get_program()).chain(run.get_args()).map(|word| quoted(Path::new(word))).collect();
+    let run: Vec<String> = std::iter::once(run.get_program())
+        .chain(run.get_args())
+        .map(|word| quoted(Path::new(word)))
+        .collect();
     with_mounts(&format!("{mount} && exec {}", run.join(" ")))
 }
 

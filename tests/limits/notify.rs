@@ -59,7 +59,8 @@ async fn systemd_hears_that_it_is_ready_alive_and_stopping_in_that_order() {
     // A disk that is full is no reason to be started again.
     let limit = |bytes: &str| {
         let pid = daemon.id().to_string();
-        let done = Command::new("prlimit").args([&format!("--fsize={bytes}:unlimited"), "--pid", &pid]).status();
+        let done =
+            Command::new("prlimit").args([&format!("--fsize={bytes}:unlimited"), "--pid", &pid]).status();
         assert!(done.unwrap().success());
     };
     limit("0");

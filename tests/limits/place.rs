@@ -218,9 +218,9 @@ impl Place {
 
     /// Waits until all of these are done, and nothing waits any more; each is done once.
     pub(crate) async fn until_done(&self, notes: &[u64]) {
-        let all = self
-            .gitlab
-            .until(PATIENCE, |model| notes.iter().all(|note| model.reactions(*note, self.bot).len() == DONE.len()));
+        let all = self.gitlab.until(PATIENCE, |model| {
+            notes.iter().all(|note| model.reactions(*note, self.bot).len() == DONE.len())
+        });
         if all.await.is_err() {
             panic!("{}\n{}", self.gitlab.transcript(self.issue), self.log());
         }
@@ -271,7 +271,8 @@ impl Daemon {
 
     /// Sends it a signal.
     pub(crate) fn tell(&self, signal: &str) {
-        let told = Command::new("kill").args([&format!("-{signal}"), &self.id().to_string()]).status().unwrap();
+        let told =
+            Command::new("kill").args([&format!("-{signal}"), &self.id().to_string()]).status().unwrap();
         assert!(told.success());
     }
 

@@ -11,6 +11,7 @@ use super::txn::Txn;
 use crate::domain::{
     DeadLetter, DeadThing, Decision, EdgeId, FlagRef, InboxId, Kept, Level, NoteableRecord, Stale, Write,
 };
+use crate::store::StoreError;
 
 /// Why a decision was not taken into the group.
 pub(super) enum Refusal {
@@ -222,23 +223,28 @@ fn mark_stale(txn: &mut Txn<'_>, level: &Level, now: Timestamp) -> Result<(), Fa
     txn.put(key, &stale)
 }
 
-/// Keeps a delivery, unless it is a repeat. `id` is its number if it is new. `None`: it is new, and there is no `room` for it.
-pub(super) fn keep(txn: &mut Txn<'_>, ready: &Ready, id: InboxId, room: bool) -> Result<Option<Kept>, Fault> {
+/// Keeps a delivery, unless it is a repeat. `id` is its number if it is new; `takes` says whether new ones are taken.
+pub(super) fn keep(
+    txn: &mut Txn<'_>,
+    ready: &Ready,
+    id: InboxId,
+    takes: Result<(), StoreError>,
+) -> Result<Result<Kept, StoreError>, Fault> {
     if let Some(memory) = txn.read::<Remembered>(&ready.memory)? {
         if ready.keyed
             && !txn.has(&keys::entry(memory.id))?
             && let Some(entry) = txn.read(&keys::dead_entry(memory.id))?
         {
             revive(txn, memory.id, entry)?;
-            return Ok(Some(Kept::Revived(memory.id)));
+            return Ok(Ok(Kept::Revived(memory.id)));
         }
-        return Ok(Some(Kept::Before));
+        return Ok(Ok(Kept::Before));
     }
-    if !room {
-        return Ok(None);
+    if let Err(why) = takes {
+        return Ok(Err(why));
     }
     txn.put(ready.memory.clone(), &Remembered { id, at: ready.received_at })?;
     txn.put_packed(keys::body(id), ready.body.clone())?;
     txn.put(keys::entry(id), &ready.entry)?;
-    Ok(Some(Kept::New(id)))
+    Ok(Ok(Kept::New(id)))
 }

@@ -119,6 +119,7 @@ impl Committer {
         if let Err(why) = &disk {
             tracing::error!(%why, "nothing of {} requests was written", answers.len());
             self.shared.shut(why.clone());
+            self.shared.reserve.let_go();
             self.reserved = 0;
         }
         for answer in answers {
@@ -185,11 +186,12 @@ impl Committer {
             Request::Keep(ready, to) => {
                 let id = InboxId(self.shared.next_number());
                 let waits = group.deltas().after(*self.shared.backlog()).inbox;
+                self.shared.reserve.tend(waits == 0);
                 let mut txn = group.begin(rev);
-                let kept = apply::keep(&mut txn, &ready, id, waits < self.shared.options().backlog);
+                let kept = apply::keep(&mut txn, &ready, id, self.shared.takes_at(waits));
                 let written = txn.end();
                 let kept = take(group, kept.map(|kept| (kept, written))).map_err(noted);
-                Answer::Keep(to, kept.and_then(|kept| kept.ok_or(StoreError::Full(waits))))
+                Answer::Keep(to, kept.and_then(|kept| kept))
             }
             Request::Commit(decision, to) => {
                 self.shared.skip_to(apply::greatest_number(&decision));
@@ -207,6 +209,7 @@ impl Committer {
                 Answer::Commit(to, done)
             }
             Request::Check(to) => {
+                self.shared.reserve.tend(self.shared.backlog().inbox == 0);
                 let mut txn = group.begin(rev);
                 let put = txn.put(keys::probe(), &rev);
                 let written = txn.end();

@@ -13,6 +13,7 @@ mod fault;
 mod keys;
 mod lock;
 mod open;
+mod reserve;
 mod shared;
 mod stored;
 mod sweep;
@@ -254,6 +255,10 @@ impl Store for SledStore {
 
     async fn backlog(&self) -> Result<Backlog, StoreError> {
         Ok(*self.shared.backlog())
+    }
+
+    fn takes(&self) -> Result<(), StoreError> {
+        self.shared.takes()
     }
 
     async fn check(&self) -> Result<(), StoreError> {
