@@ -100,6 +100,11 @@ pub trait Store: Send + Sync + 'static {
     /// One inbox entry, also a dead one; `None` if it is done with.
     async fn inbox_entry(&self, id: InboxId) -> Result<Option<InboxEntry>, StoreError>;
 
+    /// The same without the body of a delivery, which may be large: for whoever only wants to know what waits.
+    async fn inbox_entry_without_body(&self, id: InboxId) -> Result<Option<InboxEntry>, StoreError> {
+        self.inbox_entry(id).await
+    }
+
     /// All edges that wait, in order.
     async fn edges(&self) -> Result<Vec<Edge>, StoreError>;
 

@@ -11,13 +11,13 @@ async fn what_is_too_much_is_refused_until_less_waits_and_nothing_is_half_kept()
     let mut notes = Vec::new();
     let mut sent = Vec::new();
     for _ in 0..4 {
-        let (note, webhook) = place.comment("/flag status checkout_v2", 0);
+        let (note, webhook) = place.comment("/flag status checkout_v2", "");
         assert_eq!(place.sends(&webhook).await, (200, false));
         notes.push(note);
         sent.push(webhook);
     }
 
-    let (late, webhook) = place.comment("/flag list", 0);
+    let (late, webhook) = place.comment("/flag list", "");
     for _ in 0..3 {
         assert_eq!(place.sends(&webhook).await, (503, true), "it says when to come again");
     }
@@ -29,11 +29,11 @@ async fn what_is_too_much_is_refused_until_less_waits_and_nothing_is_half_kept()
     assert!(metrics.lines().any(|line| line == counted), "{metrics}");
 
     place.gitlab_is_back(hangs);
-    place.until_done(&notes).await;
+    place.until_answered(&notes).await;
     place.until_ready(200).await;
     assert!(place.gitlab.read(|model| model.reactions(late, model.notes[&late].author).is_empty()));
     assert_eq!(place.sends(&webhook).await, (200, false), "it was not kept before");
     notes.push(late);
-    place.until_done(&notes).await;
+    place.until_answered(&notes).await;
     daemon.stop().await;
 }

@@ -1,10 +1,10 @@
 //! A disk that takes nothing more, for the whole program: the answer is 503, nothing is half-kept, and when the disk is well
 //! so is the program.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-use crate::place::{Daemon, Place};
+use crate::place::{Daemon, PATIENCE, Place, letters};
 
 /// Lets the daemon's files grow up to so many bytes: at 0 each of its writes fails, for real.
 fn limit(daemon: &Daemon, bytes: &str) {
@@ -26,10 +26,10 @@ async fn while_the_disk_refuses_so_does_the_daemon_and_then_all_is_done_once() {
             notes.push(place.says(text).await);
         }
         let asked = place.gitlab.faults();
-        asked.until(crate::place::PATIENCE, |log| log.iter().any(|one| one.fault.is_some())).await.unwrap();
+        asked.until(PATIENCE, |log| log.iter().any(|one| one.fault.is_some())).await.unwrap();
 
         limit(&daemon, "0");
-        let (note, webhook) = place.comment("/flag list", 0);
+        let (note, webhook) = place.comment("/flag list", "");
         for _ in 0..3 {
             assert_eq!(place.sends(&webhook).await, (503, true), "it says when to come again");
         }
@@ -39,16 +39,16 @@ async fn while_the_disk_refuses_so_does_the_daemon_and_then_all_is_done_once() {
         place.gitlab.faults().clear();
         // What is decided now cannot be written, and so nothing of it is to be seen.
         let written = place.gitlab.faults().requests("POST", "/notes").len();
-        let (_, again) = place.comment("/flag status checkout_v2", 0);
+        let (_, again) = place.comment("/flag status checkout_v2", "");
         assert_eq!(place.sends(&again).await, (503, true));
         assert_eq!(place.gitlab.faults().requests("POST", "/notes").len(), written);
 
         limit(&daemon, "unlimited");
         place.until_ready(200).await;
-        place.until_done(&notes).await;
+        place.until_answered(&notes).await;
         assert_eq!(place.sends(&webhook).await, (200, false), "nothing of it was kept");
         notes.push(note);
-        place.until_done(&notes).await;
+        place.until_answered(&notes).await;
     }
     daemon.stop().await;
 }
@@ -92,31 +92,52 @@ async fn a_disk_that_is_full_to_the_last_byte_is_told_and_got_over() {
     let mut daemon = place.spawn(command);
     place.until_up(&mut daemon).await;
     place.until_ready(200).await;
-    // As the daemon sees it.
-    let ballast = PathBuf::from(format!("/proc/{}/root{}/ballast", daemon.id(), store.display()));
-
-    // What waits fills the disk.
+    // What waits fills the disk. What is refused leaves nothing behind, so another one may fit.
     let hangs = place.gitlab_hangs();
-    let mut notes = Vec::new();
-    let refused = loop {
-        let (note, webhook) = place.comment("/flag list", 1024 * 1024);
+    let (mut notes, mut refused) = (Vec::new(), Vec::new());
+    while refused.len() < 3 {
+        let seed = u64::try_from(notes.len() + refused.len()).unwrap();
+        let (note, webhook) = place.comment("/flag list", &letters(1024 * 1024, seed));
         match place.sends(&webhook).await {
             (200, _) => notes.push(note),
-            (503, true) => break (note, webhook),
+            (503, true) => refused.push((note, webhook)),
             other => panic!("{other:?}"),
         }
         assert!(notes.len() < 100, "a disk of 24 MiB holds it all");
-    };
+    }
     println!("{} deliveries of 1 MiB until the disk was full", notes.len());
-    let said = place.until_ready(503).await;
-    assert!(said.contains("the store cannot be written"), "{said}");
-    let _ = ballast;
+    // Without the room that was kept nothing could be written that is done, and what waits would fill the disk for ever.
     place.gitlab_is_back(hangs);
     place.gitlab.faults().clear();
-    place.until_done(&notes).await;
+    place.until_answered(&notes).await;
     place.until_ready(200).await;
-    assert_eq!(place.sends(&refused.1).await, (200, false));
-    notes.push(refused.0);
-    place.until_done(&notes).await;
+    for (note, webhook) in refused {
+        assert_eq!(place.sends(&webhook).await, (200, false), "nothing of it was kept");
+        notes.push(note);
+    }
+    place.until_answered(&notes).await;
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_is_read_only_is_told_at_the_start_and_has_lost_nothing_afterwards() {
+    let place = Place::new("drain = \"1s\"").await;
+    let daemon = place.start().await;
+    place.until_ready(200).await;
+    let hangs = place.gitlab_hangs();
+    let note = place.says("/flag list").await;
+    daemon.stop().await;
+    let store = quoted(&place.path("store"));
+    let mount = format!("mount --bind {store} {store} && mount -o remount,ro,bind {store}");
+    let Some(command) = mounted(&place, &mount) else { return };
+    let ended = place.spawn(command).ended().await;
+    assert_eq!(ended.code(), Some(1), "{}", place.log());
+    let log = place.log();
+    assert!(log.contains("Read-only file system") && log.contains("can be written"), "{log}");
+
+    place.gitlab_is_back(hangs);
+    place.gitlab.faults().clear();
+    let daemon = place.start().await;
+    place.until_answered(&[note]).await;
     daemon.stop().await;
 }

@@ -42,7 +42,7 @@ async fn what_can_be_finished_in_time_is_finished_before_the_end() {
     assert!(!place.log().contains("not everything was finished"), "{}", place.log());
 
     let daemon = place.start().await;
-    place.until_done(&[note]).await;
+    place.until_answered(&[note]).await;
     assert_eq!(place.gitlab.faults().requests("POST", "award_emoji").len(), 2, "nothing was sent again");
     daemon.stop().await;
 }
@@ -66,7 +66,7 @@ async fn what_hangs_at_gitlab_is_kept_and_done_once_after_the_next_start() {
     place.gitlab_is_back(hangs);
     place.gitlab.faults().clear();
     let daemon = place.start().await;
-    place.until_done(&notes).await;
+    place.until_answered(&notes).await;
     daemon.stop().await;
 }
 
@@ -88,7 +88,7 @@ async fn told_twice_it_ends_at_once_and_nothing_is_lost() {
         place.gitlab_is_back(hangs);
         place.gitlab.faults().clear();
         let daemon = place.start().await;
-        place.until_done(&[note]).await;
+        place.until_answered(&[note]).await;
         daemon.stop().await;
     }
 }

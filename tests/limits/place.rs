@@ -117,6 +117,11 @@ impl Place {
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_flaglink"));
         command.arg("run").arg("--config").arg(self.path("flaglink.toml"));
+        // In the surroundings that the unit for systemd gives it.
+        let unit = include_str!("../../systemd/flaglink.service");
+        for line in unit.lines().filter_map(|line| line.strip_prefix("Environment=")) {
+            command.envs(line.split(' ').filter_map(|one| one.split_once('=')));
+        }
         command
     }
 
@@ -183,15 +188,15 @@ impl Place {
         said.unwrap_or_else(|_| panic!("readiness is not {wanted} but {last:?}\n{}", self.log()))
     }
 
-    /// Mara writes a comment; the webhook that GitLab would send of it, with so many bytes more in it that do not compress.
-    pub(crate) fn comment(&self, text: &str, more: usize) -> (u64, Webhook) {
+    /// Mara writes a comment; the webhook that GitLab would send of it, with more in it that flaglink does not read.
+    pub(crate) fn comment(&self, text: &str, more: &str) -> (u64, Webhook) {
         let note = self.gitlab.comment(self.mara, self.issue, text).unwrap();
         let body = json!({
             "object_kind": "note",
             "project": { "id": self.shop, "path_with_namespace": "shop/web" },
             "object_attributes": { "id": note, "noteable_type": "Issue", "note": text },
             "issue": { "iid": self.issue.iid },
-            "more": letters(more, note),
+            "more": more,
         });
         let key = format!("key-{}", self.keys.fetch_add(1, Ordering::Relaxed));
         (note, Webhook { key, body: body.to_string().into() })
@@ -211,17 +216,17 @@ impl Place {
 
     /// Mara writes a comment, and its webhook is taken.
     pub(crate) async fn says(&self, text: &str) -> u64 {
-        let (note, webhook) = self.comment(text, 0);
+        let (note, webhook) = self.comment(text, "");
         assert_eq!(self.sends(&webhook).await, (200, false), "{}", self.log());
         note
     }
 
     /// Waits until all of these are done, and nothing waits any more; each is done once.
     pub(crate) async fn until_done(&self, notes: &[u64]) {
-        let all = self.gitlab.until(PATIENCE, |model| {
+        let done = self.gitlab.until(PATIENCE, |model| {
             notes.iter().all(|note| model.reactions(*note, self.bot).len() == DONE.len())
         });
-        if all.await.is_err() {
+        if done.await.is_err() {
             panic!("{}\n{}", self.gitlab.transcript(self.issue), self.log());
         }
         let mut tick = tokio::time::interval(Duration::from_millis(20));
@@ -231,17 +236,27 @@ impl Place {
             }
         };
         assert!(tokio::time::timeout(PATIENCE, at_rest).await.is_ok(), "{}", self.log());
-        let transcript = self.gitlab.transcript(self.issue);
         for note in notes {
             let reactions = self.gitlab.read(|model| {
                 model.reactions(*note, self.bot).into_iter().map(str::to_owned).collect::<Vec<_>>()
             });
-            assert_eq!(reactions, DONE, "note {note}: {transcript}");
-            let link = format!("#note_{note})");
-            let replies = self.gitlab.read(|model| {
-                model.notes_by(self.issue, self.bot).iter().filter(|reply| reply.body.contains(&link)).count()
-            });
-            assert_eq!(replies, 1, "note {note}: {transcript}");
+            assert_eq!(reactions, DONE, "note {note}: {}", self.gitlab.transcript(self.issue));
+        }
+    }
+
+    /// How many comments of the bot's answer that note.
+    pub(crate) fn replies_to(&self, note: u64) -> usize {
+        let link = format!("#note_{note})");
+        self.gitlab.read(|model| {
+            model.notes_by(self.issue, self.bot).iter().filter(|reply| reply.body.contains(&link)).count()
+        })
+    }
+
+    /// As [`until_done`](Self::until_done) of commands that are answered: each once.
+    pub(crate) async fn until_answered(&self, notes: &[u64]) {
+        self.until_done(notes).await;
+        for note in notes {
+            assert_eq!(self.replies_to(*note), 1, "note {note}: {}", self.gitlab.transcript(self.issue));
         }
     }
 
@@ -314,7 +329,7 @@ impl Drop for Daemon {
 }
 
 /// Letters and digits that do not compress; the same ones for the same seed.
-fn letters(len: usize, seed: u64) -> String {
+pub(crate) fn letters(len: usize, seed: u64) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let mut text = String::with_capacity(len + 10);

@@ -229,7 +229,11 @@ impl Store for SledStore {
     }
 
     async fn inbox_entry(&self, id: InboxId) -> Result<Option<InboxEntry>, StoreError> {
-        self.read(move |tree| view::inbox_entry(tree, id)).await
+        self.read(move |tree| view::inbox_entry(tree, id, true)).await
+    }
+
+    async fn inbox_entry_without_body(&self, id: InboxId) -> Result<Option<InboxEntry>, StoreError> {
+        self.read(move |tree| view::inbox_entry(tree, id, false)).await
     }
 
     async fn edges(&self) -> Result<Vec<Edge>, StoreError> {
