@@ -183,7 +183,9 @@ impl Daemon {
 /// # Errors
 /// As [`Daemon::start`].
 pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartError> {
+    let starting = notify::starting();
     let daemon = Daemon::start(config).await?;
+    drop(starting);
     let watchdog = notify::watchdog(daemon.pipeline.world());
     notify::ready();
     stop.cancelled().await;

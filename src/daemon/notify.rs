@@ -10,6 +10,37 @@ use tokio::time::MissedTickBehavior;
 use crate::bot::World;
 use crate::store::Store;
 
+/// How much longer systemd is asked to wait each time while flaglink starts, and how often it is asked.
+const LONGER: Duration = Duration::from_secs(60);
+const ASK: Duration = Duration::from_secs(20);
+/// A start that takes longer than that hangs.
+const LONGEST_START: Duration = Duration::from_secs(30 * 60);
+
+/// Asks systemd for patience until it is dropped: with much in the store, and much that waits there, a start takes longer than
+/// a unit allows by default.
+pub(super) struct Starting(JoinHandle<()>);
+
+pub(super) fn starting() -> Starting {
+    Starting(tokio::spawn(async {
+        let asking = async {
+            let mut ticks = tokio::time::interval(ASK);
+            loop {
+                ticks.tick().await;
+                tell(&[NotifyState::ExtendTimeoutUsec(
+                    u32::try_from(LONGER.as_micros()).unwrap_or(u32::MAX),
+                )]);
+            }
+        };
+        let _: Result<(), _> = tokio::time::timeout(LONGEST_START, asking).await;
+    }))
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 pub(super) fn ready() {
     tell(&[NotifyState::Ready]);
 }

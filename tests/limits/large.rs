@@ -28,7 +28,7 @@ fn assert_small(daemon: &Daemon, size: usize, waits: usize) {
 #[tokio::test(flavor = "multi_thread")]
 async fn large_deliveries_wait_on_the_disk_and_not_in_memory() {
     let long: Option<usize> = std::env::var("FLAGLINK_LARGE").ok().and_then(|n| n.parse().ok());
-    let (count, size) = long.map_or((40, 5 * MIB), |count| (count, 20 * 1000 * 1000));
+    let (count, size) = long.map_or((36, 5 * MIB), |count| (count, 20 * 1000 * 1000));
     assert!(u64::try_from(count * size / 1024).unwrap() > bound(size), "or it could all be in memory");
     let place = Place::new("").await;
     let daemon = place.start().await;

@@ -40,7 +40,7 @@ fn size(folder: &Path) -> u64 {
 /// A webhook comes in, a comment's command is taken and run, and all of it is over.
 async fn goes_through(store: &SledStore, number: u64, now: Timestamp) {
     // Most are a few KB, one in a hundred is a long merge request; half of what is in them compresses.
-    let len = if number % 100 == 0 { 100_000 } else { 3_000 };
+    let len = if number.is_multiple_of(100) { 100_000 } else { 3_000 };
     let mut body = noise(len / 2);
     body.resize(len, b' ');
     let mut incoming: Delivery = delivery(Some(&format!("key {number}")), &body);
@@ -78,7 +78,8 @@ async fn goes_through(store: &SledStore, number: u64, now: Timestamp) {
     )
     .await;
     // One in fifty is left as it was: its project lost its rule.
-    let status = if number % 50 == 0 { CommandStatus::Taken } else { CommandStatus::Over(Outcome::Done) };
+    let status =
+        if number.is_multiple_of(50) { CommandStatus::Taken } else { CommandStatus::Over(Outcome::Done) };
     let mut replied = NoteableRecord::new(note.noteable.clone());
     replied.replies.insert(3, ReplyBudget { at: vec![now], told_at: None });
     let writes = [Write::PutNote(Box::new(record(status))), Write::PutNoteable(Box::new(replied))];
