@@ -3,15 +3,17 @@
 use jiff::Timestamp;
 
 use super::lanes::Run;
-use super::{Pipeline, Ran, after, retry, routing};
+use super::{Pipeline, Ran, after, bodies, retry, routing};
 use crate::bot::{self, Entry, Made, Trouble, Waits, World};
 use crate::domain::{
     DeadLetter, DeadThing, Decision, Delivery, DeliverySource, Event, Inbound, InboxEntry, InboxId, Write,
 };
 use crate::flags::Hint;
+use crate::store::StoreError;
 
 /// An entry without its body, which may be large: what it means is all that is needed of it from here on.
 struct Understood {
+    large: bool,
     attempts: u32,
     source: String,
     meaning: Meaning,
@@ -26,9 +28,20 @@ enum Meaning {
 
 /// Carries an entry out.
 pub(super) async fn run(pipeline: &Pipeline, id: InboxId) -> Ran {
-    let Some(entry) = pipeline.look_at(id, understood).await? else { return Ok(Run::Done) };
+    let run = try_to_run(pipeline, id).await;
+    if matches!(run, Ok(Run::Done)) {
+        pipeline.bodies.forget(id);
+    }
+    run
+}
+
+async fn try_to_run(pipeline: &Pipeline, id: InboxId) -> Ran {
+    let Some(entry) = look(pipeline, id).await? else { return Ok(Run::Done) };
     let world = pipeline.world();
-    let Understood { attempts, source, meaning } = entry;
+    let Understood { large, attempts, source, meaning } = entry;
+    if large && let Meaning::Event(event) = &meaning {
+        pipeline.bodies.remember(id, source.clone(), event.clone());
+    }
     let entry = Entry { id, attempts, now: Timestamp::now() };
     let made = match meaning {
         Meaning::Event(event) => bot::decide(&world, entry, &event).await,
@@ -53,7 +66,17 @@ pub(super) async fn run(pipeline: &Pipeline, id: InboxId) -> Ran {
     }
 }
 
+async fn look(pipeline: &Pipeline, id: InboxId) -> Result<Option<Understood>, StoreError> {
+    let Some((source, event)) = pipeline.bodies.recall(id) else {
+        return pipeline.look_at(id, understood).await;
+    };
+    let entry = pipeline.world().store().inbox_entry_without_body(id).await?;
+    let meaning = Meaning::Event(event);
+    Ok(entry.map(|entry| Understood { large: false, attempts: entry.attempts, source, meaning }))
+}
+
 fn understood(world: &World, entry: InboxEntry) -> Understood {
+    let large = bodies::is_large(&entry);
     let source = source_of(&entry);
     let meaning = match entry.what {
         Inbound::Event(event) => Meaning::Event(event),
@@ -65,7 +88,7 @@ fn understood(world: &World, entry: InboxEntry) -> Understood {
             DeliverySource::Provider { name } => Meaning::Made(hints(world, name, &delivery)),
         },
     };
-    Understood { attempts: entry.attempts, source, meaning }
+    Understood { large, attempts: entry.attempts, source, meaning }
 }
 
 async fn later(pipeline: &Pipeline, entry: Entry, mut decision: Decision, trouble: &Trouble) -> Ran {

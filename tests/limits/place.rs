@@ -190,12 +190,27 @@ impl Place {
 
     /// Mara writes a comment; the webhook that GitLab would send of it, with more in it that flaglink does not read.
     pub(crate) fn comment(&self, text: &str, more: &str) -> (u64, Webhook) {
-        let note = self.gitlab.comment(self.mara, self.issue, text).unwrap();
+        self.comment_on(self.issue, text, more)
+    }
+
+    /// The project's number.
+    pub(crate) fn shop(&self) -> u64 {
+        self.shop
+    }
+
+    /// Another issue of mara's.
+    pub(crate) fn issue(&self) -> NoteableRef {
+        self.gitlab.issue(self.mara, self.shop, "Checkout is slow, too", "").unwrap()
+    }
+
+    /// The same on that issue.
+    pub(crate) fn comment_on(&self, on: NoteableRef, text: &str, more: &str) -> (u64, Webhook) {
+        let note = self.gitlab.comment(self.mara, on, text).unwrap();
         let body = json!({
             "object_kind": "note",
             "project": { "id": self.shop, "path_with_namespace": "shop/web" },
             "object_attributes": { "id": note, "noteable_type": "Issue", "note": text },
-            "issue": { "iid": self.issue.iid },
+            "issue": { "iid": on.iid },
             "more": more,
         });
         let key = format!("key-{}", self.keys.fetch_add(1, Ordering::Relaxed));
@@ -310,6 +325,12 @@ impl Daemon {
         self.tell("TERM");
         let ended = self.ended().await;
         assert_eq!(ended.code(), Some(0), "{ended}");
+    }
+
+    /// How many bytes it has read so far, from the disk and from others.
+    pub(crate) fn has_read(&self) -> u64 {
+        let io = std::fs::read_to_string(format!("/proc/{}/io", self.id())).unwrap();
+        io.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap().parse().unwrap()
     }
 
     /// A line of `/proc/PID/status`, in KiB: `VmHWM` is the most memory that it ever held, `VmRSS` what it holds now.

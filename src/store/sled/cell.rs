@@ -78,6 +78,13 @@ pub(super) struct Head {
     pieces: u32,
 }
 
+impl Head {
+    /// How many bytes lie in further pieces.
+    pub(super) fn weight(&self) -> usize {
+        (self.pieces as usize).saturating_mul(PIECE)
+    }
+}
+
 fn head_of(value: &[u8]) -> Result<(Head, &[u8]), Fault> {
     let damaged = || Fault::damaged("a value is cut short or was not written by this version".to_owned());
     let (head, rest) = value.split_at_checked(HEAD).ok_or_else(damaged)?;

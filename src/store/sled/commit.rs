@@ -5,6 +5,7 @@
 //! share one sync, and nobody is told "kept" before it is true, also whoever only repeats what another one
 //! in the same group is writing.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -114,35 +115,47 @@ impl Committer {
     }
 
     fn carry_out(&mut self, requests: Vec<Request>) {
-        let mut answers = Vec::with_capacity(requests.len());
-        let disk = self.try_carry_out(requests, &mut answers);
-        if let Err(why) = &disk {
-            tracing::error!(%why, "nothing of {} requests was written", answers.len());
-            self.shared.shut(why.clone());
-            self.shared.reserve.let_go();
-            self.reserved = 0;
-        }
-        for answer in answers {
-            answer.give(&self.shared, &disk);
+        let mut requests = VecDeque::from(requests);
+        while !requests.is_empty() {
+            let mut answers = Vec::with_capacity(requests.len());
+            let disk = self.try_carry_out(&mut requests, &mut answers);
+            if let Err(why) = &disk {
+                tracing::error!(%why, "nothing of {} requests was written", answers.len());
+                self.shared.shut(why.clone());
+                self.shared.reserve.let_go();
+                self.reserved = 0;
+            }
+            for answer in answers {
+                answer.give(&self.shared, &disk);
+            }
         }
     }
 
-    /// An error means that the handle is to be replaced: of what was asked nothing was acknowledged.
-    fn try_carry_out(&mut self, requests: Vec<Request>, answers: &mut Vec<Answer>) -> Result<(), StoreError> {
+    /// Carries out as many as make a group, at least one. An error means that the handle is to be replaced: of what was asked
+    /// nothing was acknowledged.
+    fn try_carry_out(
+        &mut self,
+        requests: &mut VecDeque<Request>,
+        answers: &mut Vec<Answer>,
+    ) -> Result<(), StoreError> {
         let mut trouble = self.shared.ensure_open().err();
         let shared = self.shared.clone();
         let handle = shared.handle();
         let (batch, deltas) = match &*handle {
             Handle::Shut(why) => {
                 let why = trouble.take().unwrap_or_else(|| why.clone());
-                answers.extend(requests.into_iter().map(|request| refused(request, &why)));
+                answers.extend(requests.drain(..).map(|request| refused(request, &why)));
                 return Err(why);
             }
             Handle::Open(database) => {
                 let mut group = Group::new(database.tree());
-                for request in requests {
+                while let Some(request) = requests.pop_front() {
                     let answer = self.work_out(&mut group, request, &mut trouble);
                     answers.push(answer);
+                    // How much a request takes away is seen only here.
+                    if group.weight() >= MOST_BYTES || trouble.is_some() {
+                        break;
+                    }
                 }
                 if let Some(why) = trouble {
                     return Err(why);
@@ -209,7 +222,8 @@ impl Committer {
                 Answer::Commit(to, done)
             }
             Request::Check(to) => {
-                self.shared.reserve.tend(self.shared.backlog().inbox == 0);
+                let idle = self.shared.backlog().inbox == 0;
+                self.shared.reserve.tend(idle);
                 let mut txn = group.begin(rev);
                 let put = txn.put(keys::probe(), &rev);
                 let written = txn.end();

@@ -9,6 +9,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -30,13 +31,13 @@ pub(super) struct Reserve {
     database: PathBuf,
     /// What there is at least, in bytes; 0: this store keeps none.
     least: u64,
+    /// How long the file is; 0: it is not there. Read by those who must not wait while it is written.
+    len: AtomicU64,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// How long the file is; 0: it is not there.
-    len: u64,
     tried: Option<Instant>,
     /// It was said that there is no room.
     told: bool,
@@ -46,7 +47,7 @@ impl Reserve {
     /// Knows of no file yet.
     pub(super) fn new(place: &Place, least: u64) -> Self {
         let file = place.root.join("reserve");
-        Self { file, database: place.log(), least, state: Mutex::default() }
+        Self { file, database: place.log(), least, len: AtomicU64::new(0), state: Mutex::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -55,7 +56,7 @@ impl Reserve {
 
     /// Whether it is there, as far as is known.
     pub(super) fn is_there(&self) -> bool {
-        self.least == 0 || self.state().len > 0
+        self.least == 0 || self.len.load(Ordering::Relaxed) > 0
     }
 
     /// Gives the room to the database.
@@ -63,13 +64,13 @@ impl Reserve {
         if self.least == 0 {
             return;
         }
-        let mut state = self.state();
+        let _alone = self.state();
         match fs::remove_file(&self.file) {
             Ok(()) => tracing::warn!("the room that was kept on the disk is used; nothing new is taken"),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => tracing::warn!(%error, "the room that was kept on the disk cannot be used"),
         }
-        state.len = 0;
+        self.len.store(0, Ordering::Relaxed);
     }
 
     /// Sees to it that it is there. Returns whether it is. `idle`: nothing waits.
@@ -81,15 +82,15 @@ impl Reserve {
         let wanted =
             (self.least + fs::metadata(&self.database).map_or(0, |about| about.len()) / SHARE).min(MOST);
         // It need not be exact, and writing costs something.
-        if state.len >= wanted / 2 || state.tried.is_some_and(|at| at.elapsed() < AGAIN) {
-            return state.len > 0;
+        let before = self.len.load(Ordering::Relaxed);
+        if before >= wanted / 2 || state.tried.is_some_and(|at| at.elapsed() < AGAIN) {
+            return before > 0;
         }
         state.tried = Some(Instant::now());
-        let was_there = state.len > 0;
         let (len, failed) = self.write(wanted);
-        let enough = if was_there || idle { wanted / PART } else { wanted };
+        let enough = if before > 0 || idle { wanted / PART } else { wanted };
         if len >= enough {
-            state.len = len;
+            self.len.store(len, Ordering::Relaxed);
             if std::mem::take(&mut state.told) {
                 tracing::info!("the disk has room again");
             }
@@ -98,7 +99,7 @@ impl Reserve {
         if let Err(error) = fs::remove_file(&self.file) {
             tracing::debug!(%error, "what was begun of the reserve is still there");
         }
-        state.len = 0;
+        self.len.store(0, Ordering::Relaxed);
         if !std::mem::replace(&mut state.told, true) {
             let why = failed.map(|error| error.to_string());
             tracing::warn!(wanted, why, "the disk has too little room; nothing new is taken until it has");

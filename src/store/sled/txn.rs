@@ -58,23 +58,31 @@ pub(super) struct Group<'a> {
     tree: &'a ::sled::Tree,
     changed: BTreeMap<Key, Option<Cell>>,
     deltas: Deltas,
+    weight: usize,
 }
 
 impl<'a> Group<'a> {
     /// A group that writes nothing yet.
     pub(super) fn new(tree: &'a ::sled::Tree) -> Self {
-        Self { tree, changed: BTreeMap::new(), deltas: Deltas::default() }
+        Self { tree, changed: BTreeMap::new(), deltas: Deltas::default(), weight: 0 }
     }
 
     /// Starts a transaction; what it writes gets the version `rev`.
     pub(super) fn begin(&self, rev: u64) -> Txn<'_> {
-        Txn { group: self, rev, changed: BTreeMap::new(), deltas: Deltas::default() }
+        Txn { group: self, rev, changed: BTreeMap::new(), deltas: Deltas::default(), weight: 0 }
     }
 
     /// Makes what a transaction wrote part of the group.
     pub(super) fn absorb(&mut self, written: Written) {
         self.changed.extend(written.changed);
         self.deltas.add(written.deltas);
+        self.weight = self.weight.saturating_add(written.weight);
+    }
+
+    /// How many bytes of bodies it writes or takes away. Either brings their pages into memory, where they stay until all of
+    /// it is applied.
+    pub(super) fn weight(&self) -> usize {
+        self.weight
     }
 
     /// Whether nothing is to be written.
@@ -101,6 +109,7 @@ impl<'a> Group<'a> {
 pub(super) struct Written {
     changed: BTreeMap<Key, Option<Cell>>,
     deltas: Deltas,
+    weight: usize,
 }
 
 /// One transaction.
@@ -109,6 +118,7 @@ pub(super) struct Txn<'g> {
     rev: u64,
     changed: BTreeMap<Key, Option<Cell>>,
     deltas: Deltas,
+    weight: usize,
 }
 
 impl Txn<'_> {
@@ -184,6 +194,11 @@ impl Txn<'_> {
         // Looked up for every key: where the page of one cannot be read, this transaction fails here and now,
         // not its whole group later.
         let was_there = self.has(&key)?;
+        if key.first() == Some(&kind::BODY) {
+            let written = cell.as_ref().map_or(0, |cell| cell.packed.weight());
+            let taken_away = cell::head(self.group.tree, &key)?.map_or(0, |head| head.weight());
+            self.weight = self.weight.saturating_add(written).saturating_add(taken_away);
+        }
         if let Some(count) = self.deltas.of(&key) {
             *count += i64::from(cell.is_some()) - i64::from(was_there);
         }
@@ -193,6 +208,6 @@ impl Txn<'_> {
 
     /// Ends the transaction.
     pub(super) fn end(self) -> Written {
-        Written { changed: self.changed, deltas: self.deltas }
+        Written { changed: self.changed, deltas: self.deltas, weight: self.weight }
     }
 }
