@@ -10,11 +10,11 @@ const MIB: usize = 1024 * 1024;
 
 /// What the daemon may hold when so many deliveries of that size come one after the other, in KiB. The one that comes in: as it
 /// came, packed, in the batch that is written, and in the database's buffers. Of those that wait two at a time, each packed
-/// and unpacked. The database's cache (32 MiB), what it knows of where each piece of 4 KiB lies (about 20 bytes), and what the
+/// and unpacked. The database's cache (32 MiB), what it knows of where each piece of 4 KiB lies (about 60 bytes), and what the
 /// program is without any of that.
 fn bound(size: usize, count: usize) -> u64 {
     let (coming, waiting, cache, program) = (4 * size, 2 * 2 * size, 32 * MIB, 96 * MIB);
-    let places = size * count / 128;
+    let places = size * count / 64;
     u64::try_from((coming + waiting + cache + places + program) / 1024).unwrap()
 }
 
