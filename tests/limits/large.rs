@@ -34,7 +34,11 @@ async fn large_deliveries_wait_on_the_disk_and_not_in_memory() {
     let long: Option<usize> = std::env::var("FLAGLINK_LARGE").ok().and_then(|n| n.parse().ok());
     let (count, size) = long.map_or((36, 5 * MIB), |count| (count, 20 * 1000 * 1000));
     assert!(u64::try_from(count * size / 1024).unwrap() > bound(size, count), "or it could all be in memory");
-    let place = Place::new("").await;
+    let mut place = Place::new("").await;
+    if long.is_some() {
+        // All of it is read at the start, and taken away in the end.
+        place.patience = 20 * PATIENCE;
+    }
     let daemon = place.start().await;
     place.until_ready(200).await;
     let hangs = place.gitlab_hangs();
@@ -61,12 +65,12 @@ async fn large_deliveries_wait_on_the_disk_and_not_in_memory() {
         let asked = format!("/projects/{}", place.shop());
         move |log: &[Received]| log.iter().filter(|one| one.path.contains(&asked)).count() >= times * count
     };
-    place.gitlab.faults().until(2 * PATIENCE, tried(1)).await.unwrap();
+    place.gitlab.faults().until(2 * place.patience, tried(1)).await.unwrap();
     assert!(place.waits().await.0 >= count as u64);
     assert_small(&daemon, size, count);
     // Nor are they read again each time that they are tried.
     let before = daemon.has_read();
-    place.gitlab.faults().until(2 * PATIENCE, tried(4)).await.unwrap();
+    place.gitlab.faults().until(2 * place.patience, tried(4)).await.unwrap();
     let read = daemon.has_read() - before;
     assert!(read < u64::try_from(count * size / 2).unwrap(), "{read} bytes of {}", count * size);
     place.gitlab.faults().remove(down);

@@ -24,6 +24,8 @@ pub(crate) const DONE: [&str; 2] = ["eyes", "white_check_mark"];
 pub(crate) struct Place {
     pub(crate) gitlab: Gitlab,
     pub(crate) webhooks: SocketAddr,
+    /// How long a start may take, and everything to come to rest.
+    pub(crate) patience: Duration,
     admin: SocketAddr,
     shop: u64,
     mara: u64,
@@ -105,7 +107,20 @@ impl Place {
         let issue = gitlab.issue(mara, shop, "Checkout is slow", "").unwrap();
         let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
         let keys = AtomicU64::new(0);
-        Self { gitlab, webhooks, admin, shop, mara, bot, issue, folder, client, keys, _flagsmith: flagsmith }
+        Self {
+            gitlab,
+            webhooks,
+            patience: PATIENCE,
+            admin,
+            shop,
+            mara,
+            bot,
+            issue,
+            folder,
+            client,
+            keys,
+            _flagsmith: flagsmith,
+        }
     }
 
     /// A path beside the configuration.
@@ -150,7 +165,7 @@ impl Place {
                 tick.tick().await;
             }
         };
-        assert!(tokio::time::timeout(PATIENCE, up).await.is_ok(), "{}", self.log());
+        assert!(tokio::time::timeout(self.patience, up).await.is_ok(), "{}", self.log());
     }
 
     /// What was logged.
@@ -238,7 +253,7 @@ impl Place {
 
     /// Waits until all of these are done, and nothing waits any more; each is done once.
     pub(crate) async fn until_done(&self, notes: &[u64]) {
-        let done = self.gitlab.until(PATIENCE, |model| {
+        let done = self.gitlab.until(self.patience, |model| {
             notes.iter().all(|note| model.reactions(*note, self.bot).len() == DONE.len())
         });
         if done.await.is_err() {
@@ -250,7 +265,7 @@ impl Place {
                 tick.tick().await;
             }
         };
-        assert!(tokio::time::timeout(PATIENCE, at_rest).await.is_ok(), "{}", self.log());
+        assert!(tokio::time::timeout(self.patience, at_rest).await.is_ok(), "{}", self.log());
         for note in notes {
             let reactions = self.gitlab.read(|model| {
                 model.reactions(*note, self.bot).into_iter().map(str::to_owned).collect::<Vec<_>>()
