@@ -141,6 +141,9 @@ fn mistakes_are_answered_with_the_line_the_key_and_the_nearest_known_one() {
         (in_gitlab("formerly = [\"https://gitlab.example.com/\"]"), "is the present `url`"),
         (in_gitlab("ca_file = \"nowhere.pem\""), "`ca_file` in [gitlab]: there is no file nowhere.pem"),
         (in_gitlab("require_signature = true"), "signatures are checked with a signing token"),
+        (with("[limits]\nbacklog = 0"), "no webhook could come in"),
+        (with("[limits]\ndrain = \"2h\""), "nobody waits for so long"),
+        (with("[limits]\nreplies = 3"), "[limits] has no key `replies`"),
         (LEAST.replace("token_file", "# token_file"), "the bot needs an access token. Make one in GitLab"),
         (
             LEAST.replace("webhook_secret_file", "# webhook_secret_file"),
@@ -157,7 +160,6 @@ fn mistakes_are_answered_with_the_line_the_key_and_the_nearest_known_one() {
 fn what_later_versions_know_is_said_to_be_of_a_later_version() {
     let dir = ConfigDir::new();
     for more in [
-        "[limits]\nreplies = 3",
         "[tunnel]\nkind = \"ngrok\"",
         "[[reminders]]\nafter = \"30 days\"",
         "[templates]\npanel = \"x\"",

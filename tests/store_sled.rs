@@ -13,6 +13,8 @@ mod kit;
 mod deliveries;
 #[path = "store/export.rs"]
 mod export;
+#[path = "store/flat.rs"]
+mod flat;
 #[path = "store/model.rs"]
 mod model;
 #[path = "store/opening.rs"]

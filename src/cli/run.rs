@@ -1,5 +1,7 @@
 //! `flaglink run`.
 
+use std::time::Duration;
+
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -7,6 +9,16 @@ use crate::config::Config;
 use crate::daemon::{self, StartError};
 
 use super::{Context, Trouble, logging, runtime};
+
+/// Longer than the drain this process does not last after it was told to stop, whatever hangs. The unit for systemd allows
+/// some seconds more.
+const AT_MOST: Duration = Duration::from_secs(10);
+
+/// How long threads that wait for the system (for a name to be looked up, for example) are waited for when all is done.
+const THREADS: Duration = Duration::from_secs(1);
+
+/// `SIGXFSZ`: a file may not grow any more (`RLIMIT_FSIZE`). The same on every machine that flaglink is built for.
+const FILE_TOO_LARGE: i32 = 25;
 
 /// Runs the daemon until SIGTERM or SIGINT.
 pub(super) fn run(context: &Context) -> Result<(), Trouble> {
@@ -16,10 +28,14 @@ pub(super) fn run(context: &Context) -> Result<(), Trouble> {
         tracing::warn!("{warning}");
     }
     let all_threads = &mut tokio::runtime::Builder::new_multi_thread();
-    runtime(all_threads)?.block_on(async {
-        let stop = stop_on_signals()?;
+    let runtime = runtime(all_threads)?;
+    let ended = runtime.block_on(async {
+        full_disks_are_answered()?;
+        let stop = stop_on_signals(config.limits.drain.duration())?;
         daemon::run(config, stop).await.map_err(Trouble::from)
-    })
+    });
+    runtime.shutdown_timeout(THREADS);
+    ended
 }
 
 impl From<StartError> for Trouble {
@@ -33,9 +49,17 @@ impl From<StartError> for Trouble {
     }
 }
 
+/// A file that may not grow is an error of the write, to be answered as a full disk is. Without a handler the signal that
+/// comes with it ends the process.
+fn full_disks_are_answered() -> Result<(), Trouble> {
+    signal(SignalKind::from_raw(FILE_TOO_LARGE)).map(drop).map_err(|error| {
+        Trouble::World(format!("flaglink cannot be kept from ending when a file is full: {error}"))
+    })
+}
+
 /// Cancelled by the first SIGTERM or SIGINT. A second one ends the process at once, for those who cannot wait: what was
 /// answered is on disk, so nothing is lost by that.
-fn stop_on_signals() -> Result<CancellationToken, Trouble> {
+fn stop_on_signals(drain: Duration) -> Result<CancellationToken, Trouble> {
     let deaf = |error| Trouble::World(format!("flaglink cannot be told to stop: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(deaf)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(deaf)?;
@@ -47,6 +71,12 @@ fn stop_on_signals() -> Result<CancellationToken, Trouble> {
             _ = interrupt.recv() => tracing::info!("told to stop (SIGINT); what runs is finished first"),
         }
         told.cancel();
+        // On a thread of its own: it is for the case that nothing else moves.
+        std::thread::spawn(move || {
+            std::thread::sleep(drain + AT_MOST);
+            tracing::error!("the time to stop in is long over and something hangs; stopping without it");
+            std::process::exit(1);
+        });
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}

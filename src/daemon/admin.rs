@@ -28,6 +28,8 @@ pub(super) struct View {
     pub(super) metrics: Arc<Metrics>,
     pub(super) started_at: Timestamp,
     pub(super) stop: CancellationToken,
+    /// `[limits] backlog`.
+    pub(super) backlog: u64,
     pub(super) gitlab_url: Url,
     pub(super) public_url: Option<Url>,
 }
@@ -36,6 +38,18 @@ pub(super) struct View {
 const STUCK_SECONDS: u64 = 15 * 60;
 
 impl View {
+    /// Why new webhooks are refused, if they are.
+    fn refuses(&self) -> Option<String> {
+        Some(match self.pipeline.world().store().takes().err()? {
+            StoreError::Full(waits) => format!(
+                "{waits} deliveries and commands wait, and `backlog` in [limits] is {}: new webhooks are answered 503 until \
+                 fewer wait",
+                self.backlog
+            ),
+            error => format!("new webhooks are answered 503: {error}"),
+        })
+    }
+
     /// What keeps the queues from moving: the oldest thing in each, where it has waited for long.
     async fn stuck(&self) -> Vec<String> {
         let Ok(queue) = self.queue(1).await else { return Vec::new() };
@@ -62,6 +76,7 @@ impl AdminView for View {
         if let Err(error) = self.pipeline.world().store().check().await {
             problems.push(error.to_string());
         }
+        problems.extend(self.refuses());
         problems.extend(self.health.troubles());
         problems.extend(self.stuck().await);
         problems

@@ -26,6 +26,9 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// Requests in flight to one host.
 const IN_FLIGHT: usize = 16;
 
+/// Room on the disk that is kept for when it is full, in bytes.
+const RESERVE: u64 = 4 * 1024 * 1024;
+
 /// Why the daemon cannot start; for an admin.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -119,8 +122,10 @@ pub(super) async fn build(config: &Config) -> Result<Built, StartError> {
     let flags =
         Registry::build(&config.providers, &Surroundings { metrics: Arc::clone(&metrics), gitlab: seeing })?;
     let path = config.store.path.clone();
+    let options =
+        StoreOptions { backlog: config.limits.backlog, reserve: RESERVE, ..StoreOptions::default() };
     // Opening reads the disk; it does not belong on a thread that serves others.
-    let store = tokio::task::spawn_blocking(move || SledStore::open(&path, StoreOptions::default()))
+    let store = tokio::task::spawn_blocking(move || SledStore::open(&path, options))
         .await
         .map_err(|error| StoreError::Damaged(error.to_string()))??;
     let store = Arc::new(store);

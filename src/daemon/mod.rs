@@ -9,7 +9,7 @@ mod notify;
 mod renamed;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::task::JoinSet;
@@ -17,15 +17,24 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bot::World;
 use crate::config::Config;
-use crate::http::{Admin, Gate, Listener, ServeOptions, SocketFile, TcpGate, Webhooks, bind_socket, serve};
+use crate::http::{
+    Admin, Gate, Listener, MAX_BODY, ServeOptions, SocketFile, TcpGate, Webhooks, bind_socket, serve,
+};
 use crate::pipeline::{Pipeline, Upkeep, keep_up, poll, watch_visibility};
 use crate::store::export::save_links;
 use crate::store::sled::SledStore;
 
 pub use build::StartError;
+pub use notify::heartbeat;
 
-/// How long what runs is waited for at the end. systemd kills after 90 s by default; the unit allows 40.
-pub const DRAIN: Duration = Duration::from_secs(25);
+/// How long, when lanes and webhooks are drained, everything else may take: the last export, and whoever asks the admin
+/// listener at that moment.
+const LAST: Duration = Duration::from_secs(5);
+/// Connections to the admin listener, and to the socket. With those of the webhook listener and those to the outside they stay
+/// within the 1024 files that a process may have open by default.
+const ADMIN_CONNECTIONS: usize = 128;
+/// How many bytes of webhook bodies may be held at a time: five of the largest, or thousands of the usual ones.
+const BODY_MEMORY: usize = 5 * MAX_BODY;
 
 /// How long GitLab's time is waited for when there are new rules. Without it the time of this machine has to do.
 const GITLABS_TIME: Duration = Duration::from_secs(3);
@@ -34,6 +43,8 @@ const GITLABS_TIME: Duration = Duration::from_secs(3);
 pub struct Daemon {
     pipeline: Arc<Pipeline>,
     stop: CancellationToken,
+    /// Stops the admin listener and the socket: last, so that whoever asks while lanes drain hears that it stops.
+    stop_admin: CancellationToken,
     tasks: JoinSet<()>,
     webhooks: std::net::SocketAddr,
     admin: std::net::SocketAddr,
@@ -53,7 +64,8 @@ impl Daemon {
         let built = build::build(&config).await?;
         let world = Arc::new(built.world);
         let pipeline = Pipeline::new(Arc::clone(&world));
-        let stop = CancellationToken::new();
+        let (stop, stop_admin) = (CancellationToken::new(), CancellationToken::new());
+        let drain = config.limits.drain.duration();
 
         let webhooks = build::bind(config.listen.webhooks, "listen.webhooks").await?;
         let admin = build::bind(config.listen.admin, "listen.admin").await?;
@@ -72,6 +84,7 @@ impl Daemon {
             metrics: Arc::clone(&built.metrics),
             started_at,
             stop: stop.clone(),
+            backlog: config.limits.backlog,
             gitlab_url: config.gitlab.url.clone(),
             public_url: config.listen.public_url.clone(),
         });
@@ -80,27 +93,31 @@ impl Daemon {
 
         pipeline.load().await?;
         let mut tasks = JoinSet::new();
-        // Their own token: listeners take no more as soon as the end begins, also while lanes still drain.
-        let listen = |tasks: &mut JoinSet<()>, listener, handler, name| {
-            let options = ServeOptions { name, drain_timeout: DRAIN, ..ServeOptions::default() };
+        let listen = |tasks: &mut JoinSet<()>, listener, handler, options, stop: &CancellationToken| {
             let stop = stop.clone();
             tasks.spawn(async move {
                 serve(listener, handler, options, stop).await;
             });
         };
-        listen(
-            &mut tasks,
-            Listener::Tcp(webhooks),
-            Arc::new(Webhooks::new(door, Arc::clone(&built.metrics))),
-            "webhooks",
-        );
-        listen(
-            &mut tasks,
-            Listener::Tcp(admin),
-            Arc::new(Admin::new(Arc::clone(&view), Gate::Tcp(tcp_gate))),
-            "admin",
-        );
-        listen(&mut tasks, Listener::Unix(socket), Arc::new(Admin::new(view, Gate::Socket)), "socket");
+        let door = Arc::new(Webhooks::new(door, Arc::clone(&built.metrics)));
+        let options = ServeOptions {
+            name: "webhooks",
+            drain_timeout: drain,
+            body_memory: BODY_MEMORY,
+            ..ServeOptions::default()
+        };
+        // Webhooks are taken no more as soon as the end begins, also while lanes still drain.
+        listen(&mut tasks, Listener::Tcp(webhooks), door, options, &stop);
+        let options = |name| ServeOptions {
+            name,
+            connections: ADMIN_CONNECTIONS,
+            drain_timeout: LAST / 2,
+            ..ServeOptions::default()
+        };
+        let handler = Arc::new(Admin::new(Arc::clone(&view), Gate::Tcp(tcp_gate)));
+        listen(&mut tasks, Listener::Tcp(admin), handler, options("admin"), &stop_admin);
+        let handler = Arc::new(Admin::new(view, Gate::Socket));
+        listen(&mut tasks, Listener::Unix(socket), handler, options("socket"), &stop_admin);
 
         for provider in world.flags().iter() {
             tasks.spawn(poll(Arc::clone(&pipeline), Arc::clone(provider), stop.clone()));
@@ -112,10 +129,11 @@ impl Daemon {
         Ok(Self {
             pipeline,
             stop,
+            stop_admin,
             tasks,
             webhooks: webhooks_at,
             admin: admin_at,
-            drain: DRAIN,
+            drain,
             _socket: socket_file,
         })
     }
@@ -142,12 +160,21 @@ impl Daemon {
 
     /// Takes nothing new, finishes what runs, and returns. What could not be finished in time is on disk.
     pub async fn stop(mut self) {
+        let began = Instant::now();
         self.stop.cancel();
         let left = self.pipeline.drain(self.drain).await;
         if left > 0 {
             tracing::warn!(left, "not everything was finished in time; the rest goes on at the next start");
         }
-        while self.tasks.join_next().await.is_some() {}
+        // What came in at the last moment is kept and answered before nobody hears any more how things stand.
+        let rest = self.drain.saturating_sub(began.elapsed()) + LAST;
+        self.stop_admin.cancel();
+        let ended =
+            tokio::time::timeout(rest, async { while self.tasks.join_next().await.is_some() {} }).await;
+        if ended.is_err() {
+            tracing::warn!("the time is up; what still runs is left as it is on disk");
+            self.tasks.shutdown().await;
+        }
     }
 }
 
@@ -156,13 +183,17 @@ impl Daemon {
 /// # Errors
 /// As [`Daemon::start`].
 pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartError> {
+    let starting = notify::starting();
     let daemon = Daemon::start(config).await?;
+    drop(starting);
+    let watchdog = notify::watchdog(daemon.pipeline.world());
     notify::ready();
-    let watchdog = notify::watchdog();
     stop.cancelled().await;
     notify::stopping();
     daemon.stop().await;
     watchdog.abort();
+    // It holds the store.
+    let _ = watchdog.await;
     tracing::info!("stopped");
     Ok(())
 }

@@ -123,6 +123,11 @@ impl RequestBody {
                 return Err(BodyError::NoRoom);
             }
             self.taken += data.len();
+            if whole.is_empty() {
+                // All at once: growing by doubling holds up to twice as much. Until something is written there it is only
+                // address space, so a length that is announced and not sent costs nothing.
+                whole.reserve(usize::try_from(announced).unwrap_or(limit).clamp(data.len(), limit));
+            }
             whole.extend_from_slice(&data);
         }
         self.activity.body_read();

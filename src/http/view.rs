@@ -33,7 +33,7 @@ pub async fn queue(store: &dyn Store, limit: usize, now: Timestamp) -> Result<Qu
     let mut inbox = Vec::new();
     for id in store.inbox().await?.into_iter().take(limit) {
         // One that is gone was dealt with while the list was made.
-        if let Some(entry) = store.inbox_entry(id).await? {
+        if let Some(entry) = store.inbox_entry_without_body(id).await? {
             inbox.push(waiting_entry(&entry, now));
         }
     }
@@ -164,7 +164,7 @@ pub(super) async fn of_letter(
     letter: &DeadLetter,
 ) -> Result<(String, Option<String>), StoreError> {
     Ok(match &letter.what {
-        DeadThing::Inbox(id) => match store.inbox_entry(*id).await {
+        DeadThing::Inbox(id) => match store.inbox_entry_without_body(*id).await {
             Ok(Some(entry)) => {
                 let (what, about, _) = inbound(&entry.what);
                 (what, about)

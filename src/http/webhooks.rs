@@ -52,6 +52,8 @@ pub enum Taken {
     NotJson,
     /// It cannot be kept now, and nothing of it was.
     Unwritable,
+    /// As much waits as may wait: it was not kept.
+    Full,
 }
 
 /// The rest of the house, as far as the webhook listener knows it.
@@ -251,6 +253,11 @@ impl Webhooks {
                 tracing::error!("a delivery could not be kept; the sender was told so");
                 self.metrics.delivery(source_name, "unwritable");
                 later(text(StatusCode::SERVICE_UNAVAILABLE, "this cannot be kept now; send it again later\n"))
+            }
+            Taken::Full => {
+                tracing::warn!("as much waits as may wait; the sender was told to come again");
+                self.metrics.delivery(source_name, "full");
+                later(text(StatusCode::SERVICE_UNAVAILABLE, "too much waits here now; send it again later\n"))
             }
         }
     }

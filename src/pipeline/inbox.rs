@@ -5,27 +5,61 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::lanes::Run;
-use super::{Pipeline, Ran, after, retry, routing};
+use super::{Pipeline, Ran, after, bodies, retry, routing};
 use crate::bot::{self, Entry, Made, Trouble, Waits, World};
 use crate::domain::{
     DeadLetter, DeadThing, Decision, Delivery, DeliverySource, Event, Inbound, InboxEntry, InboxId, Write,
 };
 use crate::flags::Hint;
+use crate::store::StoreError;
+
+/// An entry without its body, which may be large: what it means is all that is needed of it from here on.
+struct Understood {
+    large: bool,
+    attempts: u32,
+    revived: bool,
+    since: Option<Timestamp>,
+    source: String,
+    meaning: Meaning,
+}
+
+enum Meaning {
+    /// An event that is to be decided.
+    Event(Event),
+    /// Decided already: it takes nothing but a look at it.
+    Made(Made),
+    /// Another version wrote it.
+    Unknown,
+}
 
 /// Carries an entry out.
 pub(super) async fn run(pipeline: &Pipeline, id: InboxId) -> Ran {
-    let world = pipeline.world();
-    let Some(inbox_entry) = world.store().inbox_entry(id).await? else { return Ok(Run::Done) };
-    let source = source_of(&inbox_entry);
-    if let Inbound::Unknown(_) = &inbox_entry.what {
-        // Not thrown away: the version that wrote it can still carry it out.
-        let trouble = Trouble::again_in(
-            Duration::ZERO,
-            "another version of flaglink wrote this; this one does not know it",
-        );
-        return bury(pipeline, &inbox_entry, Decision::new(), &trouble).await;
+    let run = try_to_run(pipeline, id).await;
+    if matches!(run, Ok(Run::Done)) {
+        pipeline.bodies.forget(id);
     }
-    match decide(&world, &inbox_entry).await {
+    run
+}
+
+async fn try_to_run(pipeline: &Pipeline, id: InboxId) -> Ran {
+    let Some(entry) = look(pipeline, id).await? else { return Ok(Run::Done) };
+    let world = pipeline.world();
+    let Understood { large, attempts, revived, since, source, meaning } = entry;
+    if large && let Meaning::Event(event) = &meaning {
+        pipeline.bodies.remember(id, source.clone(), event.clone());
+    }
+    let entry = Entry { id, attempts, revived, now: Timestamp::now() };
+    let made = match meaning {
+        Meaning::Event(event) => bot::decide(&world, entry, &event).await,
+        Meaning::Made(made) => Ok(made),
+        // Not thrown away: the version that wrote it can still carry it out.
+        Meaning::Unknown => {
+            let why = "another version of flaglink wrote this; this one does not know it";
+            let trouble = Trouble::again_in(Duration::ZERO, why);
+            return bury(pipeline, entry, since, Decision::new(), &trouble).await;
+        }
+    };
+    match made {
         Ok(Made::Decision(mut decision)) => {
             decision.write(Write::InboxDone(id));
             pipeline.commit(decision).await?;
@@ -39,14 +73,49 @@ pub(super) async fn run(pipeline: &Pipeline, id: InboxId) -> Ran {
             pipeline.commit(decision).await?;
             Ok(Run::Done)
         }
-        Ok(Made::NotYet(decision, trouble)) => later(pipeline, &inbox_entry, decision, &trouble).await,
-        Err(trouble) => later(pipeline, &inbox_entry, Decision::new(), &trouble).await,
+        Ok(Made::NotYet(decision, trouble)) => later(pipeline, entry, since, decision, &trouble).await,
+        Err(trouble) => later(pipeline, entry, since, Decision::new(), &trouble).await,
     }
 }
 
-async fn later(pipeline: &Pipeline, entry: &InboxEntry, mut decision: Decision, trouble: &Trouble) -> Ran {
+async fn look(pipeline: &Pipeline, id: InboxId) -> Result<Option<Understood>, StoreError> {
+    let Some((source, event)) = pipeline.bodies.recall(id) else {
+        return pipeline.look_at(id, understood).await;
+    };
+    let entry = pipeline.world().store().inbox_entry_without_body(id).await?;
+    let meaning = Meaning::Event(event);
+    Ok(entry.map(|entry| Understood { large: false, ..of(&entry, source, meaning) }))
+}
+
+fn understood(world: &World, entry: InboxEntry) -> Understood {
+    let meaning = match &entry.what {
+        Inbound::Event(event) => Meaning::Event(event.clone()),
+        Inbound::Unknown(_) => Meaning::Unknown,
+        Inbound::Delivery(delivery) => match &delivery.source {
+            DeliverySource::Gitlab { .. } => match routing::event_of(world, delivery) {
+                Some(event) => Meaning::Event(event),
+                None => Meaning::Made(flags_in_gitlab(world, delivery)),
+            },
+            DeliverySource::Provider { name } => Meaning::Made(hints(world, name, delivery)),
+        },
+    };
+    of(&entry, source_of(&entry), meaning)
+}
+
+fn of(entry: &InboxEntry, source: String, meaning: Meaning) -> Understood {
+    let InboxEntry { attempts, revived, since, .. } = *entry;
+    Understood { large: bodies::is_large(entry), attempts, revived, since, source, meaning }
+}
+
+async fn later(
+    pipeline: &Pipeline,
+    entry: Entry,
+    since: Option<Timestamp>,
+    mut decision: Decision,
+    trouble: &Trouble,
+) -> Ran {
     if entry.attempts >= retry::GIVE_UP {
-        return bury(pipeline, entry, decision, trouble).await;
+        return bury(pipeline, entry, since, decision, trouble).await;
     }
     let not_before = after(trouble, entry.attempts);
     if matches!(trouble.waits, Waits::Moment(_)) {
@@ -60,38 +129,24 @@ async fn later(pipeline: &Pipeline, entry: &InboxEntry, mut decision: Decision, 
 }
 
 /// It has been tried for a day and more. What it asked for is too old to be done by now; that it was not is not to be lost.
-async fn bury(pipeline: &Pipeline, entry: &InboxEntry, mut decision: Decision, trouble: &Trouble) -> Ran {
+async fn bury(
+    pipeline: &Pipeline,
+    entry: Entry,
+    since: Option<Timestamp>,
+    mut decision: Decision,
+    trouble: &Trouble,
+) -> Ran {
     tracing::error!(entry = entry.id.0, attempts = entry.attempts, reason = %trouble, "given up; see the queue");
     decision.write(Write::InboxDead(DeadLetter {
         id: entry.id.0,
         at: Timestamp::now(),
-        begun: entry.since,
+        begun: since,
         reason: trouble.to_string(),
         attempts: entry.attempts,
         what: DeadThing::Inbox(entry.id),
     }));
     pipeline.commit(decision).await?;
     Ok(Run::Done)
-}
-
-async fn decide(world: &World, inbox_entry: &InboxEntry) -> Result<Made, Trouble> {
-    let entry = Entry {
-        id: inbox_entry.id,
-        attempts: inbox_entry.attempts,
-        revived: inbox_entry.revived,
-        now: Timestamp::now(),
-    };
-    match &inbox_entry.what {
-        Inbound::Event(event) => bot::decide(world, entry, event).await,
-        Inbound::Unknown(_) => Ok(Made::Nothing("of_another_version")),
-        Inbound::Delivery(delivery) => match &delivery.source {
-            DeliverySource::Gitlab { .. } => match routing::event_of(world, delivery) {
-                Some(event) => bot::decide(world, entry, &event).await,
-                None => Ok(flags_in_gitlab(world, delivery)),
-            },
-            DeliverySource::Provider { name } => Ok(hints(world, name, delivery)),
-        },
-    }
 }
 
 /// A webhook of a flag service says at which flags to look: one event each, for their own lanes.

@@ -3,6 +3,7 @@
 //! Everything that writes one resource goes through its lane, one thing at a time. What cannot be done now
 //! waits in its lane without holding up what does not depend on it; other lanes go on.
 
+mod bodies;
 mod edges;
 mod inbox;
 mod lanes;
@@ -31,6 +32,7 @@ pub use polling::poll;
 pub use upkeep::{Upkeep, keep_up};
 pub use visibility::watch_visibility;
 
+use bodies::Bodies;
 use lanes::{Item, Lanes, Run};
 use routing::Route;
 
@@ -41,6 +43,7 @@ const AT_ONCE: Option<Timestamp> = None;
 pub struct Pipeline {
     world: ArcSwap<World>,
     lanes: Lanes,
+    bodies: Bodies,
     /// The store has refused something since everything that waits was last taken up from it.
     store_refused: AtomicBool,
 }
@@ -59,7 +62,12 @@ impl Pipeline {
                     }
                 })
             });
-            Self { world: ArcSwap::new(world), lanes, store_refused: AtomicBool::new(false) }
+            Self {
+                world: ArcSwap::new(world),
+                lanes,
+                bodies: Bodies::default(),
+                store_refused: AtomicBool::new(false),
+            }
         })
     }
 
@@ -101,18 +109,22 @@ impl Pipeline {
 
     /// Takes up an entry that waits for a later moment at once: what it waited for has come.
     pub(crate) async fn take_up_now(&self, id: InboxId) -> Result<(), StoreError> {
-        let world = self.world();
-        let Some(entry) = world.store().inbox_entry(id).await? else { return Ok(()) };
-        let (lane, route) = routing::of_inbound(&world, id, &entry.what).await?;
-        self.lanes.submit(lane, Item::Inbox(id), route, AT_ONCE);
-        Ok(())
+        self.put_into_lane(id, |_| AT_ONCE).await
     }
 
     async fn take_up(&self, id: InboxId) -> Result<(), StoreError> {
-        let world = self.world();
-        let Some(entry) = world.store().inbox_entry(id).await? else { return Ok(()) };
-        let (lane, route) = routing::of_inbound(&world, id, &entry.what).await?;
-        self.lanes.submit(lane, Item::Inbox(id), route, entry.not_before);
+        self.put_into_lane(id, |not_before| not_before).await
+    }
+
+    async fn put_into_lane(
+        &self,
+        id: InboxId,
+        due: impl FnOnce(Option<Timestamp>) -> Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        let seen = self.look_at(id, |world, entry| (entry.not_before, routing::means(world, entry.what)));
+        let Some((not_before, meaning)) = seen.await? else { return Ok(()) };
+        let (lane, route) = routing::of_meaning(&self.world(), id, meaning).await?;
+        self.lanes.submit(lane, Item::Inbox(id), route, due(not_before));
         Ok(())
     }
 

@@ -56,22 +56,36 @@ impl Route {
     }
 }
 
+/// What an entry means for its lane.
+pub(crate) enum Meaning {
+    Event(Event),
+    /// A webhook of that provider.
+    OfProvider(String),
+    Nothing,
+}
+
+/// What came in means, without its body.
+pub(crate) fn means(world: &World, inbound: Inbound) -> Meaning {
+    match inbound {
+        Inbound::Event(event) => Meaning::Event(event),
+        Inbound::Unknown(_) => Meaning::Nothing,
+        Inbound::Delivery(Delivery { source: DeliverySource::Provider { name }, .. }) => {
+            Meaning::OfProvider(name)
+        }
+        Inbound::Delivery(delivery) => event_of(world, &delivery).map_or(Meaning::Nothing, Meaning::Event),
+    }
+}
+
 /// Lane and route of what came in.
-pub(crate) async fn of_inbound(
+pub(crate) async fn of_meaning(
     world: &World,
     id: InboxId,
-    inbound: &Inbound,
+    meaning: Meaning,
 ) -> Result<(LaneKey, Route), StoreError> {
-    match inbound {
-        Inbound::Event(event) => of_event(world, id, event).await,
-        Inbound::Unknown(_) => Ok((LaneKey::Nothing(id), Route::Free)),
-        Inbound::Delivery(delivery) => match &delivery.source {
-            DeliverySource::Provider { name } => Ok((LaneKey::Provider(name.clone()), Route::Free)),
-            DeliverySource::Gitlab { .. } => match event_of(world, delivery) {
-                Some(event) => of_event(world, id, &event).await,
-                None => Ok((LaneKey::Nothing(id), Route::Free)),
-            },
-        },
+    match meaning {
+        Meaning::Event(event) => of_event(world, id, &event).await,
+        Meaning::OfProvider(name) => Ok((LaneKey::Provider(name), Route::Free)),
+        Meaning::Nothing => Ok((LaneKey::Nothing(id), Route::Free)),
     }
 }
 

@@ -38,7 +38,11 @@ pub async fn keep_up(pipeline: Arc<Pipeline>, upkeep: Upkeep, stop: Cancellation
                 store_was_well = look_after_store(&pipeline, store_was_well).await;
             }
             _ = export.tick() => {
-                sweep(&pipeline).await;
+                tokio::select! {
+                    () = sweep(&pipeline) => {}
+                    // It goes on where there is something to sweep at the next start.
+                    () = stop.cancelled() => break,
+                }
                 write_export(&upkeep).await;
             }
         }
@@ -91,7 +95,7 @@ async fn sweep(pipeline: &Pipeline) {
     let before = Timestamp::now().checked_sub(REMEMBERED).unwrap_or(Timestamp::MIN);
     match pipeline.world().store().sweep(before).await {
         Ok(0) => {}
-        Ok(deleted) => tracing::info!(deleted, "deleted what was remembered only against repeats"),
+        Ok(deleted) => tracing::info!(deleted, "deleted what is over and was remembered for long enough"),
         Err(error) => tracing::warn!(%error, "cannot delete old memories"),
     }
 }

@@ -20,6 +20,9 @@ pub enum StoreError {
     /// The disk is full, read-only or broken. Nothing was half-kept; later it may work again.
     #[error("the store cannot be written: {0}")]
     Unwritable(String),
+    /// So much waits that nothing more is taken. Nothing was kept; when less waits it works again.
+    #[error("{0} deliveries and commands wait, and no more are taken")]
+    Full(u64),
     /// What is on disk cannot be read.
     #[error("the store is damaged: {0}")]
     Damaged(String),
@@ -75,7 +78,7 @@ pub trait Store: Send + Sync + 'static {
     /// A number that was never given before and is greater than all before it. Gaps are harmless.
     fn new_id(&self) -> u64;
 
-    /// Keeps a delivery, unless it is a repeat. A repeat of one that is being written returns only
+    /// Keeps a delivery, unless it is a repeat, or as much waits as may wait ([`StoreError::Full`]). A repeat of one that is being written returns only
     /// when that one is on disk too.
     async fn keep(&self, delivery: Delivery) -> Result<Kept, StoreError>;
 
@@ -116,6 +119,11 @@ pub trait Store: Send + Sync + 'static {
     /// One inbox entry, also a dead one; `None` if it is done with.
     async fn inbox_entry(&self, id: InboxId) -> Result<Option<InboxEntry>, StoreError>;
 
+    /// The same without the body of a delivery, which may be large: for whoever only wants to know what waits.
+    async fn inbox_entry_without_body(&self, id: InboxId) -> Result<Option<InboxEntry>, StoreError> {
+        self.inbox_entry(id).await
+    }
+
     /// All edges that wait, in order.
     async fn edges(&self) -> Result<Vec<Edge>, StoreError>;
 
@@ -140,11 +148,16 @@ pub trait Store: Send + Sync + 'static {
     /// How much waits.
     async fn backlog(&self) -> Result<Backlog, StoreError>;
 
+    /// Whether new deliveries are taken now, as far as is known; what was taken is worked off in any case.
+    fn takes(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Writes and reads a small record, durably: whether the store can be written now. Tries to open the
     /// database anew where it has failed before.
     async fn check(&self) -> Result<(), StoreError>;
 
-    /// Deletes what is remembered only against repeats and is older than `before`: delivery keys and
-    /// records of texts all of whose commands are over. Returns how many were deleted.
+    /// Deletes what is over and older than `before`: delivery keys, records of texts of which no command can run any more, and
+    /// records of noteables and flags that no link needs. Returns how many were deleted.
     async fn sweep(&self, before: jiff::Timestamp) -> Result<u64, StoreError>;
 }

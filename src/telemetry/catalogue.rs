@@ -31,7 +31,7 @@ pub(crate) const DELIVERIES: MetricSpec = MetricSpec {
     name: "flaglink_deliveries_total",
     kind: "counter",
     labels: "`source`: `gitlab` or a provider's name; `answer`: `kept`, `before` (a repeat), `ignored`, `forged`, `refused`, \
-             `unwritable`",
+             `unwritable`, `full` (too much waits)",
     help: "Webhook requests by their answer",
 };
 
@@ -149,7 +149,8 @@ appears when it is first counted.
     page.push_str(
         "\
 \nWorth an alert: `flaglink_dead_letters` above 0, `flaglink_waiting` that only grows, `flaglink_deliveries_total` with
-`answer=\"forged\"` (a wrong secret in a hook) or `answer=\"unwritable\"` (the disk).
+`answer=\"forged\"` (a wrong secret in a hook) or `answer=\"unwritable\"` (the disk); `answer=\"full\"` says that
+`[limits] backlog` was reached.
 ",
     );
     page

@@ -74,7 +74,10 @@ impl LogOptions {
                 self.filter.escape_debug()
             ))
         })?;
-        let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
+        // A line that cannot be written is left out. Told to complain about it on standard error, the library would panic where
+        // that is what cannot be written: a log on a disk that is full would take the daemon with it.
+        let lines =
+            tracing_subscriber::fmt().log_internal_errors(false).with_env_filter(filter).with_writer(writer);
         Ok(match self.format {
             LogFormat::Words { colour } => Box::new(lines.with_ansi(colour).with_target(false).finish()),
             LogFormat::Json => Box::new(lines.json().flatten_event(true).with_span_list(true).finish()),

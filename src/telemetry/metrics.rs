@@ -99,7 +99,8 @@ impl Adder<'_> {
 }
 
 impl Metrics {
-    /// A webhook request was answered: source `gitlab` or a provider's name; answer `kept`, `before`, `ignored`, `forged`, `refused`, `unwritable`.
+    /// A webhook request was answered: source `gitlab` or a provider's name; answer `kept`, `before`, `ignored`, `forged`, `refused`, `unwritable`,
+    /// `full`.
     pub fn delivery(&self, source: &str, answer: &'static str) {
         count(&self.deliveries, [("source", source), ("answer", answer)]);
     }

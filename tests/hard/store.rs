@@ -1,12 +1,15 @@
 //! A store that says no although the write has reached the disk: nothing may be left lying there.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use flaglink::bot::{World, WorldParts};
 use flaglink::config::Config;
+use flaglink::daemon::heartbeat;
 use flaglink::domain::{
     DeadLetter, Decision, Delivery, Edge, EdgeId, Event, FlagRecord, FlagRef, InboxEntry, InboxId,
     InstanceId, Kept, Level, NoteHint, NoteKey, NoteRecord, NoteSource, Noteable, NoteableKind,
@@ -24,6 +27,7 @@ use flaglink::store::{Backlog, CommitError, DeadTally, Store, StoreError};
 use flaglink::telemetry::Metrics;
 use jiff::Timestamp;
 use secrecy::SecretString;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::town::PATIENCE;
@@ -33,6 +37,21 @@ struct Unsure {
     inner: SledStore,
     /// Commits that queue something, until one of them is answered with an error.
     fails_at: AtomicUsize,
+    /// Its committer waits for a disk that does not answer, until it goes on.
+    hangs: AtomicBool,
+    goes_on: Notify,
+}
+
+impl Unsure {
+    fn new(folder: &Path) -> Self {
+        let options = StoreOptions { cache_bytes: 4 * 1024 * 1024, ..StoreOptions::default() };
+        Self {
+            inner: SledStore::open(folder, options).unwrap(),
+            fails_at: AtomicUsize::new(usize::MAX),
+            hangs: AtomicBool::new(false),
+            goes_on: Notify::new(),
+        }
+    }
 }
 
 #[async_trait]
@@ -112,6 +131,9 @@ impl Store for Unsure {
         self.inner.backlog().await
     }
     async fn check(&self) -> Result<(), StoreError> {
+        while self.hangs.load(Ordering::SeqCst) {
+            self.goes_on.notified().await;
+        }
         self.inner.check().await
     }
     async fn sweep(&self, before: Timestamp) -> Result<u64, StoreError> {
@@ -152,9 +174,7 @@ async fn a_command_whose_commit_seemed_to_fail_still_runs() {
     );
     let config = Config::parse(&config, &folder.path().join("flaglink.toml"), &BTreeMap::new()).unwrap();
     let metrics = Arc::new(Metrics::default());
-    let options = StoreOptions { cache_bytes: 4 * 1024 * 1024 };
-    let store = SledStore::open(&folder.path().join("store"), options).unwrap();
-    let store = Arc::new(Unsure { inner: store, fails_at: AtomicUsize::new(usize::MAX) });
+    let store = Arc::new(Unsure::new(&folder.path().join("store")));
     let http = HttpOptions {
         peer: "gitlab".to_owned(),
         timeout: PATIENCE,
@@ -208,4 +228,30 @@ async fn a_command_whose_commit_seemed_to_fail_still_runs() {
     stop.cancel();
     upkeep.await.unwrap();
     pipeline.drain(PATIENCE).await;
+}
+
+#[tokio::test]
+async fn no_heart_beats_while_the_store_does_not_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(Unsure::new(folder.path()));
+    let every = Duration::from_millis(20);
+    let beats = watch::Sender::new(0_u32);
+    let (beating, mut heard) = (beats.clone(), beats.subscribe());
+    let watched = Arc::clone(&store);
+    let heart = tokio::spawn(async move {
+        heartbeat(watched.as_ref(), every, || beating.send_modify(|beats| *beats += 1)).await;
+    });
+    tokio::time::timeout(PATIENCE, heard.wait_for(|beats| *beats >= 3)).await.unwrap().unwrap();
+
+    store.hangs.store(true, Ordering::SeqCst);
+    // One that was under way may still come.
+    let _ = tokio::time::timeout(every * 5, heard.changed()).await;
+    heard.mark_unchanged();
+    assert!(tokio::time::timeout(every * 25, heard.changed()).await.is_err(), "a beat that proves nothing");
+
+    store.hangs.store(false, Ordering::SeqCst);
+    store.goes_on.notify_one();
+    let before = *heard.borrow();
+    tokio::time::timeout(PATIENCE, heard.wait_for(|beats| *beats >= before + 3)).await.unwrap().unwrap();
+    heart.abort();
 }

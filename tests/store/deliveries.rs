@@ -1,7 +1,8 @@
 //! Deliveries: kept once, known again, brought back.
 
 use flaglink::domain::{Inbound, InboxId, Kept, Write};
-use flaglink::store::Store;
+use flaglink::store::sled::{SledStore, StoreOptions};
+use flaglink::store::{Store, StoreError};
 
 use crate::kit::{at, commit, dead_entry, delivery, folder, hook, noise, open};
 
@@ -166,4 +167,61 @@ async fn a_sweep_goes_through_more_than_one_page() {
     commit(&store, ids.into_iter().map(Write::InboxDone)).await;
     assert_eq!(store.sweep(at(1)).await.unwrap(), 1300);
     assert_eq!(store.sweep(at(1)).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn when_as_much_waits_as_may_wait_only_what_is_there_already_is_taken() {
+    let folder = folder();
+    let options = StoreOptions { backlog: 3, ..StoreOptions::default() };
+    let store = SledStore::open(folder.path(), options.clone()).unwrap();
+    let first = new(store.keep(delivery(Some("1"), b"{}")).await.unwrap());
+    commit(&store, [Write::InboxDone(first)]).await;
+    // At the same time: of those that share one wait for the disk not one too many is kept.
+    let (mut kept, mut refused) = (Vec::new(), 0);
+    let all = (2..12).map(|n| delivery(Some(&n.to_string()), b"{}"));
+    for answer in futures(&store, all).await {
+        match answer {
+            Ok(Kept::New(id)) => kept.push(id),
+            Err(StoreError::Full(3)) => refused += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((kept.len(), refused), (3, 7));
+    for n in ["1", "2"] {
+        assert_eq!(
+            store.keep(delivery(Some(n), b"{}")).await.unwrap(),
+            Kept::Before,
+            "also one that is over"
+        );
+    }
+    drop(store);
+
+    let store = SledStore::open(folder.path(), options).unwrap();
+    let late = || delivery(Some("99"), b"{}");
+    assert!(matches!(store.keep(late()).await, Err(StoreError::Full(3))));
+    // What follows from what was taken is not refused, and a dead letter does not wait.
+    commit(&store, [dead_entry(kept[0], 0)]).await;
+    new(store.keep(late()).await.unwrap());
+    assert_eq!(store.inbox().await.unwrap().len(), 3);
+}
+
+/// Keeps them all at the same time.
+async fn futures(
+    store: &SledStore,
+    all: impl Iterator<Item = flaglink::domain::Delivery>,
+) -> Vec<Result<Kept, StoreError>> {
+    let mut answers: Vec<Result<Kept, StoreError>> = Vec::new();
+    let mut waiting: Vec<_> = all.map(|one| store.keep(one)).collect();
+    std::future::poll_fn(|context| {
+        waiting.retain_mut(|one| match one.as_mut().poll(context) {
+            std::task::Poll::Ready(answer) => {
+                answers.push(answer);
+                false
+            }
+            std::task::Poll::Pending => true,
+        });
+        if waiting.is_empty() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+    answers
 }

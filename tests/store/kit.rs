@@ -18,7 +18,7 @@ pub(crate) fn folder() -> TempDir {
 }
 
 pub(crate) fn open(path: &Path) -> SledStore {
-    match SledStore::open(path, StoreOptions { cache_bytes: 4 * 1024 * 1024 }) {
+    match SledStore::open(path, StoreOptions { cache_bytes: 4 * 1024 * 1024, ..StoreOptions::default() }) {
         Ok(store) => store,
         Err(error) => panic!("{error}"),
     }

@@ -265,14 +265,19 @@ impl Model {
     }
 
     fn sweep(&mut self, before: Timestamp) -> u64 {
-        let had = self.keys.len() + self.notes.len();
+        let all = |model: &Self| model.keys.len() + model.notes.len() + model.noteables.len();
+        let had = all(self);
         let inbox = &self.inbox;
         self.keys.retain(|_, (id, at)| *at >= before || inbox.contains_key(id));
-        self.notes.retain(|_, record| {
-            record.handled_at >= before
-                || record.commands.iter().any(|command| command.status == CommandStatus::Taken)
+        // No command waits in the inbox of this model.
+        self.notes.retain(|_, record| record.handled_at >= before);
+        let stale = &self.stale;
+        self.noteables.retain(|noteable, record| {
+            !record.links.is_empty()
+                || stale.contains_key(&Level::Panel(noteable.clone()))
+                || stale.contains_key(&Level::Label(noteable.clone()))
         });
-        (had - self.keys.len() - self.notes.len()) as u64
+        (had - all(self)) as u64
     }
 
     fn links_of(&self, wanted: &FlagRef) -> Vec<Noteable> {

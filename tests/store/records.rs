@@ -1,12 +1,14 @@
 //! Records, their versions, and the index from flags to noteables.
 
 use flaglink::domain::{
-    CommandRecord, CommandStatus, Decision, Flag, FlagRecord, FlagRef, Instance, InstanceId, NoteKey,
-    NoteRecord, NoteSource, Noteable, NoteableKind, Outcome, Register, Rev, Write,
+    CommandRecord, CommandStatus, Decision, Event, Flag, FlagRecord, FlagRef, InboxId, Instance, InstanceId,
+    Level, LinkChange, Mirror, NoteKey, NoteRecord, NoteSource, Noteable, NoteableKind, Outcome, Register,
+    ReplyBudget, Rev, Write,
 };
+use flaglink::store::sled::SledStore;
 use flaglink::store::{CommitError, Store};
 
-use crate::kit::{at, commit, flag, folder, issue, linked, open, person};
+use crate::kit::{at, commit, dead_entry, flag, folder, issue, linked, open, person};
 
 fn flag_record(flag: &FlagRef, description: &str) -> FlagRecord {
     FlagRecord {
@@ -242,21 +244,92 @@ async fn names_may_be_strange_and_long_and_alike() {
 }
 
 #[tokio::test]
-async fn a_text_is_forgotten_when_all_of_it_is_over_and_old() {
+async fn a_text_is_forgotten_when_it_is_old_and_nothing_of_it_can_run() {
     let folder = folder();
     let store = open(folder.path());
     let over = CommandStatus::Over(Outcome::Done);
+    let taken = CommandStatus::Taken;
     let records = [
         note_record(1, 0, &[over]),
-        note_record(2, 0, &[over, CommandStatus::Taken]),
+        note_record(2, 0, &[over, taken]),
         note_record(3, 100, &[over]),
         note_record(4, 0, &[]),
+        // Its project has lost its rule: the command was left as it was, and nothing waits for it.
+        note_record(5, 0, &[taken]),
+        note_record(6, 0, &[taken]),
+        note_record(7, 100, &[taken]),
     ];
     commit(&store, records.iter().map(|record| Write::PutNote(Box::new(record.clone())))).await;
-    assert_eq!(store.sweep(at(50)).await.unwrap(), 2);
-    let mut left = Vec::new();
-    for record in &records {
-        left.push(store.note(&record.note).await.unwrap().value.is_some());
+    let mut waiting = Vec::new();
+    for note in [2, 6] {
+        let id = InboxId(store.new_id());
+        let key = records[note - 1].note.clone();
+        commit(&store, [Write::QueueEvent(id, Event::CommandTaken { note: key, command: 0 })]).await;
+        waiting.push(id);
     }
-    assert_eq!(left, [false, true, true, false]);
+    commit(&store, [dead_entry(waiting[1], 0)]).await;
+    assert_eq!(store.sweep(at(50)).await.unwrap(), 3);
+    let left = async |store: &SledStore| {
+        let mut left = Vec::new();
+        for record in &records {
+            left.push(store.note(&record.note).await.unwrap().value.is_some());
+        }
+        left
+    };
+    assert_eq!(left(&store).await, [false, true, true, false, false, true, true]);
+    commit(&store, waiting.into_iter().map(Write::InboxDone)).await;
+    assert_eq!(store.sweep(at(50)).await.unwrap(), 2);
+    assert_eq!(left(&store).await, [false, false, true, false, false, false, true]);
+}
+
+#[tokio::test]
+async fn a_noteable_on_which_there_were_only_replies_is_forgotten_and_one_that_had_links_is_not() {
+    let folder = folder();
+    let store = open(folder.path());
+    let replied = |iid: u64, when: i64| {
+        let mut record = linked(&issue(iid), &[]);
+        record.replies.insert(3, ReplyBudget { at: vec![at(0), at(when)], told_at: None });
+        record
+    };
+    let mut had_links = replied(3, 0);
+    had_links.history.push(LinkChange { at: at(0), flag: flag("a"), linked: false, by: person() });
+    let mut panel = replied(4, 0);
+    panel.panel.note = Some(5);
+    let records =
+        [replied(1, 0), replied(2, 100), had_links, panel, linked(&issue(5), &[flag("a")]), replied(6, 0)];
+    commit(&store, records.iter().map(|record| Write::PutNoteable(Box::new(record.clone())))).await;
+    commit(&store, [Write::MarkStale(Level::Label(issue(6)), at(0))]).await;
+    assert_eq!(store.sweep(at(50)).await.unwrap(), 1);
+    for record in &records {
+        let stands = store.noteable(&record.noteable).await.unwrap().value.is_some();
+        assert_eq!(stands, record.noteable.iid != 1, "{}", record.noteable);
+    }
+}
+
+#[tokio::test]
+async fn a_flag_that_nothing_links_is_forgotten_when_it_has_been_at_rest_for_long() {
+    let folder = folder();
+    let store = open(folder.path());
+    let mut records: Vec<FlagRecord> = ["idle", "linked", "seen", "mirrored", "stale"]
+        .iter()
+        .map(|key| flag_record(&flag(key), ""))
+        .collect();
+    records[2].seen_at = at(100);
+    records[3].mirrors.insert("main/7/issues/1".to_owned(), Mirror::default());
+    commit(&store, records.iter().map(|record| Write::PutFlag(Box::new(record.clone())))).await;
+    commit(
+        &store,
+        [
+            Write::PutNoteable(Box::new(linked(&issue(1), &[flag("linked"), flag("idle")]))),
+            Write::MarkStale(Level::BackLinks(flag("stale")), at(0)),
+        ],
+    )
+    .await;
+    assert_eq!(store.sweep(at(50)).await.unwrap(), 0, "it is linked");
+    commit(&store, [Write::PutNoteable(Box::new(linked(&issue(1), &[flag("linked")])))]).await;
+    assert_eq!(store.sweep(at(50)).await.unwrap(), 1);
+    for record in &records {
+        let stands = store.flag(&record.flag.flag).await.unwrap().value.is_some();
+        assert_eq!(stands, record.flag.flag.key != "idle", "{:?}", record.flag.flag);
+    }
 }

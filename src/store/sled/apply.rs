@@ -10,8 +10,9 @@ use super::letters;
 use super::stored::{Ready, Remembered, StoredEntry, StoredInbound};
 use super::txn::Txn;
 use crate::domain::{
-    Decision, EdgeId, FlagRef, InboxId, Kept, Level, NoteRecord, NoteableRecord, Stale, Write,
+    Decision, EdgeId, FlagRef, InboxId, Kept, Level, NoteableRecord, Stale, Write,
 };
+use crate::store::StoreError;
 
 /// Why a decision was not taken into the group.
 pub(super) enum Refusal {
@@ -178,56 +179,28 @@ fn mark_stale(txn: &mut Txn<'_>, level: &Level, now: Timestamp) -> Result<(), Fa
     txn.put(key, &stale)
 }
 
-/// Keeps a delivery, unless it is a repeat. `id` is its number if it is new.
-pub(super) fn keep(txn: &mut Txn<'_>, ready: &Ready, id: InboxId) -> Result<Kept, Fault> {
+/// Keeps a delivery, unless it is a repeat. `id` is its number if it is new; `takes` says whether new ones are taken.
+pub(super) fn keep(
+    txn: &mut Txn<'_>,
+    ready: &Ready,
+    id: InboxId,
+    takes: Result<(), StoreError>,
+) -> Result<Result<Kept, StoreError>, Fault> {
     if let Some(memory) = txn.read::<Remembered>(&ready.memory)? {
         if ready.keyed
             && !txn.has(&keys::entry(memory.id))?
             && let Some(entry) = txn.read(&keys::dead_entry(memory.id))?
         {
             letters::revive(txn, memory.id, entry)?;
-            return Ok(Kept::Revived(memory.id));
+            return Ok(Ok(Kept::Revived(memory.id)));
         }
-        return Ok(Kept::Before);
+        return Ok(Ok(Kept::Before));
+    }
+    if let Err(why) = takes {
+        return Ok(Err(why));
     }
     txn.put(ready.memory.clone(), &Remembered { id, at: ready.received_at })?;
     txn.put_packed(keys::body(id), ready.body.clone())?;
     txn.put(keys::entry(id), &ready.entry)?;
-    Ok(Kept::New(id))
-}
-
-/// Forgets those of the keys that may still be forgotten; returns how many.
-pub(super) fn forget(txn: &mut Txn<'_>, keys: Vec<keys::Key>, before: Timestamp) -> Result<u64, Fault> {
-    let mut forgotten = 0;
-    for key in keys {
-        if may_be_forgotten(txn, &key, before)? {
-            txn.delete(key)?;
-            forgotten += 1;
-        }
-    }
-    Ok(forgotten)
-}
-
-fn may_be_forgotten(txn: &Txn<'_>, key: &[u8], before: Timestamp) -> Result<bool, Fault> {
-    Ok(match key.first() {
-        Some(&keys::kind::DELIVERY) => match txn.read::<Remembered>(key)? {
-            Some(memory) => {
-                memory.at < before
-                    && !txn.has(&keys::entry(memory.id))?
-                    && !txn.has(&keys::dead_entry(memory.id))?
-            }
-            None => false,
-        },
-        Some(&keys::kind::NOTE) => match txn.read::<NoteRecord>(key)? {
-            Some(record) => is_over(&record, before),
-            None => false,
-        },
-        _ => false,
-    })
-}
-
-/// Whether nothing of a text can run any more and it was handled long ago.
-pub(super) fn is_over(record: &NoteRecord, before: Timestamp) -> bool {
-    use crate::domain::CommandStatus::Over;
-    record.handled_at < before && record.commands.iter().all(|command| matches!(command.status, Over(_)))
+    Ok(Ok(Kept::New(id)))
 }

@@ -78,6 +78,13 @@ pub(super) struct Head {
     pieces: u32,
 }
 
+impl Head {
+    /// How many bytes lie in further pieces.
+    pub(super) fn weight(&self) -> usize {
+        (self.pieces as usize).saturating_mul(PIECE)
+    }
+}
+
 fn head_of(value: &[u8]) -> Result<(Head, &[u8]), Fault> {
     let damaged = || Fault::damaged("a value is cut short or was not written by this version".to_owned());
     let (head, rest) = value.split_at_checked(HEAD).ok_or_else(damaged)?;
@@ -113,7 +120,11 @@ pub(super) fn read(tree: &::sled::Tree, key: &[u8]) -> Result<Option<Cell>, Faul
 /// The whole value of `key`, of which a scan has found the beginning.
 pub(super) fn whole(tree: &::sled::Tree, key: &[u8], value: &[u8]) -> Result<Cell, Fault> {
     let (head, first) = head_of(value)?;
-    let mut bytes = first.to_vec();
+    // As large as it will be, and no larger than values are, whatever the head says.
+    let mut bytes = Vec::with_capacity(
+        (head.pieces as usize).saturating_mul(PIECE).saturating_add(first.len()).min(LARGEST),
+    );
+    bytes.extend_from_slice(first);
     for place in 0..head.pieces {
         let piece = tree
             .get(keys::piece(key, place))?

@@ -5,6 +5,7 @@
 //! share one sync, and nobody is told "kept" before it is true, also whoever only repeats what another one
 //! in the same group is writing.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -18,6 +19,7 @@ use super::fault::Fault;
 use super::keys::{self, Key};
 use super::shared::{Handle, Shared};
 use super::stored::Ready;
+use super::sweep;
 use super::txn::{Group, Written};
 use super::view;
 use crate::domain::{Decision, InboxId, Kept};
@@ -113,34 +115,47 @@ impl Committer {
     }
 
     fn carry_out(&mut self, requests: Vec<Request>) {
-        let mut answers = Vec::with_capacity(requests.len());
-        let disk = self.try_carry_out(requests, &mut answers);
-        if let Err(why) = &disk {
-            tracing::error!(%why, "nothing of {} requests was written", answers.len());
-            self.shared.shut(why.clone());
-            self.reserved = 0;
-        }
-        for answer in answers {
-            answer.give(&self.shared, &disk);
+        let mut requests = VecDeque::from(requests);
+        while !requests.is_empty() {
+            let mut answers = Vec::with_capacity(requests.len());
+            let disk = self.try_carry_out(&mut requests, &mut answers);
+            if let Err(why) = &disk {
+                tracing::error!(%why, "nothing of {} requests was written", answers.len());
+                self.shared.shut(why.clone());
+                self.shared.reserve.let_go();
+                self.reserved = 0;
+            }
+            for answer in answers {
+                answer.give(&self.shared, &disk);
+            }
         }
     }
 
-    /// An error means that the handle is to be replaced: of what was asked nothing was acknowledged.
-    fn try_carry_out(&mut self, requests: Vec<Request>, answers: &mut Vec<Answer>) -> Result<(), StoreError> {
+    /// Carries out as many as make a group, at least one. An error means that the handle is to be replaced: of what was asked
+    /// nothing was acknowledged.
+    fn try_carry_out(
+        &mut self,
+        requests: &mut VecDeque<Request>,
+        answers: &mut Vec<Answer>,
+    ) -> Result<(), StoreError> {
         let mut trouble = self.shared.ensure_open().err();
         let shared = self.shared.clone();
         let handle = shared.handle();
         let (batch, deltas) = match &*handle {
             Handle::Shut(why) => {
                 let why = trouble.take().unwrap_or_else(|| why.clone());
-                answers.extend(requests.into_iter().map(|request| refused(request, &why)));
+                answers.extend(requests.drain(..).map(|request| refused(request, &why)));
                 return Err(why);
             }
             Handle::Open(database) => {
                 let mut group = Group::new(database.tree());
-                for request in requests {
+                while let Some(request) = requests.pop_front() {
                     let answer = self.work_out(&mut group, request, &mut trouble);
                     answers.push(answer);
+                    // How much a request takes away is seen only here.
+                    if group.weight() >= MOST_BYTES || trouble.is_some() {
+                        break;
+                    }
                 }
                 if let Some(why) = trouble {
                     return Err(why);
@@ -183,10 +198,13 @@ impl Committer {
         match request {
             Request::Keep(ready, to) => {
                 let id = InboxId(self.shared.next_number());
+                let waits = group.deltas().after(*self.shared.backlog()).inbox;
+                self.shared.reserve.tend(waits == 0);
                 let mut txn = group.begin(rev);
-                let kept = apply::keep(&mut txn, &ready, id);
+                let kept = apply::keep(&mut txn, &ready, id, self.shared.takes_at(waits));
                 let written = txn.end();
-                Answer::Keep(to, take(group, kept.map(|kept| (kept, written))).map_err(noted))
+                let kept = take(group, kept.map(|kept| (kept, written))).map_err(noted);
+                Answer::Keep(to, kept.and_then(|kept| kept))
             }
             Request::Commit(decision, to) => {
                 self.shared.skip_to(apply::greatest_number(&decision));
@@ -204,6 +222,8 @@ impl Committer {
                 Answer::Commit(to, done)
             }
             Request::Check(to) => {
+                let idle = self.shared.backlog().inbox == 0;
+                self.shared.reserve.tend(idle);
                 let mut txn = group.begin(rev);
                 let put = txn.put(keys::probe(), &rev);
                 let written = txn.end();
@@ -211,7 +231,7 @@ impl Committer {
             }
             Request::Forget(keys, before, to) => {
                 let mut txn = group.begin(rev);
-                let forgotten = apply::forget(&mut txn, keys, before);
+                let forgotten = sweep::forget(&mut txn, keys, before);
                 let written = txn.end();
                 Answer::Forget(to, take(group, forgotten.map(|n| (n, written))).map_err(noted))
             }

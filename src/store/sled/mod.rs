@@ -14,6 +14,7 @@ mod keys;
 mod letters;
 mod lock;
 mod open;
+mod reserve;
 mod shared;
 mod stored;
 mod sweep;
@@ -229,7 +230,11 @@ impl Store for SledStore {
     }
 
     async fn inbox_entry(&self, id: InboxId) -> Result<Option<InboxEntry>, StoreError> {
-        self.read(move |tree| view::inbox_entry(tree, id)).await
+        self.read(move |tree| view::inbox_entry(tree, id, true)).await
+    }
+
+    async fn inbox_entry_without_body(&self, id: InboxId) -> Result<Option<InboxEntry>, StoreError> {
+        self.read(move |tree| view::inbox_entry(tree, id, false)).await
     }
 
     async fn edges(&self) -> Result<Vec<Edge>, StoreError> {
@@ -269,16 +274,23 @@ impl Store for SledStore {
         Ok(*self.shared.backlog())
     }
 
+    fn takes(&self) -> Result<(), StoreError> {
+        self.shared.takes()
+    }
+
     async fn check(&self) -> Result<(), StoreError> {
         self.ask(Request::Check).await
     }
 
     async fn sweep(&self, before: Timestamp) -> Result<u64, StoreError> {
         let mut forgotten = 0;
+        let in_use = Arc::new(self.read(sweep::texts_in_use).await?);
         for kind in sweep::SWEPT {
             let mut after = None;
             loop {
-                let page = self.read(move |tree| sweep::look(tree, kind, after.as_ref(), before)).await?;
+                let in_use = Arc::clone(&in_use);
+                let page =
+                    self.read(move |tree| sweep::look(tree, kind, after.as_ref(), before, &in_use)).await?;
                 if !page.old.is_empty() {
                     forgotten += self.ask(|answer| Request::Forget(page.old, before, answer)).await?;
                 }

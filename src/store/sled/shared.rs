@@ -8,6 +8,7 @@ use super::fault::Fault;
 use super::keys::{self, kind};
 use super::lock::Place;
 use super::open::{OpenError, StoreOptions};
+use super::reserve::Reserve;
 use super::view;
 use crate::store::{Backlog, StoreError};
 
@@ -23,6 +24,7 @@ pub(super) enum Handle {
 pub(super) struct Shared {
     place: Place,
     options: StoreOptions,
+    pub(super) reserve: Reserve,
     handle: RwLock<Handle>,
     /// A reader has met an I/O error: the handle is to be replaced before anything is written.
     suspect: AtomicBool,
@@ -37,7 +39,10 @@ impl Shared {
     /// Takes over a database that was just opened.
     pub(super) fn new(place: Place, options: StoreOptions, database: Database) -> Result<Self, Fault> {
         let (backlog, last_number) = first_look(&database)?;
+        let reserve = Reserve::new(&place, options.reserve);
+        reserve.tend(backlog.inbox == 0);
         Ok(Self {
+            reserve,
             place,
             options,
             handle: RwLock::new(Handle::Open(Box::new(database))),
@@ -48,6 +53,25 @@ impl Shared {
             syncs: AtomicU64::new(0),
             reopened: AtomicU64::new(0),
         })
+    }
+
+    /// Whether new deliveries are taken while so many inbox entries wait.
+    pub(super) fn takes_at(&self, waits: u64) -> Result<(), StoreError> {
+        if waits >= self.options.backlog {
+            return Err(StoreError::Full(waits));
+        }
+        if !self.reserve.is_there() {
+            return Err(StoreError::Unwritable(
+                "the disk is full; what waits is worked off first".to_owned(),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether new deliveries are taken now.
+    pub(super) fn takes(&self) -> Result<(), StoreError> {
+        let waits = self.backlog().inbox;
+        self.takes_at(waits)
     }
 
     /// The next number.

@@ -39,6 +39,12 @@ impl Deltas {
     }
 
     /// What waits after this.
+    pub(super) fn after(self, mut backlog: Backlog) -> Backlog {
+        self.onto(&mut backlog);
+        backlog
+    }
+
+    /// Makes a backlog what waits after this.
     pub(super) fn onto(self, backlog: &mut Backlog) {
         backlog.inbox = backlog.inbox.saturating_add_signed(self.inbox);
         backlog.edges = backlog.edges.saturating_add_signed(self.edges);
@@ -52,23 +58,31 @@ pub(super) struct Group<'a> {
     tree: &'a ::sled::Tree,
     changed: BTreeMap<Key, Option<Cell>>,
     deltas: Deltas,
+    weight: usize,
 }
 
 impl<'a> Group<'a> {
     /// A group that writes nothing yet.
     pub(super) fn new(tree: &'a ::sled::Tree) -> Self {
-        Self { tree, changed: BTreeMap::new(), deltas: Deltas::default() }
+        Self { tree, changed: BTreeMap::new(), deltas: Deltas::default(), weight: 0 }
     }
 
     /// Starts a transaction; what it writes gets the version `rev`.
     pub(super) fn begin(&self, rev: u64) -> Txn<'_> {
-        Txn { group: self, rev, changed: BTreeMap::new(), deltas: Deltas::default() }
+        Txn { group: self, rev, changed: BTreeMap::new(), deltas: Deltas::default(), weight: 0 }
     }
 
     /// Makes what a transaction wrote part of the group.
     pub(super) fn absorb(&mut self, written: Written) {
         self.changed.extend(written.changed);
         self.deltas.add(written.deltas);
+        self.weight = self.weight.saturating_add(written.weight);
+    }
+
+    /// How many bytes of bodies it writes or takes away. Either brings their pages into memory, where they stay until all of
+    /// it is applied.
+    pub(super) fn weight(&self) -> usize {
+        self.weight
     }
 
     /// Whether nothing is to be written.
@@ -95,6 +109,7 @@ impl<'a> Group<'a> {
 pub(super) struct Written {
     changed: BTreeMap<Key, Option<Cell>>,
     deltas: Deltas,
+    weight: usize,
 }
 
 /// One transaction.
@@ -103,6 +118,7 @@ pub(super) struct Txn<'g> {
     rev: u64,
     changed: BTreeMap<Key, Option<Cell>>,
     deltas: Deltas,
+    weight: usize,
 }
 
 impl Txn<'_> {
@@ -126,6 +142,25 @@ impl Txn<'_> {
     /// Whether there is a value.
     pub(super) fn has(&self, key: &[u8]) -> Result<bool, Fault> {
         Ok(self.rev(key)? != 0)
+    }
+
+    /// Whether there is a value under any key that begins so.
+    pub(super) fn has_under(&self, prefix: &[u8]) -> Result<bool, Fault> {
+        let written = |changed: &BTreeMap<Key, Option<Cell>>| {
+            changed
+                .range(prefix.to_vec()..)
+                .take_while(|(key, _)| key.starts_with(prefix))
+                .any(|(key, _)| matches!(self.written(key), Some(Some(_))))
+        };
+        if written(&self.changed) || written(&self.group.changed) {
+            return Ok(true);
+        }
+        for key in self.group.tree.scan_prefix(prefix).keys() {
+            if !matches!(self.written(&key?), Some(None)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// A value.
@@ -159,6 +194,11 @@ impl Txn<'_> {
         // Looked up for every key: where the page of one cannot be read, this transaction fails here and now,
         // not its whole group later.
         let was_there = self.has(&key)?;
+        if key.first() == Some(&kind::BODY) {
+            let written = cell.as_ref().map_or(0, |cell| cell.packed.weight());
+            let taken_away = cell::head(self.group.tree, &key)?.map_or(0, |head| head.weight());
+            self.weight = self.weight.saturating_add(written).saturating_add(taken_away);
+        }
         if let Some(count) = self.deltas.of(&key) {
             *count += i64::from(cell.is_some()) - i64::from(was_there);
         }
@@ -168,6 +208,6 @@ impl Txn<'_> {
 
     /// Ends the transaction.
     pub(super) fn end(self) -> Written {
-        Written { changed: self.changed, deltas: self.deltas }
+        Written { changed: self.changed, deltas: self.deltas, weight: self.weight }
     }
 }

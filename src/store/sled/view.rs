@@ -46,19 +46,21 @@ pub(super) fn inbox(tree: &::sled::Tree) -> Result<Vec<InboxId>, Fault> {
     tree.scan_prefix([kind::ENTRY]).keys().map(|key| Ok(InboxId(number_in(&key?)?))).collect()
 }
 
-/// One inbox entry, also a dead one.
-pub(super) fn inbox_entry(tree: &::sled::Tree, id: InboxId) -> Result<Option<InboxEntry>, Fault> {
+/// One inbox entry, also a dead one; with the body of a delivery only where it is wanted.
+pub(super) fn inbox_entry(tree: &::sled::Tree, id: InboxId, body: bool) -> Result<Option<InboxEntry>, Fault> {
     let entry: Option<StoredEntry> = match value(tree, &keys::entry(id))? {
         Some(entry) => Some(entry),
         None => value(tree, &keys::dead_entry(id))?,
     };
     let Some(entry) = entry else { return Ok(None) };
     let body = match &entry.what {
-        StoredInbound::Event(_) | StoredInbound::Unknown(_) => bytes::Bytes::new(),
-        StoredInbound::Delivery(_) => cell::read(tree, &keys::body(id))?
+        StoredInbound::Delivery(_) if body => cell::read(tree, &keys::body(id))?
             .ok_or_else(|| Fault::damaged("the body of a delivery is missing".to_owned()))?
             .packed
             .unpack()?,
+        StoredInbound::Delivery(_) | StoredInbound::Event(_) | StoredInbound::Unknown(_) => {
+            bytes::Bytes::new()
+        }
     };
     Ok(Some(entry.whole(id, body)))
 }
