@@ -157,7 +157,6 @@ fn mistakes_are_answered_with_the_line_the_key_and_the_nearest_known_one() {
 fn what_later_versions_know_is_said_to_be_of_a_later_version() {
     let dir = ConfigDir::new();
     for more in [
-        "[limits]\nreplies = 3",
         "[tunnel]\nkind = \"ngrok\"",
         "[[reminders]]\nafter = \"30 days\"",
         "[templates]\npanel = \"x\"",

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::file::ProviderCommon;
+use super::limits::Limits;
 use super::provider_table::ProviderTable;
 use super::rules::{ProjectRule, Rules};
 use super::secret::Surroundings;
@@ -20,7 +21,7 @@ pub const DEFAULT_PLACES: [&str; 2] = ["flaglink.toml", "/etc/flaglink/flaglink.
 const MOST: u64 = 1024 * 1024;
 
 /// The tables that there are.
-const TABLES: [&str; 5] = ["listen", "store", "gitlab", "providers", "projects"];
+const TABLES: [&str; 6] = ["listen", "store", "limits", "gitlab", "providers", "projects"];
 
 /// What a rule looks like, for those who have none.
 const RULE_SAMPLE: &str =
@@ -39,6 +40,8 @@ pub struct Config {
     pub listen: Listen,
     /// `[store]`.
     pub store: StoreSettings,
+    /// `[limits]`.
+    pub limits: Limits,
     /// `[gitlab]`.
     pub gitlab: GitlabSettings,
     /// The `[providers.…]` tables, in the order of the file.
@@ -99,6 +102,7 @@ impl Config {
             Section::new(format!("[{name}]"), node, around.clone())
         };
         let (listen, store, gitlab) = (section("listen"), section("store"), section("gitlab"));
+        let limits = Limits::check(&section("limits"))?;
         let providers = providers(section("providers"), &around)?;
         let rules = section("projects");
 
@@ -111,7 +115,16 @@ impl Config {
         let gitlab = GitlabSettings::check(&gitlab, &mut warnings)?;
         let providers = check_names(providers, &store_settings, &store)?;
         let rules = check_rules(rules, &providers, &around, &mut warnings)?;
-        Ok(Self { path: path.to_owned(), listen, store: store_settings, gitlab, providers, rules, warnings })
+        Ok(Self {
+            path: path.to_owned(),
+            listen,
+            store: store_settings,
+            limits,
+            gitlab,
+            providers,
+            rules,
+            warnings,
+        })
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod error;
 mod file;
+mod limits;
 mod load;
 mod marker_key;
 mod pattern;
@@ -23,6 +24,7 @@ mod toggle;
 mod tree;
 
 pub use error::ConfigError;
+pub use limits::Limits;
 pub use load::{Config, DEFAULT_PLACES, find};
 pub use marker_key::MarkerKeySource;
 pub use places::Places;

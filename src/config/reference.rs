@@ -6,6 +6,7 @@ use schemars::{JsonSchema, Schema, schema_for};
 use serde_json::{Map, Value};
 
 use super::file::{GitlabTable, ListenTable, ProjectTable, ProviderCommon, StoreTable};
+use super::limits::LimitsTable;
 
 /// A whole file with every key, for people to begin with. It passes [`Config::load`](super::Config::load) when the
 /// secret files that it names are beside it.
@@ -45,6 +46,7 @@ pub fn configuration_markdown(kinds: &[(&str, Schema)]) -> String {
     let mut page = HEAD.to_owned();
     section::<ListenTable>(&mut page, "[listen]", "FLAGLINK_LISTEN__");
     section::<StoreTable>(&mut page, "[store]", "FLAGLINK_STORE__");
+    section::<LimitsTable>(&mut page, "[limits]", "FLAGLINK_LIMITS__");
     section::<GitlabTable>(&mut page, "[gitlab]", "FLAGLINK_GITLAB__");
     section::<ProviderCommon>(&mut page, "[providers.NAME]", PROVIDER_PREFIX);
     for (kind, schema) in kinds {

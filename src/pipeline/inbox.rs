@@ -1,21 +1,62 @@
-//! One entry of the inbox: understood, decided, committed.
+//! Entries of the inbox: understood, decided, committed.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::lanes::Run;
-use super::{Pipeline, Ran, after, retry, routing};
+use super::{Pipeline, after, retry, routing};
 use crate::bot::{self, Entry, Made, Trouble, Waits, World};
 use crate::domain::{
     DeadLetter, DeadThing, Decision, Delivery, DeliverySource, Event, Inbound, InboxEntry, InboxId, Write,
 };
 use crate::flags::Hint;
+use crate::store::CommitError;
 
-/// Carries an entry out.
-pub(super) async fn run(pipeline: &Pipeline, id: InboxId) -> Ran {
+/// Carries entries out, in order. What depends on nothing is written together.
+pub(super) async fn run(
+    pipeline: &Pipeline,
+    ids: impl Iterator<Item = InboxId>,
+) -> Result<Vec<Run>, CommitError> {
+    let mut runs = Vec::new();
+    let mut together = Decision::new();
+    let mut ids = ids;
+    for id in ids.by_ref() {
+        let (decision, run) = one(pipeline, id).await?;
+        if decision.reads.is_empty() {
+            together.writes.extend(decision.writes);
+            runs.push(run);
+            continue;
+        }
+        write(pipeline, &mut together).await?;
+        match pipeline.commit(decision).await {
+            Ok(()) => runs.push(run),
+            // The others wait until this one is decided again.
+            Err(CommitError::Conflict) => {
+                runs.push(Run::Again);
+                break;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    write(pipeline, &mut together).await?;
+    runs.extend(ids.map(|_| Run::Again));
+    Ok(runs)
+}
+
+async fn write(pipeline: &Pipeline, together: &mut Decision) -> Result<(), CommitError> {
+    if together.writes.is_empty() {
+        return Ok(());
+    }
+    pipeline.commit(std::mem::take(together)).await
+}
+
+/// What is to be written about an entry, and what comes of it then.
+async fn one(pipeline: &Pipeline, id: InboxId) -> Result<(Decision, Run), CommitError> {
     let world = pipeline.world();
-    let Some(inbox_entry) = world.store().inbox_entry(id).await? else { return Ok(Run::Done) };
+    let Some(inbox_entry) = world.store().inbox_entry(id).await? else {
+        return Ok((Decision::new(), Run::Done));
+    };
     let source = source_of(&inbox_entry);
     if let Inbound::Unknown(_) = &inbox_entry.what {
         // Not thrown away: the version that wrote it can still carry it out.
@@ -23,30 +64,28 @@ pub(super) async fn run(pipeline: &Pipeline, id: InboxId) -> Ran {
             Duration::ZERO,
             "another version of flaglink wrote this; this one does not know it",
         );
-        return bury(pipeline, &inbox_entry, Decision::new(), &trouble).await;
+        return Ok(bury(&inbox_entry, Decision::new(), &trouble));
     }
-    match decide(&world, &inbox_entry).await {
+    Ok(match decide(&world, &inbox_entry).await {
         Ok(Made::Decision(mut decision)) => {
             decision.write(Write::InboxDone(id));
-            pipeline.commit(decision).await?;
-            Ok(Run::Done)
+            (decision, Run::Done)
         }
         Ok(Made::Nothing(reason)) => {
             world.metrics().ignored(&source, reason);
             tracing::debug!(entry = id.0, source, reason, "of no use");
             let mut decision = Decision::new();
             decision.write(Write::InboxDone(id));
-            pipeline.commit(decision).await?;
-            Ok(Run::Done)
+            (decision, Run::Done)
         }
-        Ok(Made::NotYet(decision, trouble)) => later(pipeline, &inbox_entry, decision, &trouble).await,
-        Err(trouble) => later(pipeline, &inbox_entry, Decision::new(), &trouble).await,
-    }
+        Ok(Made::NotYet(decision, trouble)) => later(&inbox_entry, decision, &trouble),
+        Err(trouble) => later(&inbox_entry, Decision::new(), &trouble),
+    })
 }
 
-async fn later(pipeline: &Pipeline, entry: &InboxEntry, mut decision: Decision, trouble: &Trouble) -> Ran {
+fn later(entry: &InboxEntry, mut decision: Decision, trouble: &Trouble) -> (Decision, Run) {
     if entry.attempts >= retry::GIVE_UP {
-        return bury(pipeline, entry, decision, trouble).await;
+        return bury(entry, decision, trouble);
     }
     let not_before = after(trouble, entry.attempts);
     if matches!(trouble.waits, Waits::Moment(_)) {
@@ -55,12 +94,11 @@ async fn later(pipeline: &Pipeline, entry: &InboxEntry, mut decision: Decision, 
         tracing::warn!(entry = entry.id.0, attempts = entry.attempts, reason = %trouble, "to be tried again");
     }
     decision.write(Write::InboxLater { id: entry.id, not_before, reason: trouble.to_string() });
-    pipeline.commit(decision).await?;
-    Ok(Run::Later(not_before))
+    (decision, Run::Later(not_before))
 }
 
 /// It has been tried for a day and more. What it asked for is too old to be done by now; that it was not is not to be lost.
-async fn bury(pipeline: &Pipeline, entry: &InboxEntry, mut decision: Decision, trouble: &Trouble) -> Ran {
+fn bury(entry: &InboxEntry, mut decision: Decision, trouble: &Trouble) -> (Decision, Run) {
     tracing::error!(entry = entry.id.0, attempts = entry.attempts, reason = %trouble, "given up; see the queue");
     decision.write(Write::InboxDead(DeadLetter {
         id: entry.id.0,
@@ -70,14 +108,14 @@ async fn bury(pipeline: &Pipeline, entry: &InboxEntry, mut decision: Decision, t
         attempts: entry.attempts,
         what: DeadThing::Inbox(entry.id),
     }));
-    pipeline.commit(decision).await?;
-    Ok(Run::Done)
+    (decision, Run::Done)
 }
 
 async fn decide(world: &World, inbox_entry: &InboxEntry) -> Result<Made, Trouble> {
     let entry = Entry {
         id: inbox_entry.id,
         attempts: inbox_entry.attempts,
+        not_before: inbox_entry.not_before,
         revived: inbox_entry.revived,
         now: Timestamp::now(),
     };
