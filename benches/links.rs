@@ -39,7 +39,7 @@ async fn all(sizes: &[u64]) {
     let mut table = Table::new(&[
         "links",
         "open the store s",
-        "start to listening s",
+        "start to answering s",
         "issue's record p50 / p99 µs",
         "flag's issues p50 / p99 µs",
         "own memory MB",

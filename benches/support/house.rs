@@ -84,6 +84,10 @@ impl House {
             token_file = "gitlab-token"
             webhook_secret_file = "webhook-secret"
 
+            # What is measured is flaglink, not the pace that it keeps.
+            [limits]
+            notes_per_minute = 0
+
             [providers.flagsmith]
             kind = "flagsmith"
             url = "{flagsmith}"
@@ -112,7 +116,7 @@ impl House {
         self.folder.path()
     }
 
-    /// Starts the daemon; returns when it listens, and how long that took.
+    /// Starts the daemon; returns when it answers, and how long that took.
     pub(crate) async fn run(&self) -> (Daemon, Duration) {
         let started = Instant::now();
         let child = Command::new(env!("CARGO_BIN_EXE_flaglink"))
@@ -122,7 +126,10 @@ impl House {
             .spawn()
             .unwrap();
         let mut daemon = Daemon(child);
-        while tokio::net::TcpStream::connect(self.webhooks).await.is_err() {
+        // It listens before it answers.
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let health = format!("http://{}/healthz", self.webhooks);
+        while !client.get(&health).send().await.is_ok_and(|answer| answer.status().is_success()) {
             assert!(daemon.0.try_wait().unwrap().is_none(), "the daemon ended");
             tokio::time::sleep(Duration::from_millis(2)).await;
         }

@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use jiff::SignedDuration;
-
+use super::claims::{NAMED_LATER, attributed, contradicts, is_named_next, name_author};
 use super::limits::HISTORY;
 use super::replies;
 use super::resolve;
@@ -13,18 +12,17 @@ use super::world::World;
 use super::{Entry, Made, Trouble};
 use crate::config::ProjectRule;
 use crate::domain::{
-    AskedSwitch, Change, ChangeKind, Claim, Decision, EnvironmentState, Event, FlagPointer, FlagRecord,
-    FlagRef, FlagState, InboxId, Level, Noteable, ProjectId, Visibility, WorkState, Write,
+    AskedSwitch, Change, ChangeKind, Claim, Decision, Event, FlagPointer, FlagRecord, FlagRef, FlagState,
+    InboxId, Level, Noteable, ProjectId, Visibility, WorkState, Write,
 };
 use crate::flags::FlagProvider;
 use crate::markdown::reply::Told;
 
 /// When a read does not show yet what a webhook claims, it is read again after these times.
 const READ_AGAIN: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(10)];
-/// A webhook that comes within this time after a change was noticed can still say who it was.
-const NAMED_LATER: SignedDuration = SignedDuration::from_mins(10);
-/// How far the flag service's clock may be ahead of ours there.
-const CLOCK_SLACK: SignedDuration = SignedDuration::from_mins(1);
+/// A switch that a webhook about strategies makes seen is left for so long to the webhook about the switch itself, which names
+/// who it was: switching on a flag without strategies gives it one first (measured on Unleash 8.2).
+const NAMED_NEXT: Duration = Duration::from_secs(2);
 /// How long GitLab may take to say what a project is like now, before a change is told without values.
 const GITLABS_WORD: Duration = Duration::from_secs(5);
 /// When it says nothing about so many projects, it is not asked about any more of them.
@@ -164,6 +162,10 @@ async fn look(
             _ => Ok(Made::Nothing("flag_unchanged")),
         };
     }
+    if entry.attempts == 0 && what.iter().any(|what| is_named_next(what, claims)) {
+        let why = format!("{} has not said yet who switched", provider.name());
+        return Err(Trouble::again_in(NAMED_NEXT, why));
+    }
     let before = record.state.clone();
     if let Some(state) = now {
         record.state = Some(state);
@@ -205,71 +207,6 @@ async fn look(
     Ok(Made::Decision(decision))
 }
 
-/// Whether a claim about what shows in a state is not what the state shows.
-fn contradicts(claim: &Claim, state: &FlagState) -> bool {
-    if !claim.visible {
-        return false;
-    }
-    if claim.everywhere {
-        // Where it is on it need not be on everywhere, but where it is off it is off everywhere.
-        return claim.on == Some(false) && state.environments.iter().any(|shown| shown.on);
-    }
-    let Some(name) = &claim.environment else { return false };
-    let Some(shown) = state.environment(name) else { return true };
-    claim.on.is_some_and(|on| on != shown.on)
-        || claim.value.as_ref().is_some_and(|value| value != &shown.value)
-}
-
-/// Whether a strategy there has the share that is claimed.
-fn has_share(state: &EnvironmentState, claimed: Option<f32>) -> bool {
-    let Some(claimed) = claimed else { return true };
-    let same = |share: f64| (share - f64::from(claimed)).abs() < 0.01;
-    if state.strategies.is_empty() {
-        return same(state.rollout.unwrap_or(100.0));
-    }
-    state.strategies.iter().any(|strategy| strategy.share.is_some_and(same))
-}
-
-/// Whether a claim is about this change, and says of it what was read.
-fn agrees(claim: &Claim, what: &ChangeKind) -> bool {
-    match (what, &claim.environment) {
-        (ChangeKind::Environment { before, after }, Some(name)) => {
-            // Who changed a strategy is not who switched, and the other way round.
-            let switched = before.as_ref().map(|before| before.on != after.on);
-            let fits = match (claim.on, &claim.value) {
-                (None, None) => !claim.not_of_on || switched != Some(true),
-                (Some(on), None) => switched != Some(false) && on == after.on,
-                (on, Some(value)) => on.is_none_or(|on| on == after.on) && value == &after.value,
-            };
-            after.environment.eq_ignore_ascii_case(name) && fits && has_share(after, claim.share)
-        }
-        (ChangeKind::Environment { before, after }, None) => {
-            let switched = before.as_ref().is_some_and(|before| before.on != after.on);
-            claim.everywhere && switched && claim.on.is_none_or(|on| on == after.on)
-        }
-        (ChangeKind::EnvironmentGone(_) | ChangeKind::Missing | ChangeKind::Back, _) => false,
-        (ChangeKind::Archived(now), None) => {
-            !claim.everywhere && claim.stale.is_none() && claim.archived.is_none_or(|claimed| claimed == *now)
-        }
-        (ChangeKind::Stale(now), None) => {
-            !claim.everywhere && claim.archived.is_none() && claim.stale.is_none_or(|claimed| claimed == *now)
-        }
-        (ChangeKind::Archived(_) | ChangeKind::Stale(_), Some(_)) => false,
-    }
-}
-
-/// Who did it and why is believed only where a claim matches what was read; of several the newest, which made it so.
-fn attributed(what: ChangeKind, claims: &[Claim], entry: Entry) -> Change {
-    let believed = claims.iter().find(|claim| agrees(claim, &what));
-    Change {
-        at: believed.and_then(|claim| claim.at).filter(|at| *at <= entry.now).unwrap_or(entry.now),
-        by: believed.and_then(|claim| claim.by.clone()).filter(|by| !by.is_empty()),
-        reason: believed.and_then(|claim| claim.reason.clone()).filter(|reason| !reason.is_empty()),
-        what,
-        asked_on: None,
-    }
-}
-
 /// A change that flaglink made for somebody: it is theirs, whatever the service calls its key.
 fn asked_change(what: ChangeKind, asked: AskedSwitch, entry: Entry) -> Change {
     Change {
@@ -279,30 +216,6 @@ fn asked_change(what: ChangeKind, asked: AskedSwitch, entry: Entry) -> Change {
         what,
         asked_on: Some(asked.on),
     }
-}
-
-/// Where several things change at once, the first webhook (or a poll) makes all of them seen, and each webhook names
-/// the author of one. What comes after the fact is put beside the last change there, if nobody is named for it yet.
-fn name_author(record: &mut FlagRecord, claim: &Claim) -> bool {
-    let (Some(by), Some(at)) = (&claim.by, claim.at) else { return false };
-    let here = |change: &&mut Change| match (&change.what, &claim.environment) {
-        (ChangeKind::Environment { after, .. }, Some(name)) => after.environment.eq_ignore_ascii_case(name),
-        (ChangeKind::Archived(_), None) => claim.archived.is_some(),
-        (ChangeKind::Stale(_), None) => claim.stale.is_some(),
-        _ => false,
-    };
-    let Some(last) = record.history.iter_mut().rev().find(here) else { return false };
-    let after = last.at.duration_since(at);
-    if last.by.is_some() || by.is_empty() || !agrees(claim, &last.what) {
-        return false;
-    }
-    if after > NAMED_LATER || after < -CLOCK_SLACK {
-        return false;
-    }
-    last.by = Some(by.clone());
-    last.reason = claim.reason.clone().filter(|reason| !reason.is_empty());
-    last.at = last.at.min(at);
-    true
 }
 
 /// What is to be told of a flag.

@@ -4,6 +4,7 @@
 //! itself. Deciding the same event again is therefore harmless.
 
 pub mod back_links;
+mod claims;
 mod command_taken;
 mod commands;
 mod doubts;

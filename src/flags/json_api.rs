@@ -1,8 +1,8 @@
 //! Calls to a flag service that speaks JSON: addresses, the key, and answers as types.
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderValue, Method, Request};
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderName, HeaderValue, Method, Request};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -17,23 +17,23 @@ pub(in crate::flags) struct JsonApi {
     http: HttpClient,
     service: &'static str,
     base: String,
-    authorization: HeaderValue,
+    key: (HeaderName, HeaderValue),
 }
 
 impl JsonApi {
-    /// `base` is what every path comes after, with the slash; `authorization` is the whole value of that header, whose key
-    /// stands in the setting `setting`.
+    /// `base` is what every path comes after, with the slash. The key goes into the header `header` (mostly `Authorization`),
+    /// whose whole value is `value`; it stands in the setting `setting`.
     pub(in crate::flags) fn new(
         service: &'static str,
         base: String,
-        authorization: &str,
+        (header, value): (HeaderName, &str),
         setting: &'static str,
         http: HttpClient,
     ) -> Result<Self, SettingError> {
-        let mut authorization = HeaderValue::from_str(authorization)
+        let mut value = HeaderValue::from_str(value)
             .map_err(|_| SettingError::new(setting, "it has characters that no such key has"))?;
-        authorization.set_sensitive(true);
-        Ok(Self { http, service, base, authorization })
+        value.set_sensitive(true);
+        Ok(Self { http, service, base, key: (header, value) })
     }
 
     /// Reads one thing.
@@ -84,7 +84,7 @@ impl JsonApi {
             .method(method)
             .uri(format!("{}{path}", self.base))
             .header(ACCEPT, "application/json")
-            .header(AUTHORIZATION, self.authorization.clone());
+            .header(&self.key.0, self.key.1.clone());
         if body.is_some() {
             request = request.header(CONTENT_TYPE, "application/json");
         }

@@ -2,8 +2,10 @@
 
 mod cached;
 pub mod flagsmith;
+mod genuine;
 pub mod gitlab;
 mod json_api;
+mod named;
 mod pages;
 mod provider;
 mod rank;

@@ -40,7 +40,7 @@ pub enum Settable {
     /// Nothing.
     #[default]
     Nothing,
-    /// The value that everybody gets who has no override.
+    /// The value that everybody gets who has no override; shares of users are then only shown.
     Value,
     /// The share of users, in percent, for whom the flag is on.
     Rollout,
@@ -52,12 +52,19 @@ pub enum ProviderError {
     /// The service did not give a good answer.
     #[error(transparent)]
     Failed(#[from] Failure),
-    /// The service answered something that cannot be understood; the text says what, for people.
+    /// The service answered something that cannot be understood, or cannot do just what was asked; the text says what, for people.
     #[error("{0}")]
     Strange(String),
     /// The service cannot do this at all.
     #[error("this flag service cannot do that")]
     Unsupported,
+}
+
+impl ProviderError {
+    /// The flag that was linked is gone, or another has its key: what asked to change it, or to see its links or tags, cannot.
+    pub(in crate::flags) fn gone(provider: &str, key: &str) -> Self {
+        Self::Strange(format!("{provider} does not have the flag {key} any more"))
+    }
 }
 
 /// What a provider gives back.
@@ -87,6 +94,21 @@ pub struct BackLink {
     pub state: WorkState,
     /// Whether it is a draft.
     pub draft: bool,
+}
+
+impl BackLink {
+    /// All that is to be said of the link in one line, for services that keep no more than a title: `Checkout is slow (issue,
+    /// closed)`.
+    pub fn as_title(&self) -> String {
+        let state = match self.state {
+            WorkState::Opened if self.draft => ", draft",
+            WorkState::Opened => "",
+            WorkState::Closed => ", closed",
+            WorkState::Merged => ", merged",
+            WorkState::Locked => ", locked",
+        };
+        format!("{} ({}{state})", self.title, self.kind.words())
+    }
 }
 
 /// What came of a switch.
@@ -140,8 +162,8 @@ pub enum Verdict {
 
 /// A flag service.
 ///
-/// Only [`look_up`](Self::look_up), [`state`](Self::state) and [`check`](Self::check) are needed; the rest
-/// says `Unsupported` unless [`abilities`](Self::abilities) says otherwise.
+/// Whatever has no default is needed, and what [`abilities`](Self::abilities) names; the rest says `Unsupported`.
+/// `docs/providers.md` says how to write one.
 #[async_trait]
 pub trait FlagProvider: Send + Sync + 'static {
     /// The provider's name in the configuration.
@@ -156,10 +178,11 @@ pub trait FlagProvider: Send + Sync + 'static {
     /// How long between two polls, in which every linked flag is compared.
     fn poll_interval(&self) -> std::time::Duration;
 
-    /// Whether the service answers, the key is accepted and the configured project is there. Cheap.
+    /// Whether the service answers, the key is accepted and the configured project is there. Cheap, and never from memory.
     async fn check(&self) -> Provided<()>;
 
-    /// The flag with exactly this key, by the service's own rules about case; `None` where there is none.
+    /// The flag with exactly this key, by the service's own rules about case; `None` where there is none. Asked anew each time;
+    /// a key that the service could not have is not there.
     ///
     /// `from` is the GitLab project in which it is asked: some services have other flags for each.
     async fn look_up(&self, from: ProjectId, key: &str) -> Provided<Option<Flag>>;
@@ -169,7 +192,8 @@ pub trait FlagProvider: Send + Sync + 'static {
         Err(ProviderError::Unsupported)
     }
 
-    /// Every key that can be named in the GitLab project `from`, for "did you mean"; may be cached for a short while.
+    /// Every key that can be named in the GitLab project `from`, for "did you mean"; kept for a short while. No ability names it, and
+    /// the conformance suite asks for it.
     async fn keys(&self, _from: ProjectId) -> Provided<Vec<String>> {
         Err(ProviderError::Unsupported)
     }
@@ -213,12 +237,14 @@ pub trait FlagProvider: Send + Sync + 'static {
         Err(ProviderError::Unsupported)
     }
 
-    /// What [`StandingLink::says`] is where the link is up to date. Services keep more or less of a link.
+    /// What [`StandingLink::says`] is where the link is up to date. Services keep more or less of a link, but title and state
+    /// must show; the default is for those that keep one line.
     fn back_link_says(&self, link: &BackLink) -> String {
-        link.title.clone()
+        link.as_title()
     }
 
-    /// Puts a link on the flag and returns its id. One that stands there already is the one that was wanted.
+    /// Puts a link on the flag and returns its id. One that stands there already is the one that was wanted; what it says is
+    /// brought up to date. Callers hold the flag's lane, here and with all that writes to it.
     async fn add_back_link(&self, _flag: &FlagRef, _internal_id: &str, _link: &BackLink) -> Provided<String> {
         Err(ProviderError::Unsupported)
     }
@@ -234,7 +260,7 @@ pub trait FlagProvider: Send + Sync + 'static {
         Err(ProviderError::Unsupported)
     }
 
-    /// Takes a link off the flag. One that is not there any more is fine.
+    /// Takes a link off the flag. One that is not there any more is fine, also where the flag is gone.
     async fn remove_back_link(&self, _flag: &FlagRef, _internal_id: &str, _id: &str) -> Provided<()> {
         Err(ProviderError::Unsupported)
     }
@@ -271,17 +297,19 @@ pub trait FlagProvider: Send + Sync + 'static {
         false
     }
 
-    /// Whether a webhook request is genuine, in constant time. No I/O.
+    /// Whether a webhook request is genuine, in constant time. No I/O. Asked twice: before the body is read with an empty one, where
+    /// only `NoSecret` counts, and with the body; and at the start without anything, for whether webhooks are taken.
     fn verify_webhook(&self, _request: &WebhookRequest<'_>) -> Verdict {
         Verdict::NoSecret
     }
 
-    /// What tells a repeat of this webhook request from another one, where the service gives such a thing.
+    /// What tells a repeat of this webhook request from another one, where the service gives such a thing; at most 256 bytes.
     fn webhook_key(&self, _request: &WebhookRequest<'_>) -> Option<String> {
         None
     }
 
-    /// What a genuine webhook body says. Empty where it says nothing that flaglink needs. No I/O, never panics.
+    /// What a genuine webhook body says. Empty where it says nothing that flaglink needs. No I/O, never panics. Asked more
+    /// than once of the same body.
     fn read_webhook(&self, _body: &[u8]) -> Vec<Hint> {
         Vec::new()
     }

@@ -83,6 +83,29 @@ async fn who_changed_a_strategy_is_not_named_for_the_switch_that_came_after() {
 }
 
 #[tokio::test]
+async fn who_switches_on_a_flag_that_gets_its_first_strategy_by_that_is_named_for_it() {
+    for order in [Order::AsTheyCame, Order::LastFirst] {
+        let it = linked().await;
+        let ada = it.unleash.person("ada");
+        ada.new_flag("bare", "").unwrap();
+        it.town.says(it.issue, "/flag link unleash:bare").await;
+        it.rest().await;
+        let before = it.town.replies(it.issue).len();
+        it.unleash.hold_deliveries();
+        it.unleash.person("bob").switch("bare", "production", true).unwrap();
+        it.unleash.release_deliveries(&order);
+        it.rest().await;
+        let told = it.told(before);
+        assert_eq!(told.len(), 1, "{told:#?}");
+        assert!(
+            told[0].contains("is now 🟢 on in `production`") && told[0].contains("by <code>bob"),
+            "{told:#?}"
+        );
+        it.town.end().await;
+    }
+}
+
+#[tokio::test]
 async fn whoever_changed_a_strategy_is_named_where_it_is_as_they_set_it() {
     let it = linked().await;
     it.unleash.hold_deliveries();

@@ -2,6 +2,9 @@
 //!
 //! A service is put on a [`Stage`]: something that can make flags, change them behind the provider's back and break what
 //! can break. `conformance!(name, Stage)` then tells every story on it.
+//!
+//! What `abilities` does not name is only asked whether it says `Unsupported`; what else a service may not have, its stage says
+//! with constants. A story that fails names the first thing that differs; run with `RUST_BACKTRACE=0`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,15 +33,19 @@ pub(crate) struct Sending {
 pub(crate) trait Stage: Send + Sync + Sized {
     /// The GitLab project in which everything is asked.
     const FROM: ProjectId = 1;
-    /// More flags than the service puts on one page, or five hundred where it has no pages.
+    /// How many flags the story of many flags makes: more than the service puts on one page, or five hundred where it has no pages.
     const MORE_THAN_A_PAGE: usize;
-    /// Whether flags have values; else `set_value` and `override_for_some` are not called.
+    /// How many flags the provider reads with one request of a list.
+    const A_PAGE: usize = 999;
+    /// Whether flags have values; else `set_value` is not called.
     const VALUES: bool = true;
+    /// Whether some users can have another value than all others; else `override_for_some` and `drop_override` are not called.
+    const OVERRIDES: bool = Self::VALUES;
     /// Whether flags can be archived; else `archive` is not called.
     const ARCHIVE: bool = true;
     /// Whether a switch leaves the digests alone; not so where it has to make or take away a strategy.
     const DIGESTS_STAY: bool = true;
-    /// Requests for the state of one flag, besides one for each environment.
+    /// The most requests for the state of one flag in a hundred environments, besides one for each.
     const REQUESTS: usize = 3;
 
     async fn set_up() -> Self;
@@ -53,23 +60,36 @@ pub(crate) trait Stage: Send + Sync + Sized {
     /// A flag that is off and has no value in all environments.
     async fn make(&self, key: &str, description: &str);
     async fn switch(&self, key: &str, environment: &str, on: bool);
-    async fn set_value(&self, key: &str, environment: &str, value: &str);
-    /// Lets some users have another value there.
-    async fn override_for_some(&self, key: &str, environment: &str, value: &str);
-    async fn drop_override(&self, key: &str, environment: &str);
-    async fn archive(&self, key: &str);
+    /// The empty text takes the value away.
+    async fn set_value(&self, _key: &str, _environment: &str, _value: &str) {
+        panic!("there are no values")
+    }
+    /// Lets some users have another value there; those who have one already get this one.
+    async fn override_for_some(&self, _key: &str, _environment: &str, _value: &str) {
+        panic!("there are no overrides")
+    }
+    async fn drop_override(&self, _key: &str, _environment: &str) {
+        panic!("there are no overrides")
+    }
+    async fn archive(&self, _key: &str) {
+        panic!("there is no archive")
+    }
     async fn delete(&self, key: &str);
-    /// A tag that somebody else puts on a flag.
-    async fn tag(&self, key: &str, label: &str);
-    /// The key is not accepted any more.
+    /// A tag that somebody else puts on a flag; not called where `abilities` names no tags.
+    async fn tag(&self, _key: &str, _label: &str) {
+        panic!("there are no tags")
+    }
+    /// The key is not accepted any more: the service answers 401.
     async fn revoke_key(&self);
-    /// The service answers 429 and asks to be left alone that long.
+    /// The key is good, but does not see the project with the flags any more: the service answers as if there were none.
+    async fn hide(&self);
+    /// The service answers 429 to everything and asks to be left alone that long.
     async fn throttle(&self, length: Duration);
     /// The service answers as ever again.
     async fn behave(&self);
     /// Nobody listens any more.
     async fn go_away(&self);
-    /// What the service has sent to its webhook since it was asked last.
+    /// What the service has sent to its webhook since it was asked last, which the provider of this stage takes to be genuine.
     async fn sendings(&self) -> Vec<Sending>;
     /// Forgeries of a sending: where the body is signed, one with another body.
     fn forged(genuine: &Sending) -> Vec<Sending> {
@@ -77,9 +97,9 @@ pub(crate) trait Stage: Send + Sync + Sized {
         forged.body.push(b' ');
         vec![forged]
     }
-    /// How many requests it has had.
+    /// How many requests it has had, also those that it refused.
     fn requests(&self) -> usize;
-    /// The keys that it can have and that might be trouble.
+    /// Keys that it can have and that might be trouble: in an address, in a comment, in a store.
     fn odd_keys(&self) -> Vec<&'static str>;
 }
 
@@ -249,7 +269,7 @@ pub(crate) async fn a_change_between_two_reads_shows_once_and_only_where_it_was<
 }
 
 pub(crate) async fn overrides_are_counted_and_a_change_of_one_is_a_change<S: Stage>() {
-    if !S::VALUES {
+    if !S::OVERRIDES {
         return;
     }
     let stage = S::set_up().await;
@@ -297,6 +317,8 @@ pub(crate) async fn what_is_asked_at_once_is_answered_as_if_asked_one_by_one<S: 
     stage.switch("a", "production", true).await;
     if S::VALUES {
         stage.set_value("ab", "development", "blue").await;
+    }
+    if S::OVERRIDES {
         stage.override_for_some("ab", "production", "red").await;
     }
     let at_once = provider.states(&asked).await.unwrap();
@@ -324,6 +346,8 @@ pub(crate) async fn webhooks_say_the_same_however_late_often_and_mixed_up_they_c
     stage.switch("checkout", "production", false).await;
     if S::VALUES {
         stage.set_value("checkout", "production", "blue").await;
+    }
+    if S::OVERRIDES {
         stage.override_for_some("checkout", "production", "red").await;
         stage.drop_override("checkout", "production").await;
     }
@@ -332,7 +356,7 @@ pub(crate) async fn webhooks_say_the_same_however_late_often_and_mixed_up_they_c
     }
     stage.delete("checkout").await;
     let sendings = stage.sendings().await;
-    let least = if S::VALUES { 5 } else { 2 };
+    let least = 2 + usize::from(S::VALUES) + 2 * usize::from(S::OVERRIDES);
     assert!(sendings.len() >= least, "only {} webhooks were sent", sendings.len());
     let read = |sending: &Sending| {
         let request = WebhookRequest { headers: &sending.headers, body: &sending.body };
@@ -439,6 +463,20 @@ pub(crate) async fn with_a_key_that_was_taken_back_nothing_is_said_to_be_gone<S:
     }
 }
 
+pub(crate) async fn in_a_project_that_is_not_seen_any_more_nothing_is_said_to_be_gone<S: Stage>() {
+    let stage = S::set_up().await;
+    stage.make("checkout", "").await;
+    let provider = stage.provider();
+    let flag = found::<S>(&provider, "checkout").await;
+    stage.hide().await;
+    let asked = vec![(flag.flag.clone(), flag.internal_id.clone()); 7];
+    provider.look_up(S::FROM, "checkout").await.unwrap_err();
+    provider.state(&flag.flag, &flag.internal_id).await.unwrap_err();
+    provider.states(&asked).await.unwrap_err();
+    stage.behave().await;
+    assert!(state(&provider, &flag).await.is_some());
+}
+
 pub(crate) async fn who_is_asked_to_wait_is_told_how_long_and_nothing_is_gone<S: Stage>() {
     let stage = S::set_up().await;
     stage.make("checkout", "").await;
@@ -485,13 +523,13 @@ pub(crate) async fn more_flags_than_fit_on_a_page_are_all_known_in_few_requests<
     assert_eq!(found::<S>(&provider, &last).await.flag.key, last);
     // Its key is part of a few hundred others.
     let mut asked = Vec::new();
-    for key in ["flag_1", "flag_499", &last] {
+    for key in ["flag_1", &format!("flag_{}", S::MORE_THAN_A_PAGE / 2), &last] {
         let flag = found::<S>(&provider, key).await;
         asked.push((flag.flag, flag.internal_id));
     }
     let before = stage.requests();
     let states = provider.states(&asked).await.unwrap();
-    let pages = S::MORE_THAN_A_PAGE.div_ceil(999).max(2);
+    let pages = S::MORE_THAN_A_PAGE.div_ceil(S::A_PAGE).max(2);
     assert!(stage.requests() - before <= 1 + 2 * pages, "{} requests", stage.requests() - before);
     let on: Vec<bool> =
         states.iter().map(|state| state.as_ref().unwrap().environment("production").unwrap().on).collect();
@@ -595,6 +633,8 @@ pub(crate) async fn a_switch_changes_what_was_asked_there_and_nothing_else<S: St
     stage.make("checkout", "").await;
     if S::VALUES {
         stage.set_value("checkout", "production", "blue").await;
+    }
+    if S::OVERRIDES {
         stage.override_for_some("checkout", "production", "red").await;
     }
     let provider = stage.provider();
@@ -714,6 +754,7 @@ macro_rules! conformance {
                 an_archived_flag_is_there_and_says_so
                 a_flag_that_was_deleted_and_made_again_is_another_flag
                 with_a_key_that_was_taken_back_nothing_is_said_to_be_gone
+                in_a_project_that_is_not_seen_any_more_nothing_is_said_to_be_gone
                 who_is_asked_to_wait_is_told_how_long_and_nothing_is_gone
                 a_service_that_is_away_is_not_a_service_without_flags
                 more_flags_than_fit_on_a_page_are_all_known_in_few_requests

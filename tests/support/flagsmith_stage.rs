@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use flaglink::flags::FlagProvider;
 use flaglink::flags::flagsmith::{Flagsmith, FlagsmithSecrets, FlagsmithSettings};
 use flaglink::net::{HttpClient, HttpOptions};
-use flaglink::sandbox::faults::Rule;
+use flaglink::sandbox::faults::{Fault, Rule};
 use flaglink::sandbox::flagsmith::{self as sandbox, Person, Scope, throttled};
 use flaglink::telemetry::Metrics;
 use secrecy::SecretString;
@@ -124,6 +124,10 @@ impl<const VERSIONS: bool> Stage for FlagsmithStage<VERSIONS> {
 
     async fn revoke_key(&self) {
         self.flagsmith.revoke_api_key("flag-bot");
+    }
+
+    async fn hide(&self) {
+        self.flagsmith.faults().add(Rule::everything(Fault::status(404)));
     }
 
     async fn throttle(&self, length: Duration) {

@@ -129,32 +129,16 @@ impl Stage for GitlabStage {
         self.gitlab.edit_feature_flag(self.alice, PROJECT, key, edit).unwrap();
     }
 
-    async fn set_value(&self, _: &str, _: &str, _: &str) {
-        panic!("GitLab's flags have no values")
-    }
-
-    async fn override_for_some(&self, _: &str, _: &str, _: &str) {
-        panic!("GitLab's flags have no overrides")
-    }
-
-    async fn drop_override(&self, _: &str, _: &str) {
-        panic!("GitLab's flags have no overrides")
-    }
-
-    async fn archive(&self, _: &str) {
-        panic!("GitLab's flags are not archived")
-    }
-
     async fn delete(&self, key: &str) {
         self.gitlab.delete_feature_flag(self.alice, PROJECT, key).unwrap();
     }
 
-    async fn tag(&self, _: &str, _: &str) {
-        panic!("GitLab's flags have no tags")
-    }
-
     async fn revoke_key(&self) {
         self.gitlab.revoke_token(&self.token);
+    }
+
+    async fn hide(&self) {
+        self.gitlab.faults().add(Rule::everything(Fault::status(404)));
     }
 
     async fn throttle(&self, length: Duration) {

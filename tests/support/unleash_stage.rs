@@ -85,18 +85,6 @@ impl Stage for UnleashStage {
         self.ada.switch(key, environment, on).unwrap();
     }
 
-    async fn set_value(&self, _key: &str, _environment: &str, _value: &str) {
-        panic!("there are no values");
-    }
-
-    async fn override_for_some(&self, _key: &str, _environment: &str, _value: &str) {
-        panic!("there are no overrides");
-    }
-
-    async fn drop_override(&self, _key: &str, _environment: &str) {
-        panic!("there are no overrides");
-    }
-
     async fn archive(&self, key: &str) {
         self.ada.archive(key).unwrap();
     }
@@ -113,6 +101,10 @@ impl Stage for UnleashStage {
 
     async fn revoke_key(&self) {
         self.unleash.revoke_token(&self.token);
+    }
+
+    async fn hide(&self) {
+        self.unleash.faults().add(Rule::everything(Fault::status(404)));
     }
 
     async fn throttle(&self, length: Duration) {

@@ -133,18 +133,6 @@ impl Stage for UnleashStage {
         self.unleash.switch(key, environment, on).await;
     }
 
-    async fn set_value(&self, _: &str, _: &str, _: &str) {
-        panic!("values are variants of strategies")
-    }
-
-    async fn override_for_some(&self, _: &str, _: &str, _: &str) {
-        panic!("values are variants of strategies")
-    }
-
-    async fn drop_override(&self, _: &str, _: &str) {
-        panic!("values are variants of strategies")
-    }
-
     async fn archive(&self, key: &str) {
         self.unleash.archive(key).await;
     }
@@ -169,6 +157,10 @@ impl Stage for UnleashStage {
             assert!(begun.elapsed() < UNTIL_REVOKED, "the token is still good");
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
+    }
+
+    async fn hide(&self) {
+        self.proxy.faults().add(Rule::everything(Fault::status(404)));
     }
 
     async fn throttle(&self, length: Duration) {

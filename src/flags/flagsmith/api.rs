@@ -1,6 +1,7 @@
 //! Flagsmith's Admin API as calls: addresses, the key, pages, and answers as types.
 
 use http::Method;
+use http::header::AUTHORIZATION;
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -29,7 +30,14 @@ impl Api {
         // An organisation's key is PREFIX.SECRET, a user's token has no dot; each has its own scheme.
         let scheme = if key.contains('.') { "Api-Key" } else { "Token" };
         let authorization = format!("{scheme} {key}");
-        JsonApi::new("Flagsmith", format!("{base}/api/v1/"), &authorization, "api_key_file", http).map(Self)
+        JsonApi::new(
+            "Flagsmith",
+            format!("{base}/api/v1/"),
+            (AUTHORIZATION, &authorization),
+            "api_key_file",
+            http,
+        )
+        .map(Self)
     }
 
     /// Reads one thing.

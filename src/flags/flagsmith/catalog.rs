@@ -3,9 +3,10 @@
 use super::Flagsmith;
 use super::wire::{Environment, Feature};
 use crate::domain::{Flag, FlagRef};
+use crate::flags::Provided;
 use crate::flags::json_api::part;
+use crate::flags::named::environment_named;
 use crate::flags::rank::{Searched, best_first};
-use crate::flags::{Provided, ProviderError};
 
 /// How much of a name is sent in a search. A longer one would make an address that web servers refuse; what is
 /// found is compared in full anyway.
@@ -48,18 +49,7 @@ impl Flagsmith {
     /// The environment of that name.
     pub(super) async fn environment_named(&self, name: &str) -> Provided<Environment> {
         let all = self.environments().await?;
-        let found = all
-            .iter()
-            .find(|environment| environment.name == name)
-            .or_else(|| all.iter().find(|environment| same(&environment.name, name)));
-        found.cloned().ok_or_else(|| {
-            let names: Vec<&str> = all.iter().map(|environment| environment.name.as_str()).collect();
-            ProviderError::Strange(format!(
-                "{} has no environment `{name}`; it has {}",
-                self.name,
-                if names.is_empty() { "none".to_owned() } else { names.join(", ") }
-            ))
-        })
+        environment_named(&self.name, &all, name, |environment| &environment.name).cloned()
     }
 
     /// All flags of the project, at most a minute old.

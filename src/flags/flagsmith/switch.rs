@@ -66,7 +66,7 @@ impl Flagsmith {
     }
 
     pub(super) fn gone(&self, flag: &FlagRef) -> ProviderError {
-        ProviderError::Strange(format!("{} does not have the flag {} any more", self.name, flag.key))
+        ProviderError::gone(&self.name, &flag.key)
     }
 
     async fn default_in(&self, flag: &FlagRef, id: u64, environment: &Environment) -> Provided<DefaultState> {

@@ -3,35 +3,19 @@
 //! They come twice, late, out of order or not at all, and say less than they seem to: an event is read as "look at this
 //! flag", with what it claims beside it.
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::Timestamp;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use serde_json::Value;
-use sha2::Sha256;
 
 use super::wire::plain;
 use crate::domain::{Claim, FlagPointer};
-use crate::flags::{Hint, Verdict, WebhookRequest};
+use crate::flags::{Hint, Verdict, WebhookRequest, genuine};
 
 /// The header with the signature: the HMAC-SHA256 of the body, in hex, without any prefix.
 const SIGNATURE: &str = "x-flagsmith-signature";
 
 pub(super) fn verify(secrets: &[SecretString], request: &WebhookRequest<'_>) -> Verdict {
-    if secrets.is_empty() {
-        return Verdict::NoSecret;
-    }
-    let Some(signature) = request.headers.get(SIGNATURE).and_then(|text| hex::decode(text.trim()).ok())
-    else {
-        return Verdict::Forged;
-    };
-    let mut genuine = false;
-    // All secrets are tried, so that the time does not tell which of them it was.
-    for secret in secrets {
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes()) else { continue };
-        mac.update(request.body);
-        genuine |= mac.verify_slice(&signature).is_ok();
-    }
-    if genuine { Verdict::Genuine } else { Verdict::Forged }
+    genuine::signed(secrets, request.headers.get(SIGNATURE).map(String::as_str), request.body)
 }
 
 /// What a body says.

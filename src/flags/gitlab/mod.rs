@@ -19,6 +19,7 @@ pub use settings::GitlabSettings;
 use self::home::Home;
 use self::plan::Plan;
 use crate::domain::{Flag, FlagRef, FlagState, ProjectId};
+use crate::flags::named::environment_named;
 use crate::flags::rank::{Searched, best_first};
 use crate::flags::{Abilities, FlagProvider, Hint, Provided, ProviderError, Settable, Switch, Switched};
 use crate::gitlab::{Environment, FeatureFlag, GitlabApi};
@@ -236,21 +237,9 @@ impl FlagProvider for GitlabFlags {
         let known = home.environments().await?;
         // Read anew: a switch is made of what stands there now.
         let there = self.read(&home, &flag.key).await?.filter(|there| there.created_at == internal_id);
-        let there = there.ok_or_else(|| {
-            ProviderError::Strange(format!("{} does not have the flag {} any more", self.name, flag.key))
-        })?;
+        let there = there.ok_or_else(|| ProviderError::gone(&self.name, &flag.key))?;
         let shown = self.environments_of(&known, &there);
-        let named = shown
-            .iter()
-            .find(|name| *name == environment)
-            .or_else(|| shown.iter().find(|name| name.to_lowercase() == environment.to_lowercase()))
-            .ok_or_else(|| {
-                ProviderError::Strange(format!(
-                    "{} has no environment `{environment}`; it has {}",
-                    self.name,
-                    shown.join(", ")
-                ))
-            })?;
+        let named = environment_named(&self.name, &shown, environment, String::as_str)?;
         let mut all = shown.clone();
         for name in state::environments_of(&known, &there) {
             if !all.contains(&name) && name != "*" {

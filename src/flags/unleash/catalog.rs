@@ -137,12 +137,8 @@ impl Unleash {
                 "{} is archived in {}, so nothing was changed; restore it there first",
                 flag.key, self.name
             ))),
-            Said::Live(_) | Said::Nothing => Err(self.gone(flag)),
+            Said::Live(_) | Said::Nothing => Err(ProviderError::gone(&self.name, &flag.key)),
         }
-    }
-
-    pub(super) fn gone(&self, flag: &FlagRef) -> ProviderError {
-        ProviderError::Strange(format!("{} does not have the flag {} any more", self.name, flag.key))
     }
 }
 

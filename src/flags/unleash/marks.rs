@@ -6,7 +6,7 @@ use serde_json::json;
 use super::Unleash;
 use super::catalog::Said;
 use super::wire::{Link, Tag, Tags};
-use crate::domain::{FlagRef, NoteableKind, WorkState};
+use crate::domain::FlagRef;
 use crate::flags::json_api::part;
 use crate::flags::{BackLink, Provided, ProviderError, StandingLink, same_page};
 
@@ -37,7 +37,7 @@ impl Unleash {
     ) -> Provided<String> {
         let before = self.the_one(flag, internal_id).await?.links;
         if let Some(known) = before.iter().find(|known| same_page(&known.url, &link.url)) {
-            if standing(known.clone()).says != says(link) {
+            if standing(known.clone()).says != link.as_title() {
                 self.update_link(flag, &known.id, link).await?;
             }
             return Ok(known.id.clone());
@@ -53,7 +53,7 @@ impl Unleash {
             new.into_iter().partition(|made| same_page(&made.url, &link.url));
         let mut alike = alike.into_iter();
         // In whatever spelling Unleash keeps it: it was not there before, and says what it was to say.
-        let in_its_way = || others.into_iter().find(|made| standing(made.clone()).says == says(link));
+        let in_its_way = || others.into_iter().find(|made| standing(made.clone()).says == link.as_title());
         let Some(stays) = alike.next().or_else(in_its_way) else {
             return Err(ProviderError::Strange(format!("{} did not keep the link that it took", self.name)));
         };
@@ -137,23 +137,7 @@ fn standing(link: Link) -> StandingLink {
 }
 
 fn body(link: &BackLink) -> serde_json::Value {
-    json!({ "url": link.url, "title": says(link) })
-}
-
-/// A link's title: `Checkout is slow (issue, closed)`.
-pub(super) fn says(link: &BackLink) -> String {
-    let kind = match link.kind {
-        NoteableKind::Issue => "issue",
-        NoteableKind::MergeRequest => "merge request",
-    };
-    let state = match link.state {
-        WorkState::Opened if link.draft => ", draft",
-        WorkState::Opened => "",
-        WorkState::Closed => ", closed",
-        WorkState::Merged => ", merged",
-        WorkState::Locked => ", locked",
-    };
-    format!("{} ({kind}{state})", link.title)
+    json!({ "url": link.url, "title": link.as_title() })
 }
 
 /// A tag as one label: its value, with its type in front where that is another than the usual one, or where the value itself

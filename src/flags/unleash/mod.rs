@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use http::header::AUTHORIZATION;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
@@ -72,7 +73,13 @@ impl Unleash {
         if token.is_empty() {
             return Err(SettingError::new("api_token_file", "the token is empty"));
         }
-        let api = JsonApi::new("Unleash", format!("{url}/api/admin/"), token, "api_token_file", http)?;
+        let api = JsonApi::new(
+            "Unleash",
+            format!("{url}/api/admin/"),
+            (AUTHORIZATION, token),
+            "api_token_file",
+            http,
+        )?;
         Ok(Self {
             name: name.into(),
             project: settings.project.trim().to_owned(),
@@ -152,10 +159,6 @@ impl FlagProvider for Unleash {
 
     async fn back_links(&self, flag: &FlagRef, _internal_id: &str) -> Provided<Vec<StandingLink>> {
         self.links(flag).await
-    }
-
-    fn back_link_says(&self, link: &BackLink) -> String {
-        marks::says(link)
     }
 
     async fn add_back_link(&self, flag: &FlagRef, internal_id: &str, link: &BackLink) -> Provided<String> {

@@ -9,6 +9,7 @@ use super::state::{is_limited, share};
 use super::wire::{ChangeRequests, Environment, Feature, Strategy};
 use crate::domain::FlagRef;
 use crate::flags::json_api::part;
+use crate::flags::named::environment_named;
 use crate::flags::{Provided, ProviderError, Switch, Switched};
 
 impl Unleash {
@@ -23,7 +24,7 @@ impl Unleash {
             return Err(ProviderError::Unsupported);
         }
         let feature = self.the_one(flag, internal_id).await?;
-        let named = self.environment_named(&feature, environment)?;
+        let named = environment_named(&self.name, &feature.environments, environment, |one| &one.name)?;
         if self.demands_change_request(&named.name).await? {
             let page = Url::parse(&self.page(&feature.name));
             let page =
@@ -39,22 +40,6 @@ impl Unleash {
             Some(_) | None => {}
         }
         Ok(Switched::Done)
-    }
-
-    fn environment_named<'a>(&self, feature: &'a Feature, name: &str) -> Provided<&'a Environment> {
-        let all = &feature.environments;
-        let found = all
-            .iter()
-            .find(|one| one.name == name)
-            .or_else(|| all.iter().find(|one| one.name.to_lowercase() == name.to_lowercase()));
-        found.ok_or_else(|| {
-            let names: Vec<&str> = all.iter().map(|one| one.name.as_str()).collect();
-            ProviderError::Strange(format!(
-                "{} has no environment `{name}`; it has {}",
-                self.name,
-                if names.is_empty() { "none".to_owned() } else { names.join(", ") }
-            ))
-        })
     }
 
     /// Only Unleash Enterprise has change requests; the open source edition does not know the address.
@@ -120,9 +105,7 @@ impl Unleash {
         archived: bool,
     ) -> Provided<()> {
         let known = self.find(&flag.key).await?.filter(|known| known.feature.internal_id() == internal_id);
-        let Some(known) = known else {
-            return Err(self.gone(flag));
-        };
+        let known = known.ok_or_else(|| ProviderError::gone(&self.name, &flag.key))?;
         if known.archived == archived {
             return Ok(());
         }
