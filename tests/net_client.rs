@@ -100,6 +100,23 @@ async fn a_refusal_is_told_in_the_servers_words_without_query_or_token() {
 }
 
 #[tokio::test]
+async fn a_secret_that_is_said_back_is_hidden_in_every_form_and_so_is_what_addresses_hide() {
+    for (said_back, told) in [
+        ("Z2xwYXQtdmVyeS1zZWNyZXQ= is bad", "[secret] is bad"),
+        ("Z2xwYXQtdmVyeS1zZWNyZXQ is bad", "[secret] is bad"),
+        ("key=glpat%2Dvery%2dsecret", "key=[secret]"),
+        ("see https://bot:hunter2@gate.example/in?token=hunter2#x", "see https://…@gate.example/in?…"),
+        ("see https://gate.example/in.", "see https://gate.example/in."),
+        ("GET /api/v4/user?private_token=hunter2", "GET /api/v4/user?…"),
+        ("is/was it? a=b", "is/was it? a=b"),
+        ("100% sure, 3 of 4", "100% sure, 3 of 4"),
+    ] {
+        let failure = failure_of(move || json(400, value!({"message": said_back}))).await;
+        assert_eq!(failure.said, told);
+    }
+}
+
+#[tokio::test]
 async fn every_shape_of_an_error_body_becomes_a_short_line() {
     let said = |status: u16, kind: &'static str, body: String| async move {
         failure_of(move || text(status, kind, &body)).await.said

@@ -11,6 +11,7 @@ mod provider;
 mod rank;
 mod registry;
 mod settings;
+mod share;
 pub mod unleash;
 
 pub use pages::same_page;

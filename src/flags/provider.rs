@@ -8,7 +8,10 @@ use url::Url;
 use crate::domain::{
     Claim, Flag, FlagPointer, FlagRef, FlagState, NoteableKind, ProjectId, Switch, WorkState,
 };
-use crate::net::Failure;
+use crate::net::{Failure, one_line};
+
+/// The longest that is said of an answer that cannot be understood, in characters.
+const MOST_SAID: usize = 1000;
 
 /// What a service can do beyond looking a flag up and reading its state. Commands, help, panel and
 /// metrics show only what it can do.
@@ -53,7 +56,8 @@ pub enum ProviderError {
     #[error(transparent)]
     Failed(#[from] Failure),
     /// The service answered something that cannot be understood, or cannot do just what was asked; the text says what, for people.
-    #[error("{0}")]
+    /// It may hold words of the service's, so it is shown on one line and shortened.
+    #[error("{}", one_line(.0, MOST_SAID))]
     Strange(String),
     /// The service cannot do this at all.
     #[error("this flag service cannot do that")]

@@ -235,8 +235,9 @@ impl Client {
 pub(super) fn parse<T: DeserializeOwned>(answer: &http::Response<Bytes>, what: &str) -> GitlabResult<T> {
     serde_json::from_slice(answer.body()).map_err(|error| {
         GitlabError::Strange(format!(
-            "GitLab answered {} where {what} was expected: {error}",
-            answer.status().as_u16()
+            "GitLab answered {} where {what} was expected: {}",
+            answer.status().as_u16(),
+            misfit(&error)
         ))
     })
 }
@@ -260,9 +261,33 @@ fn strange_or_failed(error: ApiError<Failure>) -> GitlabError {
             "GitLab answered {} with something that is not JSON (is there a proxy in front of it that wants a sign-in?)",
             status.as_u16()
         )),
-        ApiError::DataType { source, .. } => {
-            GitlabError::Strange(format!("GitLab's answer has another shape than expected: {source}"))
+        ApiError::DataType { source, .. } => GitlabError::Strange(format!(
+            "GitLab's answer has another shape than expected: {}",
+            misfit(&source)
+        )),
+        ApiError::Json { source } => {
+            GitlabError::Strange(format!("GitLab's answer is not JSON: {}", misfit(&source)))
         }
-        other => GitlabError::Strange(format!("GitLab's answer cannot be used: {other}")),
+        ApiError::UrlParse { source } => {
+            GitlabError::Strange(format!("no request can be made to GitLab: {source}"))
+        }
+        _ => GitlabError::Strange("GitLab's answer cannot be used".to_owned()),
+    }
+}
+
+/// What does not fit, in the parser's words but without the value that it stumbled over: that may be the title of
+/// confidential work, or a token that is said back.
+fn misfit(error: &serde_json::Error) -> String {
+    let said = error.to_string();
+    let of_a_value = ["invalid type: ", "invalid value: ", "invalid length "];
+    if !error.is_data() || said.starts_with("missing field `") {
+        return said;
+    }
+    match said.rsplit_once(", expected ") {
+        // The value stands before the last of them, whatever it says itself.
+        Some((_, expected)) if of_a_value.iter().any(|start| said.starts_with(start)) => {
+            format!("something else than {expected}")
+        }
+        _ => "something else".to_owned(),
     }
 }

@@ -13,3 +13,4 @@ pub use backoff::delay;
 pub use client::{ClientError, HttpClient, HttpOptions, LastWord, Share};
 pub use failure::{Failure, Sent};
 pub use places::{Place, Places};
+pub use said::one_line;

@@ -1,10 +1,16 @@
 //! What a server said in its own words, made fit for a log line and a reply to people.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use http::{HeaderMap, HeaderName, header};
+use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 /// How much of it is kept, in characters.
 const KEPT: usize = 200;
+
+/// What stands instead of a secret.
+const SECRET: &str = "[secret]";
 
 /// Headers that carry a secret, whatever the caller marked.
 const SECRET_HEADERS: [HeaderName; 6] = [
@@ -56,13 +62,49 @@ pub(super) fn said(body: &[u8], secrets: &[String]) -> String {
 
 /// Takes out control characters and secrets, and shortens.
 pub(super) fn clean(words: &str, secrets: &[String]) -> String {
+    let words = without(words, secrets);
+    let bare: Vec<String> = words.split(is_between).map(without_login).collect();
+    one_line(&bare.join(" "), KEPT)
+}
+
+/// The words without the secrets, also where they are written as in an address or as Base64.
+fn without(words: &str, secrets: &[String]) -> String {
     let mut words = words.to_owned();
     for secret in secrets {
-        words = words.replace(secret.as_str(), "[secret]");
+        for form in [secret.clone(), STANDARD.encode(secret), URL_SAFE_NO_PAD.encode(secret)] {
+            words = words.replace(&form, SECRET);
+        }
     }
+    if words.contains('%') {
+        let decoded = percent_decode_str(&words).decode_utf8_lossy();
+        if secrets.iter().any(|secret| decoded.contains(secret.as_str())) {
+            let decoded = decoded.into_owned();
+            return secrets.iter().fold(decoded, |words, secret| words.replace(secret.as_str(), SECRET));
+        }
+    }
+    words
+}
+
+/// A word; where it is an address, without the login and the query, in which people and servers put secrets.
+fn without_login(word: &str) -> String {
+    let (scheme, rest) = word.split_once("://").map_or(("", word), |(scheme, rest)| (scheme, rest));
+    let (place, query) = rest.split_once(['?', '#']).unwrap_or((rest, ""));
+    let is_address = !scheme.is_empty() || (place.contains('/') && query.contains('='));
+    if !is_address {
+        return word.to_owned();
+    }
+    let joint = if scheme.is_empty() { "" } else { "://" };
+    // Somebody's password may have a slash in it, so the last of them ends the login.
+    let bare = place.rsplit_once('@').map_or(place.to_owned(), |(_, bare)| format!("…@{bare}"));
+    let query = if query.is_empty() { "" } else { "?…" };
+    format!("{scheme}{joint}{bare}{query}")
+}
+
+/// Words from outside, on one line, without characters that are not seen, at most so many characters.
+pub fn one_line(words: &str, most: usize) -> String {
     let mut out = String::new();
     let mut length = 0;
-    for word in words.split(|c: char| c.is_whitespace() || c.is_control() || is_invisible(c)) {
+    for word in words.split(is_between) {
         if word.is_empty() {
             continue;
         }
@@ -71,7 +113,7 @@ pub(super) fn clean(words: &str, secrets: &[String]) -> String {
             length += 1;
         }
         for character in word.chars() {
-            if length >= KEPT {
+            if length >= most {
                 out.push('…');
                 return out;
             }
@@ -80,6 +122,11 @@ pub(super) fn clean(words: &str, secrets: &[String]) -> String {
         }
     }
     out
+}
+
+/// What stands between words.
+fn is_between(character: char) -> bool {
+    character.is_whitespace() || character.is_control() || is_invisible(character)
 }
 
 /// Characters that turn text around or hide in it.

@@ -16,6 +16,7 @@ use crate::domain::{
 };
 use crate::flags::{FlagProvider, ProviderError, Switched};
 use crate::net::Sent;
+use crate::store::CommitError;
 
 /// How soon what a lost answer was about is looked at again, at first.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
@@ -174,13 +175,13 @@ impl OnItsWay<'_> {
     }
 
     /// Who changed it last there, if a webhook has said so already.
-    async fn who_was_it(&self) -> Result<Option<String>, crate::store::CommitError> {
+    async fn who_was_it(&self) -> Result<Option<String>, CommitError> {
         let record = self.world.store().flag(&self.toggle.flag).await?.value;
         Ok(record.and_then(|record| bot::last_author(&record, &self.toggle.environment)))
     }
 
     /// The attempt is on disk before it is sent, and with the flag whose it is.
-    async fn write_down(&self, edge: &Edge, by: &str) -> Result<(), crate::store::CommitError> {
+    async fn write_down(&self, edge: &Edge, by: &str) -> Result<(), CommitError> {
         let mut decision = Decision::new();
         if let Some(mut flag) = decision.rests_on(self.world.store().flag(&self.toggle.flag).await?) {
             flag.asked.retain(|asked| asked.edge != edge.id);
@@ -206,12 +207,18 @@ impl OnItsWay<'_> {
         edge.last_reason = Some(reason.to_owned());
         // At least once tried, so that a commit does not take it for a new one.
         edge.attempts = edge.attempts.max(1);
-        let mut decision = Decision::new();
         let unknown = edge.uncertain.is_some();
-        let told =
-            self.progress(&mut decision, &edge, SwitchProgress::UnderWay { edge: edge.id, unknown }).await?;
-        decision.write(Write::PutEdge(Box::new(edge)));
-        self.pipeline.commit(decision).await?;
+        let under_way = SwitchProgress::UnderWay { edge: edge.id, unknown };
+        let told = loop {
+            let mut decision = Decision::new();
+            let told = self.progress(&mut decision, &edge, under_way.clone()).await?;
+            decision.write(Write::PutEdge(Box::new(edge.clone())));
+            match self.pipeline.commit(decision).await {
+                // As at its end: that nothing was sent is known here alone.
+                Err(CommitError::Conflict) => {}
+                committed => break committed.map(|()| told)?,
+            }
+        };
         if told && unknown {
             self.pipeline.take_up_now(self.toggle.entry).await?;
         }
@@ -223,8 +230,22 @@ impl OnItsWay<'_> {
         let done = matches!(end, SwitchEnd::Done { .. });
         self.world.metrics().effect("switch", if done { "done" } else { "dead" });
         tracing::info!(edge = edge.id.0, flag = %self.toggle.flag, ?end, "a switch has come to an end");
+        // Another command of the same text may have written to these records meanwhile. What came of this one is known here
+        // alone: run again, it would be sent again.
+        while let Err(error) = self.pipeline.commit(self.ended(edge, &end).await?).await {
+            if !matches!(error, CommitError::Conflict) {
+                return Err(error);
+            }
+        }
+        self.pipeline.take_up_now(self.toggle.entry).await?;
+        Ok(Run::Done)
+    }
+
+    /// What is written when it has come to its end.
+    async fn ended(&self, edge: &Edge, end: &SwitchEnd) -> Result<Decision, CommitError> {
+        let done = matches!(end, SwitchEnd::Done { .. });
         let mut decision = Decision::new();
-        self.progress(&mut decision, edge, SwitchProgress::Ended(end)).await?;
+        self.progress(&mut decision, edge, SwitchProgress::Ended(end.clone())).await?;
         let flag = decision.rests_on(self.world.store().flag(&self.toggle.flag).await?);
         if let Some(mut flag) = flag {
             if !done && flag.asked.iter().any(|asked| asked.edge == edge.id) {
@@ -242,9 +263,7 @@ impl OnItsWay<'_> {
             decision.write(Write::QueueEvent(InboxId(self.world.store().new_id()), look));
         }
         decision.write(Write::EdgeDone(EdgeId(edge.id.0)));
-        self.pipeline.commit(decision).await?;
-        self.pipeline.take_up_now(self.toggle.entry).await?;
-        Ok(Run::Done)
+        Ok(decision)
     }
 
     /// Puts into the command's record how far it is. Returns whether that is news.
@@ -253,7 +272,7 @@ impl OnItsWay<'_> {
         decision: &mut Decision,
         edge: &Edge,
         progress: SwitchProgress,
-    ) -> Result<bool, crate::store::CommitError> {
+    ) -> Result<bool, CommitError> {
         let Some(mut record) = decision.rests_on(self.world.store().note(&self.note).await?) else {
             return Ok(false);
         };

@@ -10,6 +10,9 @@
 #[path = "../support/town.rs"]
 mod town;
 
+mod flood;
+mod forged;
+mod leaks;
 mod projects;
 mod refusals;
 mod secrets;

@@ -3,7 +3,7 @@
 use flaglink::net::{Failure, Sent};
 use flaglink::sandbox::faults::{Fault, Rule};
 
-use crate::town::Town;
+use crate::town::{Plan, Town};
 
 /// An archived project refuses every edit of its panels: that is one thing to know, not one for every change of a flag.
 #[tokio::test]
@@ -61,4 +61,25 @@ fn a_token_without_the_scope_waits_for_an_admin() {
     assert!(failure(403, "insufficient_scope: The request requires higher privileges").is_unauthorized());
     assert!(!failure(403, "403 Forbidden").is_unauthorized());
     assert!(!failure(404, "insufficient_scope").is_unauthorized());
+}
+
+/// All of them write to the record of one comment. What came of each is known once: forgotten, it would be sent again.
+#[tokio::test]
+async fn what_is_refused_is_sent_once_however_many_are_refused_at_the_same_time() {
+    let rule = "permissions = { toggle = \"developer\" }".to_owned();
+    let town = Town::planned(Plan { rule, ..Plan::default() }).await;
+    let issue = town.issue();
+    let flags: Vec<String> = (0..8).map(|number| format!("flag_{number}")).collect();
+    for flag in &flags {
+        town.ada.new_flag(flag, false, "v").unwrap();
+    }
+    let rule = town.flagsmith.faults().add(Rule::new("PUT", "/featurestates/", Fault::status(403)));
+    let lines: Vec<String> = flags.iter().map(|flag| format!("/flag on {flag} --env production")).collect();
+    let note = town.says(issue, &lines.join("\n\n")).await;
+    assert_eq!(town.reactions(note), ["eyes", "x"]);
+    assert_eq!(town.flagsmith.faults().hits(rule), flags.len(), "{}", town.flagsmith.faults().describe());
+    for flag in &flags {
+        assert!(!town.ada.state(flag, "production").unwrap().0);
+    }
+    town.end().await;
 }

@@ -98,7 +98,7 @@ async fn who_switches_on_a_flag_that_gets_its_first_strategy_by_that_is_named_fo
         let told = it.told(before);
         assert_eq!(told.len(), 1, "{told:#?}");
         assert!(
-            told[0].contains("is now 🟢 on in `production`") && told[0].contains("by <code>bob"),
+            told[0].contains("is now 🟢 on in `production`") && told[0].contains("by `bob`"),
             "{told:#?}"
         );
         it.town.end().await;

@@ -4,6 +4,9 @@
 //! expression over their source: inline code and HTML come first and are stepped over, then `/name`, one space and
 //! the argument up to the end of the line.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use comrak::nodes::NodeValue;
 use comrak::{Arena, Options, parse_document};
 use regex::Regex;
@@ -32,10 +35,7 @@ pub(crate) fn gitlab_markdown() -> Options<'static> {
 /// The quick actions in a comment whose names match `names` (a regular expression): name and argument.
 pub(crate) fn quick_actions(text: &str, names: &str) -> Vec<(String, String)> {
     let text: String = text.chars().filter(|c| *c != '\r').collect();
-    let pattern = Regex::new(&format!(
-        r"(?ims)(?:`.+?`)|(?:^<[^>]+?>\n.+?\n</[^>]+?>$)|(?:^/(?P<cmd>{names})(?:[ ](?P<arg>[^\n]*))?(?:\s*\n|$))"
-    ))
-    .unwrap();
+    let pattern = pattern(names);
     let mut found = Vec::new();
     for paragraph in top_level_paragraphs(&text) {
         for hit in pattern.captures_iter(&paragraph) {
@@ -45,6 +45,20 @@ pub(crate) fn quick_actions(text: &str, names: &str) -> Vec<(String, String)> {
         }
     }
     found
+}
+
+/// GitLab's expression. Kept, because to make it takes longer than to use it.
+fn pattern(names: &str) -> Regex {
+    thread_local! {
+        static MADE: RefCell<HashMap<String, Regex>> = RefCell::default();
+    }
+    let make = || {
+        Regex::new(&format!(
+            r"(?ims)(?:`.+?`)|(?:^<[^>]+?>\n.+?\n</[^>]+?>$)|(?:^/(?P<cmd>{names})(?:[ ](?P<arg>[^\n]*))?(?:\s*\n|$))"
+        ))
+        .unwrap()
+    };
+    MADE.with_borrow_mut(|made| made.entry(names.to_owned()).or_insert_with(make).clone())
 }
 
 /// The source of each paragraph that is a direct child of the document.

@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 use super::plan::counts;
 use super::scope::folded;
 use crate::domain::{EnvironmentState, FlagState, Strategy};
+use crate::flags::share::percent;
 use crate::gitlab::{Environment, FeatureFlag, FlagStrategy};
 
 /// The environments of a flag: GitLab's, folders folded, and those that its strategies name; by tier, then by name.
@@ -77,7 +78,7 @@ fn environment_state(name: &str, flag: &FeatureFlag, page: &str) -> EnvironmentS
 fn told(strategy: &FlagStrategy) -> Strategy {
     let share = |name: &str| {
         let value = strategy.parameters.get(name)?;
-        value.as_f64().or_else(|| value.as_str()?.trim().parse().ok())
+        value.as_f64().or_else(|| value.as_str()?.trim().parse().ok()).and_then(percent)
     };
     Strategy {
         name: strategy.name.clone(),

@@ -30,7 +30,7 @@ impl Unleash {
             return Ok(Said::Nothing);
         }
         match self.api.get::<Feature>(&self.path(key)).await {
-            Ok(feature) if self.is_ours(&feature) => Ok(Said::Live(Box::new(feature))),
+            Ok(feature) if self.is_ours(&feature) && feature.name == key => Ok(Said::Live(Box::new(feature))),
             Ok(_) => Ok(Said::Nothing),
             // Unleash's own words tell one that is archived from one that never was (measured on 8.2).
             Err(ProviderError::Failed(failure)) if failure.is_not_found() => {

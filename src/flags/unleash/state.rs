@@ -9,6 +9,7 @@ use super::Unleash;
 use super::catalog::Known;
 use super::wire::{Environment, Strategy};
 use crate::domain::{self, EnvironmentState, FlagRef, FlagState};
+use crate::flags::share::percent;
 use crate::flags::{Provided, ProviderError};
 
 impl Unleash {
@@ -88,7 +89,10 @@ impl Unleash {
                 state.variants.push(domain::Variant {
                     name: variant.name.clone(),
                     // Several strategies may give it to different shares.
-                    share: variant.weight.filter(|_| live.len() == 1).map(|weight| weight / 10.0),
+                    share: variant
+                        .weight
+                        .filter(|_| live.len() == 1)
+                        .and_then(|weight| percent(weight / 10.0)),
                 });
             }
         }
@@ -103,7 +107,7 @@ pub(super) fn share(strategy: &Strategy) -> Option<f64> {
         Value::String(text) => text.trim().parse().ok(),
         other => other.as_f64(),
     };
-    share.filter(|share: &f64| share.is_finite())
+    share.and_then(percent)
 }
 
 /// Whether a strategy is for some users only, whatever its share.
