@@ -146,6 +146,10 @@ impl AdminView for Daemon {
         Ok(Desk::of_store(&self.0).deal(how, &which).await?.into())
     }
 
+    async fn believe(&self, provider: &str) -> Result<Option<usize>, StoreError> {
+        Ok((provider == "flagsmith").then_some(4))
+    }
+
     async fn links(&self, after: Option<&Noteable>, limit: usize) -> Result<LinksPage, StoreError> {
         // One at a time, so that there are several pages.
         view::links_page(&self.0, after, limit.min(1)).await
@@ -201,6 +205,27 @@ fn is_the_list(said: &Said) {
     assert!(lines[3].starts_with("shop/web!7"), "{}", said.out);
     assert!(lines.last().unwrap().starts_with("3 links on 2 issues"), "{}", said.out);
     assert!(!said.out.contains('\u{1b}') && !said.out.contains('\u{7}'), "the terminal would obey: {said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_missing_is_taken_for_gone_by_the_daemon_alone() {
+    let (house, store) = filled().await;
+    let running = Running::start(&house, Arc::new(Admin::new(Arc::new(Daemon(store)), Gate::Socket))).await;
+    let said = house.run(&["links", "believe", "flagsmith"]).await;
+    assert_eq!((said.code, said.err.as_str()), (0, ""), "{said:?}");
+    assert_eq!(
+        said.out,
+        "4 flags of flagsmith: looked for once more, and taken for gone where not found. Links stay.\n"
+    );
+    let json = house.run(&["--json", "links", "believe", "flagsmith"]).await;
+    let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!(json, serde_json::json!({ "provider": "flagsmith", "flags": 4 }));
+    let other = house.run(&["links", "believe", "unleash"]).await;
+    assert_eq!(other.code, 1);
+    assert!(other.err.contains("nothing of `unleash` is in doubt"), "{other:?}");
+    running.stopped().await;
+    let alone = house.run(&["links", "believe", "flagsmith"]).await;
+    assert!(alone.code == 1 && alone.err.contains("start it"), "{alone:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -139,8 +139,11 @@ async fn what_is_not_there_is_none_and_what_fails_is_a_failure() {
     api.delete_note(1, ISSUE, 2, 3).await.unwrap();
     api.remove_label(1, ISSUE, 2, "x").await.unwrap();
     // Here a 404 means that it cannot be done.
-    assert!(failed(api.create_note(1, ISSUE, 2, "x", false).await.unwrap_err()).is_not_found());
-    assert!(failed(api.reply(1, ISSUE, 2, "ab", "x").await.unwrap_err()).is_not_found());
+    assert!(
+        failed(api.create_note(api.turn().unwrap(), 1, ISSUE, 2, "x", false).await.unwrap_err())
+            .is_not_found()
+    );
+    assert!(failed(api.reply(api.turn().unwrap(), 1, ISSUE, 2, "ab", "x").await.unwrap_err()).is_not_found());
     assert!(failed(api.add_label(1, ISSUE, 2, "x").await.unwrap_err()).is_not_found());
     assert!(failed(api.discussion_of(1, ISSUE, 2, 3).await.unwrap_err()).is_not_found());
 
@@ -384,10 +387,10 @@ async fn the_discussion_of_a_note_is_found_over_pages() {
 async fn comments_are_written_as_json_and_ids_cannot_leave_their_place_in_the_address() {
     let (server, api) = always(|_| json(201, value!({"id": 77, "body": "kept"}))).await;
     let body = "ü & = \"x\"\nline";
-    let new = api.create_note(318, ISSUE, 41, body, false).await.unwrap();
+    let new = api.create_note(api.turn().unwrap(), 318, ISSUE, 41, body, false).await.unwrap();
     assert_eq!((new.id, new.body.as_str()), (77, "kept"));
-    api.create_note(318, MERGE_REQUEST, 8, body, true).await.unwrap();
-    api.reply(318, ISSUE, 41, "../../x?y", body).await.unwrap();
+    api.create_note(api.turn().unwrap(), 318, MERGE_REQUEST, 8, body, true).await.unwrap();
+    api.reply(api.turn().unwrap(), 318, ISSUE, 41, "../../x?y", body).await.unwrap();
     assert_eq!(api.update_note(318, MERGE_REQUEST, 8, 77, body).await.unwrap().unwrap().body, "kept");
     let seen = server.seen();
     let lines: Vec<(Method, &str)> =
@@ -414,7 +417,7 @@ async fn a_comment_that_gitlab_took_for_quick_actions_is_not_a_comment() {
     let (_server, api) =
         always(|_| json(202, value!({"commands_changes": {"add_label_ids": [3]}, "summary": ["x"]}))).await;
     assert!(
-        strange(api.create_note(318, ISSUE, 41, "/label ~x", false).await.unwrap_err())
+        strange(api.create_note(api.turn().unwrap(), 318, ISSUE, 41, "/label ~x", false).await.unwrap_err())
             .contains("quick actions")
     );
 }
@@ -423,11 +426,15 @@ async fn a_comment_that_gitlab_took_for_quick_actions_is_not_a_comment() {
 async fn a_comment_whose_answer_is_lost_may_stand() {
     for answer in [|| Answer::Half(StatusCode::CREATED), || Answer::Never] {
         let (_server, api) = always(move |_| answer()).await;
-        let failure = failed(api.create_note(318, ISSUE, 41, "x", false).await.unwrap_err());
+        let failure =
+            failed(api.create_note(api.turn().unwrap(), 318, ISSUE, 41, "x", false).await.unwrap_err());
         assert_eq!(failure.sent, Sent::StillAtWork);
     }
     let (_server, api) = always(|_| json(500, value!({"message": "500 Internal Server Error"}))).await;
-    assert_eq!(failed(api.create_note(318, ISSUE, 41, "x", false).await.unwrap_err()).sent, Sent::Perhaps);
+    assert_eq!(
+        failed(api.create_note(api.turn().unwrap(), 318, ISSUE, 41, "x", false).await.unwrap_err()).sent,
+        Sent::Perhaps
+    );
 }
 
 #[tokio::test]

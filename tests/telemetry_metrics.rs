@@ -19,6 +19,8 @@ fn used() -> Metrics {
     metrics.effect("panel", "unchanged");
     metrics.flag_change("flagsmith", "webhook");
     metrics.request("gitlab", "200", Duration::from_millis(30));
+    metrics.comment_put_off(Duration::from_secs(4));
+    metrics.doubted("flagsmith", 6);
     metrics.backlog(1, 2, 3);
     metrics.dead_letters([("reply", 4)], Duration::from_secs(5));
     metrics
@@ -38,6 +40,8 @@ fn what_is_counted_stands_on_the_page() {
         r#"flaglink_deliveries_total{source="gitlab",answer="kept"} 2"#,
         r#"flaglink_deliveries_total{source="flagsmith",answer="forged"} 1"#,
         r#"flaglink_ignored_total{source="gitlab",reason="system_note"} 1"#,
+        r#"flaglink_comment_put_off_seconds_sum 4.0"#,
+        r#"flaglink_flags_doubted{provider="flagsmith"} 6"#,
         r#"flaglink_commands_total{command="link",outcome="done"} 1"#,
         r#"flaglink_effects_total{kind="panel",outcome="unchanged"} 1"#,
         r#"flaglink_flag_changes_total{provider="flagsmith",noticed_by="webhook"} 1"#,

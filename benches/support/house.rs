@@ -84,6 +84,10 @@ impl House {
             token_file = "gitlab-token"
             webhook_secret_file = "webhook-secret"
 
+            # What is measured is flaglink, not the pace that it keeps.
+            [limits]
+            notes_per_minute = 0
+
             [providers.flagsmith]
             kind = "flagsmith"
             url = "{flagsmith}"

@@ -1,5 +1,6 @@
 //! A flag may have another state now: it is read, and a difference from what was last seen is the change.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::claims::{NAMED_LATER, attributed, contradicts, is_named_next, name_author};
@@ -12,7 +13,7 @@ use super::{Entry, Made, Trouble};
 use crate::config::ProjectRule;
 use crate::domain::{
     AskedSwitch, Change, ChangeKind, Claim, Decision, Event, FlagPointer, FlagRecord, FlagRef, FlagState,
-    InboxId, Level, Noteable, Visibility, WorkState, Write,
+    InboxId, Level, Noteable, ProjectId, Visibility, WorkState, Write,
 };
 use crate::flags::FlagProvider;
 use crate::markdown::reply::Told;
@@ -22,6 +23,10 @@ const READ_AGAIN: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(1
 /// A switch that a webhook about strategies makes seen is left for so long to the webhook about the switch itself, which names
 /// who it was: switching on a flag without strategies gives it one first (measured on Unleash 8.2).
 const NAMED_NEXT: Duration = Duration::from_secs(2);
+/// How long GitLab may take to say what a project is like now, before a change is told without values.
+const GITLABS_WORD: Duration = Duration::from_secs(5);
+/// When it says nothing about so many projects, it is not asked about any more of them.
+const MOST_SILENT: usize = 2;
 /// A flag that the provider does not know is looked for once more after this time before that is believed.
 const MISSING_AGAIN: Duration = Duration::from_secs(10);
 
@@ -50,7 +55,7 @@ async fn meant(world: &World, provider: &str, pointer: &FlagPointer) -> Result<V
     // By far the most events name one flag for certain: nobody needs all of them for that.
     if let FlagPointer::Key { scope, key } = pointer {
         let named = FlagRef { provider: provider.to_owned(), scope: scope.clone(), key: key.clone() };
-        if !world.store().noteables_of(&named).await?.is_empty() {
+        if world.store().is_linked(&named).await? {
             return Ok(vec![named]);
         }
     }
@@ -96,10 +101,12 @@ async fn look(
     claims: &[Claim],
 ) -> Result<Made, Trouble> {
     let mut decision = Decision::new();
-    let Some(mut record) = decision.rests_on(world.store().flag(flag).await?) else {
+    let seen = world.store().flag(flag).await?;
+    let rev = seen.rev;
+    let Some(mut record) = decision.rests_on(seen) else {
         return Ok(Made::Nothing("flag_not_linked"));
     };
-    let now = provider.state(flag, &record.flag.internal_id).await?;
+    let now = world.looks().state(world, entry, provider, &record, rev).await?;
     let mut found_again = false;
     let what = match (&record.state, &now) {
         (_, None) if record.missing_since.is_some() => return Ok(Made::Nothing("still_missing")),
@@ -110,6 +117,10 @@ async fn look(
                 decision.write(Write::PutFlag(Box::new(record)));
                 let why = format!("{} does not know the flag", provider.name());
                 return Ok(Made::NotYet(decision, Trouble::again_in(MISSING_AGAIN - apart, why)));
+            }
+            if world.doubts().holds(world, &record, entry.now).await? {
+                // The next poll looks again.
+                return Ok(Made::Nothing("missing_doubted"));
             }
             record.missing_since = Some(entry.now);
             vec![ChangeKind::Missing]
@@ -180,11 +191,11 @@ async fn look(
         // Nothing could be put on it or taken off while it was away.
         decision.write(Write::MarkStale(Level::BackLinks(flag.clone()), entry.now));
     }
-    let mut ask_gitlab = true;
+    let mut silent = BTreeSet::new();
     for noteable in world.store().noteables_of(flag).await? {
         decision.write(Write::MarkStale(Level::Panel(noteable.clone()), entry.now));
         let news = News { flag: &record, before: before.as_ref(), changes: &changes };
-        ask_gitlab = tell(world, entry, &mut decision, &news, noteable, ask_gitlab).await?;
+        tell(world, entry, &mut decision, &news, noteable, &mut silent).await?;
     }
     let noticed_by = match claims {
         _ if ours => "command",
@@ -247,30 +258,34 @@ async fn tell(
     decision: &mut Decision,
     news: &News<'_>,
     noteable: Noteable,
-    ask_gitlab: bool,
-) -> Result<bool, Trouble> {
+    silent: &mut BTreeSet<ProjectId>,
+) -> Result<(), Trouble> {
     let flag = news.flag;
     let rules = &world.rules().rules;
     let somebody_is_told =
         rules.iter().any(|rule| news.changes.iter().any(|change| news.is_told(rule, change)));
     if !somebody_is_told {
-        return Ok(ask_gitlab);
+        return Ok(());
     }
-    let Some(record) = world.store().noteable(&noteable).await?.value else { return Ok(ask_gitlab) };
+    let Some(record) = world.store().noteable(&noteable).await?.value else { return Ok(()) };
     if matches!(record.view.state, WorkState::Closed | WorkState::Merged) {
-        return Ok(ask_gitlab);
+        return Ok(());
     }
-    let asked = match ask_gitlab {
-        true => world.project(noteable.project).await.ok(),
-        false => None,
+    let asked = if silent.contains(&noteable.project) || silent.len() >= MOST_SILENT {
+        None
+    } else {
+        let asked = tokio::time::timeout(GITLABS_WORD, world.project(noteable.project)).await;
+        asked.ok().and_then(Result::ok)
     };
-    let gitlab_answers = asked.is_some();
+    if asked.is_none() {
+        silent.insert(noteable.project);
+    }
     let (rule, visibility) = match asked {
         Some(Some(project)) => (Some(project.rule), project.detail.visibility),
         Some(None) => (None, Visibility::Public),
         None => (world.rules().for_project(&record.view.project_path), Visibility::Public),
     };
-    let Some(rule) = rule else { return Ok(gitlab_answers) };
+    let Some(rule) = rule else { return Ok(()) };
     let name = resolve::page_name(&flag.flag.flag, resolve::several_providers(&record.links));
     // Who asked for it on this page knows. Elsewhere it is told, without what was said for this page alone.
     let mut changes: Vec<Change> = news
@@ -295,5 +310,5 @@ async fn tell(
     if !told.is_empty() {
         replies::queue_telling(world, entry, decision, noteable, &flag.flag.flag, &told);
     }
-    Ok(gitlab_answers)
+    Ok(())
 }

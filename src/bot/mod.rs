@@ -7,9 +7,11 @@ pub mod back_links;
 mod claims;
 mod command_taken;
 mod commands;
+mod doubts;
 mod dropped;
 mod flag_changed;
 pub mod limits;
+mod looks;
 mod note_written;
 mod noteable_changed;
 pub mod panel;
@@ -23,6 +25,7 @@ use jiff::Timestamp;
 
 use crate::domain::{Decision, Event, InboxId};
 
+pub use doubts::{Doubt, Doubts};
 pub use dropped::drop_command;
 pub use switching::{last_author, may_switch};
 pub use trouble::{Trouble, Waits};
@@ -35,6 +38,8 @@ pub struct Entry {
     pub id: InboxId,
     /// How often it was tried before.
     pub attempts: u32,
+    /// The moment that it waited for.
+    pub not_before: Option<Timestamp>,
     /// It was given up once, and somebody took it back: what is too late by now is to be said, not left out in silence.
     pub revived: bool,
     /// Now.

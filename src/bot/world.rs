@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::Trouble;
+use super::doubts::Doubts;
 use super::limits::CLOCK_SLACK;
+use super::looks::Looks;
 use crate::config::{ProjectRule, Rules};
 use crate::domain::{
     Decision, FlagRef, InstanceId, Noteable, NoteableKind, NoteableView, ProjectId, Register, UserId, Write,
@@ -71,12 +73,21 @@ pub struct World {
     /// Who we are, per client: the empty pattern is the instance's own token.
     me: Mutex<HashMap<String, Me>>,
     bots: RwLock<BTreeSet<UserId>>,
+    looks: Looks,
+    doubts: Doubts,
 }
 
 impl World {
     /// Joins the parts.
     pub fn new(parts: WorldParts) -> Self {
-        Self { parts, projects: Mutex::default(), me: Mutex::default(), bots: RwLock::default() }
+        Self {
+            parts,
+            projects: Mutex::default(),
+            me: Mutex::default(),
+            bots: RwLock::default(),
+            looks: Looks::default(),
+            doubts: Doubts::default(),
+        }
     }
 
     /// The store.
@@ -117,6 +128,16 @@ impl World {
     /// The provider of a flag, if it is configured.
     pub fn provider(&self, flag: &FlagRef) -> Option<&Arc<dyn FlagProvider>> {
         self.parts.flags.get(&flag.provider)
+    }
+
+    /// What a flag service says and nobody believes yet.
+    pub fn doubts(&self) -> &Doubts {
+        &self.doubts
+    }
+
+    /// The last look at each flag.
+    pub(super) fn looks(&self) -> &Looks {
+        &self.looks
     }
 
     /// The noteable's name for good.

@@ -1,15 +1,15 @@
-//! `flaglink links list` and `flaglink links export`.
+//! `flaglink links list`, `flaglink links export` and `flaglink links believe`.
 
 use std::io::{self, Write};
 
 use clap::Subcommand;
 
-use crate::http::api_types::{LinkedNoteable, LinksPage};
+use crate::http::api_types::{Believed, LinkedNoteable, LinksPage};
 
 use super::document;
 use super::source::Source;
 use super::table::Table;
-use super::words::{count, moment};
+use super::words::{count, moment, plain};
 use super::{Context, Trouble};
 
 /// What can be done with links.
@@ -19,6 +19,11 @@ pub(super) enum Links {
     List,
     /// Write all links as JSON Lines, enough to make them again
     Export,
+    /// Take flags for gone that a provider does not know any more, where flaglink asks about them
+    Believe {
+        /// The provider's name in the configuration
+        provider: String,
+    },
 }
 
 impl Links {
@@ -29,9 +34,24 @@ impl Links {
                 let links = source.links().await?;
                 if context.json { document::write(&links) } else { list(&links) }
             }
+            Self::Believe { provider } => {
+                let believed = source.believe(provider).await?;
+                if context.json { document::write(&believed) } else { taken_for_gone(&believed) }
+            }
             Self::Export => source.export(&mut io::BufWriter::new(io::stdout())).await,
         }
     }
+}
+
+fn taken_for_gone(believed: &Believed) -> Result<(), Trouble> {
+    let flags = count(believed.flags, "flag", "flags");
+    let name = plain(&believed.provider);
+    let mut out = anstream::stdout().lock();
+    writeln!(
+        out,
+        "{flags} of {name}: looked for once more, and taken for gone where not found. Links stay."
+    )?;
+    Ok(())
 }
 
 fn list(page: &LinksPage) -> Result<(), Trouble> {

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::config::Places;
 use crate::domain::Noteable;
 use crate::http::api_letter::QueueItem;
-use crate::http::api_types::{Letters, LettersDealt, LinksPage, Queue};
+use crate::http::api_types::{Believed, Letters, LettersDealt, LinksPage, Missing, Queue};
 use crate::http::{MAX_LIMIT, letter_view, view};
 use crate::pipeline::{Desk, How, Which};
 use crate::store::StoreError;
@@ -70,6 +70,16 @@ impl Source {
                 let after = after.map_err(|error| Trouble::World(error.to_string()))?;
                 Ok(view::links_page(store, after.as_ref(), MAX_LIMIT).await?)
             }
+        }
+    }
+
+    /// Takes a provider's missing flags for gone.
+    pub(super) async fn believe(&mut self, provider: String) -> Result<Believed, Trouble> {
+        match self {
+            Self::Daemon(client) => client.change("/api/v1/providers/believe", &Missing { provider }).await,
+            Self::Store(_) => Err(Trouble::World(
+                "what is missing is asked about by the running flaglink: start it, and say it again when it asks.".to_owned(),
+            )),
         }
     }
 

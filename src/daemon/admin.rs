@@ -128,20 +128,26 @@ impl AdminView for View {
         view::queue(self.pipeline.world().store(), limit, Timestamp::now()).await
     }
 
+    async fn believe(&self, provider: &str) -> Result<Option<usize>, StoreError> {
+        self.pipeline.believe(provider).await
+    }
+
     async fn remarks(&self) -> Vec<String> {
         let world = self.pipeline.world();
+        let mut remarks = world.doubts().told();
         let dead = world.store().backlog().await.map_or(0, |backlog| backlog.dead);
         if dead == 0 {
-            return Vec::new();
+            return remarks;
         }
         let oldest = world.store().dead_letters(1).await.unwrap_or_default();
         let since = oldest
             .first()
             .map(|letter| format!(" (the oldest since {})", letter.at.strftime("%Y-%m-%d %H:%M UTC")));
-        vec![format!(
+        remarks.push(format!(
             "{dead} given up{}: `flaglink queue list` says why; `flaglink queue retry` and `drop` deal with it",
             since.unwrap_or_default()
-        )]
+        ));
+        remarks
     }
 
     async fn queue_item(&self, id: u64) -> Result<Option<QueueItem>, StoreError> {

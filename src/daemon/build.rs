@@ -12,7 +12,7 @@ use super::{identity, renamed};
 use crate::bot::{Trouble, World, WorldParts};
 use crate::config::{Config, ConfigError};
 use crate::flags::{Registry, Surroundings};
-use crate::gitlab::GitlabApi;
+use crate::gitlab::{GitlabApi, Pace};
 use crate::markdown::MarkerKey;
 use crate::net::{ClientError, HttpClient, HttpOptions};
 use crate::store::sled::{OpenError, SledStore, StoreOptions};
@@ -165,10 +165,24 @@ fn clients(
         },
         Arc::clone(metrics),
     )?;
-    let client = |token: &SecretString| GitlabApi::new(&config.gitlab.url, token.clone(), http.clone());
+    // GitLab counts by user: who has the same token is the same.
+    let mut paces: Vec<(SecretString, Arc<Pace>)> = Vec::new();
+    let mut client = |token: &SecretString| {
+        let known = paces.iter().find(|(known, _)| known.expose_secret() == token.expose_secret());
+        let pace = match known {
+            Some((_, pace)) => Arc::clone(pace),
+            None => {
+                let pace = Pace::new(config.limits.notes_per_minute, Arc::clone(metrics));
+                paces.push((token.clone(), Arc::clone(&pace)));
+                pace
+            }
+        };
+        GitlabApi::new(&config.gitlab.url, token.clone(), http.clone()).paced(pace)
+    };
+    let own = client(&config.gitlab.token);
     let rules = config.rules.rules.iter();
     let by_rule = rules.filter_map(|rule| Some((rule.pattern.clone(), client(rule.token.as_ref()?))));
-    Ok((client(&config.gitlab.token), by_rule.collect()))
+    Ok((own, by_rule.collect()))
 }
 
 pub(super) async fn bind(address: SocketAddr, key: &'static str) -> Result<TcpListener, StartError> {

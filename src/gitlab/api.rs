@@ -1,10 +1,14 @@
 //! What flaglink asks of GitLab, in our own types.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use jiff::Timestamp;
 use secrecy::SecretString;
 use url::Url;
 
 use super::client::Client;
+use super::pace::{Pace, Turn};
 use crate::domain::{Person, ProjectId, UserId, Visibility, WorkState};
 use crate::net::HttpClient;
 
@@ -138,12 +142,27 @@ pub struct AccessLevel(pub u32);
 #[derive(Debug, Clone)]
 pub struct GitlabApi {
     pub(super) client: Client,
+    pace: Option<Arc<Pace>>,
 }
 
 impl GitlabApi {
     /// A client of the instance at `url` (which may have a path: GitLab under a relative root) with that
     /// token. Nothing is sent yet. A token that cannot stand in a header makes every call fail and say so.
     pub fn new(url: &Url, token: SecretString, http: HttpClient) -> Self {
-        Self { client: Client::new(url, token, http) }
+        Self { client: Client::new(url, token, http), pace: None }
+    }
+
+    /// The same client, which writes new comments at this pace. Clients of one user share one.
+    #[must_use]
+    pub fn paced(self, pace: Arc<Pace>) -> Self {
+        Self { pace: Some(pace), ..self }
+    }
+
+    /// A turn to write one comment. `Err`: there is none now; how long to wait before asking again.
+    pub fn turn(&self) -> Result<Turn, Duration> {
+        match &self.pace {
+            Some(pace) => pace.turn(),
+            None => Ok(Turn::unlimited()),
+        }
     }
 }

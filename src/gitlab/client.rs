@@ -2,6 +2,8 @@
 //!
 //! The crate's own client has no time-out, follows redirects with the token, and loses `Retry-After`.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use gitlab::api::{ApiError, AsyncClient, AsyncQuery, Endpoint, RestClient, UrlBase};
 use http::{HeaderValue, Uri};
@@ -10,7 +12,8 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::error::{GitlabError, GitlabResult};
-use crate::net::{Failure, HttpClient, Sent};
+use super::pace::Turn;
+use crate::net::{Failure, HttpClient, LastWord, Sent, Share};
 
 /// One GitLab instance and one token.
 #[derive(Debug, Clone)]
@@ -66,10 +69,34 @@ impl Client {
     where
         E: Endpoint + Sync,
     {
+        self.ask(endpoint, http::Request::builder()).await
+    }
+
+    /// The same for a new comment, whose turn it has to be.
+    pub(super) async fn answer_in_turn<E>(
+        &self,
+        turn: Turn,
+        endpoint: &E,
+    ) -> GitlabResult<http::Response<Bytes>>
+    where
+        E: Endpoint + Sync,
+    {
+        let may_leave = LastWord(Arc::new(move || turn.holds()));
+        self.ask(endpoint, http::Request::builder().extension(may_leave)).await
+    }
+
+    async fn ask<E>(
+        &self,
+        endpoint: &E,
+        request: http::request::Builder,
+    ) -> GitlabResult<http::Response<Bytes>>
+    where
+        E: Endpoint + Sync,
+    {
         let path = endpoint.endpoint();
         let mut url = endpoint.url_base().endpoint_for(self, &path).map_err(strange_or_failed)?;
         endpoint.parameters().add_to_url(&mut url);
-        let mut request = http::Request::builder().method(endpoint.method()).uri(url.as_str());
+        let mut request = request.method(endpoint.method()).uri(url.as_str());
         let body = endpoint.body().map_err(|error| GitlabError::Strange(error.to_string()))?;
         if let Some((kind, _)) = &body {
             request = request.header(http::header::CONTENT_TYPE, *kind);
@@ -120,6 +147,9 @@ impl AsyncClient for Client {
         token.set_sensitive(true);
         request.headers_mut().insert("private-token", token);
         request.headers_mut().insert(http::header::ACCEPT, HeaderValue::from_static("application/json"));
+        if let Some(project) = project_in(request.uri().path()) {
+            request.extensions_mut().insert(Share(project));
+        }
         let answer = self.http.send(request).await.map_err(ApiError::client)?;
         // Nothing of the page is passed on.
         if is_page(&answer) {
@@ -127,6 +157,12 @@ impl AsyncClient for Client {
         }
         Ok(answer)
     }
+}
+
+/// The project that a call is about, by its number.
+fn project_in(path: &str) -> Option<u64> {
+    let (_, rest) = path.split_once("/api/v4/projects/")?;
+    rest.split('/').next()?.parse().ok()
 }
 
 /// Whether the answer is a page for people. GitLab's API never answers with one; a proxy that wants a sign-in does, and with

@@ -5,6 +5,7 @@ use super::client::MOST_PAGES;
 use super::endpoints::{DiscussionReply, Discussions, OneDiscussion, Place};
 use super::error::GitlabResult;
 use super::lenient::Object;
+use super::pace::Turn;
 use super::wire::RawDiscussion;
 use crate::domain::{NoteableKind, ProjectId};
 
@@ -46,12 +47,13 @@ impl GitlabApi {
     /// Answers in a discussion: `POST .../discussions/:id/notes`.
     pub async fn reply(
         &self,
+        turn: Turn,
         project: ProjectId,
         kind: NoteableKind,
         iid: u64,
         discussion: &str,
         body: &str,
     ) -> GitlabResult<NewNote> {
-        self.write(&DiscussionReply { place: Place { project, kind, iid }, id: discussion, body }).await
+        self.write(turn, &DiscussionReply { place: Place { project, kind, iid }, id: discussion, body }).await
     }
 }

@@ -9,6 +9,7 @@ mod feature_flags;
 mod labels;
 mod lenient;
 mod notes;
+mod pace;
 mod payload;
 mod people;
 mod time;
@@ -20,6 +21,7 @@ pub use api::{
 };
 pub use error::{GitlabError, GitlabResult};
 pub use feature_flags::{Environment, FeatureFlag, FlagChange, FlagScope, FlagStrategy};
+pub use pace::{Bucket, Pace, Turn};
 pub use payload::{Classified, classify};
 pub use time::read_time;
 pub use verify::{Standing, WebhookSecrets};

@@ -11,6 +11,7 @@ use super::client::{MOST_PAGES, parse};
 use super::endpoints::{DeleteNote, EditNote, NewComment, NoteEditor, OneNote, Place};
 use super::error::{GitlabError, GitlabResult};
 use super::lenient::Object;
+use super::pace::Turn;
 use super::people::unbuilt;
 use super::time::read_time;
 use super::wire::RawNote;
@@ -121,19 +122,20 @@ impl GitlabApi {
     /// Posts a plain comment: `POST .../notes`.
     pub async fn create_note(
         &self,
+        turn: Turn,
         project: ProjectId,
         kind: NoteableKind,
         iid: u64,
         body: &str,
         internal: bool,
     ) -> GitlabResult<NewNote> {
-        self.write(&NewComment { place: Place { project, kind, iid }, body, internal }).await
+        self.write(turn, &NewComment { place: Place { project, kind, iid }, body, internal }).await
     }
 
     /// Sends a new comment. GitLab answers 202 and no note when the text was nothing but quick actions
     /// (`lib/api/notes.rs`).
-    pub(super) async fn write<E: Endpoint + Sync>(&self, endpoint: &E) -> GitlabResult<NewNote> {
-        let answer = self.client.answer(endpoint).await?;
+    pub(super) async fn write<E: Endpoint + Sync>(&self, turn: Turn, endpoint: &E) -> GitlabResult<NewNote> {
+        let answer = self.client.answer_in_turn(turn, endpoint).await?;
         if answer.status() == http::StatusCode::ACCEPTED {
             return Err(GitlabError::Strange(
                 "GitLab took the whole comment for quick actions and kept no note".to_owned(),

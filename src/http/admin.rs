@@ -8,6 +8,7 @@ use hyper::{Method, Request, StatusCode};
 
 use super::admin_view::AdminView;
 use super::api;
+use super::api_believe;
 use super::api_queue;
 use super::body::{Answer, RequestBody};
 use super::gate::{Gate, Refusal};
@@ -42,6 +43,8 @@ pub enum Route {
     Export,
     /// What waits.
     Queue,
+    /// Flags that a provider does not know any more are taken for gone.
+    ProvidersBelieve,
     /// One thing that waits or was given up, with everything of it.
     QueueItem,
     /// Dead letters are tried again.
@@ -56,13 +59,14 @@ pub enum Route {
 
 impl Route {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Health,
         Self::Ready,
         Self::Metrics,
         Self::Links,
         Self::Export,
         Self::Queue,
+        Self::ProvidersBelieve,
         Self::QueueItem,
         Self::QueueRetry,
         Self::QueueDrop,
@@ -79,6 +83,7 @@ impl Route {
             Self::Links => "/api/v1/links",
             Self::Export => "/api/v1/links/export",
             Self::Queue => "/api/v1/queue",
+            Self::ProvidersBelieve => "/api/v1/providers/believe",
             Self::QueueItem => "/api/v1/queue/{id}",
             Self::QueueRetry => "/api/v1/queue/retry",
             Self::QueueDrop => "/api/v1/queue/drop",
@@ -89,7 +94,7 @@ impl Route {
 
     /// Whether it changes something. Then it is a `POST`, else a `GET`.
     pub fn changes(self) -> bool {
-        matches!(self, Self::QueueRetry | Self::QueueDrop)
+        matches!(self, Self::ProvidersBelieve | Self::QueueRetry | Self::QueueDrop)
     }
 
     /// Whether it needs the admin token over TCP wherever that listens: it changes something, or shows what people wrote.
@@ -164,6 +169,7 @@ impl Admin {
             Route::Metrics => metrics(view.as_ref()),
             Route::Links => api::links(view.as_ref(), query).await,
             Route::Export => api::export(Arc::clone(view)).await,
+            Route::ProvidersBelieve => api_believe::believe(view.as_ref(), &request.headers, body).await,
             Route::Queue => api_queue::queue(view.as_ref(), query).await,
             Route::QueueItem => api_queue::queue_item(view.as_ref(), id).await,
             Route::QueueRetry => api_queue::retry(view.as_ref(), &request.headers, body).await,

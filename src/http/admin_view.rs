@@ -25,6 +25,9 @@ pub trait AdminView: Send + Sync + 'static {
     /// What waits: the first `limit` of each kind. [`view::queue`](super::view::queue) makes it from a store.
     async fn queue(&self, limit: usize) -> Result<Queue, StoreError>;
 
+    /// Takes the flags of a provider for gone that it does not know any more. Returns how many; `None`: nothing was doubted.
+    async fn believe(&self, provider: &str) -> Result<Option<usize>, StoreError>;
+
     /// What is worth a look and keeps flaglink from nothing, one line each; told beside the readiness.
     async fn remarks(&self) -> Vec<String>;
 

@@ -11,9 +11,10 @@ use crate::domain::Noteable;
 use crate::store::StoreError;
 
 use super::admin_view::AdminView;
+use super::api_believe;
 use super::api_letter::QueueItem;
 use super::api_queue;
-use super::api_types::{Letters, LettersDealt, LinksPage, Problem, Queue, Status};
+use super::api_types::{Believed, Letters, LettersDealt, LinksPage, Missing, Problem, Queue, Status};
 use super::body::{Answer, StreamError, json, streamed};
 use super::probes::{self, problem};
 
@@ -43,10 +44,21 @@ const EXPORT_AHEAD: usize = 2;
         api_queue::queue_item,
         api_queue::retry,
         api_queue::drop_letters,
+        api_believe::believe,
         status,
         openapi,
     ),
-    components(schemas(LinksPage, Problem, Queue, QueueItem, Letters, LettersDealt, Status))
+    components(schemas(
+        Believed,
+        LinksPage,
+        Missing,
+        Problem,
+        Queue,
+        QueueItem,
+        Letters,
+        LettersDealt,
+        Status
+    ))
 )]
 pub struct ApiDoc;
 

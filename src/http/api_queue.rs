@@ -1,7 +1,7 @@
 //! The API's part about the queues: what waits, what was given up, and dealing with that.
 
 use hyper::StatusCode;
-use hyper::header::{CONTENT_TYPE, HeaderMap};
+use hyper::header::HeaderMap;
 use url::form_urlencoded;
 
 use super::admin_view::AdminView;
@@ -9,11 +9,9 @@ use super::api::{DEFAULT_LIMIT, answer, read_limit, unknown_parameter};
 use super::api_letter::QueueItem;
 use super::api_types::{Letters, LettersDealt, Problem, Queue};
 use super::body::{Answer, RequestBody, json};
+use super::change::read_change;
 use super::probes::problem;
 use crate::pipeline::{How, Which};
-
-/// The longest body of a request that changes something.
-const MOST: usize = 1024 * 1024;
 
 /// What waits, and what was given up.
 #[utoipa::path(
@@ -96,26 +94,12 @@ pub(super) async fn drop_letters(view: &dyn AdminView, headers: &HeaderMap, body
     deal(view, How::Drop, headers, body).await
 }
 
-async fn deal(view: &dyn AdminView, how: How, headers: &HeaderMap, mut body: RequestBody) -> Answer {
-    // No page of somebody else's can make a browser send this without asking first.
-    let json = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).is_some_and(|kind| {
-        kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
-    });
-    if !json {
-        return problem(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "send JSON, with `Content-Type: application/json`",
-        );
-    }
-    let body = match body.collect(MOST).await {
-        Ok(body) => body,
-        Err(error) => return problem(error.status(), error.to_string()),
+async fn deal(view: &dyn AdminView, how: How, headers: &HeaderMap, body: RequestBody) -> Answer {
+    let letters: Letters = match read_change(headers, body).await {
+        Ok(letters) => letters,
+        Err(answer) => return *answer,
     };
-    let which = match serde_json::from_slice::<Letters>(&body) {
-        Ok(letters) => Which::try_from(letters).map_err(str::to_owned),
-        Err(error) => Err(format!("the body cannot be understood: {error}")),
-    };
-    match which {
+    match Which::try_from(letters) {
         Ok(which) => answer(view.deal(how, which).await),
         Err(why) => problem(StatusCode::BAD_REQUEST, why),
     }

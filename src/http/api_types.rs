@@ -144,6 +144,23 @@ pub struct Dead {
     pub reason: String,
 }
 
+/// Of which provider what is missing is taken for gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Missing {
+    /// Its name in the configuration.
+    pub provider: String,
+}
+
+/// What is taken for gone from now on, if it is not found once more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Believed {
+    /// The provider's name.
+    pub provider: String,
+    /// How many of its flags were missing.
+    pub flags: usize,
+}
+
 /// Which dead letters are meant: some, or all.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]

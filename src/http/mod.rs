@@ -3,10 +3,12 @@
 mod admin;
 mod admin_view;
 mod api;
+mod api_believe;
 pub mod api_letter;
 mod api_queue;
 pub mod api_types;
 mod body;
+mod change;
 mod connection;
 mod gate;
 pub mod letter_view;

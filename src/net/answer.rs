@@ -117,17 +117,13 @@ pub(super) fn unanswered(asked: &Asked, error: &reqwest::Error) -> (Failure, &'s
     (failure, word)
 }
 
-/// A request that was kept back, because the host has asked to be left alone.
-pub(super) fn kept_back(asked: &Asked, wait: Duration) -> Failure {
+/// A request that was kept back, and why.
+pub(super) fn kept_back(asked: &Asked, wait: Duration, why: &str) -> Failure {
     Failure {
         status: None,
         sent: Sent::No,
         retry_after: Some(wait),
-        message: format!(
-            "{}: not sent, the server has asked to be left alone for another {}",
-            asked.what,
-            seconds(wait)
-        ),
+        message: format!("{}: not sent, {why} {}", asked.what, seconds(wait)),
         said: String::new(),
     }
 }

@@ -36,6 +36,16 @@ pub struct HttpOptions {
 #[error("{0}")]
 pub struct ClientError(pub String);
 
+/// To which part of what a host serves a request belongs (for GitLab: the project). It stands in the request's extensions.
+/// One part that hangs takes at most half of the places, so that requests of the others go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Share(pub u64);
+
+/// Asked with the place in hand, just before a request leaves: `Err` keeps it back and says for how long. It stands in the
+/// request's extensions.
+#[derive(Clone)]
+pub struct LastWord(pub Arc<dyn Fn() -> Result<(), Duration> + Send + Sync>);
+
 /// An HTTP client with a time-out, without redirects, with a limit per host that keeps `Retry-After` and
 /// `RateLimit-Reset` for every later request to that host.
 ///
@@ -111,10 +121,18 @@ impl HttpClient {
             });
         };
         let host = inner.limiter.host(&authority);
-        let place = host.enter().await.map_err(|wait| {
+        let held = |wait, why| {
             inner.metrics.request(&inner.peer, "held", Duration::ZERO);
-            answer::kept_back(&asked, wait)
-        })?;
+            answer::kept_back(&asked, wait, why)
+        };
+        let share = request.extensions().get::<Share>().copied();
+        let place = host
+            .enter(share)
+            .await
+            .map_err(|wait| held(wait, "the server has asked to be left alone for another"))?;
+        if let Some(LastWord(may_leave)) = request.extensions().get() {
+            may_leave().map_err(|wait| held(wait, "it would be more than the server takes, for another"))?;
+        }
         let started = Instant::now();
         let ended = |status: &str| inner.metrics.request(&inner.peer, status, started.elapsed());
 

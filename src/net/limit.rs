@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode, header};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
+
+use super::client::Share;
+use super::places::{Place, Places};
 
 /// The longest that a request waits in here for a host to open again. Past it the request is given back
 /// unsent, so that whoever wants it can plan with the time instead of holding a task and a lane.
@@ -29,14 +31,14 @@ pub(super) struct Limiter {
 /// One host.
 #[derive(Debug)]
 pub(super) struct Host {
-    places: Arc<Semaphore>,
+    places: Places<Share>,
     closed_until: Mutex<Option<Instant>>,
 }
 
 impl Limiter {
-    /// A limiter that lets so many requests to one host be in flight (at least one).
+    /// A limiter that lets so many requests to one host be in flight (at least one), and half as many of one share.
     pub(super) fn new(in_flight: usize) -> Self {
-        Self { in_flight: in_flight.clamp(1, Semaphore::MAX_PERMITS), hosts: Mutex::default() }
+        Self { in_flight, hosts: Mutex::default() }
     }
 
     /// The host of that name and port.
@@ -45,10 +47,7 @@ impl Limiter {
         if let Some(host) = hosts.get(authority) {
             return Arc::clone(host);
         }
-        let host = Arc::new(Host {
-            places: Arc::new(Semaphore::new(self.in_flight)),
-            closed_until: Mutex::new(None),
-        });
+        let host = Arc::new(Host { places: Places::new(self.in_flight), closed_until: Mutex::new(None) });
         hosts.insert(authority.to_owned(), Arc::clone(&host));
         host
     }
@@ -59,14 +58,11 @@ impl Host {
     ///
     /// The gate is looked at once more with the place in hand: the request that held it before may have
     /// been the one that was told to stop.
-    pub(super) async fn enter(&self) -> Result<OwnedSemaphorePermit, Duration> {
+    pub(super) async fn enter(&self, share: Option<Share>) -> Result<Place, Duration> {
         let patience = Instant::now() + LONGEST_WAIT;
         loop {
             self.opened(patience).await?;
-            let Ok(place) = Arc::clone(&self.places).acquire_owned().await else {
-                // The semaphore is never closed; if it were, waiting for it would be no use.
-                return Err(UNNAMED_WAIT);
-            };
+            let Some(place) = self.places.take(share).await else { return Err(UNNAMED_WAIT) };
             if self.closed_for().is_none() {
                 return Ok(place);
             }

@@ -6,9 +6,11 @@ mod backoff;
 mod client;
 mod failure;
 mod limit;
+mod places;
 mod said;
 
 pub use backoff::delay;
-pub use client::{ClientError, HttpClient, HttpOptions};
+pub use client::{ClientError, HttpClient, HttpOptions, LastWord, Share};
 pub use failure::{Failure, Sent};
+pub use places::{Place, Places};
 pub use said::one_line;

@@ -8,7 +8,7 @@ use super::lanes::Run;
 use super::{Pipeline, Ran, after, retry, switches};
 use crate::bot::{Project, Trouble, World};
 use crate::domain::{Attempt, DeadLetter, DeadThing, Decision, Edge, EdgeId, EdgeKind, Write};
-use crate::gitlab::{GitlabError, Note};
+use crate::gitlab::{GitlabError, Note, Turn};
 use crate::net::Sent;
 
 /// An edge that could not be done for this long is given up.
@@ -51,6 +51,14 @@ pub(super) async fn run(pipeline: &Pipeline, id: EdgeId) -> Ran {
         return bury(pipeline, edge, &reason).await;
     }
 
+    let turn = match &edge.kind {
+        EdgeKind::React { .. } | EdgeKind::Switch(_) => None,
+        EdgeKind::Reply { .. } => match project.gitlab.turn() {
+            Ok(turn) => Some(turn),
+            // Nothing of it has to be on disk: after a restart it is simply tried again.
+            Err(wait) => return Ok(Run::InTurn(retry::when(Timestamp::now(), wait))),
+        },
+    };
     let mut sending = edge;
     sending.attempts = sending.attempts.saturating_add(1);
     sending.uncertain = Some(Attempt { at: now });
@@ -58,27 +66,27 @@ pub(super) async fn run(pipeline: &Pipeline, id: EdgeId) -> Ran {
     decision.write(Write::PutEdge(Box::new(sending.clone())));
     pipeline.commit(decision).await?;
 
-    match send(&world, &project, &sending).await {
+    match send(&world, &project, &sending, turn).await {
         Ok(()) => done(pipeline, &sending).await,
         Err(error) => failed(pipeline, &world, &project, sending, error).await,
     }
 }
 
-async fn send(world: &World, project: &Project, edge: &Edge) -> Result<(), GitlabError> {
+async fn send(world: &World, project: &Project, edge: &Edge, turn: Option<Turn>) -> Result<(), GitlabError> {
     let noteable = &edge.cause.noteable;
     let (id, kind, iid) = (noteable.project, noteable.kind, noteable.iid);
-    match &edge.kind {
-        EdgeKind::React { on, reaction } => project.gitlab.react(id, kind, iid, *on, *reaction).await,
-        EdgeKind::Reply { discussion, internal, text } => {
+    match (&edge.kind, turn) {
+        (EdgeKind::React { on, reaction }, _) => project.gitlab.react(id, kind, iid, *on, *reaction).await,
+        (EdgeKind::Reply { discussion, internal, text }, Some(turn)) => {
             let body = world.markers().of_cause(&edge.cause).sign(text);
             match discussion {
-                Some(discussion) => project.gitlab.reply(id, kind, iid, discussion, &body).await?,
-                None => project.gitlab.create_note(id, kind, iid, &body, *internal).await?,
+                Some(discussion) => project.gitlab.reply(turn, id, kind, iid, discussion, &body).await?,
+                None => project.gitlab.create_note(turn, id, kind, iid, &body, *internal).await?,
             };
             Ok(())
         }
-        EdgeKind::Switch(_) => {
-            Err(GitlabError::Strange("a switch of a flag is nothing that GitLab could do".to_owned()))
+        (EdgeKind::Reply { .. } | EdgeKind::Switch(_), _) => {
+            Err(GitlabError::Strange("that is nothing that GitLab could do".to_owned()))
         }
     }
 }

@@ -1,23 +1,22 @@
-//! One entry of the inbox: understood, decided, committed.
+//! Entries of the inbox: understood, decided, committed.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::lanes::Run;
-use super::{Pipeline, Ran, after, bodies, retry, routing};
+use super::{Pipeline, after, bodies, retry, routing};
 use crate::bot::{self, Entry, Made, Trouble, Waits, World};
 use crate::domain::{
     DeadLetter, DeadThing, Decision, Delivery, DeliverySource, Event, Inbound, InboxEntry, InboxId, Write,
 };
 use crate::flags::Hint;
-use crate::store::StoreError;
+use crate::store::{CommitError, StoreError};
 
 /// An entry without its body, which may be large: what it means is all that is needed of it from here on.
 struct Understood {
     large: bool,
-    attempts: u32,
-    revived: bool,
+    entry: Entry,
     since: Option<Timestamp>,
     source: String,
     meaning: Meaning,
@@ -32,23 +31,60 @@ enum Meaning {
     Unknown,
 }
 
-/// Carries an entry out.
-pub(super) async fn run(pipeline: &Pipeline, id: InboxId) -> Ran {
-    let run = try_to_run(pipeline, id).await;
-    if matches!(run, Ok(Run::Done)) {
+/// Carries entries out, in order. What depends on nothing is written together.
+pub(super) async fn run(
+    pipeline: &Pipeline,
+    ids: impl Iterator<Item = InboxId>,
+) -> Result<Vec<Run>, CommitError> {
+    let mut runs = Vec::new();
+    let mut together = Decision::new();
+    let mut over = Vec::new();
+    let mut ids = ids;
+    for id in ids.by_ref() {
+        let (decision, run) = one(pipeline, id).await?;
+        let rests_on_something = !decision.reads.is_empty();
+        if rests_on_something {
+            write(pipeline, &mut together).await?;
+            match pipeline.commit(decision).await {
+                Ok(()) => {}
+                // The others wait until this one is decided again.
+                Err(CommitError::Conflict) => {
+                    runs.push(Run::Again);
+                    break;
+                }
+                Err(error) => return Err(error),
+            }
+        } else {
+            together.writes.extend(decision.writes);
+        }
+        if matches!(run, Run::Done) {
+            over.push(id);
+        }
+        runs.push(run);
+    }
+    write(pipeline, &mut together).await?;
+    for id in over {
         pipeline.bodies.forget(id);
     }
-    run
+    runs.extend(ids.map(|_| Run::Again));
+    Ok(runs)
 }
 
-async fn try_to_run(pipeline: &Pipeline, id: InboxId) -> Ran {
-    let Some(entry) = look(pipeline, id).await? else { return Ok(Run::Done) };
+async fn write(pipeline: &Pipeline, together: &mut Decision) -> Result<(), CommitError> {
+    if together.writes.is_empty() {
+        return Ok(());
+    }
+    pipeline.commit(std::mem::take(together)).await
+}
+
+/// What is to be written about an entry, and what comes of it then.
+async fn one(pipeline: &Pipeline, id: InboxId) -> Result<(Decision, Run), CommitError> {
+    let Some(understood) = look(pipeline, id).await? else { return Ok((Decision::new(), Run::Done)) };
     let world = pipeline.world();
-    let Understood { large, attempts, revived, since, source, meaning } = entry;
+    let Understood { large, entry, since, source, meaning } = understood;
     if large && let Meaning::Event(event) = &meaning {
         pipeline.bodies.remember(id, source.clone(), event.clone());
     }
-    let entry = Entry { id, attempts, revived, now: Timestamp::now() };
     let made = match meaning {
         Meaning::Event(event) => bot::decide(&world, entry, &event).await,
         Meaning::Made(made) => Ok(made),
@@ -56,26 +92,24 @@ async fn try_to_run(pipeline: &Pipeline, id: InboxId) -> Ran {
         Meaning::Unknown => {
             let why = "another version of flaglink wrote this; this one does not know it";
             let trouble = Trouble::again_in(Duration::ZERO, why);
-            return bury(pipeline, entry, since, Decision::new(), &trouble).await;
+            return Ok(bury(entry, since, Decision::new(), &trouble));
         }
     };
-    match made {
+    Ok(match made {
         Ok(Made::Decision(mut decision)) => {
             decision.write(Write::InboxDone(id));
-            pipeline.commit(decision).await?;
-            Ok(Run::Done)
+            (decision, Run::Done)
         }
         Ok(Made::Nothing(reason)) => {
             world.metrics().ignored(&source, reason);
             tracing::debug!(entry = id.0, source, reason, "of no use");
             let mut decision = Decision::new();
             decision.write(Write::InboxDone(id));
-            pipeline.commit(decision).await?;
-            Ok(Run::Done)
+            (decision, Run::Done)
         }
-        Ok(Made::NotYet(decision, trouble)) => later(pipeline, entry, since, decision, &trouble).await,
-        Err(trouble) => later(pipeline, entry, since, Decision::new(), &trouble).await,
-    }
+        Ok(Made::NotYet(decision, trouble)) => later(entry, since, decision, &trouble),
+        Err(trouble) => later(entry, since, Decision::new(), &trouble),
+    })
 }
 
 async fn look(pipeline: &Pipeline, id: InboxId) -> Result<Option<Understood>, StoreError> {
@@ -83,8 +117,7 @@ async fn look(pipeline: &Pipeline, id: InboxId) -> Result<Option<Understood>, St
         return pipeline.look_at(id, understood).await;
     };
     let entry = pipeline.world().store().inbox_entry_without_body(id).await?;
-    let meaning = Meaning::Event(event);
-    Ok(entry.map(|entry| Understood { large: false, ..of(&entry, source, meaning) }))
+    Ok(entry.map(|entry| of(&entry, source, Meaning::Event(event))))
 }
 
 fn understood(world: &World, entry: InboxEntry) -> Understood {
@@ -102,20 +135,20 @@ fn understood(world: &World, entry: InboxEntry) -> Understood {
     of(&entry, source_of(&entry), meaning)
 }
 
-fn of(entry: &InboxEntry, source: String, meaning: Meaning) -> Understood {
-    let InboxEntry { attempts, revived, since, .. } = *entry;
-    Understood { large: bodies::is_large(entry), attempts, revived, since, source, meaning }
+fn of(inbox_entry: &InboxEntry, source: String, meaning: Meaning) -> Understood {
+    let InboxEntry { id, attempts, not_before, revived, since, .. } = *inbox_entry;
+    let entry = Entry { id, attempts, not_before, revived, now: Timestamp::now() };
+    Understood { large: bodies::is_large(inbox_entry), entry, since, source, meaning }
 }
 
-async fn later(
-    pipeline: &Pipeline,
+fn later(
     entry: Entry,
     since: Option<Timestamp>,
     mut decision: Decision,
     trouble: &Trouble,
-) -> Ran {
+) -> (Decision, Run) {
     if entry.attempts >= retry::GIVE_UP {
-        return bury(pipeline, entry, since, decision, trouble).await;
+        return bury(entry, since, decision, trouble);
     }
     let not_before = after(trouble, entry.attempts);
     if matches!(trouble.waits, Waits::Moment(_)) {
@@ -124,18 +157,16 @@ async fn later(
         tracing::warn!(entry = entry.id.0, attempts = entry.attempts, reason = %trouble, "to be tried again");
     }
     decision.write(Write::InboxLater { id: entry.id, not_before, reason: trouble.to_string() });
-    pipeline.commit(decision).await?;
-    Ok(Run::Later(not_before))
+    (decision, Run::Later(not_before))
 }
 
 /// It has been tried for a day and more. What it asked for is too old to be done by now; that it was not is not to be lost.
-async fn bury(
-    pipeline: &Pipeline,
+fn bury(
     entry: Entry,
     since: Option<Timestamp>,
     mut decision: Decision,
     trouble: &Trouble,
-) -> Ran {
+) -> (Decision, Run) {
     tracing::error!(entry = entry.id.0, attempts = entry.attempts, reason = %trouble, "given up; see the queue");
     decision.write(Write::InboxDead(DeadLetter {
         id: entry.id.0,
@@ -145,8 +176,7 @@ async fn bury(
         attempts: entry.attempts,
         what: DeadThing::Inbox(entry.id),
     }));
-    pipeline.commit(decision).await?;
-    Ok(Run::Done)
+    (decision, Run::Done)
 }
 
 /// A webhook of a flag service says at which flags to look: one event each, for their own lanes.

@@ -9,15 +9,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, watch};
 
 use super::retry::when;
 use super::routing::{LaneKey, Route};
-use crate::domain::{EdgeId, InboxId, Level};
+use crate::domain::{EdgeId, FlagRef, InboxId, Level, ProjectId};
+use crate::net::Places;
 
 /// Things that are carried out at the same time: over all lanes that need GitLab alone, and as many again over those that
-/// may have to wait for a flag service. One that hangs must not use up what 👀, replies and panels need.
+/// may have to wait for a flag service. One that hangs must not use up what 👀, replies and panels need; and neither a project
+/// nor a flag service has more than half of either.
 const AT_THE_SAME_TIME: usize = 64;
+
+/// So much of what came in about one flag or service is carried out together.
+const TOGETHER: usize = 100;
 
 /// After a fault of our own.
 const AFTER_A_FAULT: Duration = Duration::from_secs(60);
@@ -39,6 +44,8 @@ pub(crate) enum Run {
     Again,
     /// To be carried out again at that moment.
     Later(Timestamp),
+    /// GitLab takes no more comments for now: to be carried out at that moment, and later comments of the lane after it.
+    InTurn(Timestamp),
 }
 
 /// Inbox entries and edges in the order of their numbers, levels behind them: ten changes that are decided
@@ -56,6 +63,15 @@ struct Waiting {
     due: Option<Timestamp>,
     /// It was submitted again while it was being carried out.
     again: bool,
+    /// It waits for its turn to be written; a new reason to write it changes nothing about that.
+    in_turn: bool,
+}
+
+/// What places are shared by.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Share {
+    Project(ProjectId),
+    Provider(String),
 }
 
 #[derive(Default)]
@@ -64,13 +80,14 @@ struct Lane {
     wake: Arc<Notify>,
 }
 
-type Work = dyn Fn(Item) -> Pin<Box<dyn Future<Output = Run> + Send>> + Send + Sync;
+/// Carries out what stands together, and says of each what came of it.
+type Work = dyn Fn(Vec<Item>) -> Pin<Box<dyn Future<Output = Vec<Run>> + Send>> + Send + Sync;
 
 struct Inner {
     lanes: Mutex<HashMap<LaneKey, Lane>>,
     work: Box<Work>,
-    for_gitlab: Semaphore,
-    for_flags: Semaphore,
+    for_gitlab: Places<Share>,
+    for_flags: Places<Share>,
     /// How many things are in lanes.
     count: watch::Sender<usize>,
     /// How many are being carried out, and whether new ones may start.
@@ -85,7 +102,7 @@ pub(crate) struct Lanes {
 
 /// What a lane's worker does next.
 enum Next {
-    Carry(Order, Item),
+    Carry(Vec<(Order, Item)>),
     WaitUntil(Option<Timestamp>, Arc<Notify>),
     Leave,
 }
@@ -93,14 +110,14 @@ enum Next {
 impl Lanes {
     /// Lanes whose things are carried out by `work`.
     pub(crate) fn new(
-        work: impl Fn(Item) -> Pin<Box<dyn Future<Output = Run> + Send>> + Send + Sync + 'static,
+        work: impl Fn(Vec<Item>) -> Pin<Box<dyn Future<Output = Vec<Run>> + Send>> + Send + Sync + 'static,
     ) -> Self {
         Self {
             inner: Arc::new(Inner {
                 lanes: Mutex::default(),
                 work: Box::new(work),
-                for_gitlab: Semaphore::new(AT_THE_SAME_TIME),
-                for_flags: Semaphore::new(AT_THE_SAME_TIME),
+                for_gitlab: Places::new(AT_THE_SAME_TIME),
+                for_flags: Places::new(AT_THE_SAME_TIME),
                 count: watch::Sender::new(0),
                 running: watch::Sender::new(0),
                 open: watch::Sender::new(true),
@@ -118,10 +135,12 @@ impl Lanes {
         match lane.items.get_mut(&order) {
             Some(waiting) => {
                 waiting.again = true;
-                waiting.due = waiting.due.min(due);
+                if !waiting.in_turn {
+                    waiting.due = waiting.due.min(due);
+                }
             }
             None => {
-                lane.items.insert(order, Waiting { item, route, due, again: false });
+                lane.items.insert(order, Waiting { item, route, due, again: false, in_turn: false });
                 self.inner.count.send_modify(|count| *count += 1);
             }
         }
@@ -135,6 +154,17 @@ impl Lanes {
     /// How many things are in lanes.
     pub(crate) fn len(&self) -> usize {
         *self.inner.count.borrow()
+    }
+
+    /// Whether something that came in about the flag is being carried out or could be.
+    pub(crate) fn looks_at(&self, flag: &FlagRef) -> bool {
+        let now = Timestamp::now();
+        let lanes = self.inner.lanes();
+        let lane = lanes.get(&LaneKey::Flag(flag.provider.clone(), flag.key.clone()));
+        let due = |waiting: &Waiting| waiting.due.is_none_or(|due| due <= now);
+        lane.is_some_and(|lane| {
+            lane.items.values().any(|waiting| matches!(waiting.item, Item::Inbox(_)) && due(waiting))
+        })
     }
 
     /// Returns when nothing is in any lane.
@@ -155,6 +185,13 @@ impl Lanes {
     }
 }
 
+impl Waiting {
+    fn holds_up(&self, later: &Self) -> bool {
+        let overtakes = self.in_turn && self.route == Route::Comment && later.route == Route::Comment;
+        overtakes || self.route.conflicts_with(&later.route)
+    }
+}
+
 impl Order {
     fn of(item: &Item) -> Self {
         match item {
@@ -170,10 +207,15 @@ impl Inner {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn permits(&self, key: &LaneKey) -> &Semaphore {
+    /// The places for what is in a lane, and whose share of them it takes.
+    fn places(&self, key: &LaneKey) -> (&Places<Share>, Option<Share>) {
         match key {
-            LaneKey::Noteable(_) | LaneKey::Nothing(_) => &self.for_gitlab,
-            LaneKey::Commands(_) | LaneKey::Flag(..) | LaneKey::Provider(_) => &self.for_flags,
+            LaneKey::Noteable(noteable) => (&self.for_gitlab, Some(Share::Project(noteable.project))),
+            LaneKey::Nothing(_) => (&self.for_gitlab, None),
+            LaneKey::Commands(noteable) => (&self.for_flags, Some(Share::Project(noteable.project))),
+            LaneKey::Flag(provider, _) | LaneKey::Provider(provider) => {
+                (&self.for_flags, Some(Share::Provider(provider.clone())))
+            }
         }
     }
 
@@ -192,30 +234,35 @@ impl Inner {
                         _ = open.changed() => {}
                     }
                 }
-                Next::Carry(order, item) => {
-                    // The semaphore is never closed.
-                    let Ok(_permit) = self.permits(&key).acquire().await else { return };
+                Next::Carry(together) => {
+                    let (places, share) = self.places(&key);
+                    // The places are never closed.
+                    let Some(_place) = places.take(share).await else { return };
                     if !*open.borrow() {
                         return;
                     }
                     self.running.send_modify(|running| *running += 1);
                     let running = Running(&self.running);
+                    let (orders, items): (Vec<Order>, Vec<Item>) = together.into_iter().unzip();
                     // In a task of its own, so that a fault in one thing is the end of that attempt and of nothing else.
-                    let run = match tokio::spawn((self.work)(item)).await {
-                        Ok(run) => run,
+                    let runs = match tokio::spawn((self.work)(items)).await {
+                        Ok(runs) => runs,
                         Err(fault) => {
                             tracing::error!(%fault, lane = ?key, "a fault of flaglink; trying again");
-                            Run::Later(when(Timestamp::now(), AFTER_A_FAULT))
+                            vec![Run::Later(when(Timestamp::now(), AFTER_A_FAULT)); orders.len()]
                         }
                     };
-                    self.put_back(&key, &order, run);
+                    for (order, run) in orders.iter().zip(runs) {
+                        self.put_back(&key, order, run);
+                    }
                     drop(running);
                 }
             }
         }
     }
 
-    /// The first thing of the lane that is due and that nothing before it stands in the way of.
+    /// The first thing of the lane that is due and that nothing before it stands in the way of. What came in about a flag or
+    /// from a service is taken together with what follows it: where much is told of one flag, most of it says the same.
     fn next(&self, key: &LaneKey) -> Next {
         let mut lanes = self.lanes();
         let Some(lane) = lanes.get_mut(key) else { return Next::Leave };
@@ -225,12 +272,13 @@ impl Inner {
         }
         let now = Timestamp::now();
         let mut earliest: Option<Timestamp> = None;
-        let mut ready = None;
+        let several = matches!(key, LaneKey::Flag(..) | LaneKey::Provider(_));
+        let mut ready: Vec<(Order, Item)> = Vec::new();
         {
-            let mut before: Vec<&Route> = Vec::new();
+            let mut before: Vec<&Waiting> = Vec::new();
             for (order, waiting) in &lane.items {
-                let held_up = before.iter().any(|route| route.conflicts_with(&waiting.route));
-                before.push(&waiting.route);
+                let held_up = before.iter().any(|earlier| earlier.holds_up(waiting));
+                before.push(waiting);
                 if held_up {
                     continue;
                 }
@@ -238,22 +286,27 @@ impl Inner {
                     Some(due) if due > now => {
                         earliest = Some(earliest.map_or(due, |earliest| earliest.min(due)))
                     }
-                    _ => {
-                        ready = Some((order.clone(), waiting.item.clone()));
-                        break;
+                    _ if ready.is_empty() || matches!(waiting.item, Item::Inbox(_)) => {
+                        ready.push((order.clone(), waiting.item.clone()));
+                        let goes_on = several && matches!(waiting.item, Item::Inbox(_));
+                        if !goes_on || ready.len() >= TOGETHER {
+                            break;
+                        }
                     }
+                    _ => break,
                 }
             }
         }
-        match ready {
-            Some((order, item)) => {
-                if let Some(waiting) = lane.items.get_mut(&order) {
-                    waiting.again = false;
-                }
-                Next::Carry(order, item)
-            }
-            None => Next::WaitUntil(earliest, Arc::clone(&lane.wake)),
+        if ready.is_empty() {
+            return Next::WaitUntil(earliest, Arc::clone(&lane.wake));
         }
+        for (order, _) in &ready {
+            if let Some(waiting) = lane.items.get_mut(order) {
+                waiting.again = false;
+                waiting.in_turn = false;
+            }
+        }
+        Next::Carry(ready)
     }
 
     fn put_back(&self, key: &LaneKey, order: &Order, run: Run) {
@@ -261,6 +314,10 @@ impl Inner {
         let Some(lane) = lanes.get_mut(key) else { return };
         let Some(waiting) = lane.items.get_mut(order) else { return };
         match run {
+            Run::InTurn(due) => {
+                waiting.in_turn = true;
+                waiting.due = Some(due);
+            }
             _ if waiting.again => waiting.due = None,
             Run::Again => waiting.due = None,
             Run::Later(due) => waiting.due = Some(due),

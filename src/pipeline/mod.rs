@@ -24,7 +24,7 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 
 use crate::bot::{Trouble, World};
-use crate::domain::{Decision, Edge, Event, InboxId, Level, Write};
+use crate::domain::{Decision, Edge, Event, FlagRef, InboxId, Level, Write};
 use crate::store::{CommitError, StoreError};
 
 pub use letters::{Dealt, Desk, How, NotDealt, Which};
@@ -53,12 +53,12 @@ impl Pipeline {
     pub fn new(world: Arc<World>) -> Arc<Self> {
         Arc::new_cyclic(|this: &std::sync::Weak<Self>| {
             let this = this.clone();
-            let lanes = Lanes::new(move |item| {
+            let lanes = Lanes::new(move |items| {
                 let this = this.clone();
                 Box::pin(async move {
                     match this.upgrade() {
-                        Some(pipeline) => pipeline.carry_out(item).await,
-                        None => Run::Done,
+                        Some(pipeline) => pipeline.carry_out(items).await,
+                        None => vec![Run::Done; items.len()],
                     }
                 })
             });
@@ -133,6 +133,14 @@ impl Pipeline {
         self.lanes.len()
     }
 
+    /// An admin says that the flags of a provider that are missing are gone. Returns how many were doubted; `None`: none were.
+    pub async fn believe(&self, provider: &str) -> Result<Option<usize>, StoreError> {
+        let world = self.world();
+        let Some(doubt) = world.doubts().believe(&world, provider, Timestamp::now()) else { return Ok(None) };
+        polling::look_at_all(self, provider).await?;
+        Ok(Some(doubt.missing))
+    }
+
     /// Returns when nothing is in any lane.
     pub async fn settled(&self) {
         self.lanes.settled().await;
@@ -179,24 +187,42 @@ impl Pipeline {
     }
 
     fn submit_edge(&self, edge: &Edge) {
-        self.lanes.submit(routing::lane_of_edge(edge), Item::Edge(edge.id), Route::free(), edge.not_before);
+        self.lanes.submit(
+            routing::lane_of_edge(edge),
+            Item::Edge(edge.id),
+            routing::route_of_edge(edge),
+            edge.not_before,
+        );
     }
 
-    async fn carry_out(self: Arc<Self>, item: Item) -> Run {
-        let result = match &item {
-            Item::Inbox(id) => inbox::run(&self, *id).await,
-            Item::Edge(id) => edges::run(&self, *id).await,
-            Item::Level(level) => levels::run(&self, level).await,
+    /// Carries out one thing, or several entries of the inbox.
+    async fn carry_out(self: Arc<Self>, items: Vec<Item>) -> Vec<Run> {
+        let result = match items.as_slice() {
+            [Item::Edge(id)] => edges::run(&self, *id).await.map(|run| vec![run]),
+            [Item::Level(level)] => levels::run(&self, level).await.map(|run| vec![run]),
+            several => {
+                let ids = several.iter().filter_map(|item| match item {
+                    Item::Inbox(id) => Some(*id),
+                    Item::Edge(_) | Item::Level(_) => None,
+                });
+                inbox::run(&self, ids).await
+            }
         };
+        let all = |run: Run| vec![run; items.len()];
         match result {
-            Ok(run) => run,
-            Err(CommitError::Conflict) => Run::Again,
+            Ok(runs) => runs,
+            Err(CommitError::Conflict) => all(Run::Again),
             // What the store cannot write now stays as it is on disk, and is tried again from there.
             Err(CommitError::Store(error)) => {
-                tracing::error!(%error, ?item, "the store failed; trying again");
-                Run::Later(retry::when(Timestamp::now(), retry::STORE_FAILED))
+                tracing::error!(%error, ?items, "the store failed; trying again");
+                all(Run::Later(retry::when(Timestamp::now(), retry::STORE_FAILED)))
             }
         }
+    }
+
+    /// Whether something that came in about the flag is being carried out or could be.
+    fn looks_at(&self, flag: &FlagRef) -> bool {
+        self.lanes.looks_at(flag)
     }
 }
 

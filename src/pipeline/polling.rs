@@ -1,15 +1,19 @@
 //! Polling: the safety net behind webhooks, and enough without them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
+use jiff::Timestamp;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use super::Pipeline;
-use crate::bot::Trouble;
+use crate::bot::{Trouble, World};
 use crate::domain::{Claim, Decision, Event, FlagPointer, FlagRef, InboxId, Write};
 use crate::flags::{FlagProvider, Hint};
-use crate::store::CommitError;
+use crate::store::{CommitError, StoreError};
 
 /// Flags that are asked for in one go.
 const AT_ONCE: usize = 500;
@@ -25,7 +29,7 @@ pub async fn poll(pipeline: Arc<Pipeline>, provider: Arc<dyn FlagProvider>, stop
             _ = every.tick() => {}
             () = stop.cancelled() => return,
         }
-        let one = poll_once(&pipeline, provider.as_ref());
+        let one = poll_once(&pipeline, &provider);
         let result = tokio::select! {
             result = one => result,
             () = stop.cancelled() => return,
@@ -44,23 +48,63 @@ pub async fn poll(pipeline: Arc<Pipeline>, provider: Arc<dyn FlagProvider>, stop
 ///
 /// What the service tells of what happened also says who it was: it is asked after the states were read, so that it tells of
 /// all that they show, and its word goes first. What it does not tell is found by comparing all the same.
-async fn poll_once(pipeline: &Pipeline, provider: &dyn FlagProvider) -> Result<usize, Trouble> {
-    let differing = differing(pipeline, provider).await;
-    if let Err(trouble) = ask_what_changed(pipeline, provider).await {
+async fn poll_once(pipeline: &Pipeline, provider: &Arc<dyn FlagProvider>) -> Result<usize, Trouble> {
+    let (compared, trouble) = compare_all(pipeline, provider).await?;
+    if let Err(trouble) = ask_what_changed(pipeline, provider.as_ref()).await {
         tracing::warn!(provider = provider.name(), reason = %trouble, "cannot ask what changed");
     }
-    let differing = differing?;
-    for flags in differing.chunks(AT_ONCE) {
+    let world = pipeline.world();
+    let Compared { watched, mut missing, mut differ } = compared;
+    // What could not be read says nothing for the others: what is doubted already stays so.
+    let doubted = match world.doubts().of(provider.name()) {
+        Some(_) if trouble.is_some() => true,
+        _ => world.doubts().weigh(&world, provider.name(), missing.len(), watched, Timestamp::now()),
+    };
+    if !doubted {
+        differ.append(&mut missing);
+    }
+    for flags in differ.chunks(AT_ONCE) {
         let mut decision = Decision::new();
         for flag in flags {
-            decision.write(Write::QueueEvent(InboxId(pipeline.world().store().new_id()), look_at(flag)));
+            decision.write(Write::QueueEvent(InboxId(world.store().new_id()), look_at(flag)));
         }
         pipeline.commit(decision).await.map_err(|error| match error {
             CommitError::Store(error) => Trouble::from(error),
-            CommitError::Conflict => Trouble::again_in(std::time::Duration::ZERO, error.to_string()),
+            CommitError::Conflict => Trouble::again_in(Duration::ZERO, error.to_string()),
         })?;
     }
-    Ok(differing.len())
+    match trouble {
+        Some(trouble) => Err(trouble),
+        None => Ok(differ.len()),
+    }
+}
+
+/// Compares the flags of each scope, side by side: one that hangs, or that nobody may see any more, is no reason not to look at
+/// the others.
+async fn compare_all(
+    pipeline: &Pipeline,
+    provider: &Arc<dyn FlagProvider>,
+) -> Result<(Compared, Option<Trouble>), Trouble> {
+    let world = pipeline.world();
+    let mut scopes: BTreeMap<String, Vec<FlagRef>> = BTreeMap::new();
+    for flag in world.store().linked_flags(provider.name()).await? {
+        scopes.entry(flag.scope.clone()).or_default().push(flag);
+    }
+    let mut reads = JoinSet::new();
+    for flags in scopes.into_values() {
+        let (world, provider) = (Arc::clone(&world), Arc::clone(provider));
+        reads.spawn(async move { compare(&world, provider.as_ref(), &flags).await }.in_current_span());
+    }
+    let mut all = Compared::default();
+    let mut trouble = None;
+    while let Some(read) = reads.join_next().await {
+        match read {
+            Ok(Ok(compared)) => all.add(compared),
+            Ok(Err(why)) => trouble = Some(why),
+            Err(fault) => trouble = Some(Trouble::again_in(Duration::ZERO, fault.to_string())),
+        }
+    }
+    Ok((all, trouble))
 }
 
 /// Asks a service that can tell it what has changed since it was asked last, and lets the flags' lanes look.
@@ -116,11 +160,31 @@ fn by_flag(hints: &[Hint]) -> Vec<(FlagPointer, Vec<Claim>)> {
     flags
 }
 
-/// The linked flags that are not as they were last seen.
-async fn differing(pipeline: &Pipeline, provider: &dyn FlagProvider) -> Result<Vec<FlagRef>, Trouble> {
-    let world = pipeline.world();
-    let linked = world.store().linked_flags(provider.name()).await?;
-    let mut differing = Vec::new();
+/// What a comparison has shown.
+#[derive(Default)]
+struct Compared {
+    /// How many linked flags there are that are not gone already.
+    watched: usize,
+    /// Those of them that the service does not know.
+    missing: Vec<FlagRef>,
+    /// Those that are not as they were last seen.
+    differ: Vec<FlagRef>,
+}
+
+impl Compared {
+    fn add(&mut self, other: Self) {
+        self.watched += other.watched;
+        self.missing.extend(other.missing);
+        self.differ.extend(other.differ);
+    }
+}
+
+async fn compare(
+    world: &World,
+    provider: &dyn FlagProvider,
+    linked: &[FlagRef],
+) -> Result<Compared, Trouble> {
+    let mut compared = Compared::default();
     for flags in linked.chunks(AT_ONCE) {
         let mut asked = Vec::with_capacity(flags.len());
         let mut records = Vec::with_capacity(flags.len());
@@ -135,19 +199,35 @@ async fn differing(pipeline: &Pipeline, provider: &dyn FlagProvider) -> Result<V
         }
         let states = provider.states(&asked).await?;
         for (record, state) in records.iter().zip(states) {
-            let differs = match (&record.state, &state) {
-                (_, None) => record.missing_since.is_none(),
+            let flag = || record.flag.flag.clone();
+            let gone = record.missing_since.is_some();
+            compared.watched += usize::from(!gone);
+            match (&record.state, &state) {
+                (_, None) if gone => {}
+                (_, None) => compared.missing.push(flag()),
                 (Some(before), Some(now)) => {
-                    record.missing_since.is_some() || !before.changes_to(now).is_empty()
+                    // One that is found again is written down as found, or the next read without it would be believed.
+                    if gone || record.not_found_at.is_some() || !before.changes_to(now).is_empty() {
+                        compared.differ.push(flag());
+                    }
                 }
-                (None, Some(_)) => true,
-            };
-            if differs {
-                differing.push(record.flag.flag.clone());
+                (None, Some(_)) => compared.differ.push(flag()),
             }
         }
     }
-    Ok(differing)
+    Ok(compared)
+}
+
+/// Has every linked flag of a provider looked at, each in its own lane: after an admin's word.
+pub(super) async fn look_at_all(pipeline: &Pipeline, provider: &str) -> Result<(), StoreError> {
+    let event =
+        Event::FlagChanged { provider: provider.to_owned(), flag: FlagPointer::Any, claims: Vec::new() };
+    let mut decision = Decision::new();
+    decision.write(Write::QueueEvent(InboxId(pipeline.world().store().new_id()), event));
+    match pipeline.commit(decision).await {
+        Ok(()) | Err(CommitError::Conflict) => Ok(()),
+        Err(CommitError::Store(error)) => Err(error),
+    }
 }
 
 fn look_at(flag: &FlagRef) -> Event {

@@ -31,6 +31,8 @@ pub(crate) enum LaneKey {
 pub(crate) enum Route {
     /// Waits for nothing, and nothing waits for it.
     Free,
+    /// A comment of ours. It waits for nothing, but those before it that wait for their turn to be written.
+    Comment,
     /// A text whose commands are to be taken: in order among themselves, and before the commands behind it are run.
     Take,
     /// A command about these keys (lower case).
@@ -47,7 +49,7 @@ impl Route {
     /// Whether of two things in a lane the later one has to wait for the earlier one.
     pub(crate) fn conflicts_with(&self, later: &Self) -> bool {
         match (self, later) {
-            (Self::Free, _) | (_, Self::Free) => false,
+            (Self::Free | Self::Comment, _) | (_, Self::Free | Self::Comment) => false,
             (Self::Take, Self::Take) => true,
             (Self::Take, _) | (_, Self::Take) => false,
             (Self::AllFlags, _) | (_, Self::AllFlags) => true,
@@ -149,6 +151,14 @@ pub(crate) fn lane_of_edge(edge: &Edge) -> LaneKey {
     match &edge.kind {
         EdgeKind::Switch(toggle) => LaneKey::Flag(toggle.flag.provider.clone(), toggle.flag.key.clone()),
         EdgeKind::React { .. } | EdgeKind::Reply { .. } => LaneKey::Noteable(edge.cause.noteable.clone()),
+    }
+}
+
+/// What an edge waits for in its lane.
+pub(crate) fn route_of_edge(edge: &Edge) -> Route {
+    match &edge.kind {
+        EdgeKind::Reply { .. } => Route::Comment,
+        EdgeKind::React { .. } | EdgeKind::Switch(_) => Route::Free,
     }
 }
 

@@ -100,6 +100,11 @@ pub trait Store: Send + Sync + 'static {
     /// The noteables that link the flag, in the order of their keys.
     async fn noteables_of(&self, flag: &FlagRef) -> Result<Vec<Noteable>, StoreError>;
 
+    /// Whether anything links the flag.
+    async fn is_linked(&self, flag: &FlagRef) -> Result<bool, StoreError> {
+        Ok(!self.noteables_of(flag).await?.is_empty())
+    }
+
     /// The flags of that provider that something links, in the order of their keys.
     async fn linked_flags(&self, provider: &str) -> Result<Vec<FlagRef>, StoreError>;
 

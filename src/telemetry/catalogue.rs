@@ -77,6 +77,20 @@ pub(crate) const REQUEST_SECONDS: MetricSpec = MetricSpec {
     help: "How long requests to the outside took",
 };
 
+pub(crate) const COMMENTS_PUT_OFF: MetricSpec = MetricSpec {
+    name: "flaglink_comment_put_off_seconds",
+    kind: "histogram",
+    labels: "",
+    help: "For how long new comments were put off, each time, to keep `limits.notes_per_minute`",
+};
+
+pub(crate) const FLAGS_DOUBTED: MetricSpec = MetricSpec {
+    name: "flaglink_flags_doubted",
+    kind: "gauge",
+    labels: "`provider`",
+    help: "Linked flags that the service does not know any more, too many at once to be believed",
+};
+
 pub(crate) const WAITING: MetricSpec = MetricSpec {
     name: "flaglink_waiting",
     kind: "gauge",
@@ -114,7 +128,7 @@ pub(crate) const BUILD: MetricSpec = MetricSpec {
 };
 
 /// All metrics, in the order of the documentation.
-pub const METRICS: [MetricSpec; 12] = [
+pub const METRICS: [MetricSpec; 14] = [
     DELIVERIES,
     IGNORED,
     COMMANDS,
@@ -122,6 +136,8 @@ pub const METRICS: [MetricSpec; 12] = [
     FLAG_CHANGES,
     REQUESTS,
     REQUEST_SECONDS,
+    COMMENTS_PUT_OFF,
+    FLAGS_DOUBTED,
     WAITING,
     DEAD_LETTERS,
     DEAD_LETTER_AGE,
@@ -148,8 +164,8 @@ appears when it is first counted.
     }
     page.push_str(
         "\
-\nWorth an alert: `flaglink_dead_letters` above 0, `flaglink_waiting` that only grows, `flaglink_deliveries_total` with
-`answer=\"forged\"` (a wrong secret in a hook) or `answer=\"unwritable\"` (the disk); `answer=\"full\"` says that
+\nWorth an alert: `flaglink_dead_letters` above 0, `flaglink_flags_doubted` above 0, `flaglink_waiting` that only grows,
+`flaglink_deliveries_total` with `answer=\"forged\"` (a wrong secret in a hook) or `answer=\"unwritable\"` (the disk); `answer=\"full\"` says that
 `[limits] backlog` was reached.
 ",
     );

@@ -44,6 +44,8 @@ pub struct Metrics {
     flag_changes: Counters,
     requests: Counters,
     request_seconds: Family<Labels, Histogram, Seconds>,
+    comments_put_off: Histogram,
+    doubted: Family<Labels, Gauge>,
     waiting: Family<Labels, Gauge>,
     dead_letters: Family<Labels, Gauge>,
     dead_letter_age: Gauge,
@@ -62,6 +64,8 @@ impl Default for Metrics {
         let flag_changes = add.metric(catalogue::FLAG_CHANGES);
         let requests = add.metric(catalogue::REQUESTS);
         let request_seconds = add.this(catalogue::REQUEST_SECONDS, Family::new_with_constructor(Seconds));
+        let comments_put_off = add.this(catalogue::COMMENTS_PUT_OFF, Seconds.new_metric());
+        let doubted = add.metric(catalogue::FLAGS_DOUBTED);
         let waiting = add.metric(catalogue::WAITING);
         let dead_letters = add.metric(catalogue::DEAD_LETTERS);
         let dead_letter_age = add.metric(catalogue::DEAD_LETTER_AGE);
@@ -77,6 +81,8 @@ impl Default for Metrics {
             flag_changes,
             requests,
             request_seconds,
+            comments_put_off,
+            doubted,
             waiting,
             dead_letters,
             dead_letter_age,
@@ -133,6 +139,17 @@ impl Metrics {
             return;
         }
         self.request_seconds.get_or_create(&labels([("peer", peer)])).observe(took.as_secs_f64());
+    }
+
+    /// A new comment was put off for that long, because GitLab takes only so many a minute.
+    pub fn comment_put_off(&self, wait: Duration) {
+        self.comments_put_off.observe(wait.as_secs_f64());
+    }
+
+    /// So many linked flags are missing at a provider, and that is not believed; 0: nothing is doubted.
+    pub fn doubted(&self, provider: &str, many: usize) {
+        let many = i64::try_from(many).unwrap_or(i64::MAX);
+        self.doubted.get_or_create(&labels([("provider", provider)])).set(many);
     }
 
     /// How much waits now.

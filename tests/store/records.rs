@@ -121,6 +121,7 @@ async fn a_decision_that_rests_on_something_old_writes_nothing() {
     assert!(matches!(store.commit(absent.clone()).await, Err(CommitError::Conflict)));
     assert!(store.noteable(&issue(1)).await.unwrap().value.is_none());
     assert!(store.noteables_of(&flag("a")).await.unwrap().is_empty());
+    assert!(!store.is_linked(&flag("a")).await.unwrap());
     let found = store.flag(&flag("a")).await.unwrap().value.unwrap();
     assert_eq!(found.flag.description.as_deref(), Some("theirs"));
 
@@ -131,6 +132,7 @@ async fn a_decision_that_rests_on_something_old_writes_nothing() {
     store.commit(again.clone()).await.unwrap();
     assert!(matches!(store.commit(again).await, Err(CommitError::Conflict)));
     assert_eq!(store.noteables_of(&flag("a")).await.unwrap(), [issue(1)]);
+    assert!(store.is_linked(&flag("a")).await.unwrap());
 }
 
 #[tokio::test]

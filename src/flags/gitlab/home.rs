@@ -1,6 +1,7 @@
 //! The project that has the flags, and the client that sees it.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -42,14 +43,20 @@ impl GitlabFlags {
 
     /// The project of that path or number.
     pub(super) async fn home(&self, project: &str) -> Provided<Arc<Home>> {
-        let mut homes = self.homes.lock().await;
-        if let Some(home) = homes.get(project).filter(|home| home.found.elapsed() < FRESH) {
+        if let Some(home) = self.homes().get(project).filter(|home| home.found.elapsed() < FRESH) {
             return Ok(Arc::clone(home));
         }
+        // Not while the others are locked out: a project that hangs would hold up all of them.
+        let found = self.find_home(project).await;
+        let mut homes = self.homes();
         homes.remove(project);
-        let home = Arc::new(self.find_home(project).await?);
+        let home = Arc::new(found?);
         homes.insert(project.to_owned(), Arc::clone(&home));
         Ok(home)
+    }
+
+    fn homes(&self) -> MutexGuard<'_, HashMap<String, Arc<Home>>> {
+        self.homes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn find_home(&self, project: &str) -> Provided<Home> {
@@ -94,7 +101,7 @@ impl GitlabFlags {
 
     /// Forgets who sees the project, and looks anew: a project that is not there any more is not a project without flags.
     pub(super) async fn still_there(&self, home: &Home) -> Provided<()> {
-        self.homes.lock().await.retain(|_, kept| kept.id != home.id);
+        self.homes().retain(|_, kept| kept.id != home.id);
         self.home(&home.id.to_string()).await.map(|_| ())
     }
 }

@@ -4,7 +4,7 @@
 
 use jiff::Timestamp;
 
-use super::{Became, NotTrue, Pipeline, ceiling, write_down};
+use super::{Became, NotTrue, Pipeline, ceiling, is_hopeless, write_down};
 use crate::bot::back_links::wanted;
 use crate::bot::{Trouble, World};
 use crate::domain::{Decision, FlagRecord, FlagRef, Mirror, Write};
@@ -30,29 +30,57 @@ pub(super) async fn make_true(pipeline: &Pipeline, world: &World, flag: &FlagRef
     let mirror = MirrorOf { pipeline, world, provider: provider.as_ref(), flag, internal_id };
 
     let mut changed = false;
+    let mut troubles = Troubles::default();
     for (noteable, mirrored) in &record.mirrors {
         let moved = wanted.get(noteable).is_some_and(|link| !same_page(&link.url, &mirrored.url));
         if !wanted.contains_key(noteable) || moved {
-            changed |= mirror.take_away(noteable, mirrored, &standing).await?;
+            changed |= troubles.of_one(mirror.take_away(noteable, mirrored, &standing).await)?;
         }
     }
     for (noteable, link) in &wanted {
         let mirrored = record.mirrors.get(noteable).filter(|mirrored| same_page(&mirrored.url, &link.url));
         let found = standing.iter().find(|standing| same_page(&standing.url, &link.url));
         changed |= match found {
-            Some(found) => mirror.keep_up(noteable, link, mirrored, found).await?,
+            Some(found) => troubles.of_one(mirror.keep_up(noteable, link, mirrored, found).await)?,
             None => match mirror.not_yet_known(mirrored) {
                 Some(at) => {
-                    return Ok(Became::NotYetKnown(
-                        at,
-                        "the answer of the flag service was lost; looking again",
-                    ));
+                    troubles.open = Some(troubles.open.map_or(at, |open| open.min(at)));
+                    false
                 }
-                None => mirror.put_on(noteable, link).await?,
+                None => troubles.of_one(mirror.put_on(noteable, link).await)?,
             },
         };
     }
-    Ok(if changed { Became::True(Decision::new()) } else { Became::Unchanged })
+    if let Some(at) = troubles.open {
+        return Ok(Became::NotYetKnown(at, "the answer of the flag service was lost; looking again"));
+    }
+    match troubles.refused {
+        Some(refused) => Err(refused.into()),
+        None if changed => Ok(Became::True(Decision::new())),
+        None => Ok(Became::Unchanged),
+    }
+}
+
+/// What went wrong with one page's link, and is no reason to leave those of the other pages.
+#[derive(Default)]
+struct Troubles {
+    /// Until then it is open whether one that was sent stands.
+    open: Option<Timestamp>,
+    /// What the service will not have.
+    refused: Option<Trouble>,
+}
+
+impl Troubles {
+    /// What is refused for certain is about that link alone; anything else is about the service.
+    fn of_one(&mut self, done: Result<bool, NotTrue>) -> Result<bool, NotTrue> {
+        match done {
+            Err(NotTrue::Trouble(trouble)) if is_hopeless(&trouble) => {
+                self.refused.get_or_insert(trouble);
+                Ok(false)
+            }
+            other => other,
+        }
+    }
 }
 
 struct MirrorOf<'a> {

@@ -23,6 +23,10 @@ enum Became {
     Unchanged,
     /// It cannot be told before that moment whether it is.
     NotYetKnown(Timestamp, &'static str),
+    /// More about it is being looked at; it is made true with that, not twice.
+    Settling(Timestamp),
+    /// A comment is to be written, and its turn is not before that moment.
+    InTurn(Timestamp),
 }
 
 /// Why a level is not true.
@@ -42,7 +46,7 @@ pub(super) async fn run(pipeline: &Pipeline, level: &Level) -> Ran {
     let world = pipeline.world();
     let Some(stale) = world.store().stale_level(level).await? else { return Ok(Run::Done) };
     let result = match level {
-        Level::Panel(noteable) => panel::make_true(pipeline, &world, noteable).await,
+        Level::Panel(noteable) => panel::make_true(pipeline, &world, noteable, stale.since).await,
         Level::Label(noteable) => label::make_true(pipeline, &world, noteable).await,
         Level::BackLinks(flag) => back_links::make_true(pipeline, &world, flag).await,
     };
@@ -55,6 +59,9 @@ pub(super) async fn run(pipeline: &Pipeline, level: &Level) -> Ran {
             world.metrics().effect(kind_of(level), "unchanged");
             healed(pipeline, &stale, Decision::new()).await
         }
+        // Nothing of either has to be on disk: after a restart it is simply tried again.
+        Ok(Became::Settling(at)) => Ok(Run::Later(at)),
+        Ok(Became::InTurn(at)) => Ok(Run::InTurn(at)),
         Ok(Became::NotYetKnown(at, reason)) => later(pipeline, &stale, at, reason).await,
         Err(NotTrue::Commit(error)) => Err(error),
         Err(NotTrue::Trouble(trouble)) if is_hopeless(&trouble) => {

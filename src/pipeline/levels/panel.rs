@@ -17,6 +17,11 @@ const CLOCK_SLACK: Duration = Duration::from_secs(10 * 60);
 /// How long to wait before a panel that was deleted while it was written is looked for.
 const DELETED: Duration = Duration::from_secs(1);
 
+/// How soon a panel is looked at again that waits for looks at its flags.
+const SETTLES: Duration = Duration::from_millis(250);
+/// It waits for them no longer than this, however much is told.
+const LONGEST_UNSETTLED: Duration = Duration::from_secs(10);
+
 /// What is written, and what it is known by.
 struct Text {
     body: String,
@@ -27,9 +32,16 @@ pub(super) async fn make_true(
     pipeline: &Pipeline,
     world: &World,
     noteable: &Noteable,
+    stale_since: Timestamp,
 ) -> Result<Became, NotTrue> {
     let seen = world.store().noteable(noteable).await?;
     let Some(record) = seen.value.clone() else { return Ok(Became::Unchanged) };
+    // Where much is told of a flag at once, the first of it is not written before the last of it is known.
+    let settles = retry::when(Timestamp::now(), SETTLES);
+    let patience = retry::when(stale_since, LONGEST_UNSETTLED);
+    if settles < patience && record.links.iter().any(|link| pipeline.looks_at(&link.flag)) {
+        return Ok(Became::Settling(settles));
+    }
     let Some(project) = world.project(noteable.project).await? else { return Ok(Became::Unchanged) };
     let nothing_there = record.panel.note.is_none() && record.panel.sent_at.is_none();
     if !project.rule.panel || (record.links.is_empty() && nothing_there) {
@@ -131,10 +143,14 @@ impl Panel<'_> {
         record: NoteableRecord,
         text: Text,
     ) -> Result<Became, NotTrue> {
+        let turn = match self.project.gitlab.turn() {
+            Ok(turn) => turn,
+            Err(wait) => return Ok(Became::InTurn(retry::when(Timestamp::now(), wait))),
+        };
         let sending = PanelRecord { sent_at: Some(Timestamp::now()), ..PanelRecord::default() };
         write_down(self.pipeline, self.remember(seen.rev, record, sending)).await?;
         let Noteable { project, kind, iid, .. } = *self.noteable;
-        let posted = self.project.gitlab.create_note(project, kind, iid, &text.body, false).await;
+        let posted = self.project.gitlab.create_note(turn, project, kind, iid, &text.body, false).await;
         // This lane alone writes panels, but links may have been made meanwhile: read anew.
         let seen = self.world.store().noteable(self.noteable).await?;
         let Some(record) = seen.value else { return Ok(Became::Unchanged) };

@@ -9,9 +9,7 @@ use super::keys;
 use super::letters;
 use super::stored::{Ready, Remembered, StoredEntry, StoredInbound};
 use super::txn::Txn;
-use crate::domain::{
-    Decision, EdgeId, FlagRef, InboxId, Kept, Level, NoteableRecord, Stale, Write,
-};
+use crate::domain::{Decision, EdgeId, FlagRef, InboxId, Kept, Level, NoteableRecord, Stale, Write};
 use crate::store::StoreError;
 
 /// Why a decision was not taken into the group.

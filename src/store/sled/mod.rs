@@ -207,6 +207,11 @@ impl Store for SledStore {
         self.read(move |tree| view::noteables_of(tree, &flag)).await
     }
 
+    async fn is_linked(&self, flag: &FlagRef) -> Result<bool, StoreError> {
+        let flag = flag.clone();
+        self.read(move |tree| view::is_linked(tree, &flag)).await
+    }
+
     async fn linked_flags(&self, provider: &str) -> Result<Vec<FlagRef>, StoreError> {
         let provider = provider.to_owned();
         self.read(move |tree| view::linked_flags(tree, &provider)).await

@@ -71,6 +71,11 @@ pub(super) fn noteables_of(tree: &::sled::Tree, flag: &FlagRef) -> Result<Vec<No
     Ok(pairs.into_iter().map(|(_, noteable)| noteable).collect())
 }
 
+/// Whether anything links the flag.
+pub(super) fn is_linked(tree: &::sled::Tree, flag: &FlagRef) -> Result<bool, Fault> {
+    Ok(tree.scan_prefix(keys::index_of_flag(flag)).next().transpose()?.is_some())
+}
+
 /// The flags of a provider that are linked, each once: from one it goes straight to the next, however many
 /// noteables link it.
 pub(super) fn linked_flags(tree: &::sled::Tree, provider: &str) -> Result<Vec<FlagRef>, Fault> {
