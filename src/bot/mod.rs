@@ -8,6 +8,7 @@ mod command_taken;
 mod commands;
 mod flag_changed;
 pub mod limits;
+pub mod news;
 mod note_written;
 mod noteable_changed;
 pub mod panel;

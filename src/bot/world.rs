@@ -132,12 +132,31 @@ impl World {
             return Ok(remembered);
         }
         let project = self.ask_for_project(id).await?;
+        self.remember(id, project.clone());
+        Ok(project)
+    }
+
+    /// A project that GitLab has just shown, if a rule matches it.
+    pub fn shown_project(&self, detail: ProjectDetail) -> Option<Project> {
+        let id = detail.id;
+        let project = self.ruled(detail);
+        self.remember(id, project.clone());
+        project
+    }
+
+    fn remember(&self, id: ProjectId, project: Option<Project>) {
         let mut projects = self.projects.lock().unwrap_or_else(PoisonError::into_inner);
         if projects.len() >= PROJECTS {
             projects.retain(|_, remembered| remembered.at.elapsed() < PROJECT_BELIEVED);
         }
-        projects.insert(id, Remembered { at: Instant::now(), project: project.clone() });
-        Ok(project)
+        projects.insert(id, Remembered { at: Instant::now(), project });
+    }
+
+    /// With the rule that holds for it and the client that speaks to it.
+    fn ruled(&self, detail: ProjectDetail) -> Option<Project> {
+        let rule = self.parts.rules.for_project(&detail.path)?;
+        let gitlab = self.client_of(&rule).clone();
+        Some(Project { detail, rule, gitlab })
     }
 
     /// Forgets what GitLab said about a project, after a sign that it changed.
@@ -176,9 +195,7 @@ impl World {
                 None => Ok(None),
             };
         };
-        let Some(rule) = self.parts.rules.for_project(&detail.path) else { return Ok(None) };
-        let gitlab = self.client_of(&rule).clone();
-        Ok(Some(Project { detail, rule, gitlab }))
+        Ok(self.ruled(detail))
     }
 
     fn client_of(&self, rule: &ProjectRule) -> &GitlabApi {
