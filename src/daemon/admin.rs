@@ -15,13 +15,14 @@ use crate::domain::Noteable;
 use crate::http::AdminView;
 use crate::http::api_types::{GitlabStatus, LinksPage, ProviderStatus, Queue, Status, WebhookAddress};
 use crate::http::view;
-use crate::pipeline::Pipeline;
+use crate::pipeline::{HooksOff, Pipeline};
 use crate::store::StoreError;
 use crate::telemetry::Metrics;
 
 pub(super) struct View {
     pub(super) pipeline: Arc<Pipeline>,
     pub(super) health: Arc<Health>,
+    pub(super) hooks_off: Arc<HooksOff>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) started_at: Timestamp,
     pub(super) stop: CancellationToken,
@@ -62,6 +63,10 @@ impl AdminView for View {
         problems.extend(self.health.troubles());
         problems.extend(self.stuck().await);
         problems
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        self.hooks_off.lines()
     }
 
     fn metrics(&self) -> String {

@@ -6,13 +6,13 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::config::Config;
-use crate::domain::{Delivery, DeliverySource, Kept};
+use crate::domain::Delivery;
 use crate::flags::{FlagProvider, Verdict, WebhookRequest};
-use crate::gitlab::{Classified, Standing, WebhookSecrets, classify};
+use crate::gitlab::{Standing, WebhookSecrets};
 use crate::http::{Door, Headers, Taken};
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Intake, Pipeline};
 
-/// Knows the secrets of the paths, and what is worth keeping.
+/// Knows the secrets of the paths.
 pub(super) struct FrontDoor {
     pipeline: Arc<Pipeline>,
     /// For the path that hooks made by hand use. Hooks that flaglink registers have paths and secrets of their own.
@@ -35,24 +35,6 @@ impl FrontDoor {
 
     fn provider(&self, name: &str) -> Option<Arc<dyn FlagProvider>> {
         self.pipeline.world().flags().get(name).cloned()
-    }
-
-    /// Why a delivery of GitLab need not be kept; `None`: it is worth keeping.
-    fn useless(&self, delivery: &Delivery) -> Option<Taken> {
-        let world = self.pipeline.world();
-        let name = world.only_name();
-        match classify(&delivery.body, &world.bots(), name.as_deref()) {
-            Classified::NotJson => Some(Taken::NotJson),
-            // The rules are about work: a project that holds nothing but flags needs none.
-            Classified::Ignored(_) if world.flags().hears_in_gitlab(&delivery.body) => None,
-            Classified::Ignored(reason) => Some(Taken::Ignored(reason)),
-            Classified::Event { project_path: Some(path), .. }
-                if world.rules().for_project(&path).is_none() =>
-            {
-                Some(Taken::Ignored("no_rule"))
-            }
-            Classified::Event { .. } => None,
-        }
     }
 }
 
@@ -87,33 +69,12 @@ impl Door for FrontDoor {
     }
 
     async fn take(&self, delivery: Delivery) -> Taken {
-        let useless = match &delivery.source {
-            DeliverySource::Gitlab { .. } => self.useless(&delivery),
-            DeliverySource::Provider { name } => match self.provider(name) {
-                Some(provider) if provider.read_webhook(&delivery.body).is_empty() => {
-                    Some(Taken::Ignored("no_flag_in_it"))
-                }
-                _ => None,
-            },
-        };
-        if let Some(useless) = useless {
-            return useless;
-        }
-        let world = self.pipeline.world();
-        match world.store().keep(delivery).await {
-            Ok(Kept::Before) => Taken::Before,
-            Ok(Kept::New(id) | Kept::Revived(id)) => {
-                if let Err(error) = self.pipeline.accept(id).await {
-                    // It is on disk, and taken up as soon as the store is well.
-                    tracing::error!(%error, entry = id.0, "a delivery was kept and cannot be read back");
-                }
-                Taken::Kept
-            }
-            Err(error) => {
-                tracing::error!(%error, "a delivery could not be kept");
-                self.pipeline.note_refusal();
-                Taken::Unwritable
-            }
+        match self.pipeline.take_in(delivery).await {
+            Intake::Kept => Taken::Kept,
+            Intake::Before => Taken::Before,
+            Intake::Ignored(reason) => Taken::Ignored(reason),
+            Intake::NotJson => Taken::NotJson,
+            Intake::Unwritable => Taken::Unwritable,
         }
     }
 }

@@ -14,6 +14,12 @@ pub trait AdminView: Send + Sync + 'static {
     /// What keeps flaglink from doing its work, one line each; empty: it is ready.
     async fn readiness(&self) -> Vec<String>;
 
+    /// What somebody should know although flaglink does its work without it, one line each. It does not count against
+    /// readiness: what takes an instance that is not ready out of service would keep it from ever being well again.
+    fn remarks(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The metrics in Prometheus' text format.
     fn metrics(&self) -> String;
 

@@ -20,17 +20,20 @@ pub(super) fn healthz() -> Answer {
 
 /// Whether flaglink can do its work: store writable, queues moving, tokens good.
 #[utoipa::path(get, path = "/readyz", responses(
-    (status = 200, description = "`ready`", body = String),
+    (status = 200, description = "`ready`, and what should be known all the same, one line each", body = String),
     (status = 503, description = "What is wrong, one line each", body = String),
 ))]
 pub(super) async fn readyz(view: &dyn AdminView) -> Answer {
     let problems = timeout(READINESS_TIMEOUT, view.readiness())
         .await
         .unwrap_or_else(|_| vec!["flaglink could not find out in time whether it is ready".to_owned()]);
+    let remarks = view.remarks();
     if problems.is_empty() {
-        return text(StatusCode::OK, "ready");
+        let lines = std::iter::once("ready".to_owned()).chain(remarks);
+        return text(StatusCode::OK, lines.collect::<Vec<_>>().join("\n"));
     }
-    text(StatusCode::SERVICE_UNAVAILABLE, problems.iter().map(|line| format!("{line}\n")).collect::<String>())
+    let lines = problems.iter().chain(&remarks);
+    text(StatusCode::SERVICE_UNAVAILABLE, lines.map(|line| format!("{line}\n")).collect::<String>())
 }
 
 /// The metrics, for Prometheus.

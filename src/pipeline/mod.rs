@@ -3,8 +3,10 @@
 //! Everything that writes one resource goes through its lane, one thing at a time. What cannot be done now
 //! waits in its lane without holding up what does not depend on it; other lanes go on.
 
+mod catch_up;
 mod edges;
 mod inbox;
+mod intake;
 mod lanes;
 mod levels;
 mod polling;
@@ -25,6 +27,8 @@ use crate::bot::{Trouble, World};
 use crate::domain::{Decision, Edge, Event, InboxId, Level, Write};
 use crate::store::{CommitError, StoreError};
 
+pub use catch_up::{CatchingUp, HooksOff, OwnAddress, catch_up};
+pub use intake::Intake;
 pub use polling::poll;
 pub use upkeep::{Upkeep, keep_up};
 pub use visibility::watch_visibility;
