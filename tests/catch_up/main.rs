@@ -1,0 +1,17 @@
+//! Stories of catching up: flaglink was away, or webhooks were lost, and afterwards everything happened, and happened once.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a story that cannot go on has failed"
+)]
+
+#[path = "../support/town.rs"]
+mod town;
+
+mod away;
+mod history;
+mod hooks;
+mod kit;
+mod many;
+mod running;
