@@ -10,6 +10,8 @@ use crate::town::{Plan, Town};
 async fn old_town() -> Town {
     let town = Town::planned(Plan { since: SignedDuration::from_hours(-72), ..Plan::default() }).await;
     town.gitlab.drop_deliveries(true);
+    // It has listed the projects.
+    town.daemon().caught_up(1).await;
     town
 }
 

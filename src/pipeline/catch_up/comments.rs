@@ -150,7 +150,7 @@ impl Pass<'_> {
 
     /// Whether webhooks have had their time for what happened at that moment. If not the next look will see it.
     fn settled(&self, moment: Timestamp) -> bool {
-        self.now.is_none_or(|now| moment <= before(now, self.look.grace))
+        self.look.grace.is_zero() || self.now.is_none_or(|now| moment <= before(now, self.look.grace))
     }
 
     fn hint(&self, iid: u64, source: NoteSource) -> Event {

@@ -109,7 +109,8 @@ async fn begin(
         let from = match (known, listed) {
             (Some(known), _) => known,
             (None, None) => made.max(before(now, COMMAND_AGE)),
-            (None, Some(listed)) if made >= listed => made,
+            // GitLab's time is told in whole seconds.
+            (None, Some(listed)) if made.as_second() > listed.as_second() => made,
             (None, Some(_)) => now,
         };
         since.insert(id, from);
