@@ -151,6 +151,7 @@ async fn what_a_project_brings_when_it_comes_to_its_rule_is_history() {
     let page = town.gitlab.issue(town.mara, town.elsewhere, "Elsewhere", "/flag link dark_mode").unwrap();
     let before = town.gitlab.comment(town.mara, page, "/flag link checkout_v2").unwrap();
     town.stop().await;
+    town.a_second_later();
     // It has been there for long before flaglink listed the projects.
     town.gitlab.move_project(town.elsewhere, "shop/elsewhere");
     let fresh = town.gitlab.project("shop/fresh", flaglink::sandbox::gitlab::Visibility::Private);

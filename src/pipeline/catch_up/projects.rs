@@ -109,9 +109,9 @@ async fn begin(
         let from = match (known, listed) {
             (Some(known), _) => known,
             (None, None) => made.max(before(now, COMMAND_AGE)),
-            // GitLab's time is told in whole seconds.
+            // GitLab's time is told in whole seconds: what happened within one of them counts as before.
             (None, Some(listed)) if made.as_second() > listed.as_second() => made,
-            (None, Some(_)) => now,
+            (None, Some(_)) => now.checked_add(Duration::from_secs(1)).unwrap_or(now),
         };
         since.insert(id, from);
         if known.is_none() {
