@@ -132,28 +132,16 @@ impl World {
             return Ok(remembered);
         }
         let project = self.ask_for_project(id).await?;
-        self.remember(id, project.clone());
-        Ok(project)
-    }
-
-    /// A project that GitLab has just shown, if a rule matches it.
-    pub fn shown_project(&self, detail: ProjectDetail) -> Option<Project> {
-        let id = detail.id;
-        let project = self.ruled(detail);
-        self.remember(id, project.clone());
-        project
-    }
-
-    fn remember(&self, id: ProjectId, project: Option<Project>) {
         let mut projects = self.projects.lock().unwrap_or_else(PoisonError::into_inner);
         if projects.len() >= PROJECTS {
             projects.retain(|_, remembered| remembered.at.elapsed() < PROJECT_BELIEVED);
         }
-        projects.insert(id, Remembered { at: Instant::now(), project });
+        projects.insert(id, Remembered { at: Instant::now(), project: project.clone() });
+        Ok(project)
     }
 
-    /// With the rule that holds for it and the client that speaks to it.
-    fn ruled(&self, detail: ProjectDetail) -> Option<Project> {
+    /// A project that GitLab has shown, with the rule that holds for it and the client that speaks to it.
+    pub fn shown_project(&self, detail: ProjectDetail) -> Option<Project> {
         let rule = self.parts.rules.for_project(&detail.path)?;
         let gitlab = self.client_of(&rule).clone();
         Some(Project { detail, rule, gitlab })
@@ -195,7 +183,7 @@ impl World {
                 None => Ok(None),
             };
         };
-        Ok(self.ruled(detail))
+        Ok(self.shown_project(detail))
     }
 
     fn client_of(&self, rule: &ProjectRule) -> &GitlabApi {

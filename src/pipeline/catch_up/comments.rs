@@ -42,8 +42,7 @@ pub(super) async fn look(
     // Commands are not run when they are old, but that linked work was closed is news however old it is.
     let from =
         if look.place.linked && known.is_some() { since } else { since.max(before(earliest, OVERLAP)) };
-    let mut pass =
-        Pass { look, kind, texts_from: since.max(earliest), taken, now: None, seen: HashMap::new() };
+    let mut pass = Pass { look, kind, texts_from: since.max(earliest), taken, seen: HashMap::new() };
 
     let (mut after, mut page) = (from, 1);
     let mut found = Vec::new();
@@ -52,8 +51,7 @@ pub(super) async fn look(
     for _ in 0..MOST_PAGES {
         let answer = look.place.project.gitlab.changed_since(project, kind, after, page).await;
         let Some(changed) = unless_refused(answer)? else { return Ok(()) };
-        pass.now = changed.date;
-        begun = begun.or(changed.date);
+        begun = begun.or(Some(changed.date.map_or(look.until, |date| date.min(look.until))));
         // What the page before has found is written: a decision should not grow without end.
         write(look, &[], &mut found, memory, caught).await?;
         for detail in &changed.noteables {
@@ -76,7 +74,8 @@ pub(super) async fn look(
     if !complete {
         tracing::warn!(project, kind = kind.path(), "too much has changed to be looked at in one go");
     }
-    // No further than to where this look began: what was looked at first may have got another comment since.
+    // No further than to where this look began, because what was looked at first may have got another comment since; and not to
+    // what was left to the webhooks.
     let reached = newest.map(|newest| begun.map_or(newest, |begun| newest.min(begun)));
     let moved = reached.max(known).filter(|_| complete).map(|reached| (name, reached.to_string()));
     write(look, moved.as_slice(), &mut found, memory, caught).await?;
@@ -136,8 +135,6 @@ struct Pass<'a> {
     texts_from: Timestamp,
     /// What a delivery has told of just now.
     taken: &'a BTreeSet<NoteKey>,
-    /// GitLab's time.
-    now: Option<Timestamp>,
     /// What was looked at, with its moment.
     seen: HashMap<u64, Timestamp>,
 }
@@ -150,7 +147,7 @@ impl Pass<'_> {
 
     /// Whether webhooks have had their time for what happened at that moment. If not the next look will see it.
     fn settled(&self, moment: Timestamp) -> bool {
-        self.look.grace.is_zero() || self.now.is_none_or(|now| moment <= before(now, self.look.grace))
+        moment <= self.look.until
     }
 
     fn hint(&self, iid: u64, source: NoteSource) -> Event {

@@ -77,7 +77,8 @@ struct Look<'a> {
     place: &'a Place,
     /// Our bot's user name there.
     me: String,
-    grace: Duration,
+    /// What happened later is left to the webhooks, and to the next run.
+    until: Timestamp,
 }
 
 /// What was found in one project.
@@ -174,8 +175,8 @@ async fn run(
     grace: Duration,
     memory: &mut Memory,
 ) -> Left {
-    let places = match projects::find(pipeline).await {
-        Ok(places) => places,
+    let (places, now) = match projects::find(pipeline).await {
+        Ok(found) => found,
         Err(trouble) => return Left::All(trouble),
     };
     let mut places: Vec<Place> = places
@@ -185,13 +186,15 @@ async fn run(
     // Where something is linked people wait for it.
     let ended_at = memory.ended_at.take();
     places.sort_by_key(|place| (ended_at == Some(place.project.detail.id), !place.linked));
+    // GitLab's time is told in whole seconds.
+    let until = cursor::before(now.checked_add(Duration::from_secs(1)).unwrap_or(now), grace);
     let mut left = BTreeSet::new();
     let mut why = None;
     let mut places = places.iter();
     for place in places.by_ref() {
         let detail = &place.project.detail;
         let mut caught = Caught::default();
-        let looked = look_at(pipeline, plan, place, grace, memory, &mut caught).await;
+        let looked = look_at(pipeline, plan, place, until, memory, &mut caught).await;
         for (way, _, count) in caught.ways() {
             pipeline.world().metrics().caught_up(way, count);
         }
@@ -229,13 +232,13 @@ async fn look_at(
     pipeline: &Pipeline,
     plan: &CatchingUp,
     place: &Place,
-    grace: Duration,
+    until: Timestamp,
     memory: &mut Memory,
     caught: &mut Caught,
 ) -> Result<(), Trouble> {
     let world = pipeline.world();
     let me = world.me(&place.project.rule).await?.username;
-    let look = Look { pipeline, world: &world, plan, place, me, grace };
+    let look = Look { pipeline, world: &world, plan, place, me, until };
     let mut result = Ok(());
     let (hooks, listed) = own_hooks(&look, memory).await;
     result = result.and(listed);

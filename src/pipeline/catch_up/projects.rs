@@ -27,7 +27,8 @@ pub(super) struct Place {
 }
 
 /// The projects that our tokens' users are members of and that a rule matches, by id. The rule's own client speaks to each.
-pub(super) async fn find(pipeline: &Pipeline) -> Result<Vec<Place>, Trouble> {
+/// And GitLab's time.
+pub(super) async fn find(pipeline: &Pipeline) -> Result<(Vec<Place>, Timestamp), Trouble> {
     let world = pipeline.world();
     let now = gitlabs_time(&world).await?;
     let (shown, complete) = list(&world).await?;
@@ -45,7 +46,7 @@ pub(super) async fn find(pipeline: &Pipeline) -> Result<Vec<Place>, Trouble> {
         let earliest = first_seen.max(rule).max(oldest);
         places.push(Place { project, earliest, linked: linked.contains(&id) });
     }
-    Ok(places)
+    Ok((places, now))
 }
 
 /// By GitLab's clock, where any token of ours is told.
