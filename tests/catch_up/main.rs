@@ -6,6 +6,7 @@
     reason = "a story that cannot go on has failed"
 )]
 
+#[expect(dead_code, reason = "each binary of stories needs another part of the town")]
 #[path = "../support/town.rs"]
 mod town;
 

@@ -10,6 +10,7 @@ use super::{Caught, Look, Memory, cursor};
 use crate::bot::Trouble;
 use crate::domain::{Delivery, DeliverySource, Event, NoteKey};
 use crate::gitlab::{GitlabError, Hook};
+use crate::net::Sent;
 use crate::pipeline::{Intake, routing};
 
 /// Pages of a log that are read in one go: ten thousand entries.
@@ -34,16 +35,29 @@ pub(super) async fn take(
     let mut newest = known;
     let mut failed = Vec::new();
     for page in 1..=MOST_PAGES {
-        let (deliveries, more) =
-            match look.place.project.gitlab.failed_deliveries(project, hook.id, page).await {
-                Ok(found) => found,
-                Err(GitlabError::Failed(failure)) if matches!(failure.status, Some(403 | 404)) => {
-                    tracing::debug!(project, reason = %failure, "GitLab keeps no failed deliveries here");
-                    memory.no_log.insert(project);
-                    return Ok(());
-                }
-                Err(error) => return Err(error.into()),
-            };
+        let (deliveries, more) = match look
+            .place
+            .project
+            .gitlab
+            .failed_deliveries(project, hook.id, page)
+            .await
+        {
+            Ok(found) => found,
+            Err(GitlabError::Failed(failure)) if matches!(failure.status, Some(403 | 404)) => {
+                tracing::debug!(project, reason = %failure, "GitLab keeps no failed deliveries here");
+                memory.no_log.insert(project);
+                return Ok(());
+            }
+            // Twenty bodies of pushes can be more than is read of one answer.
+            Err(GitlabError::Failed(failure))
+                if failure.status.is_none() && failure.sent == Sent::Perhaps =>
+            {
+                tracing::warn!(project, hook = hook.id, reason = %failure, "the webhook's log cannot be read");
+                memory.no_log.insert(project);
+                return Ok(());
+            }
+            Err(error) => return Err(error.into()),
+        };
         let all_new = deliveries.iter().all(|delivery| delivery.id > known);
         for delivery in deliveries.into_iter().filter(|delivery| delivery.id > known) {
             newest = newest.max(delivery.id);

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::Pipeline;
 use super::retry::{STORE_FAILED, delay};
 use crate::bot::limits::COMMAND_AGE;
-use crate::bot::{Trouble, World};
+use crate::bot::{Trouble, Waits, World};
 use crate::domain::{NoteKey, NoteableKind, ProjectId};
 use crate::gitlab::{GitlabError, Hook};
 
@@ -36,6 +36,9 @@ use projects::Place;
 /// What is younger than this is left to the webhooks that may still be on their way; where looks are frequent, a tenth of the
 /// time between two of them is enough.
 const GRACE: Duration = Duration::from_secs(60);
+
+/// So often what could not be looked at is tried again before the next run is due.
+const SOON: u32 = 10;
 
 /// How catching up goes.
 #[derive(Debug)]
@@ -147,14 +150,17 @@ pub async fn catch_up(pipeline: Arc<Pipeline>, plan: CatchingUp, stop: Cancellat
                 behind.clear();
                 due
             }
+            // What fails and fails has its turn with the others: nobody is asked for it every half minute.
             Left::Some(projects, trouble) => {
                 failures += 1;
                 behind = projects;
-                Instant::now() + delay(&trouble, failures)
+                if failures > SOON { due } else { Instant::now() + delay(&trouble, failures) }
             }
             Left::All(trouble) => {
                 failures += 1;
-                tracing::warn!(reason = %trouble, "cannot catch up; trying again");
+                if failures == 1 {
+                    tracing::warn!(reason = %trouble, "cannot catch up; trying again until it can be done");
+                }
                 let next = Instant::now() + delay(&trouble, failures);
                 due = due.min(next);
                 next
@@ -203,6 +209,11 @@ async fn run(
             words => tracing::info!("caught up: {words} in {}", detail.path),
         }
         let Err(trouble) = looked else { continue };
+        if trouble.waits == Waits::Admin {
+            // The health says so already. With a token that is good the next run finds everything.
+            tracing::debug!(project = detail.path, reason = %trouble, "our token is not accepted here");
+            continue;
+        }
         tracing::warn!(project = detail.path, reason = %trouble, "could not catch up here; trying again");
         left.insert(detail.id);
         let over = is_over(&trouble);
