@@ -1,6 +1,12 @@
 //! Webhooks that GitLab has switched off.
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use flaglink::sandbox::faults::Faults;
 use flaglink::sandbox::gitlab::{HookSpec, Model};
+use flaglink::sandbox::server::{Handler, Request, Response, Server};
+use http::StatusCode;
 use jiff::Timestamp;
 
 use crate::kit::{admin, assert_done, back, caught_up, metric};
@@ -88,6 +94,44 @@ async fn one_of_ours_that_keeps_failing_is_reported_and_not_hammered() {
     caught_up(&town, 2).await;
     assert_eq!(metric(&town, "flaglink_hooks_off").await, 0);
     assert_eq!(admin(&town, "/readyz").await, (200, "ready".to_owned()));
+    town.end().await;
+}
+
+/// Stands before flaglink, as a tunnel does, and takes everything.
+struct Tunnel;
+
+#[async_trait]
+impl Handler for Tunnel {
+    async fn handle(&self, _request: Request) -> Response {
+        Response::empty(StatusCode::OK)
+    }
+}
+
+#[tokio::test]
+async fn by_the_public_address_ours_are_known() {
+    let tunnel = Server::start(Arc::new(Tunnel), Faults::new()).await.unwrap();
+    let public = format!("{}/flags", tunnel.url());
+    let listen = format!("public_url = \"{public}\"");
+    let mut town = Town::planned(Plan { listen, ..Plan::default() }).await;
+    let issue = town.issue();
+    town.says(issue, "/flag link dark_mode").await;
+    let hook = |path: &str| {
+        let hook =
+            town.gitlab.hook(town.shop, HookSpec::everything(&format!("{public}{path}"), GITLAB_SECRET));
+        switch_off(&town, hook);
+        hook
+    };
+    let ours = [hook("/hooks/gitlab"), hook("/hooks/gitlab/registered?x=y")];
+    let others = [hook("/hooks/gitlab/"), hook("2/hooks/gitlab"), hook("/hooks/gitlabs"), hook("/hooks")];
+    town.stop().await;
+    back(&mut town).await;
+    for hook in ours {
+        assert!(town.gitlab.read(|model| is_on(model, hook)), "{hook}");
+    }
+    for hook in others {
+        assert_eq!(tests_of(&town, hook), 0, "{hook}");
+    }
+    assert_eq!(metric(&town, "flaglink_hooks_off").await, 0);
     town.end().await;
 }
 

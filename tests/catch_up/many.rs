@@ -59,13 +59,19 @@ async fn more_than_a_page_is_read_while_what_is_on_it_moves() {
     town.gitlab.faults().release(waits);
     town.daemon().caught_up(1).await;
     town.rest().await;
+    for (note, page) in &notes {
+        assert_done(&town, *page, *note);
+    }
+    assert!(caught(&town).await[1] >= 250);
 
+    // What was written after the look began may be left to the next one.
+    town.stop().await;
+    back(&mut town).await;
     for (note, page) in notes.iter().chain(&late) {
         assert_done(&town, *page, *note);
     }
     let answers: usize = pages.iter().map(|page| town.replies(*page).len()).sum();
     assert_eq!(answers, notes.len() + late.len());
-    assert_eq!(caught(&town).await, [0, 330, 0, 0]);
     town.end().await;
 }
 
