@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use flaglink::sandbox::faults::{Fault, Received, Rule, RuleId};
 use flaglink::sandbox::gitlab::NoteableRef;
-use jiff::ToSpan as _;
+use jiff::{SignedDuration, ToSpan as _};
 
 use crate::kit::{assert_done, back, caught};
-use crate::town::{PATIENCE, Town};
+use crate::town::{PATIENCE, Plan, Town};
 
 /// So many issues with a command each, written while flaglink was away; the first 120 in one and the same moment. GitLab lost the
 /// webhooks.
@@ -29,10 +29,10 @@ fn written(town: &Town, count: usize) -> BTreeMap<u64, NoteableRef> {
     notes
 }
 
-/// GitLab's second page of issues waits until it is let go.
-fn second_page_waits(town: &Town) -> RuleId {
+/// After so many pages of issues the next waits until it is let go.
+fn a_page_waits(town: &Town, after: usize) -> RuleId {
     let path = format!("/projects/{}/issues\\?", town.shop);
-    town.gitlab.faults().add(Rule::new("GET", &path, Fault::Hold).after(1).times(1))
+    town.gitlab.faults().add(Rule::new("GET", &path, Fault::Hold).after(after).times(1))
 }
 
 async fn until_it_waits(town: &Town) {
@@ -45,7 +45,7 @@ async fn more_than_a_page_is_read_while_what_is_on_it_moves() {
     let mut town = Town::new().await;
     town.stop().await;
     let notes = written(&town, 250);
-    let waits = second_page_waits(&town);
+    let waits = a_page_waits(&town, 1);
 
     town.start().await;
     until_it_waits(&town).await;
@@ -77,10 +77,21 @@ async fn more_than_a_page_is_read_while_what_is_on_it_moves() {
 
 #[tokio::test]
 async fn an_end_in_the_middle_repeats_and_skips_nothing() {
-    let mut town = Town::new().await;
+    let mut town = Town::planned(Plan { since: SignedDuration::from_hours(-2), ..Plan::default() }).await;
+    town.daemon().caught_up(1).await;
     town.stop().await;
     let notes = written(&town, 150);
-    second_page_waits(&town);
+    // The page that changed last has a comment that is older than every change of the others: how far the list was read is not
+    // how far comments were.
+    let (old, page) = notes.iter().next_back().unwrap();
+    town.gitlab.change(|model| {
+        let now = model.now();
+        let note = model.notes.get_mut(old).unwrap();
+        (note.created_at, note.updated_at) = (now - 40.minutes(), now - 40.minutes());
+        let page = model.noteables.get_mut(page).unwrap();
+        (page.created_at, page.updated_at) = (now - 60.minutes(), now);
+    });
+    a_page_waits(&town, 2);
     town.start().await;
     until_it_waits(&town).await;
     town.stop().await;
