@@ -29,6 +29,7 @@ fn the_least_configuration_gets_the_documented_defaults() {
     assert_eq!(config.gitlab.webhook_secrets.len(), 1);
     assert!(config.gitlab.signing_tokens.is_empty() && !config.gitlab.require_signature);
     assert_eq!(config.gitlab.request_ceiling.duration(), Duration::from_secs(65));
+    assert_eq!(config.gitlab.catch_up.duration(), Duration::from_secs(10 * 60));
     assert_eq!(config.providers.len(), 1);
     let rule = config.rules.for_project("shop/website").unwrap();
     assert_eq!((rule.read, rule.link), (Role::Reporter, Role::Developer));

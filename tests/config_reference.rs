@@ -39,6 +39,7 @@ fn the_page_names_every_key_with_its_kind_default_and_variable() {
         "**`retired_providers`** · list of texts · default `[]` · `FLAGLINK_STORE__RETIRED_PROVIDERS`",
         "**`url`** · URL · required · `FLAGLINK_GITLAB__URL`",
         "**`request_ceiling`** · length of time · default `\"65s\"` · `FLAGLINK_GITLAB__REQUEST_CEILING`",
+        "**`catch_up`** · length of time · default `\"10m\"` · `FLAGLINK_GITLAB__CATCH_UP`",
         "**`require_signature`** · `true` or `false` · default `false` · `FLAGLINK_GITLAB__REQUIRE_SIGNATURE`",
         "**`formerly`** · list of URLs · default `[]` · `FLAGLINK_GITLAB__FORMERLY`",
         "**`kind`** · text · required · `FLAGLINK_PROVIDERS__NAME__KIND`",

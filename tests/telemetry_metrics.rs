@@ -18,6 +18,10 @@ fn used() -> Metrics {
     metrics.command("link", "done");
     metrics.effect("panel", "unchanged");
     metrics.flag_change("flagsmith", "webhook");
+    metrics.caught_up("comments", 3);
+    metrics.catch_up_run("complete");
+    metrics.hooks_off(1);
+    metrics.hook_test("on");
     metrics.request("gitlab", "200", Duration::from_millis(30));
     metrics.comment_put_off(Duration::from_secs(4));
     metrics.doubted("flagsmith", 6);
@@ -45,6 +49,10 @@ fn what_is_counted_stands_on_the_page() {
         r#"flaglink_commands_total{command="link",outcome="done"} 1"#,
         r#"flaglink_effects_total{kind="panel",outcome="unchanged"} 1"#,
         r#"flaglink_flag_changes_total{provider="flagsmith",noticed_by="webhook"} 1"#,
+        r#"flaglink_caught_up_total{way="comments"} 3"#,
+        r#"flaglink_catch_up_runs_total{outcome="complete"} 1"#,
+        "flaglink_hooks_off 1",
+        r#"flaglink_hook_tests_total{outcome="on"} 1"#,
         r#"flaglink_requests_total{peer="gitlab",status="200"} 1"#,
         r#"flaglink_requests_total{peer="gitlab",status="held"} 1"#,
         r#"flaglink_request_duration_seconds_bucket{le="0.05",peer="gitlab"} 1"#,

@@ -12,6 +12,7 @@ mod dropped;
 mod flag_changed;
 pub mod limits;
 mod looks;
+pub mod news;
 mod note_written;
 mod noteable_changed;
 pub mod panel;

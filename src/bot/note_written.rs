@@ -14,13 +14,16 @@ use super::{Entry, Made, Trouble};
 use crate::command::{self, Found};
 use crate::domain::{
     Cause, CommandRecord, CommandStatus, Decision, Edge, EdgeId, EdgeKind, Event, InboxId, NoteHint, NoteKey,
-    NoteRecord, NoteSource, Outcome, Person, Purpose, Reaction, Write,
+    NoteRecord, NoteSource, NoteableKind, Outcome, Person, Purpose, Reaction, Write,
 };
 use crate::gitlab::{Note, NoteType, NoteableDetail};
 use crate::markdown::reply;
 
 /// A comment that GitLab does not show is looked for once more after this time before that is believed.
 const READ_AGAIN: Duration = Duration::from_secs(2);
+
+/// How many comments are looked through for GitLab's note about a move.
+const LOOK_THROUGH: usize = 1_000;
 
 /// A text as GitLab returned it, with what is to be known about it.
 struct Text {
@@ -155,7 +158,7 @@ pub(super) async fn decide(world: &World, entry: Entry, hint: &NoteHint) -> Resu
 }
 
 /// The commands that stand in the text more often than they were ever taken from it.
-fn not_yet_seen<'a>(found: &'a [Found], known: Option<&NoteRecord>) -> Vec<&'a Found> {
+pub(super) fn not_yet_seen<'a>(found: &'a [Found], known: Option<&NoteRecord>) -> Vec<&'a Found> {
     let mut taken: HashMap<&str, usize> = HashMap::new();
     for command in known.into_iter().flat_map(|record| &record.commands) {
         *taken.entry(command.text.as_str()).or_default() += 1;
@@ -203,9 +206,12 @@ async fn read_note(
     if note.imported {
         return Ok(ReadBack::Nothing("imported"));
     }
-    // A comment that is older than what it hangs on came here with a move, a clone or an import.
+    // A comment that is older than what it hangs on came here with a clone or an import.
     if note.created_at < detail.created_at {
         return Ok(ReadBack::Nothing("older_than_noteable"));
+    }
+    if came_here_with_its_page(project, hint, &note, detail).await? {
+        return Ok(ReadBack::Nothing("moved_here"));
     }
     let edited = if note.updated_at == note.created_at {
         Edited::Never
@@ -232,6 +238,25 @@ async fn read_note(
     }))
 }
 
+/// Whether a comment is a copy that came here with a page that was moved. Such a page keeps the moments of its comments and its
+/// own, so only GitLab's note about the move tells.
+async fn came_here_with_its_page(
+    project: &Project,
+    hint: &NoteHint,
+    note: &Note,
+    detail: &NoteableDetail,
+) -> Result<bool, Trouble> {
+    // Nothing has changed there since the comment was written: the usual case, and nothing to ask.
+    let still = detail.updated_at.duration_since(note.created_at).as_secs() < 1;
+    if still || hint.kind != NoteableKind::Issue {
+        return Ok(false);
+    }
+    let since = note.created_at;
+    let notes =
+        project.gitlab.notes_changed_since(hint.project, hint.kind, hint.iid, since, LOOK_THROUGH).await?;
+    Ok(notes.iter().any(|later| later.id > note.id && later.tells_of_arrival()))
+}
+
 /// A description is looked at once, when the issue or merge request is new. REST does not say who edited it;
 /// GitLab's own notes do ("changed the description").
 async fn read_description(
@@ -246,10 +271,7 @@ async fn read_description(
     // Asked whatever `updated_at` says: it tells nothing of an edit within the same millisecond.
     let notes = project.gitlab.notes_since(hint.project, hint.kind, hint.iid, None, 200).await?;
     // Moving and cloning copy the description; what stands in it was for the page that it came from.
-    let came_here = |note: &Note| {
-        note.system && (note.body.starts_with("moved from ") || note.body.starts_with("cloned from "))
-    };
-    if notes.iter().any(came_here) {
+    if notes.iter().any(Note::tells_of_arrival) {
         return Ok(ReadBack::Nothing("moved_here"));
     }
     let by_another = notes.iter().find(|note| {

@@ -2,7 +2,8 @@
 
 use super::world::{World, view_of};
 use super::{Entry, Made, Trouble};
-use crate::domain::{Decision, Level, NoteableKind, ProjectId, Write};
+use crate::domain::{Decision, Level, NoteableKind, NoteableRecord, ProjectId, Write};
+use crate::gitlab::{NoteableDetail, ProjectDetail};
 
 pub(super) async fn decide(
     world: &World,
@@ -23,27 +24,48 @@ pub(super) async fn decide(
     let Some(detail) = project.gitlab.noteable(noteable.project, kind, iid).await? else {
         return Ok(Made::Nothing("noteable_gone"));
     };
-    let view = view_of(&detail, &project.detail);
-    let shows_otherwise =
-        view.visibility != record.view.visibility || view.project_path != record.view.project_path;
-    let mirrors_otherwise = view != record.view;
-    let label_taken_off = record.label_added.as_ref().is_some_and(|label| !detail.labels.contains(label));
-    if !mirrors_otherwise && !label_taken_off {
+    let differs = Differs::between(&record, &detail, &project.detail);
+    if !differs.at_all() {
         return Ok(Made::Nothing("noteable_unchanged"));
     }
-    if label_taken_off {
+    if differs.label_taken_off {
         record.label_added = None;
         record.label_refused = true;
     }
-    if shows_otherwise {
+    if differs.shows {
         decision.write(Write::MarkStale(Level::Panel(noteable.clone()), entry.now));
     }
-    if mirrors_otherwise {
+    if differs.mirrors {
         for link in &record.links {
             decision.write(Write::MarkStale(Level::BackLinks(link.flag.clone()), entry.now));
         }
     }
-    record.view = view;
+    record.view = view_of(&detail, &project.detail);
     decision.write(Write::PutNoteable(Box::new(record)));
     Ok(Made::Decision(decision))
+}
+
+/// What is otherwise with an issue or merge request than what is kept of it.
+pub(super) struct Differs {
+    /// What its panel goes by.
+    shows: bool,
+    /// What the links on its flags go by.
+    mirrors: bool,
+    /// The label that flaglink put on is gone.
+    label_taken_off: bool,
+}
+
+impl Differs {
+    pub(super) fn between(record: &NoteableRecord, detail: &NoteableDetail, project: &ProjectDetail) -> Self {
+        let view = view_of(detail, project);
+        Self {
+            shows: view.visibility != record.view.visibility || view.project_path != record.view.project_path,
+            mirrors: view != record.view,
+            label_taken_off: record.label_added.as_ref().is_some_and(|label| !detail.labels.contains(label)),
+        }
+    }
+
+    pub(super) fn at_all(&self) -> bool {
+        self.mirrors || self.label_taken_off
+    }
 }

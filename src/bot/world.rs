@@ -161,6 +161,13 @@ impl World {
         Ok(project)
     }
 
+    /// A project that GitLab has shown, with the rule that holds for it and the client that speaks to it.
+    pub fn shown_project(&self, detail: ProjectDetail) -> Option<Project> {
+        let rule = self.parts.rules.for_project(&detail.path)?;
+        let gitlab = self.client_of(&rule).clone();
+        Some(Project { detail, rule, gitlab })
+    }
+
     /// Forgets what GitLab said about a project, after a sign that it changed.
     pub fn forget_project(&self, id: ProjectId) {
         self.projects.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
@@ -197,9 +204,7 @@ impl World {
                 None => Ok(None),
             };
         };
-        let Some(rule) = self.parts.rules.for_project(&detail.path) else { return Ok(None) };
-        let gitlab = self.client_of(&rule).clone();
-        Ok(Some(Project { detail, rule, gitlab }))
+        Ok(self.shown_project(detail))
     }
 
     fn client_of(&self, rule: &ProjectRule) -> &GitlabApi {

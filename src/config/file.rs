@@ -18,7 +18,8 @@ pub(crate) struct ListenTable {
     /// answered here.
     pub(crate) webhooks: String,
     /// The address under which the webhook listener is reached from outside, such as `https://flags.example.com`. It is
-    /// used to show the addresses of the webhooks, at start and in the status.
+    /// used to show the addresses of the webhooks, at start and in the status, and to tell flaglink's own webhooks in GitLab from
+    /// those of others: only such are switched on again when GitLab has switched them off.
     #[schemars(extend("format" = "uri"))]
     pub(crate) public_url: Option<String>,
     /// Address and port for health, readiness, metrics and the API.
@@ -109,12 +110,20 @@ pub(crate) struct GitlabTable {
     /// shows is final. Only raise it if your GitLab allows requests that take longer than a minute.
     #[serde(default = "default_ceiling")]
     pub(crate) request_ceiling: Span,
+    /// How often flaglink asks GitLab for what no webhook told: comments, changes of linked work, deliveries that failed. It is
+    /// asked at the start, too. Webhooks of flaglink's that GitLab has switched off are switched on again then.
+    #[serde(default = "default_catch_up")]
+    pub(crate) catch_up: Span,
     /// PEM file with further root certificates, for a GitLab whose certificate comes from a CA of your own.
     pub(crate) ca_file: Option<String>,
     /// Addresses that this same GitLab had before. Links made then are found again.
     #[serde(default)]
     #[schemars(inner(url))]
     pub(crate) formerly: Vec<String>,
+}
+
+fn default_catch_up() -> Span {
+    Span::seconds(10 * 60)
 }
 
 fn default_ceiling() -> Span {

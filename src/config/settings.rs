@@ -60,6 +60,8 @@ pub struct GitlabSettings {
     pub require_signature: bool,
     /// The longest time for which GitLab may still be at work on a request that was given up on.
     pub request_ceiling: Span,
+    /// The time between two looks for what no webhook told.
+    pub catch_up: Span,
     /// Further root certificates.
     pub ca_file: Option<PathBuf>,
     /// Addresses that this GitLab had before; each ends with `/`.
@@ -245,6 +247,7 @@ impl GitlabSettings {
             signing_tokens,
             require_signature: table.require_signature,
             request_ceiling: table.request_ceiling,
+            catch_up: table.catch_up,
             ca_file,
             formerly,
         })

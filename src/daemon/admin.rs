@@ -18,13 +18,14 @@ use crate::http::api_types::{
     GitlabStatus, LettersDealt, LinksPage, ProviderStatus, Queue, Status, WebhookAddress,
 };
 use crate::http::{letter_view, view};
-use crate::pipeline::{How, Pipeline, Which};
+use crate::pipeline::{HooksOff, How, Pipeline, Which};
 use crate::store::StoreError;
 use crate::telemetry::Metrics;
 
 pub(super) struct View {
     pub(super) pipeline: Arc<Pipeline>,
     pub(super) health: Arc<Health>,
+    pub(super) hooks_off: Arc<HooksOff>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) started_at: Timestamp,
     pub(super) stop: CancellationToken,
@@ -135,6 +136,7 @@ impl AdminView for View {
     async fn remarks(&self) -> Vec<String> {
         let world = self.pipeline.world();
         let mut remarks = world.doubts().told();
+        remarks.extend(self.hooks_off.lines());
         let dead = world.store().backlog().await.map_or(0, |backlog| backlog.dead);
         if dead == 0 {
             return remarks;

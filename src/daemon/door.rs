@@ -4,28 +4,20 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use tokio::sync::Semaphore;
 
-use crate::bot::World;
 use crate::config::Config;
-use crate::domain::{Delivery, DeliverySource, Kept};
+use crate::domain::Delivery;
 use crate::flags::{FlagProvider, Verdict, WebhookRequest};
-use crate::gitlab::{Classified, Standing, WebhookSecrets, classify};
+use crate::gitlab::{Standing, WebhookSecrets};
 use crate::http::{Door, Headers, Taken};
-use crate::pipeline::Pipeline;
-use crate::store::StoreError;
+use crate::pipeline::{Intake, Pipeline};
 
-/// Knows the secrets of the paths, and what is worth keeping.
+/// Knows the secrets of the paths.
 pub(super) struct FrontDoor {
     pipeline: Arc<Pipeline>,
     /// For the path that hooks made by hand use. Hooks that flaglink registers have paths and secrets of their own.
     by_hand: WebhookSecrets,
-    /// For large bodies that are being taken apart: what is made of one can be many times as large as it.
-    large: Semaphore,
 }
-
-/// Bodies from this size on, in bytes, are taken apart off the async threads, and two at a time.
-const LARGE: usize = 256 * 1024;
 
 impl FrontDoor {
     pub(super) fn new(pipeline: Arc<Pipeline>, config: &Config) -> Self {
@@ -34,7 +26,7 @@ impl FrontDoor {
             signing: config.gitlab.signing_tokens.clone(),
             require_signature: config.gitlab.require_signature,
         };
-        Self { pipeline, by_hand, large: Semaphore::new(2) }
+        Self { pipeline, by_hand }
     }
 
     fn secrets(&self, hook: &str) -> Option<&WebhookSecrets> {
@@ -43,40 +35,6 @@ impl FrontDoor {
 
     fn provider(&self, name: &str) -> Option<Arc<dyn FlagProvider>> {
         self.pipeline.world().flags().get(name).cloned()
-    }
-
-    /// Why a delivery need not be kept; `None`: it is worth keeping.
-    async fn useless(&self, delivery: &Delivery) -> Option<Taken> {
-        let world = self.pipeline.world();
-        if delivery.body.len() < LARGE {
-            return useless(&world, &delivery.source, &delivery.body);
-        }
-        let _place = self.large.acquire().await.ok();
-        let (source, body) = (delivery.source.clone(), delivery.body.clone());
-        let looked = tokio::task::spawn_blocking(move || useless(&world, &source, &body)).await;
-        looked.unwrap_or_else(|fault| {
-            tracing::error!(%fault, "a large delivery could not be looked at");
-            Some(Taken::Unwritable)
-        })
-    }
-}
-
-fn useless(world: &World, source: &DeliverySource, body: &[u8]) -> Option<Taken> {
-    if let DeliverySource::Provider { name } = source {
-        let says_nothing =
-            world.flags().get(name).is_some_and(|provider| provider.read_webhook(body).is_empty());
-        return says_nothing.then_some(Taken::Ignored("no_flag_in_it"));
-    }
-    let name = world.only_name();
-    match classify(body, &world.bots(), name.as_deref()) {
-        Classified::NotJson => Some(Taken::NotJson),
-        // The rules are about work: a project that holds nothing but flags needs none.
-        Classified::Ignored(_) if world.flags().hears_in_gitlab(body) => None,
-        Classified::Ignored(reason) => Some(Taken::Ignored(reason)),
-        Classified::Event { project_path: Some(path), .. } if world.rules().for_project(&path).is_none() => {
-            Some(Taken::Ignored("no_rule"))
-        }
-        Classified::Event { .. } => None,
     }
 }
 
@@ -111,25 +69,13 @@ impl Door for FrontDoor {
     }
 
     async fn take(&self, delivery: Delivery) -> Taken {
-        if let Some(useless) = self.useless(&delivery).await {
-            return useless;
-        }
-        let world = self.pipeline.world();
-        match world.store().keep(delivery).await {
-            Ok(Kept::Before) => Taken::Before,
-            Ok(Kept::New(id) | Kept::Revived(id)) => {
-                if let Err(error) = self.pipeline.accept(id).await {
-                    // It is on disk, and taken up as soon as the store is well.
-                    tracing::error!(%error, entry = id.0, "a delivery was kept and cannot be read back");
-                }
-                Taken::Kept
-            }
-            Err(StoreError::Full(_)) => Taken::Full,
-            Err(error) => {
-                tracing::error!(%error, "a delivery could not be kept");
-                self.pipeline.note_refusal();
-                Taken::Unwritable
-            }
+        match self.pipeline.take_in(delivery).await {
+            Intake::Kept => Taken::Kept,
+            Intake::Before => Taken::Before,
+            Intake::Ignored(reason) => Taken::Ignored(reason),
+            Intake::NotJson => Taken::NotJson,
+            Intake::Full => Taken::Full,
+            Intake::Unwritable => Taken::Unwritable,
         }
     }
 }

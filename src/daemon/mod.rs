@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -20,7 +21,9 @@ use crate::config::Config;
 use crate::http::{
     Admin, Gate, Listener, MAX_BODY, ServeOptions, SocketFile, TcpGate, Webhooks, bind_socket, serve,
 };
-use crate::pipeline::{Pipeline, Upkeep, keep_up, poll, watch_visibility};
+use crate::pipeline::{
+    CatchingUp, HooksOff, OwnAddress, Pipeline, Upkeep, catch_up, keep_up, poll, watch_visibility,
+};
 use crate::store::export::save_links;
 use crate::store::sled::SledStore;
 
@@ -49,6 +52,7 @@ pub struct Daemon {
     webhooks: std::net::SocketAddr,
     admin: std::net::SocketAddr,
     drain: Duration,
+    caught_up: watch::Receiver<u64>,
     /// Removed with the daemon.
     _socket: SocketFile,
 }
@@ -77,10 +81,12 @@ impl Daemon {
 
         world.begin_rules(GITLABS_TIME).await?;
         let health = Arc::new(health::Health::default());
+        let hooks_off = Arc::new(HooksOff::default());
         let door = Arc::new(door::FrontDoor::new(Arc::clone(&pipeline), &config));
         let view: Arc<dyn crate::http::AdminView> = Arc::new(admin::View {
             pipeline: Arc::clone(&pipeline),
             health: Arc::clone(&health),
+            hooks_off: Arc::clone(&hooks_off),
             metrics: Arc::clone(&built.metrics),
             started_at,
             stop: stop.clone(),
@@ -122,6 +128,14 @@ impl Daemon {
         for provider in world.flags().iter() {
             tasks.spawn(poll(Arc::clone(&pipeline), Arc::clone(provider), stop.clone()));
         }
+        let (runs, caught_up) = watch::channel(0);
+        let plan = CatchingUp {
+            every: config.gitlab.catch_up.duration(),
+            address: OwnAddress { public_url: config.listen.public_url.clone(), listener: webhooks_at },
+            hooks_off,
+            runs,
+        };
+        tasks.spawn(catch_up(Arc::clone(&pipeline), plan, stop.clone()));
         tasks.spawn(watch_visibility(Arc::clone(&pipeline), stop.clone()));
         tasks.spawn(health::watch(Arc::clone(&pipeline), health, stop.clone()));
         tasks.spawn(keep_up(Arc::clone(&pipeline), upkeep(&built.store), stop.clone()));
@@ -134,6 +148,7 @@ impl Daemon {
             webhooks: webhooks_at,
             admin: admin_at,
             drain,
+            caught_up,
             _socket: socket_file,
         })
     }
@@ -151,6 +166,17 @@ impl Daemon {
     /// Returns when everything that came in is decided and every effect is carried out.
     pub async fn settled(&self) {
         self.pipeline.settled().await;
+    }
+
+    /// Returns when catching up has looked that many times since the start, whether or not it could look at everything.
+    pub async fn caught_up(&self, times: u64) {
+        // The sender lives as long as the daemon's tasks; without it there is nothing to wait for.
+        let _ = self.caught_up.clone().wait_for(|runs| *runs >= times).await;
+    }
+
+    /// How often catching up has looked since the start.
+    pub fn times_caught_up(&self) -> u64 {
+        *self.caught_up.borrow()
     }
 
     /// How many things wait or are being carried out.

@@ -34,6 +34,8 @@ pub struct ProjectDetail {
     pub visibility: Visibility,
     /// Whether it is archived (nothing can be written).
     pub archived: bool,
+    /// When it was made here. What was imported into it may be older.
+    pub created_at: Option<Timestamp>,
 }
 
 /// An issue or merge request.
@@ -99,6 +101,15 @@ pub struct Note {
     pub imported: bool,
 }
 
+impl Note {
+    /// Whether with it GitLab says that the page came here from elsewhere: moved, or cloned. What has a smaller id came with
+    /// it; times tell nothing, because a move keeps those of the page and of its comments
+    /// (`app/services/issues/base_service.rb`, `app/services/notes/copy_service.rb`).
+    pub fn tells_of_arrival(&self) -> bool {
+        self.system && (self.body.starts_with("moved from ") || self.body.starts_with("cloned from "))
+    }
+}
+
 /// Who edited a note last: only GraphQL tells (`lastEditedAt`, `lastEditedBy`).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct NoteEdit {
@@ -138,7 +149,7 @@ pub struct AccessLevel(pub u32);
 /// pipeline retries. Ids, never paths, so that renamed projects go on working.
 ///
 /// The methods stand by theme: users and projects in `people.rs`, comments in `notes.rs`, threads in
-/// `discussions.rs`, labels in `labels.rs`.
+/// `discussions.rs`, labels in `labels.rs`, what changed since some moment in `changed.rs`, webhooks in `hooks.rs`.
 #[derive(Debug, Clone)]
 pub struct GitlabApi {
     pub(super) client: Client,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use gitlab::api::{ApiError, AsyncClient, AsyncQuery, Endpoint, RestClient, UrlBase};
 use http::{HeaderValue, Uri};
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use url::Url;
@@ -181,10 +182,22 @@ struct Page<'a, E> {
     of: &'a E,
     /// Which page, from 1.
     number: u64,
+    /// Entries on it.
+    size: u64,
+}
+
+/// One page of a list.
+pub(super) struct Listed<T> {
+    /// Its entries.
+    pub(super) entries: Vec<T>,
+    /// Whether more follows.
+    pub(super) more: bool,
+    /// GitLab's clock when it answered (its `Date` header), if it said.
+    pub(super) date: Option<Timestamp>,
 }
 
 /// Entries asked for per page: the most that GitLab gives.
-const PAGE_SIZE: u64 = 100;
+pub(super) const PAGE_SIZE: u64 = 100;
 
 /// The most pages that are read of one list (ten thousand entries), whatever the server says.
 pub(super) const MOST_PAGES: u64 = 100;
@@ -204,31 +217,47 @@ impl<E: Endpoint> Endpoint for Page<'_, E> {
 
     fn parameters(&self) -> gitlab::api::QueryParams<'_> {
         let mut parameters = self.of.parameters();
-        parameters.push("per_page", PAGE_SIZE).push("page", self.number);
+        parameters.push("per_page", self.size).push("page", self.number);
         parameters
     }
 }
 
 impl Client {
     /// One page of a list, and whether more follows.
-    ///
-    /// GitLab says so in `X-Next-Page` and in `Link`; only where it sends neither does a full page count.
-    /// The address in `Link` is not used: it could lead the token elsewhere.
     pub(super) async fn page<T, E>(&self, of: &E, number: u64) -> GitlabResult<(Vec<T>, bool)>
     where
         T: DeserializeOwned,
         E: Endpoint + Sync,
     {
-        let answer = self.answer(&Page { of, number }).await?;
+        let listed = self.listed(of, number, PAGE_SIZE).await?;
+        Ok((listed.entries, listed.more))
+    }
+
+    /// One page of a list with so many entries, at most as many as GitLab gives of that list.
+    ///
+    /// Whether more follows GitLab says in `X-Next-Page` and in `Link`; only where it sends neither does a full page
+    /// count. The address in `Link` is not used: it could lead the token elsewhere.
+    pub(super) async fn listed<T, E>(&self, of: &E, number: u64, size: u64) -> GitlabResult<Listed<T>>
+    where
+        T: DeserializeOwned,
+        E: Endpoint + Sync,
+    {
+        let answer = self.answer(&Page { of, number, size }).await?;
         let entries: Vec<T> = parse(&answer, "a list")?;
         let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok());
         let more = match (header("x-next-page"), header("link")) {
             (Some(next), _) => !next.trim().is_empty(),
             (None, Some(link)) => link.contains("rel=\"next\""),
-            (None, None) => entries.len() as u64 >= PAGE_SIZE,
+            (None, None) => entries.len() as u64 >= size,
         };
-        Ok((entries, more))
+        Ok(Listed { entries, more, date: date_of(&answer) })
     }
+}
+
+/// GitLab's clock when it answered: its `Date` header, in whole seconds.
+pub(super) fn date_of(answer: &http::Response<Bytes>) -> Option<Timestamp> {
+    let date = answer.headers().get(http::header::DATE)?.to_str().ok()?;
+    Timestamp::try_from(httpdate::parse_http_date(date).ok()?).ok()
 }
 
 /// Reads the body of a good answer.

@@ -1,11 +1,13 @@
 //! GitLab: webhook bodies to events, the REST client on the `gitlab` crate, roles.
 
 mod api;
+mod changed;
 mod client;
 mod discussions;
 mod endpoints;
 mod error;
 mod feature_flags;
+mod hooks;
 mod labels;
 mod lenient;
 mod notes;
@@ -19,9 +21,11 @@ mod wire;
 pub use api::{
     AccessLevel, Discussion, GitlabApi, Me, NewNote, Note, NoteEdit, NoteType, NoteableDetail, ProjectDetail,
 };
+pub use changed::Changed;
 pub use error::{GitlabError, GitlabResult};
 pub use feature_flags::{Environment, FeatureFlag, FlagChange, FlagScope, FlagStrategy};
+pub use hooks::{FailedDelivery, Hook, HookState};
 pub use pace::{Bucket, Pace, Turn};
-pub use payload::{Classified, classify};
+pub use payload::{Classified, classify, may_command};
 pub use time::read_time;
 pub use verify::{Standing, WebhookSecrets};

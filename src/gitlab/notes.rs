@@ -17,6 +17,13 @@ use super::time::read_time;
 use super::wire::RawNote;
 use crate::domain::{NoteSource, NoteableKind, ProjectId, Reaction};
 
+/// By which of its moments notes are sorted.
+#[derive(Clone, Copy)]
+enum By {
+    Creation,
+    Change,
+}
+
 impl GitlabApi {
     /// One note: `GET /projects/:id/issues/:iid/notes/:note_id`. `None` on 404.
     pub async fn note(
@@ -65,33 +72,67 @@ impl GitlabApi {
         since: Option<Timestamp>,
         limit: usize,
     ) -> GitlabResult<Vec<Note>> {
-        match kind {
+        self.newest_notes(Place { project, kind, iid }, By::Creation, since, limit).await
+    }
+
+    /// Notes of a noteable that were written, or changed in any way, at `since` or later; the last change first, at most
+    /// `limit`.
+    pub async fn notes_changed_since(
+        &self,
+        project: ProjectId,
+        kind: NoteableKind,
+        iid: u64,
+        since: Timestamp,
+        limit: usize,
+    ) -> GitlabResult<Vec<Note>> {
+        self.newest_notes(Place { project, kind, iid }, By::Change, Some(since), limit).await
+    }
+
+    async fn newest_notes(
+        &self,
+        place: Place,
+        by: By,
+        since: Option<Timestamp>,
+        limit: usize,
+    ) -> GitlabResult<Vec<Note>> {
+        match place.kind {
             NoteableKind::Issue => {
+                use issues::notes::NoteOrderBy;
+                let order = match by {
+                    By::Creation => NoteOrderBy::CreatedAt,
+                    By::Change => NoteOrderBy::UpdatedAt,
+                };
                 let endpoint = issues::notes::IssueNotes::builder()
-                    .project(project)
-                    .issue(iid)
-                    .order_by(issues::notes::NoteOrderBy::CreatedAt)
+                    .project(place.project)
+                    .issue(place.iid)
+                    .order_by(order)
                     .sort(SortOrder::Descending)
                     .build()
                     .map_err(unbuilt)?;
-                self.newest_notes(&endpoint, since, limit).await
+                self.notes_of(&endpoint, by, since, limit).await
             }
             NoteableKind::MergeRequest => {
+                use merge_requests::notes::NoteOrderBy;
+                let order = match by {
+                    By::Creation => NoteOrderBy::CreatedAt,
+                    By::Change => NoteOrderBy::UpdatedAt,
+                };
                 let endpoint = merge_requests::notes::MergeRequestNotes::builder()
-                    .project(project)
-                    .merge_request(iid)
-                    .order_by(merge_requests::notes::NoteOrderBy::CreatedAt)
+                    .project(place.project)
+                    .merge_request(place.iid)
+                    .order_by(order)
                     .sort(SortOrder::Descending)
                     .build()
                     .map_err(unbuilt)?;
-                self.newest_notes(&endpoint, since, limit).await
+                self.notes_of(&endpoint, by, since, limit).await
             }
         }
     }
 
-    async fn newest_notes<E: Endpoint + Sync>(
+    async fn notes_of<E: Endpoint + Sync>(
         &self,
         endpoint: &E,
+        by: By,
         since: Option<Timestamp>,
         limit: usize,
     ) -> GitlabResult<Vec<Note>> {
@@ -104,7 +145,11 @@ impl GitlabApi {
             let (page, more) = self.client.page::<Object<RawNote>, _>(endpoint, number).await?;
             for note in page {
                 let note = note.0.note()?;
-                if since.is_some_and(|since| note.created_at < since) || notes.len() >= limit {
+                let at = match by {
+                    By::Creation => note.created_at,
+                    By::Change => note.updated_at,
+                };
+                if since.is_some_and(|since| at < since) || notes.len() >= limit {
                     return Ok(notes);
                 }
                 // A comment that is written while pages are read pushes others to the next page.

@@ -255,7 +255,7 @@ fn matters(field: &str) -> bool {
 /// Whether a line of the text begins as a command begins: a cheap look that lets through more than
 /// [`command::read`](crate::command::read) will take. Where the bot's name is not known (GitLab was
 /// away at the start) or there are several bots, any name counts.
-fn may_command(text: &str, bot_name: Option<&str>) -> bool {
+pub fn may_command(text: &str, bot_name: Option<&str>) -> bool {
     // GitLab deletes every carriage return before it looks for commands.
     let text = text.replace('\r', "");
     text.lines().any(|line| {

@@ -4,10 +4,9 @@ use gitlab::api::projects::issues::Issue;
 use gitlab::api::projects::members::AllProjectMember;
 use gitlab::api::projects::merge_requests::MergeRequest;
 use gitlab::api::{projects, users};
-use jiff::Timestamp;
 
 use super::api::{AccessLevel, GitlabApi, Me, NoteableDetail, ProjectDetail};
-use super::client::parse;
+use super::client::{date_of, parse};
 use super::error::{GitlabError, GitlabResult};
 use super::lenient::Object;
 use super::wire::{RawMember, RawNoteable, RawProject, RawUser};
@@ -24,12 +23,7 @@ impl GitlabApi {
         let endpoint = users::CurrentUser::builder().build().map_err(unbuilt)?;
         let answer = self.client.answer(&endpoint).await?;
         let user = parse::<Object<RawUser>>(&answer, "a user")?.0.person()?;
-        let date = answer
-            .headers()
-            .get(http::header::DATE)
-            .and_then(|value| httpdate::parse_http_date(value.to_str().ok()?).ok())
-            .and_then(|date| Timestamp::try_from(date).ok());
-        Ok(Me { id: user.id, username: user.username, date })
+        Ok(Me { id: user.id, username: user.username, date: date_of(&answer) })
     }
 
     /// A project by id: `GET /projects/:id`. `None`: not there or not for this token.

@@ -45,6 +45,8 @@ pub(super) struct RawProject {
     visibility: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
     archived: Option<bool>,
+    #[serde(default, deserialize_with = "lenient")]
+    created_at: Option<String>,
 }
 
 impl RawProject {
@@ -58,6 +60,7 @@ impl RawProject {
                 _ => Visibility::Private,
             },
             archived: self.archived.unwrap_or_default(),
+            created_at: moment(self.created_at.as_ref()),
         })
     }
 }
@@ -109,6 +112,12 @@ pub(super) struct RawNoteable {
 }
 
 impl RawNoteable {
+    /// One of a list: it says itself which it is.
+    pub(super) fn listed(self, project: ProjectId, kind: NoteableKind) -> GitlabResult<NoteableDetail> {
+        let iid = self.iid.ok_or_else(|| missing("`iid`"))?;
+        self.detail(project, kind, iid)
+    }
+
     pub(super) fn detail(
         self,
         project: ProjectId,

@@ -28,7 +28,8 @@ pub trait AdminView: Send + Sync + 'static {
     /// Takes the flags of a provider for gone that it does not know any more. Returns how many; `None`: nothing was doubted.
     async fn believe(&self, provider: &str) -> Result<Option<usize>, StoreError>;
 
-    /// What is worth a look and keeps flaglink from nothing, one line each; told beside the readiness.
+    /// What is worth a look and keeps flaglink from nothing, one line each; told beside the readiness. It does not count against
+    /// it: what takes an instance that is not ready out of service would keep it from ever being well again.
     async fn remarks(&self) -> Vec<String>;
 
     /// What has that number, whether it waits or was given up.

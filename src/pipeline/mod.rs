@@ -4,8 +4,10 @@
 //! waits in its lane without holding up what does not depend on it; other lanes go on.
 
 mod bodies;
+mod catch_up;
 mod edges;
 mod inbox;
+mod intake;
 mod lanes;
 mod letters;
 mod levels;
@@ -22,11 +24,14 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
+use tokio::sync::Semaphore;
 
 use crate::bot::{Trouble, World};
 use crate::domain::{Decision, Edge, Event, FlagRef, InboxId, Level, Write};
 use crate::store::{CommitError, StoreError};
 
+pub use catch_up::{CatchingUp, HooksOff, OwnAddress, catch_up};
+pub use intake::Intake;
 pub use letters::{Dealt, Desk, How, NotDealt, Which};
 pub use polling::poll;
 pub use upkeep::{Upkeep, keep_up};
@@ -44,6 +49,8 @@ pub struct Pipeline {
     world: ArcSwap<World>,
     lanes: Lanes,
     bodies: Bodies,
+    /// Places for large bodies that are being looked at before they are kept.
+    taking_apart: Semaphore,
     /// The store has refused something since everything that waits was last taken up from it.
     store_refused: AtomicBool,
 }
@@ -66,6 +73,7 @@ impl Pipeline {
                 world: ArcSwap::new(world),
                 lanes,
                 bodies: Bodies::default(),
+                taking_apart: Semaphore::new(2),
                 store_refused: AtomicBool::new(false),
             }
         })

@@ -63,6 +63,34 @@ pub(crate) const FLAG_CHANGES: MetricSpec = MetricSpec {
     help: "Changes of linked flags, by how they were noticed",
 };
 
+pub(crate) const CAUGHT_UP: MetricSpec = MetricSpec {
+    name: "flaglink_caught_up_total",
+    kind: "counter",
+    labels: "`way`: `deliveries` (failed ones that GitLab kept), `comments`, `descriptions`, `changes` (of linked work)",
+    help: "What no webhook told and catching up found",
+};
+
+pub(crate) const CATCH_UP_RUNS: MetricSpec = MetricSpec {
+    name: "flaglink_catch_up_runs_total",
+    kind: "counter",
+    labels: "`outcome`: `complete`, `partial` (something could not be looked at and is tried again)",
+    help: "Runs of catching up that ended",
+};
+
+pub(crate) const HOOKS_OFF: MetricSpec = MetricSpec {
+    name: "flaglink_hooks_off",
+    kind: "gauge",
+    labels: "",
+    help: "Webhooks of ours that GitLab has switched off and that are not on again",
+};
+
+pub(crate) const HOOK_TESTS: MetricSpec = MetricSpec {
+    name: "flaglink_hook_tests_total",
+    kind: "counter",
+    labels: "`outcome`: `on`, `failed`",
+    help: "Attempts to switch a webhook of ours on again",
+};
+
 pub(crate) const REQUESTS: MetricSpec = MetricSpec {
     name: "flaglink_requests_total",
     kind: "counter",
@@ -128,12 +156,16 @@ pub(crate) const BUILD: MetricSpec = MetricSpec {
 };
 
 /// All metrics, in the order of the documentation.
-pub const METRICS: [MetricSpec; 14] = [
+pub const METRICS: [MetricSpec; 18] = [
     DELIVERIES,
     IGNORED,
     COMMANDS,
     EFFECTS,
     FLAG_CHANGES,
+    CAUGHT_UP,
+    CATCH_UP_RUNS,
+    HOOKS_OFF,
+    HOOK_TESTS,
     REQUESTS,
     REQUEST_SECONDS,
     COMMENTS_PUT_OFF,
@@ -164,7 +196,8 @@ appears when it is first counted.
     }
     page.push_str(
         "\
-\nWorth an alert: `flaglink_dead_letters` above 0, `flaglink_flags_doubted` above 0, `flaglink_waiting` that only grows,
+\nWorth an alert: `flaglink_dead_letters` above 0, `flaglink_flags_doubted` above 0, `flaglink_hooks_off` above 0,
+`flaglink_waiting` that only grows, `flaglink_caught_up_total` that grows all the time (webhooks do not arrive),
 `flaglink_deliveries_total` with `answer=\"forged\"` (a wrong secret in a hook) or `answer=\"unwritable\"` (the disk); `answer=\"full\"` says that
 `[limits] backlog` was reached.
 ",

@@ -42,6 +42,10 @@ pub struct Metrics {
     commands: Counters,
     effects: Counters,
     flag_changes: Counters,
+    caught_up: Counters,
+    catch_up_runs: Counters,
+    hooks_off: Gauge,
+    hook_tests: Counters,
     requests: Counters,
     request_seconds: Family<Labels, Histogram, Seconds>,
     comments_put_off: Histogram,
@@ -62,6 +66,10 @@ impl Default for Metrics {
         let commands = add.metric(catalogue::COMMANDS);
         let effects = add.metric(catalogue::EFFECTS);
         let flag_changes = add.metric(catalogue::FLAG_CHANGES);
+        let caught_up = add.metric(catalogue::CAUGHT_UP);
+        let catch_up_runs = add.metric(catalogue::CATCH_UP_RUNS);
+        let hooks_off = add.metric(catalogue::HOOKS_OFF);
+        let hook_tests = add.metric(catalogue::HOOK_TESTS);
         let requests = add.metric(catalogue::REQUESTS);
         let request_seconds = add.this(catalogue::REQUEST_SECONDS, Family::new_with_constructor(Seconds));
         let comments_put_off = add.this(catalogue::COMMENTS_PUT_OFF, Seconds.new_metric());
@@ -79,6 +87,10 @@ impl Default for Metrics {
             commands,
             effects,
             flag_changes,
+            caught_up,
+            catch_up_runs,
+            hooks_off,
+            hook_tests,
             requests,
             request_seconds,
             comments_put_off,
@@ -129,6 +141,28 @@ impl Metrics {
     /// A flag changed, by provider and how it was noticed: `webhook`, `poll`, `command`.
     pub fn flag_change(&self, provider: &str, noticed_by: &'static str) {
         count(&self.flag_changes, [("provider", provider), ("noticed_by", noticed_by)]);
+    }
+
+    /// Catching up found so much, by its way: `deliveries`, `comments`, `descriptions`, `changes`.
+    pub fn caught_up(&self, way: &'static str, many: u64) {
+        if many > 0 {
+            self.caught_up.get_or_create(&labels([("way", way)])).inc_by(many);
+        }
+    }
+
+    /// A run of catching up ended: `complete`, `partial`.
+    pub fn catch_up_run(&self, outcome: &'static str) {
+        count(&self.catch_up_runs, [("outcome", outcome)]);
+    }
+
+    /// How many webhooks of ours are switched off now.
+    pub fn hooks_off(&self, many: usize) {
+        self.hooks_off.set(i64::try_from(many).unwrap_or(i64::MAX));
+    }
+
+    /// It was tried to switch a webhook on again: `on`, `failed`.
+    pub fn hook_test(&self, outcome: &'static str) {
+        count(&self.hook_tests, [("outcome", outcome)]);
     }
 
     /// A request to the outside ended: peer, status (`200`, `timeout`, `refused` …), duration. One that took no time

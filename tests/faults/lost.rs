@@ -199,6 +199,7 @@ async fn a_comment_that_gitlab_does_not_show_yet_is_read_again() {
 async fn what_cannot_be_understood_for_a_day_is_given_up_and_sent_again_lives() {
     let mut town = Town::new().await;
     let issue = town.issue();
+    town.daemon().caught_up(1).await;
     town.rest().await;
     let rule = town.gitlab.faults().add(Rule::new("GET", r"/notes/\d+$", Fault::status(403)));
     let note = town.gitlab.comment(town.mara, issue, COMMAND).unwrap();

@@ -6,6 +6,7 @@
 mod api;
 mod failing;
 mod feature_flags;
+mod lists;
 mod notes;
 mod quick_actions;
 mod rights;

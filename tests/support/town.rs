@@ -29,6 +29,12 @@ pub(crate) struct Plan {
     pub(crate) more: String,
     /// Visibility of the project `shop/web`; private unless given.
     pub(crate) visibility: Option<Visibility>,
+    /// Further lines for `[listen]`.
+    pub(crate) listen: String,
+    /// How often flaglink catches up besides at its start; an hour unless given.
+    pub(crate) catch_up: Option<&'static str>,
+    /// The bot's role in the projects; maintainer unless given.
+    pub(crate) role: Option<u32>,
     /// Flagsmith is only polled.
     pub(crate) no_flag_webhook: bool,
     /// How far GitLab's clock is ahead while the daemon starts, so that the rule is in force since then. Right afterwards.
@@ -83,7 +89,7 @@ impl Town {
         let people = ["mara", "gus", "tobias", "stranger"].map(|name| gitlab.user(name));
         let [mara, gus, tobias, stranger] = people;
         for project in [shop, elsewhere] {
-            gitlab.member(project, bot, level::MAINTAINER);
+            gitlab.member(project, bot, plan.role.unwrap_or(level::MAINTAINER));
             gitlab.member(project, mara, level::DEVELOPER);
             gitlab.member(project, gus, level::GUEST);
             gitlab.member(project, tobias, level::MAINTAINER);
@@ -111,6 +117,7 @@ impl Town {
             webhooks = "127.0.0.1:0"
             admin = "127.0.0.1:0"
             socket = "flaglink.sock"
+            {listen}
 
             [store]
             path = "store"
@@ -121,6 +128,7 @@ impl Town {
             token_file = "gitlab-token"
             webhook_secret_file = "webhook-secret"
             request_ceiling = "2s"
+            catch_up = "{catch_up}"
 
             [providers.flagsmith]
             kind = "flagsmith"
@@ -138,6 +146,8 @@ impl Town {
             "#,
             gitlab = gitlab.url(),
             flagsmith = flagsmith.url(),
+            listen = plan.listen,
+            catch_up = plan.catch_up.unwrap_or("1h"),
             rule = plan.rule,
             more = plan.more,
         );
@@ -153,6 +163,9 @@ impl Town {
             .await
             .unwrap();
         gitlab.change(|model| model.settings.clock_ahead = SignedDuration::ZERO);
+        // A story in which a webhook is lost must not be told while the first look is under way.
+        let looked = tokio::time::timeout(PATIENCE, daemon.caught_up(1)).await;
+        assert!(looked.is_ok(), "it does not catch up:\n{}", gitlab.faults().describe());
         let address = daemon.webhooks();
         let hook = gitlab.hook(shop, HookSpec::everything(&hook_url(address), GITLAB_SECRET));
         gitlab.hook(elsewhere, HookSpec::everything(&hook_url(address), GITLAB_SECRET));

@@ -3,14 +3,18 @@
 //! GitLab's paths for issues and for merge requests differ in one segment. Bodies are JSON: a comment may
 //! have a million characters, which a form would make three times as long.
 
+mod also;
 mod discussions;
 mod feature_flags;
 mod graphql;
+mod hooks;
 mod notes;
 
+pub(super) use also::Also;
 pub(super) use discussions::{DiscussionReply, Discussions, OneDiscussion};
 pub(super) use feature_flags::{ChangeFlag, Environments, FeatureFlags, OneFlag};
 pub(super) use graphql::NoteEditor;
+pub(super) use hooks::{FailedEvents, TestHook};
 pub(super) use notes::{DeleteNote, EditNote, NewComment, OneNote};
 
 use crate::domain::{NoteableKind, ProjectId};

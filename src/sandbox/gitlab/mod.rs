@@ -16,6 +16,7 @@
 //! ```
 
 mod access;
+mod bring;
 mod delivery;
 mod execute;
 mod feature_flags;

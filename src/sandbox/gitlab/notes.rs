@@ -1,5 +1,6 @@
 //! What can be done with notes and reactions, by a person or through the API alike.
 
+use jiff::SignedDuration;
 use sha2::{Digest as _, Sha256};
 
 use super::access::Refusal;
@@ -9,6 +10,9 @@ use super::quick_actions;
 
 /// The most characters that a note or description may have (facts, section 5).
 pub(super) const LONGEST_TEXT: usize = 1_000_000;
+
+/// How long a page is not touched again.
+const TOUCH_INTERVAL: SignedDuration = SignedDuration::from_mins(1);
 
 /// Names of emoji that this instance knows. A real GitLab knows all of Unicode's.
 const EMOJI: &[&str] = &[
@@ -167,10 +171,19 @@ impl Model {
         };
         finish(&mut note);
         self.notes.insert(id, note);
-        if let Some(noteable) = self.noteables.get_mut(&on) {
+        self.touch(on);
+        id
+    }
+
+    /// Each note that is saved counts as a change of its page, but only once a minute (`app/models/note.rb`, `touch_noteable`;
+    /// `app/models/concerns/throttled_touch.rb`): the page's `updated_at` may be older than its newest note.
+    pub(super) fn touch(&mut self, on: NoteableRef) {
+        let now = self.now();
+        if let Some(noteable) = self.noteables.get_mut(&on)
+            && now.duration_since(noteable.updated_at) > TOUCH_INTERVAL
+        {
             noteable.updated_at = now;
         }
-        id
     }
 
     /// Edits a note. The same text again is no edit. Only quick actions: the note is deleted.
@@ -212,6 +225,7 @@ impl Model {
             note.updated_at = now;
             note.quick_actions.extend(executed);
         }
+        self.touch(on);
         self.announce_note(note, "update");
         Ok(())
     }

@@ -137,6 +137,16 @@ impl Gitlab {
         })
     }
 
+    /// Moves an issue to another project: it is made there anew with its comments, and closed here.
+    pub fn move_issue(&self, user: u64, on: NoteableRef, to: u64) -> Result<NoteableRef, Refusal> {
+        self.change(|model| model.bring(user, on, to, true))
+    }
+
+    /// Clones an issue with its comments.
+    pub fn clone_issue(&self, user: u64, on: NoteableRef, to: u64) -> Result<NoteableRef, Refusal> {
+        self.change(|model| model.bring(user, on, to, false))
+    }
+
     /// Closes an issue or merge request.
     pub fn close(&self, user: u64, on: NoteableRef) -> Result<(), Refusal> {
         self.update(user, on, Change { state: Some(State::Closed), ..Change::default() })

@@ -90,7 +90,7 @@ impl Model {
         Ok(place)
     }
 
-    fn next_iid(&mut self, project: u64, kind: Kind) -> u64 {
+    pub(super) fn next_iid(&mut self, project: u64, kind: Kind) -> u64 {
         let Some(project) = self.projects.get_mut(&project) else { return 0 };
         let next = match kind {
             Kind::Issue => &mut project.next_issue,

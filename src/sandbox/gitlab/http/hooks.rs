@@ -213,14 +213,27 @@ fn shown(call: &Call<'_>, id: u64, status: StatusCode) -> Result<Response, Probl
     Ok(Response::json(status, &call.model.hook_json(hook)))
 }
 
-/// The log of the last seven days, newest first. `server_failure` includes what got no answer at all.
+/// The log of the last seven days, newest first (openapi.yaml, line 32933: at most 20 on a page). `server_failure` includes
+/// what got no answer at all (`app/finders/web_hooks/web_hook_logs_finder.rb`).
 fn events(call: &Call<'_>, hook: u64) -> Result<Response, Problem> {
+    let invalid =
+        |name: &str| Problem::error(StatusCode::BAD_REQUEST, format!("{name} does not have a valid value"));
+    if call.asked("per_page").is_some_and(|text| !text.parse().is_ok_and(|size| (1..=20).contains(&size))) {
+        return Err(invalid("per_page"));
+    }
     let wanted: Vec<&str> = call
         .query
         .iter()
         .filter(|(name, _)| name == "status" || name == "status[]")
         .flat_map(|(_, value)| value.split(','))
         .collect();
+    let known = |status: &&str| {
+        matches!(*status, "successful" | "client_failure" | "server_failure")
+            || status.parse().is_ok_and(|code: u16| StatusCode::from_u16(code).is_ok())
+    };
+    if !wanted.iter().all(known) {
+        return Err(invalid("status"));
+    }
     let since = call.model.now().saturating_sub(SignedDuration::from_hours(7 * 24));
     let matches = |fate: &Fate| match fate {
         _ if wanted.is_empty() => true,

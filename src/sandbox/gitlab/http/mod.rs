@@ -88,6 +88,7 @@ fn route(call: &mut Call<'_>) -> Result<Response, Problem> {
         ["version"] => call.only_get(instance::version),
         ["metadata"] => call.only_get(instance::metadata),
         ["personal_access_tokens", "self"] => call.only_get(instance::own_token),
+        ["projects"] => call.only_get(projects::list),
         ["projects", id, rest @ ..] => {
             let project = call.project(id)?;
             match rest {

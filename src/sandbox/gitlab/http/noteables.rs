@@ -6,7 +6,7 @@ use super::call::{Call, Problem};
 use super::paging::page;
 use super::{award_emoji, discussions, notes, unknown};
 use crate::sandbox::gitlab::access::Refusal;
-use crate::sandbox::gitlab::model::{Awardable, IssueType, Kind, NoteableRef, State};
+use crate::sandbox::gitlab::model::{Awardable, IssueType, Kind, Noteable, NoteableRef, State};
 use crate::sandbox::gitlab::work::{Change, Opening};
 use crate::sandbox::server::Response;
 
@@ -35,7 +35,8 @@ pub(super) fn route(call: &mut Call<'_>, project: u64, rest: &[&str]) -> Result<
     }
 }
 
-/// `GET` (newest first) and, for issues, `POST` (facts, section 5).
+/// `GET` (newest first) and, for issues, `POST` (facts, section 5; openapi.yaml, lines 26292 and 28388: `updated_after` means
+/// that moment or later).
 fn collection(call: &mut Call<'_>, project: u64, kind: Kind) -> Result<Response, Problem> {
     match (&call.method, kind) {
         (&Method::GET | &Method::HEAD, _) => {
@@ -57,14 +58,35 @@ fn collection(call: &mut Call<'_>, project: u64, kind: Kind) -> Result<Response,
                 let since: jiff::Timestamp = since
                     .parse()
                     .map_err(|_| Problem::error(StatusCode::BAD_REQUEST, "updated_after is invalid"))?;
-                found.retain(|noteable| noteable.updated_at > since);
+                found.retain(|noteable| noteable.updated_at >= since);
             }
-            if call.asked("order_by") == Some("updated_at") {
-                found.sort_by_key(|noteable| noteable.updated_at);
+            let one_of = |name: &'static str, known: &[&str]| match call.asked(name) {
+                Some(asked) if !known.contains(&asked) => Err(Problem::error(
+                    StatusCode::BAD_REQUEST,
+                    format!("{name} does not have a valid value"),
+                )),
+                _ => Ok(()),
+            };
+            one_of("scope", &["created_by_me", "assigned_to_me", "all"])?;
+            one_of("order_by", &["created_at", "updated_at"])?;
+            one_of("sort", &["asc", "desc"])?;
+            match call.asked("scope") {
+                Some("created_by_me") => found.retain(|noteable| Some(noteable.author) == call.user),
+                Some("assigned_to_me") => {
+                    found.retain(|noteable| call.user.is_some_and(|me| noteable.assignees.contains(&me)));
+                }
+                _ => {}
             }
-            if call.asked("sort") != Some("asc") {
-                found.reverse();
-            }
+            // Of those that changed in the same moment the newer one is first, whichever way the others are sorted.
+            let by_change = call.asked("order_by") == Some("updated_at");
+            let descending = call.asked("sort") != Some("asc");
+            found.sort_by(|one, other| {
+                let moment = |noteable: &Noteable| {
+                    if by_change { noteable.updated_at } else { noteable.created_at }
+                };
+                let order = moment(one).cmp(&moment(other));
+                if descending { order.reverse() } else { order }.then(other.id.cmp(&one.id))
+            });
             page(call, &found, |noteable| Some(call.model.noteable_json(noteable)))
         }
         (&Method::POST, Kind::Issue) => {

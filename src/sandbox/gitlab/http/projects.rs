@@ -7,6 +7,7 @@ use super::call::{Call, Problem};
 use super::paging::page;
 use super::shapes::time;
 use crate::sandbox::gitlab::access::Refusal;
+use crate::sandbox::gitlab::model::Project;
 use crate::sandbox::server::Response;
 
 /// `GET /projects/:id`: `Project` of the API description, as far as the model has it.
@@ -21,6 +22,47 @@ pub(super) fn show(call: &mut Call<'_>, project: u64) -> Result<Response, Proble
         });
     }
     Ok(Response::json(StatusCode::OK, &json))
+}
+
+/// `GET /projects` (openapi.yaml, line 36045), by id alone: those that this user sees, or is a member of.
+pub(super) fn list(call: &mut Call<'_>) -> Result<Response, Problem> {
+    let invalid =
+        |name: &str| Problem::error(StatusCode::BAD_REQUEST, format!("{name} does not have a valid value"));
+    let yes = |name: &str| match call.asked(name) {
+        None => Ok(None),
+        Some("true") => Ok(Some(true)),
+        Some("false") => Ok(Some(false)),
+        Some(_) => Err(invalid(name)),
+    };
+    let (membership, archived) = (yes("membership")?, yes("archived")?);
+    let after = match call.asked("id_after") {
+        None => 0,
+        Some(text) => text.parse::<u64>().map_err(|_| invalid("id_after"))?,
+    };
+    let ascending = match call.asked("sort") {
+        None | Some("desc") => false,
+        Some("asc") => true,
+        Some(_) => return Err(invalid("sort")),
+    };
+    if !matches!(call.asked("order_by"), None | Some("id" | "created_at")) {
+        return Err(invalid("order_by"));
+    }
+    let mut found: Vec<&Project> = call
+        .model
+        .projects
+        .values()
+        .filter(|project| project.id > after && call.model.sees_project(project.id, call.user))
+        .filter(|project| archived.is_none_or(|archived| project.archived == archived))
+        .filter(|project| {
+            let member =
+                call.user.and_then(|me| project.members.get(&me)).is_some_and(|member| member.active);
+            membership != Some(true) || member
+        })
+        .collect();
+    if !ascending {
+        found.reverse();
+    }
+    page(call, &found, |project| Some(call.model.project_json(project)))
 }
 
 /// `GET /projects/:id/members/all/:user_id`: `Member` of the API description; 404 where there is none (facts, section 5).
