@@ -250,8 +250,8 @@ async fn ask_gitlab(api: &GitlabApi) -> Vec<GitlabError> {
     keep(api.discussion_of(PROJECT, ISSUE, 7, 9).await.err());
     keep(api.discussion(PROJECT, ISSUE, 7, &"a1".repeat(20)).await.err());
     keep(api.access_level(PROJECT, 12).await.err());
-    keep(api.create_note(PROJECT, ISSUE, 7, "text", false).await.err());
-    keep(api.reply(PROJECT, ISSUE, 7, &"a1".repeat(20), "text").await.err());
+    keep(api.create_note(api.turn().unwrap(), PROJECT, ISSUE, 7, "text", false).await.err());
+    keep(api.reply(api.turn().unwrap(), PROJECT, ISSUE, 7, &"a1".repeat(20), "text").await.err());
     keep(api.react(PROJECT, ISSUE, 7, NoteSource::Note(9), Reaction::Taken).await.err());
     keep(api.ensure_label(PROJECT, "Feature flag", "#428bca", "").await.err());
     keep(api.add_label(PROJECT, ISSUE, 7, "Feature flag").await.err());
