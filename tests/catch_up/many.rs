@@ -40,9 +40,14 @@ async fn until_it_waits(town: &Town) {
     town.gitlab.faults().until(PATIENCE, held).await.unwrap();
 }
 
+/// Hundreds of answers at once; the pace of comments has stories of its own.
+fn without_a_pace() -> Plan {
+    Plan { more: "[limits]\nnotes_per_minute = 0".to_owned(), ..Plan::default() }
+}
+
 #[tokio::test]
 async fn more_than_a_page_is_read_while_what_is_on_it_moves() {
-    let mut town = Town::new().await;
+    let mut town = Town::planned(without_a_pace()).await;
     town.stop().await;
     let notes = written(&town, 250);
     let waits = a_page_waits(&town, 1);
@@ -77,7 +82,7 @@ async fn more_than_a_page_is_read_while_what_is_on_it_moves() {
 
 #[tokio::test]
 async fn an_end_in_the_middle_repeats_and_skips_nothing() {
-    let mut town = Town::planned(Plan { since: SignedDuration::from_hours(-2), ..Plan::default() }).await;
+    let mut town = Town::planned(Plan { since: SignedDuration::from_hours(-2), ..without_a_pace() }).await;
     town.daemon().caught_up(1).await;
     town.stop().await;
     let notes = written(&town, 150);

@@ -68,6 +68,8 @@ async fn a_project_that_fails_keeps_none_of_the_others_waiting() {
     town.stop().await;
     back(&mut town).await;
     town.stop().await;
+    // What is written within the second in which a project is first seen counts as history.
+    town.a_second_later();
     let issue = town.issue();
     let here = town.gitlab.comment(town.mara, issue, "/flag link checkout_v2").unwrap();
     let page = town.gitlab.issue(town.mara, other, "Elsewhere", "").unwrap();

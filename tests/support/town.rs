@@ -14,7 +14,7 @@ use jiff::SignedDuration;
 use tempfile::TempDir;
 
 /// How long anything may take before a story has failed. Far longer than anything takes.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// The secret of GitLab's webhook.
 pub(crate) const GITLAB_SECRET: &str = "town-gitlab-webhook-secret";
 /// The secret of Flagsmith's webhook.
