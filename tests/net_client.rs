@@ -100,6 +100,16 @@ async fn a_refusal_is_told_in_the_servers_words_without_query_or_token() {
 }
 
 #[tokio::test]
+async fn the_secret_of_another_request_is_hidden_as_well() {
+    let server = Server::start(|_| json(403, value!({"message": "not with glpat-very-secret"}))).await;
+    let client = client(options());
+    client.send(get(&server, "/x")).await.unwrap_err();
+    let other = http::Request::get(server.url.as_str()).header("private-token", "glpat-of-another-project");
+    let failure = client.send(other.body(Vec::new()).unwrap()).await.unwrap_err();
+    assert_eq!(failure.said, "not with [secret]");
+}
+
+#[tokio::test]
 async fn a_secret_that_is_said_back_is_hidden_in_every_form_and_so_is_what_addresses_hide() {
     for (said_back, told) in [
         ("Z2xwYXQtdmVyeS1zZWNyZXQ= is bad", "[secret] is bad"),

@@ -1,7 +1,7 @@
 //! The one HTTP client.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
@@ -66,6 +66,8 @@ struct Inner {
     peer: String,
     timeout: Duration,
     metrics: Arc<Metrics>,
+    /// Every secret that was ever sent: a server may say back that of another request.
+    secrets: Mutex<Vec<String>>,
 }
 
 impl HttpClient {
@@ -102,6 +104,7 @@ impl HttpClient {
                 peer: options.peer,
                 timeout: options.timeout,
                 metrics,
+                secrets: Mutex::default(),
             }),
         })
     }
@@ -173,9 +176,20 @@ impl HttpClient {
 }
 
 impl Inner {
+    /// These secrets and all others that were sent: few, one for each token.
+    fn remember(&self, sent: Vec<String>) -> Vec<String> {
+        let mut secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+        for secret in sent {
+            if !secrets.contains(&secret) {
+                secrets.push(secret);
+            }
+        }
+        secrets.clone()
+    }
+
     fn asked(&self, request: &http::Request<Vec<u8>>) -> Asked {
         let uri = request.uri();
-        let secrets = said::secrets(request.headers());
+        let secrets = self.remember(said::secrets(request.headers()));
         let host = uri.host().unwrap_or_default();
         let port = uri.port_u16().map(|port| format!(":{port}")).unwrap_or_default();
         let what = format!("{} {host}{port}{}", request.method(), uri.path());
