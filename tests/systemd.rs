@@ -86,8 +86,9 @@ fn the_unit_is_hardened_and_gives_time_to_drain() {
     }
     let seconds =
         |directive: &str| values(UNIT, directive)[0].strip_suffix('s').unwrap().parse::<u64>().unwrap();
-    let drain = flaglink::config::EXAMPLE.lines().find_map(|line| line.strip_prefix("drain   = \"")).unwrap();
-    let drain: u64 = drain.split_once('s').unwrap().0.parse().unwrap();
+    let mut keys = flaglink::config::EXAMPLE.lines().filter_map(|line| line.split_once('='));
+    let drain = keys.find(|(key, _)| key.trim() == "drain").unwrap().1.trim();
+    let drain: u64 = drain.strip_prefix('"').unwrap().split_once('s').unwrap().0.parse().unwrap();
     assert!(
         seconds("TimeoutStopSec") > drain + 10,
         "draining takes up to {drain} seconds, and its end up to ten"
