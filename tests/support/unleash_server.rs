@@ -51,7 +51,7 @@ DATABASE_URL="postgres://postgres@127.0.0.1:$3/unleash" HTTP_HOST=127.0.0.1 PORT
     "$6" "$5/node_modules/unleash-server/dist/server.js" >"$2/unleash.log" 2>&1 </dev/null &
 node=$!
 cat >/dev/null
-kill -9 "$node"
+kill -9 "$node" 2>/dev/null || { echo "Unleash had ended by itself:"; tail -n 40 "$2/unleash.log"; } >&2
 as "'$1/pg_ctl' -D '$2/data' -m immediate -w stop" >/dev/null 2>&1
 rm -rf "$2"
 "#;
