@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
+use secrecy::{ExposeSecret as _, SecretString};
 use url::{Host, Url};
 
 use super::answer::{self, Asked};
@@ -67,7 +68,7 @@ struct Inner {
     timeout: Duration,
     metrics: Arc<Metrics>,
     /// Every secret that was ever sent: a server may say back that of another request.
-    secrets: Mutex<Vec<String>>,
+    secrets: Mutex<Vec<SecretString>>,
 }
 
 impl HttpClient {
@@ -180,11 +181,11 @@ impl Inner {
     fn remember(&self, sent: Vec<String>) -> Vec<String> {
         let mut secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
         for secret in sent {
-            if !secrets.contains(&secret) {
-                secrets.push(secret);
+            if !secrets.iter().any(|known| known.expose_secret() == secret) {
+                secrets.push(secret.into());
             }
         }
-        secrets.clone()
+        secrets.iter().map(|secret| secret.expose_secret().to_owned()).collect()
     }
 
     fn asked(&self, request: &http::Request<Vec<u8>>) -> Asked {

@@ -156,6 +156,9 @@ impl Unleash {
             assert!(begun.elapsed() < PATIENCE, "Unleash does not answer");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
+        // Unleash 8.2 writes down a little later that a flag was made or archived. Where the flag is gone by then this is
+        // refused by its own database, and Unleash ends.
+        server.sql("alter table feature_lifecycles drop constraint feature_lifecycles_feature_fkey");
         let hook = json!({ "provider": "webhook", "enabled": true, "projects": ["*"], "environments": [],
             "parameters": { "url": hook, "authorization": SECRET }, "events": EVENTS });
         server.call("POST", "/api/admin/addons", Some(hook)).await;

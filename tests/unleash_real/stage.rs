@@ -96,6 +96,7 @@ impl Stage for UnleashStage {
         let unleash = Unleash::shared();
         // Over the API this would take a request for each, and tell of each by webhook.
         unleash.sql("delete from features");
+        unleash.sql("delete from feature_lifecycles");
         unleash.sql("delete from environments where name not in ('development', 'production')");
         // The API makes no tokens for its own administration.
         let token = format!("*:*.token-of-a-story-{}", TOKENS.fetch_add(1, Ordering::SeqCst));
