@@ -333,6 +333,31 @@ async fn held_back_reordered_duplicated_dropped() {
 }
 
 #[tokio::test]
+async fn whoever_asked_for_a_request_may_leave_and_it_is_sent_all_the_same() {
+    let scene = Scene::new().await;
+    let receiver = receiver(200).await;
+    let hook = hook(&scene, &receiver);
+    scene.gitlab.comment(scene.alice, scene.issue, "first").unwrap();
+    received(&receiver, 1).await;
+    let held = receiver.faults().add(Rule::everything(Fault::HoldAnswer).times(1));
+    let token = scene.gitlab.token(scene.maintainer, &["api"]);
+    let path = format!("/projects/{}/hooks/{hook}/test/note_events", scene.project);
+    {
+        let asked = scene.ask(&token, Method::POST, &path, None);
+        let arrived = receiver.faults().until(SOON, |log| log.len() == 2);
+        tokio::select! {
+            _ = asked => panic!("answered before the receiver was"),
+            arrived = arrived => arrived.unwrap(),
+        };
+    }
+    receiver.faults().release(held);
+    scene.until(|model| model.deliveries_of(hook).iter().all(|delivery| delivery.fate.is_final())).await;
+    scene.gitlab.comment(scene.alice, scene.issue, "later").unwrap();
+    let log = received(&receiver, 3).await;
+    assert_eq!(log[2].json()["object_attributes"]["note"], "later", "the hook is not held up");
+}
+
+#[tokio::test]
 async fn a_hook_that_keeps_failing_is_switched_off() {
     let scene = Scene::new().await;
     scene.gitlab.change(|model| model.settings.auto_disable_hooks = true);

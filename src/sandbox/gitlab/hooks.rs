@@ -125,11 +125,12 @@ impl Model {
     }
 
     /// Counts failures in a row: the fourth switches the hook off for a minute, then twice as long each time, the fortieth
-    /// for good (facts, section 1).
+    /// for good (facts, section 1). Nothing is counted where the instance does not switch hooks off.
     fn count(&mut self, hook: u64, success: bool) {
         let now = self.now();
+        let counted = self.settings.auto_disable_hooks;
         let Some(hook) = self.hooks.get_mut(&hook) else { return };
-        if success {
+        if success || !counted {
             hook.failures = 0;
             hook.disabled_until = None;
             return;

@@ -1,9 +1,11 @@
 //! The Test button and "Resend request": webhooks that are sent at once, while the one who asked waits.
 
+use std::sync::Arc;
+
 use super::Gitlab;
 use super::access::Refusal;
 use super::delivery::Fate;
-use super::hooks;
+use super::hooks::{self, Parcel};
 use super::model::{Kind, Model};
 use super::shared::Shared;
 
@@ -77,7 +79,7 @@ impl Model {
 }
 
 pub(super) async fn press(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     client: &reqwest::Client,
     user: u64,
     hook: u64,
@@ -88,11 +90,11 @@ pub(super) async fn press(
         let delivery = model.press(user, hook, trigger)?;
         model.pack(delivery).ok_or(NotPressed::Refused(Refusal::NOT_FOUND))
     })?;
-    Ok(hooks::send(shared, client, parcel).await)
+    Ok(send(shared, client, parcel).await)
 }
 
 pub(super) async fn again(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     client: &reqwest::Client,
     user: u64,
     delivery: u64,
@@ -101,7 +103,14 @@ pub(super) async fn again(
         let delivery = model.again(user, delivery)?;
         model.pack(delivery).ok_or(NotPressed::Refused(Refusal::NOT_FOUND))
     })?;
-    Ok(hooks::send(shared, client, parcel).await)
+    Ok(send(shared, client, parcel).await)
+}
+
+/// Sends, also where whoever asked for it hangs up before the answer: a server goes on with what it has begun.
+async fn send(shared: &Arc<Shared>, client: &reqwest::Client, parcel: Parcel) -> Fate {
+    let (shared, client) = (Arc::clone(shared), client.clone());
+    let sending = tokio::spawn(async move { hooks::send(&shared, &client, parcel).await });
+    sending.await.unwrap_or_else(|error| Fate::Failed(error.to_string()))
 }
 
 impl Gitlab {

@@ -1,6 +1,7 @@
 //! Project webhooks: `ProjectHook` of the API description; their log, Test and Resend (facts, sections 1 and 5).
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use http::{Method, StatusCode};
 use jiff::SignedDuration;
@@ -50,7 +51,11 @@ pub(super) fn slow(call: &Call<'_>) -> Result<Option<Slow>, Problem> {
 }
 
 /// Sends, waits, answers: 201, or 422 with the reason.
-pub(super) async fn wait(slow: Slow, shared: &Shared, client: &reqwest::Client) -> Result<Response, Problem> {
+pub(super) async fn wait(
+    slow: Slow,
+    shared: &Arc<Shared>,
+    client: &reqwest::Client,
+) -> Result<Response, Problem> {
     let (result, resent) = match slow {
         Slow::Test { user, hook, trigger } => {
             (press::press(shared, client, user, hook, &trigger).await, false)
