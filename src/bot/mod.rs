@@ -16,9 +16,11 @@ pub mod news;
 mod note_written;
 mod noteable_changed;
 pub mod panel;
+mod refusals;
 mod replies;
 mod resolve;
 mod switching;
+pub mod tags;
 mod trouble;
 mod world;
 
@@ -28,6 +30,7 @@ use crate::domain::{Decision, Event, InboxId};
 
 pub use doubts::{Doubt, Doubts};
 pub use dropped::drop_command;
+pub use refusals::Refusals;
 pub use switching::{last_author, may_switch};
 pub use trouble::{Trouble, Waits};
 pub use world::{Project, World, WorldParts};

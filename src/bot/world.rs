@@ -10,6 +10,7 @@ use super::Trouble;
 use super::doubts::Doubts;
 use super::limits::CLOCK_SLACK;
 use super::looks::Looks;
+use super::refusals::Refusals;
 use crate::config::{ProjectRule, Rules};
 use crate::domain::{
     Decision, FlagRef, InstanceId, Noteable, NoteableKind, NoteableView, ProjectId, Register, UserId, Write,
@@ -75,6 +76,7 @@ pub struct World {
     bots: RwLock<BTreeSet<UserId>>,
     looks: Looks,
     doubts: Doubts,
+    refusals: Refusals,
 }
 
 impl World {
@@ -87,6 +89,7 @@ impl World {
             bots: RwLock::default(),
             looks: Looks::default(),
             doubts: Doubts::default(),
+            refusals: Refusals::default(),
         }
     }
 
@@ -133,6 +136,11 @@ impl World {
     /// What a flag service says and nobody believes yet.
     pub fn doubts(&self) -> &Doubts {
         &self.doubts
+    }
+
+    /// The flag services whose flags are left alone.
+    pub fn refusals(&self) -> &Refusals {
+        &self.refusals
     }
 
     /// The last look at each flag.

@@ -274,7 +274,8 @@ pub trait FlagProvider: Send + Sync + 'static {
         Err(ProviderError::Unsupported)
     }
 
-    /// Adds and takes away tags by label; others stay. Callers hold the flag's lane.
+    /// Adds and takes away tags by label; others stay. Taking away is fine also where the flag is gone. Callers hold the flag's
+    /// lane.
     async fn change_tags(
         &self,
         _flag: &FlagRef,

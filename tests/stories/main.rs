@@ -24,6 +24,7 @@ mod reading;
 mod servers;
 mod services;
 mod switching;
+mod tags;
 mod threads;
 mod unleash;
 mod visibility;

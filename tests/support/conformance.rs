@@ -626,6 +626,9 @@ pub(crate) async fn only_the_tags_that_are_named_come_and_go<S: Stage>() {
     change(&[], &[]).await.unwrap();
     change(&[], &["MR Merged", "Issue Open"]).await.unwrap();
     assert_eq!(tags().await, ["somebody's"]);
+    stage.delete("checkout").await;
+    change(&[], &["MR Open"]).await.unwrap();
+    change(&["MR Open"], &[]).await.unwrap_err();
 }
 
 pub(crate) async fn a_switch_changes_what_was_asked_there_and_nothing_else<S: Stage>() {

@@ -110,7 +110,7 @@ async fn add(
     record.links.push(link);
     let flag_ref = flag.flag.clone();
     remember_flag(asked, decision, flag).await?;
-    decision.write(Write::MarkStale(Level::BackLinks(flag_ref), asked.entry.now));
+    decision.mark_flag_stale(&flag_ref, asked.entry.now);
     Ok(())
 }
 
@@ -122,7 +122,7 @@ async fn remember_flag(asked: &Asked<'_>, decision: &mut Decision, flag: Flag) -
     // What is known of a flag that nothing links any more may be old.
     let pages = world.store().noteables_of(&flag.flag).await?;
     let watched = !pages.is_empty();
-    let record = match known {
+    let mut record = match known {
         Some(mut known) if watched && known.flag.internal_id == flag.internal_id && known.state.is_some() => {
             known.flag = flag;
             known
@@ -144,11 +144,13 @@ async fn remember_flag(asked: &Asked<'_>, decision: &mut Decision, flag: Flag) -
                 history: Vec::new(),
                 asked: Vec::new(),
                 mirrors: std::collections::BTreeMap::new(),
+                tagged: None,
             });
             // A key that was deleted and made again is another flag: what is known of the old one is not about it.
             if fresh.flag.internal_id != flag.internal_id {
                 fresh.history.clear();
                 fresh.mirrors.clear();
+                fresh.tagged = None;
             }
             // Whoever else links it shows what is read here.
             for page in pages {
@@ -162,6 +164,10 @@ async fn remember_flag(asked: &Asked<'_>, decision: &mut Decision, flag: Flag) -
             fresh
         }
     };
+    // A tag that a person took off comes back with the next link.
+    if let Some(tagged) = &mut record.tagged {
+        tagged.due = true;
+    }
     // What changes between this reading and the commit is told to nobody, since nothing is linked yet: its lane looks once
     // more when it is.
     let flag = &record.flag.flag;

@@ -19,7 +19,7 @@ const ATTEMPTS: usize = 3;
 
 impl Flagsmith {
     pub(super) async fn tag_labels(&self, flag: &FlagRef, internal_id: &str) -> Provided<Vec<String>> {
-        let on_flag = self.tag_ids(flag, internal_id).await?;
+        let on_flag = self.tag_ids(flag, internal_id).await?.ok_or_else(|| self.gone(flag))?;
         let known = self.project_tags().await?;
         Ok(known.iter().filter(|tag| on_flag.contains(&tag.id)).map(|tag| tag.label.clone()).collect())
     }
@@ -37,7 +37,12 @@ impl Flagsmith {
         let path = self.feature_path(self.id(flag, internal_id)?);
         let mut known = self.project_tags().await?;
         for _ in 0..ATTEMPTS {
-            let now = self.tag_ids(flag, internal_id).await?;
+            let now = match self.tag_ids(flag, internal_id).await? {
+                Some(now) => now,
+                // They went with the flag.
+                None if add.is_empty() => return Ok(()),
+                None => return Err(self.gone(flag)),
+            };
             let wanted = self.wanted(&now, &mut known, add, remove).await?;
             if wanted == now {
                 return Ok(());
@@ -45,7 +50,7 @@ impl Flagsmith {
             let body = json!({ "tags": wanted });
             self.api.write::<IgnoredAny>(Method::PATCH, &path, &body).await?;
         }
-        let now = self.tag_ids(flag, internal_id).await?;
+        let now = self.tag_ids(flag, internal_id).await?.ok_or_else(|| self.gone(flag))?;
         if self.wanted(&now, &mut known, add, remove).await? == now {
             return Ok(());
         }
@@ -99,8 +104,9 @@ impl Flagsmith {
         Ok(tags)
     }
 
-    async fn tag_ids(&self, flag: &FlagRef, internal_id: &str) -> Provided<Vec<u64>> {
+    /// The tags on the flag; `None` where the flag is gone.
+    async fn tag_ids(&self, flag: &FlagRef, internal_id: &str) -> Provided<Option<Vec<u64>>> {
         let id = self.id(flag, internal_id)?;
-        Ok(self.feature(id).await?.ok_or_else(|| self.gone(flag))?.tags)
+        Ok(self.feature(id).await?.map(|feature| feature.tags))
     }
 }

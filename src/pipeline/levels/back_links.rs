@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{Became, NotTrue, Pipeline, ceiling, is_hopeless, write_down};
 use crate::bot::back_links::wanted;
 use crate::bot::{Trouble, World};
-use crate::domain::{Decision, FlagRecord, FlagRef, Mirror, Write};
+use crate::domain::{Decision, FlagRecord, FlagRef, Level, Mirror, Write};
 use crate::flags::{BackLink, FlagProvider, StandingLink, same_page};
 use crate::net::Sent;
 
@@ -20,8 +20,7 @@ pub(super) async fn make_true(pipeline: &Pipeline, world: &World, flag: &FlagRef
     if record.missing_since.is_some() {
         return Ok(Became::Unchanged);
     }
-    if let Some(why) = provider.back_links_refused().await? {
-        tracing::info!(%flag, why, "no link is put on the flag");
+    if world.refusals().ask(provider.as_ref()).await? {
         return Ok(Became::Unchanged);
     }
     let wanted = wanted(world, flag).await?;
@@ -177,6 +176,11 @@ impl MirrorOf<'_> {
             return Ok(());
         };
         change(&mut record);
+        if self.provider.abilities().tags {
+            // With a link the service may change tags by itself.
+            record.tagged.get_or_insert_default().due = true;
+            decision.write(Write::MarkStale(Level::Tags(self.flag.clone()), Timestamp::now()));
+        }
         decision.write(Write::PutFlag(Box::new(record)));
         write_down(self.pipeline, decision).await
     }
