@@ -3,6 +3,7 @@
 //! A behaviour reads through `store`, `gitlab` and `flags` and returns a [`Decision`]; it writes nothing
 //! itself. Deciding the same event again is therefore harmless.
 
+pub mod adopt;
 pub mod back_links;
 mod claims;
 mod command_taken;
@@ -22,6 +23,7 @@ mod resolve;
 mod switching;
 pub mod tags;
 mod trouble;
+mod watch;
 mod world;
 
 use jiff::Timestamp;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::Trouble;
+use super::adopt::Adoptions;
 use super::doubts::Doubts;
 use super::limits::CLOCK_SLACK;
 use super::looks::Looks;
@@ -77,6 +78,7 @@ pub struct World {
     looks: Looks,
     doubts: Doubts,
     refusals: Refusals,
+    adoptions: Adoptions,
 }
 
 impl World {
@@ -90,6 +92,7 @@ impl World {
             looks: Looks::default(),
             doubts: Doubts::default(),
             refusals: Refusals::default(),
+            adoptions: Adoptions::default(),
         }
     }
 
@@ -138,6 +141,11 @@ impl World {
         &self.doubts
     }
 
+    /// What is doubted of links that were taken off flags in their own service.
+    pub fn adoptions(&self) -> &Adoptions {
+        &self.adoptions
+    }
+
     /// The flag services whose flags are left alone.
     pub fn refusals(&self) -> &Refusals {
         &self.refusals
@@ -167,6 +175,17 @@ impl World {
         }
         projects.insert(id, Remembered { at: Instant::now(), project: project.clone() });
         Ok(project)
+    }
+
+    /// The project at that path, if a rule matches it and its token sees it. Asked anew each time. One that went elsewhere (GitLab
+    /// redirects then) is not there any more.
+    pub async fn project_at(&self, path: &str) -> Result<Option<Project>, Trouble> {
+        let Some(rule) = self.parts.rules.for_project(path) else { return Ok(None) };
+        let detail = match self.client_of(&rule).project_at(path).await {
+            Err(GitlabError::Failed(failure)) if matches!(failure.status, Some(300..=399)) => None,
+            found => found?,
+        };
+        Ok(detail.and_then(|detail| self.shown_project(detail)))
     }
 
     /// A project that GitLab has shown, with the rule that holds for it and the client that speaks to it.

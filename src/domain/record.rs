@@ -260,6 +260,9 @@ pub struct Mirror {
     pub ours: bool,
     /// A creation was sent at this moment and its answer is not known.
     pub sent_at: Option<Timestamp>,
+    /// When it was first seen that somebody took it off there, where that counts. It is believed after a second look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gone_at: Option<Timestamp>,
 }
 
 /// Something that was given up, kept until someone deals with it.

@@ -21,6 +21,8 @@ pub struct Abilities {
     pub search: bool,
     /// Keeps links to issues and merge requests on a flag.
     pub back_links: bool,
+    /// Tells which flags have links, also those that people put on.
+    pub finds_links: bool,
     /// Keeps tags on a flag.
     pub tags: bool,
     /// Archives and restores flags.
@@ -266,6 +268,11 @@ pub trait FlagProvider: Send + Sync + 'static {
 
     /// Takes a link off the flag. One that is not there any more is fine, also where the flag is gone.
     async fn remove_back_link(&self, _flag: &FlagRef, _internal_id: &str, _id: &str) -> Provided<()> {
+        Err(ProviderError::Unsupported)
+    }
+
+    /// The flags that may have links to work, also those that people put on. A few too many do no harm: each is looked at.
+    async fn flags_with_links(&self) -> Provided<Vec<Flag>> {
         Err(ProviderError::Unsupported)
     }
 

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::Pipeline;
+use super::adopting::adopt_links;
 use crate::bot::{Trouble, World};
 use crate::domain::{Claim, Decision, Event, FlagPointer, FlagRef, InboxId, Write};
 use crate::flags::{FlagProvider, Hint};
@@ -73,17 +74,26 @@ async fn poll_once(pipeline: &Pipeline, provider: &Arc<dyn FlagProvider>) -> Res
     if let Some(trouble) = trouble {
         return Err(trouble);
     }
-    mark_what_was_missed(pipeline, provider.as_ref()).await?;
+    if !is_left_alone(pipeline, provider.as_ref()).await? {
+        mark_what_was_missed(pipeline, provider.as_ref()).await?;
+        adopt_links(pipeline, provider.as_ref()).await?;
+    }
     Ok(differ.len())
+}
+
+/// Whether nothing is to be put on the provider's flags: it cannot be, or somebody else does it.
+async fn is_left_alone(pipeline: &Pipeline, provider: &dyn FlagProvider) -> Result<bool, Trouble> {
+    let abilities = provider.abilities();
+    if !abilities.back_links && !abilities.tags {
+        return Ok(true);
+    }
+    Ok(pipeline.world().refusals().ask(provider).await?)
 }
 
 /// What stands on flags because of linked work, and what may not be so: from before a version that puts it there, or from when
 /// somebody else did (see [`Refusals`](crate::bot::Refusals)). After the start, and whenever it is ours again.
 async fn mark_what_was_missed(pipeline: &Pipeline, provider: &dyn FlagProvider) -> Result<(), Trouble> {
     let world = pipeline.world();
-    if !provider.abilities().tags || world.refusals().ask(provider).await? {
-        return Ok(());
-    }
     if !world.refusals().is_to_be_looked_at(provider.name()) {
         return Ok(());
     }

@@ -11,6 +11,7 @@
 #[path = "../support/town.rs"]
 mod town;
 
+mod adopt;
 mod commands;
 mod deliveries;
 mod edits;
