@@ -1,0 +1,88 @@
+//! What takes half a minute by design: keys that are not accepted, servers that do not say when to come back, answers that come
+//! when nobody waits for them any more. All of it at the same time.
+
+use std::time::Duration;
+
+use flaglink::sandbox::faults::{Fault, Rule};
+
+use super::flagsmith::FLAGSMITH;
+use super::gitlab::{COMMENTS, GITLAB};
+use super::own::OWN;
+use super::unleash::{READ, READS};
+use super::{At, End, Flags, Place, Request, Scene};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_is_not_accepted_for_a_while_costs_only_time() {
+    let gitlab: Vec<_> = GITLAB.iter().chain(COMMENTS).copied().collect();
+    let link = |flags, at| Scene::link(flags, at, End::AsEver);
+    let unauthorized = || vec![Fault::status(401)];
+    tokio::join!(
+        link(Flags::Flagsmith, At::Gitlab).all(&gitlab, unauthorized(), &[0]),
+        link(Flags::Flagsmith, At::Service).all(FLAGSMITH, unauthorized(), &[0]),
+        link(Flags::Unleash, At::Service).all(READS, unauthorized(), READ),
+        link(Flags::Unleash, At::Service).all(&[("POST", "/link$")], unauthorized(), &[0]),
+        link(Flags::Own, At::Service).all(OWN, unauthorized(), &[0]),
+    );
+}
+
+/// GitLab's application limits say nothing of when to come back, its others say it in two ways.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn too_many_requests_are_waited_out_whatever_is_said_about_it() {
+    let link = |flags, at| Scene::link(flags, at, End::AsEver);
+    let unnamed = || vec![Fault::too_many(None)];
+    let reset = |seconds: i64| {
+        let at = jiff::Timestamp::now().as_second() + seconds;
+        Fault::Answer {
+            status: 429,
+            headers: vec![("ratelimit-reset".into(), at.to_string())],
+            body: "Retry later\n".into(),
+        }
+    };
+    let started = std::time::Instant::now();
+    tokio::join!(
+        link(Flags::Flagsmith, At::Gitlab).all(COMMENTS, unnamed(), &[0]),
+        link(Flags::Flagsmith, At::Gitlab).all(COMMENTS, vec![reset(20)], &[0, 1]),
+        link(Flags::Flagsmith, At::Gitlab).all(&[("GET", r"/notes/\d+$")], vec![reset(20)], &[0]),
+        link(Flags::Flagsmith, At::Service).all(&[("POST", "/feature-external-resources/")], unnamed(), &[0]),
+        link(Flags::Unleash, At::Service).all(&[("POST", "/link$")], unnamed(), &[0]),
+        Scene::switch(Flags::Own, At::Service, End::AsEver).all(
+            &[("PUT", "/feature_flags/")],
+            unnamed(),
+            &[0]
+        ),
+    );
+    assert!(started.elapsed() >= Duration::from_secs(30), "nobody waited");
+}
+
+/// Flaglink gives up after half a minute. The server answers later than that: what it did by then stands, once, whether it did it
+/// before flaglink gave up or afterwards.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_answered_or_done_after_we_gave_up_stands_once() {
+    let late = |fault: fn(Duration) -> Fault,
+                flags,
+                story: fn(Flags, At, End) -> Scene,
+                at,
+                (method, path): Request| async move {
+        let scene = story(flags, at, End::AsEver);
+        let place = Place::planned(flags, "request_ceiling = \"38s\"").await;
+        let rule = Rule::new(method, path, fault(Duration::from_secs(33))).times(1);
+        scene.tell(place, rule).await
+    };
+    let on_the_flag = ("POST", "/feature-external-resources/");
+    let switch = ("PUT", r"/featurestates/\d+/$");
+    let wrong = tokio::join!(
+        late(Fault::Delay, Flags::Flagsmith, Scene::link, At::Gitlab, COMMENTS[0]),
+        late(Fault::DelayAnswer, Flags::Flagsmith, Scene::link, At::Gitlab, COMMENTS[0]),
+        late(Fault::Delay, Flags::Flagsmith, Scene::link, At::Gitlab, ("PUT", r"/issues/\d+$")),
+        late(Fault::Delay, Flags::Flagsmith, Scene::link, At::Service, on_the_flag),
+        late(Fault::DelayAnswer, Flags::Flagsmith, Scene::link, At::Service, on_the_flag),
+        late(Fault::Delay, Flags::Unleash, Scene::link, At::Service, ("POST", "/link$")),
+        late(Fault::DelayAnswer, Flags::Unleash, Scene::link, At::Service, ("POST", "/link$")),
+        late(Fault::Delay, Flags::Flagsmith, Scene::switch, At::Service, switch),
+        late(Fault::Delay, Flags::Unleash, Scene::switch, At::Service, ("POST", "/production/on$")),
+        late(Fault::Delay, Flags::Own, Scene::switch, At::Service, ("PUT", "/feature_flags/")),
+        late(Fault::DelayAnswer, Flags::Own, Scene::switch, At::Service, ("PUT", "/feature_flags/")),
+    );
+    let wrong: [Vec<String>; 11] = wrong.into();
+    assert!(wrong.iter().all(Vec::is_empty), "{}", wrong.concat().join("\n"));
+}
