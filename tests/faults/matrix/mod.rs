@@ -5,6 +5,7 @@ mod flagsmith;
 mod gitlab;
 mod own;
 mod place;
+mod revoked;
 mod slow;
 mod switches;
 mod unleash;
@@ -20,21 +21,13 @@ use place::{At, Flags, Place};
 /// Longer than the longest thing that happens here: a token that is not accepted is tried again after 30 s.
 const LONG: Duration = Duration::from_secs(100);
 /// Towns at the same time.
-const TOWNS: usize = 12;
+const TOWNS: usize = 20;
 
 /// One kind of request: its method, and what finds something in its path.
 type Request = (&'static str, &'static str);
 
 /// Faults that pass: in the end everything is as if they had not been.
 fn passing() -> Vec<Fault> {
-    let mut faults = passing_for_switches();
-    // A page for signing in, or of a proxy that has lost its server.
-    faults.push(Fault::html(200));
-    faults
-}
-
-/// The same without the page with a good status, which is the last word about a switch.
-fn passing_for_switches() -> Vec<Fault> {
     let proxy = |status| Fault::WorkThenAnswer {
         status,
         headers: vec![("content-type".into(), "text/html".into())],
@@ -51,6 +44,8 @@ fn passing_for_switches() -> Vec<Fault> {
         Fault::Close,
         Fault::WorkThenClose,
         Fault::HalfAnswer,
+        // A page for signing in, or of a proxy that has lost its server.
+        Fault::html(200),
     ]
 }
 

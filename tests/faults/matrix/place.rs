@@ -94,11 +94,6 @@ impl Place {
         }
     }
 
-    /// The Unleash.
-    pub(super) fn unleash(&self) -> &Unleash {
-        self.unleash.as_ref().expect("there is one")
-    }
-
     /// Whether what stands on the flag in its service is the issue, once; GitLab keeps nothing there.
     pub(super) fn is_linked_there(&self) -> bool {
         let links = match (self.flags, &self.unleash) {
@@ -121,6 +116,22 @@ impl Place {
                 let flag = model.feature_flag(self.town.shop, "checkout_v2").unwrap();
                 let mut scopes = flag.strategies.iter().flat_map(|one| &one.scopes);
                 flag.active && scopes.any(|scope| scope.environment_scope == "production")
+            }),
+        }
+    }
+
+    /// The server takes flaglink's token or key back, or accepts it again.
+    pub(super) fn accept(&self, at: At, accepted: bool) {
+        match (at, &self.unleash) {
+            (At::Service, Some(unleash)) => unleash.change(|world| {
+                world.tokens.iter_mut().for_each(|token| token.revoked = !accepted);
+            }),
+            (At::Service, None) => self.town.flagsmith.change(|world| {
+                world.keys.values_mut().for_each(|key| key.revoked = !accepted);
+            }),
+            (At::Gitlab, _) => self.town.gitlab.change(|model| {
+                let ours = model.tokens.iter_mut().filter(|token| token.user == self.town.bot);
+                ours.for_each(|token| token.revoked = !accepted);
             }),
         }
     }

@@ -1,17 +1,29 @@
 //! What takes half a minute by design: keys that are not accepted, servers that do not say when to come back, answers that come
 //! when nobody waits for them any more. All of it at the same time.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use flaglink::sandbox::faults::{Fault, Rule};
 
 use super::flagsmith::FLAGSMITH;
 use super::gitlab::{COMMENTS, GITLAB};
 use super::own::OWN;
+use super::revoked::{a_service_takes_its_key_back, gitlab_takes_the_token_back};
 use super::unleash::{READ, READS};
 use super::{At, End, Flags, Place, Request, Scene};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_takes_half_a_minute() {
+    tokio::join!(
+        a_key_that_is_not_accepted_for_a_while_costs_only_time(),
+        too_many_requests_are_waited_out_whatever_is_said_about_it(),
+        what_is_answered_or_done_after_we_gave_up_stands_once(),
+        gitlab_takes_the_token_back(),
+        a_service_takes_its_key_back(Flags::Flagsmith),
+        a_service_takes_its_key_back(Flags::Unleash),
+    );
+}
+
 async fn a_key_that_is_not_accepted_for_a_while_costs_only_time() {
     let gitlab: Vec<_> = GITLAB.iter().chain(COMMENTS).copied().collect();
     let link = |flags, at| Scene::link(flags, at, End::AsEver);
@@ -26,7 +38,6 @@ async fn a_key_that_is_not_accepted_for_a_while_costs_only_time() {
 }
 
 /// GitLab's application limits say nothing of when to come back, its others say it in two ways.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn too_many_requests_are_waited_out_whatever_is_said_about_it() {
     let link = |flags, at| Scene::link(flags, at, End::AsEver);
     let unnamed = || vec![Fault::too_many(None)];
@@ -38,7 +49,7 @@ async fn too_many_requests_are_waited_out_whatever_is_said_about_it() {
             body: "Retry later\n".into(),
         }
     };
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     tokio::join!(
         link(Flags::Flagsmith, At::Gitlab).all(COMMENTS, unnamed(), &[0]),
         link(Flags::Flagsmith, At::Gitlab).all(COMMENTS, vec![reset(20)], &[0, 1]),
@@ -56,7 +67,6 @@ async fn too_many_requests_are_waited_out_whatever_is_said_about_it() {
 
 /// Flaglink gives up after half a minute. The server answers later than that: what it did by then stands, once, whether it did it
 /// before flaglink gave up or afterwards.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_answered_or_done_after_we_gave_up_stands_once() {
     let late = |fault: fn(Duration) -> Fault,
                 flags,
