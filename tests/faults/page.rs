@@ -36,3 +36,16 @@ fn every_row_of_the_page_about_failures_is_shown_by_a_test() {
     }
     assert!(rows > 20, "the page is read wrongly");
 }
+
+#[test]
+fn the_page_about_failures_tells_the_times_as_they_are() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(root.join("docs/failures.md")).unwrap();
+    let told = regex::Regex::new("means after ([0-9., ]+) and ([0-9]+) s and then every 30 s").unwrap();
+    let told = told.captures(&page).expect("the times of the first attempts");
+    let times = told[1].split(", ").chain([&told[2]]).map(|time| time.parse::<f64>().unwrap());
+    for (attempt, seconds) in (1..).zip(times) {
+        let waits = flaglink::net::delay(attempt, None).as_secs_f64();
+        assert!((seconds..=2.0 * seconds).contains(&waits), "attempt {attempt}: {waits} s, told {seconds} s");
+    }
+}

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use flaglink::sandbox::faults::Faults;
 use flaglink::sandbox::gitlab::NoteableRef;
+use flaglink::sandbox::server::Server;
 use flaglink::sandbox::unleash::Unleash;
 use serde_json::json;
 
@@ -85,13 +86,18 @@ impl Place {
         Self { town, issue, flags, unleash, _secrets: secrets }
     }
 
+    /// The server that is asked; GitLab's own flags are GitLab's.
+    pub(super) fn server(&self, at: At) -> &Server {
+        match (at, &self.unleash) {
+            (At::Service, Some(unleash)) => unleash.server(),
+            (At::Service, None) if self.flags == Flags::Flagsmith => self.town.flagsmith.server(),
+            _ => self.town.gitlab.server(),
+        }
+    }
+
     /// What goes wrong there.
     pub(super) fn faults(&self, at: At) -> &Faults {
-        match (at, &self.unleash) {
-            (At::Service, Some(unleash)) => unleash.faults(),
-            (At::Service, None) if self.flags == Flags::Flagsmith => self.town.flagsmith.faults(),
-            _ => self.town.gitlab.faults(),
-        }
+        self.server(at).faults()
     }
 
     /// Whether what stands on the flag in its service is the issue, once; GitLab keeps nothing there.

@@ -10,7 +10,8 @@ use super::gitlab::{COMMENTS, GITLAB};
 use super::own::OWN;
 use super::revoked::{a_service_takes_its_key_back, gitlab_takes_the_token_back};
 use super::unleash::{READ, READS};
-use super::{At, End, Flags, Place, Request, Scene};
+use super::{At, End, Flags, LONG, Place, Request, Scene, Story, linked};
+use crate::kit::{dead, until_queue};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_takes_half_a_minute() {
@@ -18,6 +19,8 @@ async fn what_takes_half_a_minute() {
         a_key_that_is_not_accepted_for_a_while_costs_only_time(),
         too_many_requests_are_waited_out_whatever_is_said_about_it(),
         what_is_answered_or_done_after_we_gave_up_stands_once(),
+        a_server_that_fails_at_everything_for_a_while_costs_only_time(),
+        a_server_that_is_away_for_a_moment_costs_only_time(),
         gitlab_takes_the_token_back(),
         a_service_takes_its_key_back(Flags::Flagsmith),
         a_service_takes_its_key_back(Flags::Unleash),
@@ -95,4 +98,45 @@ async fn what_is_answered_or_done_after_we_gave_up_stands_once() {
     );
     let wrong: [Vec<String>; 11] = wrong.into();
     assert!(wrong.iter().all(Vec::is_empty), "{}", wrong.concat().join("\n"));
+}
+
+/// The fifth attempt comes after ten seconds; later ones differ in nothing.
+async fn a_server_that_fails_at_everything_for_a_while_costs_only_time() {
+    let fails = |flags, at, fault| async move {
+        let place = Place::new(flags).await;
+        let rule = place.faults(at).add(Rule::everything(fault));
+        let note = place.town.gitlab.comment(place.town.mara, place.issue, Story::Link.command()).unwrap();
+        let tired = |one: &serde_json::Value| one["attempts"].as_u64().is_some_and(|attempts| attempts >= 5);
+        until_queue(&place.town, |queue| queue["inbox"].as_array().unwrap().iter().any(tired)).await;
+        assert!(dead(&place.town).await.is_empty());
+        place.faults(at).remove(rule);
+        place.rest(LONG).await;
+        assert_eq!(linked(&place, note), Vec::<String>::new());
+        place.end().await;
+    };
+    tokio::join!(
+        fails(Flags::Flagsmith, At::Gitlab, Fault::status(503)),
+        fails(Flags::Own, At::Gitlab, Fault::html(502)),
+        fails(Flags::Flagsmith, At::Service, Fault::status(500)),
+        fails(Flags::Unleash, At::Service, Fault::status(503)),
+    );
+}
+
+/// Nothing listens. `lost.rs` tells of longer absences.
+async fn a_server_that_is_away_for_a_moment_costs_only_time() {
+    let away = |flags, story: fn(Flags, At, End) -> Scene| async move {
+        let (scene, place) = (story(flags, At::Service, End::AsEver), Place::new(flags).await);
+        place.server(At::Service).go_away().await;
+        let note = place.town.gitlab.comment(place.town.mara, place.issue, scene.story.command()).unwrap();
+        until_queue(&place.town, |queue| queue["inbox"].to_string().contains("no connection")).await;
+        place.server(At::Service).come_back().await.unwrap();
+        place.rest(LONG).await;
+        assert_eq!(scene.wrong(&place, note).await, Vec::<String>::new());
+        place.end().await;
+    };
+    tokio::join!(
+        away(Flags::Unleash, Scene::link),
+        away(Flags::Unleash, Scene::switch),
+        away(Flags::Flagsmith, Scene::switch),
+    );
 }
