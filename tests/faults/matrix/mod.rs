@@ -63,7 +63,7 @@ fn of_reads() -> Vec<Fault> {
 
 /// Refusals of something that is only read.
 fn refusals_of_reads() -> Vec<Fault> {
-    vec![Fault::status(403), Fault::status(422), Fault::redirect("https://elsewhere.example/")]
+    vec![Fault::status(403), Fault::redirect("https://elsewhere.example/")]
 }
 
 /// Refusals: each may be for good.
