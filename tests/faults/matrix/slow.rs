@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use flaglink::sandbox::faults::{Fault, Rule};
+use tokio::task::JoinSet;
 
 use super::flagsmith::FLAGSMITH;
 use super::gitlab::{COMMENTS, GITLAB};
@@ -15,16 +16,26 @@ use crate::kit::{dead, until_queue};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_takes_half_a_minute() {
-    tokio::join!(
-        a_key_that_is_not_accepted_for_a_while_costs_only_time(),
-        too_many_requests_are_waited_out_whatever_is_said_about_it(),
-        what_is_answered_or_done_after_we_gave_up_stands_once(),
-        a_server_that_fails_at_everything_for_a_while_costs_only_time(),
-        a_server_that_is_away_for_a_moment_costs_only_time(),
-        gitlab_takes_the_token_back(),
-        a_service_takes_its_key_back(Flags::Flagsmith),
-        a_service_takes_its_key_back(Flags::Unleash),
-    );
+    let mut all = JoinSet::new();
+    all.spawn(a_key_that_is_not_accepted_for_a_while_costs_only_time());
+    all.spawn(too_many_requests_are_waited_out_whatever_is_said_about_it());
+    all.spawn(what_is_answered_or_done_after_we_gave_up_stands_once());
+    all.spawn(a_server_that_fails_at_everything_for_a_while_costs_only_time());
+    all.spawn(a_server_that_is_away_for_a_moment_costs_only_time());
+    all.spawn(gitlab_takes_the_token_back());
+    all.spawn(a_service_takes_its_key_back(Flags::Flagsmith));
+    all.spawn(a_service_takes_its_key_back(Flags::Unleash));
+    while let Some(one) = all.join_next().await {
+        one.unwrap();
+    }
+}
+
+/// Each with a stack of its own.
+async fn at_once<F: Future<Output = ()> + Send + 'static>(stories: impl IntoIterator<Item = F>) {
+    let mut all: JoinSet<()> = stories.into_iter().collect();
+    while let Some(one) = all.join_next().await {
+        one.unwrap();
+    }
 }
 
 async fn a_key_that_is_not_accepted_for_a_while_costs_only_time() {
@@ -71,33 +82,31 @@ async fn too_many_requests_are_waited_out_whatever_is_said_about_it() {
 /// Flaglink gives up after half a minute. The server answers later than that: what it did by then stands, once, whether it did it
 /// before flaglink gave up or afterwards.
 async fn what_is_answered_or_done_after_we_gave_up_stands_once() {
-    let late = |fault: fn(Duration) -> Fault,
-                flags,
-                story: fn(Flags, At, End) -> Scene,
-                at,
-                (method, path): Request| async move {
-        let scene = story(flags, at, End::AsEver);
-        let place = Place::planned(flags, "request_ceiling = \"38s\"").await;
+    let late = |fault: fn(Duration) -> Fault, scene: Scene, (method, path): Request| async move {
+        let place = Place::planned(scene.flags, "request_ceiling = \"38s\"").await;
         let rule = Rule::new(method, path, fault(Duration::from_secs(33))).times(1);
-        scene.tell(place, rule).await
+        let wrong = scene.tell(place, rule).await;
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     };
-    let on_the_flag = ("POST", "/feature-external-resources/");
-    let switch = ("PUT", r"/featurestates/\d+/$");
-    let wrong = tokio::join!(
-        late(Fault::Delay, Flags::Flagsmith, Scene::link, At::Gitlab, COMMENTS[0]),
-        late(Fault::DelayAnswer, Flags::Flagsmith, Scene::link, At::Gitlab, COMMENTS[0]),
-        late(Fault::Delay, Flags::Flagsmith, Scene::link, At::Gitlab, ("PUT", r"/issues/\d+$")),
-        late(Fault::Delay, Flags::Flagsmith, Scene::link, At::Service, on_the_flag),
-        late(Fault::DelayAnswer, Flags::Flagsmith, Scene::link, At::Service, on_the_flag),
-        late(Fault::Delay, Flags::Unleash, Scene::link, At::Service, ("POST", "/link$")),
-        late(Fault::DelayAnswer, Flags::Unleash, Scene::link, At::Service, ("POST", "/link$")),
-        late(Fault::Delay, Flags::Flagsmith, Scene::switch, At::Service, switch),
-        late(Fault::Delay, Flags::Unleash, Scene::switch, At::Service, ("POST", "/production/on$")),
-        late(Fault::Delay, Flags::Own, Scene::switch, At::Service, ("PUT", "/feature_flags/")),
-        late(Fault::DelayAnswer, Flags::Own, Scene::switch, At::Service, ("PUT", "/feature_flags/")),
-    );
-    let wrong: [Vec<String>; 11] = wrong.into();
-    assert!(wrong.iter().all(Vec::is_empty), "{}", wrong.concat().join("\n"));
+    let link = |flags, at| Scene::link(flags, at, End::AsEver);
+    let switch = |flags| Scene::switch(flags, At::Service, End::AsEver);
+    let (answered_late, done_late): (fn(Duration) -> Fault, fn(Duration) -> Fault) =
+        (Fault::DelayAnswer, Fault::Delay);
+    let flagsmith = ("POST", "/feature-external-resources/");
+    at_once([
+        late(done_late, link(Flags::Flagsmith, At::Gitlab), COMMENTS[0]),
+        late(answered_late, link(Flags::Flagsmith, At::Gitlab), COMMENTS[0]),
+        late(done_late, link(Flags::Flagsmith, At::Gitlab), ("PUT", r"/issues/\d+$")),
+        late(done_late, link(Flags::Flagsmith, At::Service), flagsmith),
+        late(answered_late, link(Flags::Flagsmith, At::Service), flagsmith),
+        late(done_late, link(Flags::Unleash, At::Service), ("POST", "/link$")),
+        late(answered_late, link(Flags::Unleash, At::Service), ("POST", "/link$")),
+        late(done_late, switch(Flags::Flagsmith), ("PUT", r"/featurestates/\d+/$")),
+        late(done_late, switch(Flags::Unleash), ("POST", "/production/on$")),
+        late(done_late, switch(Flags::Own), ("PUT", "/feature_flags/")),
+        late(answered_late, switch(Flags::Own), ("PUT", "/feature_flags/")),
+    ])
+    .await;
 }
 
 /// The fifth attempt comes after ten seconds; later ones differ in nothing.
@@ -114,12 +123,13 @@ async fn a_server_that_fails_at_everything_for_a_while_costs_only_time() {
         assert_eq!(linked(&place, note), Vec::<String>::new());
         place.end().await;
     };
-    tokio::join!(
+    at_once([
         fails(Flags::Flagsmith, At::Gitlab, Fault::status(503)),
         fails(Flags::Own, At::Gitlab, Fault::html(502)),
         fails(Flags::Flagsmith, At::Service, Fault::status(500)),
         fails(Flags::Unleash, At::Service, Fault::status(503)),
-    );
+    ])
+    .await;
 }
 
 /// Nothing listens. `lost.rs` tells of longer absences.
@@ -134,9 +144,10 @@ async fn a_server_that_is_away_for_a_moment_costs_only_time() {
         assert_eq!(scene.wrong(&place, note).await, Vec::<String>::new());
         place.end().await;
     };
-    tokio::join!(
+    at_once([
         away(Flags::Unleash, Scene::link),
         away(Flags::Unleash, Scene::switch),
         away(Flags::Flagsmith, Scene::switch),
-    );
+    ])
+    .await;
 }
