@@ -14,6 +14,9 @@ use super::unleash::{READ, READS};
 use super::{At, End, Flags, LONG, Place, Request, Scene, Story, linked};
 use crate::kit::{dead, until_queue};
 
+/// Later than a request waits for its answer.
+const LATE: Duration = Duration::from_secs(33);
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_takes_half_a_minute() {
     let mut all = JoinSet::new();
@@ -82,29 +85,33 @@ async fn too_many_requests_are_waited_out_whatever_is_said_about_it() {
 /// Flaglink gives up after half a minute. The server answers later than that: what it did by then stands, once, whether it did it
 /// before flaglink gave up or afterwards.
 async fn what_is_answered_or_done_after_we_gave_up_stands_once() {
-    let late = |fault: fn(Duration) -> Fault, scene: Scene, (method, path): Request| async move {
-        let place = Place::planned(scene.flags, "request_ceiling = \"38s\"").await;
-        let rule = Rule::new(method, path, fault(Duration::from_secs(33))).times(1);
-        let wrong = scene.tell(place, rule).await;
-        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let late = |fault: &Fault, scene: Scene, (method, path): Request, sent: usize| {
+        let rule = Rule::new(method, path, fault.clone()).times(1);
+        async move {
+            let place = Place::planned(scene.flags, "request_ceiling = \"38s\"").await;
+            let faults = place.faults(scene.at).clone();
+            let wrong = scene.tell(place, rule).await;
+            assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+            assert!(faults.count(method, path) <= sent, "sent again: {}", faults.describe());
+        }
     };
     let link = |flags, at| Scene::link(flags, at, End::AsEver);
     let switch = |flags| Scene::switch(flags, At::Service, End::AsEver);
-    let (answered_late, done_late): (fn(Duration) -> Fault, fn(Duration) -> Fault) =
-        (Fault::DelayAnswer, Fault::Delay);
+    let (answered_late, done_late) = (Fault::DelayAnswer(LATE), Fault::Delay(LATE));
     let flagsmith = ("POST", "/feature-external-resources/");
+    // There are two comments, and a label that is put on twice is on.
     at_once([
-        late(done_late, link(Flags::Flagsmith, At::Gitlab), COMMENTS[0]),
-        late(answered_late, link(Flags::Flagsmith, At::Gitlab), COMMENTS[0]),
-        late(done_late, link(Flags::Flagsmith, At::Gitlab), ("PUT", r"/issues/\d+$")),
-        late(done_late, link(Flags::Flagsmith, At::Service), flagsmith),
-        late(answered_late, link(Flags::Flagsmith, At::Service), flagsmith),
-        late(done_late, link(Flags::Unleash, At::Service), ("POST", "/link$")),
-        late(answered_late, link(Flags::Unleash, At::Service), ("POST", "/link$")),
-        late(done_late, switch(Flags::Flagsmith), ("PUT", r"/featurestates/\d+/$")),
-        late(done_late, switch(Flags::Unleash), ("POST", "/production/on$")),
-        late(done_late, switch(Flags::Own), ("PUT", "/feature_flags/")),
-        late(answered_late, switch(Flags::Own), ("PUT", "/feature_flags/")),
+        late(&done_late, link(Flags::Flagsmith, At::Gitlab), COMMENTS[0], 2),
+        late(&answered_late, link(Flags::Flagsmith, At::Gitlab), COMMENTS[0], 2),
+        late(&done_late, link(Flags::Flagsmith, At::Gitlab), ("PUT", r"/issues/\d+$"), 2),
+        late(&done_late, link(Flags::Flagsmith, At::Service), flagsmith, 1),
+        late(&answered_late, link(Flags::Flagsmith, At::Service), flagsmith, 1),
+        late(&done_late, link(Flags::Unleash, At::Service), ("POST", "/link$"), 1),
+        late(&answered_late, link(Flags::Unleash, At::Service), ("POST", "/link$"), 1),
+        late(&done_late, switch(Flags::Flagsmith), ("PUT", r"/featurestates/\d+/$"), 1),
+        late(&done_late, switch(Flags::Unleash), ("POST", "/production/on$"), 1),
+        late(&done_late, switch(Flags::Own), ("PUT", "/feature_flags/"), 1),
+        late(&answered_late, switch(Flags::Own), ("PUT", "/feature_flags/"), 1),
     ])
     .await;
 }
