@@ -55,8 +55,12 @@ pub enum ProviderError {
     /// The service did not give a good answer.
     #[error(transparent)]
     Failed(#[from] Failure),
-    /// The service answered something that cannot be understood, or cannot do just what was asked; the text says what, for people.
-    /// It may hold words of the service's, so it is shown on one line and shortened.
+    /// What came back cannot be understood: a proxy's page in its place, another shape than expected. The next answer may be a
+    /// better one. The text says what, for people, on one line and shortened.
+    #[error("{}", one_line(.0, MOST_SAID))]
+    Unreadable(String),
+    /// The service cannot do just what was asked, or not as things stand; the text says what, for people. It may hold words of the
+    /// service's, so it is shown on one line and shortened.
     #[error("{}", one_line(.0, MOST_SAID))]
     Strange(String),
     /// The service cannot do this at all.

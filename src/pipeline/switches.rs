@@ -118,16 +118,23 @@ impl OnItsWay<'_> {
     }
 
     async fn failed(&self, mut edge: Edge, provider: &dyn FlagProvider, error: ProviderError) -> Ran {
-        let ProviderError::Failed(failure) = &error else {
-            return self.understood(edge, provider, &error.to_string()).await;
+        let (sent, for_good) = match &error {
+            ProviderError::Failed(failure) => {
+                (failure.sent, !failure.is_passing() && !failure.is_unauthorized())
+            }
+            // Something answered, whoever that was.
+            ProviderError::Unreadable(_) => (Sent::Perhaps, false),
+            ProviderError::Strange(_) | ProviderError::Unsupported => {
+                return self.understood(edge, provider, &error.to_string()).await;
+            }
         };
-        let trouble = Trouble::from(failure.clone());
-        match failure.sent {
-            Sent::No if failure.is_passing() || failure.is_unauthorized() => {
+        let trouble = Trouble::from(error);
+        match sent {
+            Sent::No if for_good => self.end(&edge, SwitchEnd::Refused(trouble.reason)).await,
+            Sent::No => {
                 edge.uncertain = None;
                 self.not_sent(edge, &trouble).await
             }
-            Sent::No => self.end(&edge, SwitchEnd::Refused(trouble.reason)).await,
             // The service is done with it: either it is so now, or it never will be by this.
             Sent::Perhaps => match provider.state(&self.toggle.flag, &self.toggle.internal_id).await {
                 Ok(state) if self.holds(state.as_ref()) => {

@@ -593,7 +593,7 @@ pub(crate) async fn links_on_a_flag_come_once_are_kept_up_to_date_and_go<S: Stag
     match refused {
         ProviderError::Failed(failure) => assert!(!failure.is_passing(), "{failure}"),
         ProviderError::Strange(why) => assert!(why.contains("checkout"), "{why}"),
-        ProviderError::Unsupported => panic!("it did that before"),
+        ProviderError::Unreadable(_) | ProviderError::Unsupported => panic!("it did that before: {refused}"),
     }
 }
 
