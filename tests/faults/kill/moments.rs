@@ -25,16 +25,19 @@ pub(super) enum Moment {
     Draining,
     /// While an admin has what was given up tried again.
     TryingAgain,
+    /// When a flag was just switched, and then somebody undoes that.
+    Switching,
 }
 
-use Moment::{CatchingUp, Draining, Starting, TryingAgain, TwiceInARow, Working};
+use Moment::{CatchingUp, Draining, Starting, Switching, TryingAgain, TwiceInARow, Working};
 
 impl Moment {
     /// So many in any order, each at least once where there is room for it; half of the others while people work.
     pub(super) fn plan(chance: &mut Chance, count: usize) -> Vec<Self> {
-        let mut plan = vec![Starting, TwiceInARow, CatchingUp, Draining, TryingAgain];
+        let mut plan = vec![Starting, TwiceInARow, CatchingUp, Draining, TryingAgain, Switching];
         plan.resize_with(count, || {
             chance.of(&[
+                Working,
                 Working,
                 Working,
                 Working,
@@ -45,6 +48,7 @@ impl Moment {
                 CatchingUp,
                 Draining,
                 TryingAgain,
+                Switching,
             ])
         });
         chance.shuffle(&mut plan);
@@ -69,6 +73,7 @@ impl Place {
             CatchingUp => self.kill_catching_up().await,
             Draining => self.kill_draining().await,
             TryingAgain => self.kill_trying_again().await,
+            Switching => self.kill_switching().await,
         }
     }
 
@@ -167,6 +172,28 @@ impl Place {
         } else {
             // Without a daemon it may have gone on with the store itself: nobody may kill that for it.
             admin.ended();
+        }
+    }
+
+    async fn kill_switching(&mut self) {
+        let daemon = self.up().await;
+        let asked = self.asks_for_a_switch();
+        if let Some((spot, _)) = asked {
+            let wanted = self.turns_wanted(spot);
+            let switched = async {
+                let mut tick = tokio::time::interval(Duration::from_millis(1));
+                while self.services.turns(spot).len() < wanted {
+                    tick.tick().await;
+                }
+            };
+            let switched = tokio::time::timeout(PATIENCE, switched).await;
+            assert!(switched.is_ok(), "{}", self.failed("nothing is switched"));
+            self.a_moment(5).await;
+        }
+        daemon.kill();
+        self.killed += 1;
+        if let Some((spot, note)) = asked {
+            self.undoes(spot, note);
         }
     }
 

@@ -18,6 +18,8 @@ pub(super) struct Written {
     pub(super) edited: bool,
     /// Whether a flag is to be switched by it.
     pub(super) switches: bool,
+    /// Whether somebody undid that before it was answered.
+    pub(super) undone: bool,
 }
 
 pub(super) const DONE: &[&str] = &["eyes", "white_check_mark"];
@@ -116,7 +118,7 @@ impl Place {
     }
 
     /// Whether the bot has said by a reaction how a comment ended.
-    fn is_over(&self, note: u64) -> bool {
+    pub(super) fn is_over(&self, note: u64) -> bool {
         self.gitlab.read(|model| model.reactions(note, self.bot).len() > 1)
     }
 
@@ -146,8 +148,8 @@ impl Place {
         replies: usize,
     ) -> u64 {
         let note = self.gitlab.comment(author, on, text).unwrap();
-        let (text, edited, switches) = (text.to_owned(), false, false);
-        let written = Written { note, on, author, text, reactions, replies, edited, switches };
+        let (text, edited, switches, undone) = (text.to_owned(), false, false, false);
+        let written = Written { note, on, author, text, reactions, replies, edited, switches, undone };
         self.model.written.push(written);
         note
     }
@@ -228,12 +230,47 @@ impl Place {
         }
     }
 
+    /// Somebody who may asks for a switch, wherever none is under way.
+    pub(super) fn asks_for_a_switch(&mut self) -> Option<(Spot, u64)> {
+        let mut spots: Vec<Spot> = Flag::all()
+            .into_iter()
+            .filter(|flag| flag.is_switched())
+            .flat_map(Flag::spots)
+            .filter(|spot| self.model.switching.get(spot).is_none_or(|note| self.is_over(*note)))
+            .collect();
+        self.chance.shuffle(&mut spots);
+        let spot = spots.pop()?;
+        if self.model.pages.is_empty() {
+            self.new_page();
+        }
+        let on = self.chance.of(&self.model.pages);
+        let turned = !self.services.is_on(spot);
+        let text = format!("/flag {} {} --env {}", said(turned), spot.0.name(), spot.1);
+        Some((spot, self.asks_for(on, spot, &text, Wanted { by: None, on: turned, value: None })))
+    }
+
+    /// How often a flag must have been changed there by now.
+    pub(super) fn turns_wanted(&self, spot: Spot) -> usize {
+        self.model.turns.get(&spot).map_or(0, Vec::len)
+    }
+
+    /// Somebody sets back in the service itself what was just switched by a comment.
+    pub(super) fn undoes(&mut self, spot: Spot, note: u64) {
+        let over = self.is_over(note);
+        let on = !self.services.is_on(spot);
+        self.services.turn(spot, on);
+        self.wanted(spot, Wanted { by: None, on, value: None });
+        let written = self.model.written.iter_mut().find(|written| written.note == note);
+        written.unwrap().undone = !over;
+    }
+
     /// Somebody who may asks for a switch that changes something.
-    fn asks_for(&mut self, on: NoteableRef, spot: Spot, text: &str, wanted: Wanted) {
+    fn asks_for(&mut self, on: NoteableRef, spot: Spot, text: &str, wanted: Wanted) -> u64 {
         let note = self.writes(on, self.maintainer, text, DONE, 0);
         self.model.written.last_mut().unwrap().switches = true;
         self.model.switching.insert(spot, note);
         self.wanted(spot, Wanted { by: Some(note), ..wanted });
+        note
     }
 
     fn wanted(&mut self, spot: Spot, wanted: Wanted) {

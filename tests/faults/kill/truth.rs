@@ -40,14 +40,15 @@ impl Place {
         let reactions: BTreeSet<String> = self
             .gitlab
             .read(|model| model.reactions(note, self.bot).iter().map(|name| (*name).to_owned()).collect());
-        let late = self.came_too_late(written);
-        let wanted = match (late, written.edited) {
-            (true, true) => PARTLY,
-            (true, false) => NOT_DONE,
-            (false, _) => written.reactions,
+        let not_done = self.came_too_late(written) || self.was_left_alone(written);
+        let wanted: &[&[&str]] = match (not_done, written.edited) {
+            // What was added is answered together with what stood there, or after it.
+            (true, true) => &[PARTLY, &["eyes", "white_check_mark", "x"]],
+            (true, false) => &[NOT_DONE],
+            (false, _) => &[written.reactions],
         };
-        let wanted: BTreeSet<String> = wanted.iter().map(|name| (*name).to_owned()).collect();
-        if reactions != wanted {
+        let fits = |wanted: &&[&str]| reactions.iter().map(String::as_str).eq(sorted(wanted));
+        if !wanted.iter().any(fits) {
             wrong.push(format!("note {note}: {reactions:?}, not {wanted:?}: {}", written.text));
         }
         let mut replies = self.replies_to(written);
@@ -56,7 +57,7 @@ impl Place {
             let unknown = replies.iter().position(|reply| reply.contains("it is not known yet"));
             unknown.map(|place| replies.remove(place));
         }
-        let many = written.replies + usize::from(late);
+        let many = written.replies + usize::from(not_done);
         if replies.len() != many {
             wrong.push(format!("note {note}: {} replies, not {many}: {}", replies.len(), written.text));
         }
@@ -76,6 +77,12 @@ impl Place {
                     && reply.created_at >= until
             })
         })
+    }
+
+    /// Whether a switch that somebody undid was answered with that. Nobody may know any more that it was made before.
+    fn was_left_alone(&self, written: &Written) -> bool {
+        let told = |reply: &String| reply.contains(" was changed in ") && reply.contains("after you wrote");
+        written.undone && self.replies_to(written).iter().any(told)
     }
 
     fn replies_to(&self, written: &Written) -> Vec<String> {
@@ -227,6 +234,10 @@ impl Place {
         }
         wrong
     }
+}
+
+fn sorted<'a>(names: &[&'a str]) -> BTreeSet<&'a str> {
+    names.iter().copied().collect()
 }
 
 /// The cells of the table in a panel, row by row, without the addresses of links; the head first.
