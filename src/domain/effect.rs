@@ -180,6 +180,9 @@ impl Edge {
 pub struct Attempt {
     /// When it was sent, by our clock.
     pub at: Timestamp,
+    /// Of a switch: the flag service's mark of the last change there, from before it was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<String>,
 }
 
 /// Something outside that is made equal to what the store and the provider say.

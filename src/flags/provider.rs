@@ -234,6 +234,18 @@ pub trait FlagProvider: Send + Sync + 'static {
         Err(ProviderError::Unsupported)
     }
 
+    /// Something that is another one after every change of the flag in that environment, also where it is set as before again:
+    /// by it is known whether a switch was made, and undone by somebody, while nobody looked. `None` where the service keeps no
+    /// such thing; then a switch whose answer was lost is sent again where the flag is as it was.
+    async fn mark(
+        &self,
+        _flag: &FlagRef,
+        _internal_id: &str,
+        _environment: &str,
+    ) -> Provided<Option<String>> {
+        Ok(None)
+    }
+
     /// Whether flaglink may keep links on this service's flags now. `Some(why not)` where somebody else
     /// does that already (Flagsmith's own GitLab integration would also comment).
     async fn back_links_refused(&self) -> Provided<Option<String>> {

@@ -61,7 +61,7 @@ pub(super) async fn run(pipeline: &Pipeline, id: EdgeId) -> Ran {
     };
     let mut sending = edge;
     sending.attempts = sending.attempts.saturating_add(1);
-    sending.uncertain = Some(Attempt { at: now });
+    sending.uncertain = Some(Attempt { at: now, mark: None });
     let mut decision = Decision::new();
     decision.write(Write::PutEdge(Box::new(sending.clone())));
     pipeline.commit(decision).await?;

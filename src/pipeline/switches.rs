@@ -74,6 +74,11 @@ impl OnItsWay<'_> {
             return self.end(&edge, SwitchEnd::Done { remark: None }).await;
         }
         if let Some(attempt) = &edge.uncertain {
+            match self.touched_since(provider, attempt).await {
+                Ok(false) => {}
+                Ok(true) => return self.made_and_undone(edge, provider).await,
+                Err(error) => return self.not_seen(edge, &error.into()).await,
+            }
             let ceiling = retry::when(attempt.at, self.world.request_ceiling());
             if Timestamp::now() < ceiling {
                 let soon = retry::when(Timestamp::now(), LOOK_AGAIN);
@@ -81,6 +86,31 @@ impl OnItsWay<'_> {
             }
         }
         self.begin(edge, provider, now).await
+    }
+
+    /// Whether the flag was changed there since the attempt was made, as far as the service keeps that.
+    async fn touched_since(
+        &self,
+        provider: &dyn FlagProvider,
+        attempt: &Attempt,
+    ) -> Result<bool, ProviderError> {
+        let Some(before) = &attempt.mark else { return Ok(false) };
+        let toggle = self.toggle;
+        let now = provider.mark(&toggle.flag, &toggle.internal_id, &toggle.environment).await?;
+        Ok(now.is_some_and(|now| !now.is_empty() && now != *before))
+    }
+
+    /// What was sent was made, most likely, and then somebody set the flag as it was: that is not done away with by sending
+    /// it again. Or it has been made just now.
+    async fn made_and_undone(&self, edge: Edge, provider: &dyn FlagProvider) -> Ran {
+        match provider.state(&self.toggle.flag, &self.toggle.internal_id).await {
+            Ok(state) if self.holds(state.as_ref()) => {
+                self.end(&edge, SwitchEnd::Done { remark: None }).await
+            }
+            // Whose change was seen last is not who it was.
+            Ok(_) => self.end(&edge, SwitchEnd::Overtaken { by: None }).await,
+            Err(error) => self.not_seen(edge, &error.into()).await,
+        }
     }
 
     /// It is not so yet, and nothing that was sent can still make it so.
@@ -104,7 +134,8 @@ impl OnItsWay<'_> {
             }
         }
         edge.attempts = edge.attempts.saturating_add(1);
-        edge.uncertain = Some(Attempt { at: Timestamp::now() });
+        let mark = provider.mark(&toggle.flag, &toggle.internal_id, &toggle.environment).await;
+        edge.uncertain = Some(Attempt { at: Timestamp::now(), mark: mark.unwrap_or_default() });
         self.write_down(&edge, &person.username).await?;
         let sent = provider.switch(&toggle.flag, &toggle.internal_id, &toggle.environment, &toggle.to).await;
         match sent {

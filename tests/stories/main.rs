@@ -25,5 +25,6 @@ mod servers;
 mod services;
 mod switching;
 mod threads;
+mod undone;
 mod unleash;
 mod visibility;

@@ -648,9 +648,13 @@ pub(crate) async fn a_switch_changes_what_was_asked_there_and_nothing_else<S: St
         return;
     }
     let before = state(&provider, &flag).await.unwrap();
+    let mark = async || provider.mark(&flag.flag, &flag.internal_id, "production").await.unwrap();
+    let untouched = mark().await;
+    assert_eq!(mark().await, untouched, "nobody was there");
     for _ in 0..2 {
         assert_eq!(switch("production", turn(true)).await.unwrap(), Switched::Done);
     }
+    assert!(untouched.is_none() || mark().await != untouched, "somebody was");
     let mut wanted = before.clone();
     for environment in &mut wanted.environments {
         environment.on = environment.environment == "production";

@@ -151,6 +151,10 @@ impl FlagProvider for Flagsmith {
         self.switch_in(flag, internal_id, environment, to).await
     }
 
+    async fn mark(&self, flag: &FlagRef, internal_id: &str, environment: &str) -> Provided<Option<String>> {
+        self.mark_in(flag, internal_id, environment).await
+    }
+
     async fn back_links_refused(&self) -> Provided<Option<String>> {
         self.other_integration().await
     }

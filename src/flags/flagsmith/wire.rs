@@ -71,6 +71,15 @@ pub(super) struct FullState {
     pub(super) multivariate_feature_state_values: Vec<Value>,
 }
 
+/// When a default was saved last.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct SavedState {
+    pub(super) id: u64,
+    pub(super) feature: u64,
+    #[serde(default)]
+    pub(super) updated_at: Option<String>,
+}
+
 /// Which segment an override is for.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct FeatureSegment {

@@ -253,6 +253,13 @@ impl FlagProvider for GitlabFlags {
         Ok(planned.says.map_or(Switched::Done, Switched::DoneWith))
     }
 
+    async fn mark(&self, flag: &FlagRef, internal_id: &str, _environment: &str) -> Provided<Option<String>> {
+        let home = self.home(&flag.scope).await?;
+        let there = self.read(&home, &flag.key).await?.filter(|there| there.created_at == internal_id);
+        // GitLab keeps one moment for all environments. Another one that was changed just then is taken for this one.
+        Ok(there.and_then(|there| there.updated_at))
+    }
+
     fn hears_gitlab(&self) -> bool {
         true
     }

@@ -157,6 +157,10 @@ impl FlagProvider for Unleash {
         self.switch_in(flag, internal_id, environment, to).await
     }
 
+    async fn mark(&self, flag: &FlagRef, _internal_id: &str, environment: &str) -> Provided<Option<String>> {
+        self.last_event_in(&flag.key, environment).await.map(Some)
+    }
+
     async fn back_links(&self, flag: &FlagRef, _internal_id: &str) -> Provided<Vec<StandingLink>> {
         self.links(flag).await
     }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-pub use feature_flag::{Environment, FeatureFlag, FlagScope, FlagStrategy};
+pub use feature_flag::{Environment, FeatureFlag, FlagEdited, FlagScope, FlagStrategy};
 pub use instance::{HookTimes, NotesLimit, Settings, Token, User};
 pub use note::{Award, Awardable, Edit, Note, NoteKind};
 pub use noteable::{IssueType, Kind, Noteable, NoteableRef, State};
