@@ -159,6 +159,7 @@ fn flag_record(page: u64, place: u64, at: Timestamp) -> FlagRecord {
         not_found_at: None,
         history: Vec::new(),
         asked: Vec::new(),
+        tagged: None,
         mirrors: std::collections::BTreeMap::new(),
     }
 }

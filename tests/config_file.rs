@@ -164,14 +164,12 @@ fn what_later_versions_know_is_said_to_be_of_a_later_version() {
         "[tunnel]\nkind = \"ngrok\"",
         "[[reminders]]\nafter = \"30 days\"",
         "[templates]\npanel = \"x\"",
-        "adopt = true",
         "[listen]\npublic_url = \"auto\"",
     ] {
         let error = dir.bad(&format!("{more}\n{LEAST}"));
         assert!(error.contains("not in this version of flaglink"), "{more}: {error}");
     }
-    let error = dir.bad(&format!("{LEAST}adopt = true"));
-    assert!(error.contains("not in this version of flaglink"), "{error}");
+    dir.good(&format!("{LEAST}adopt = true"));
     dir.good(&format!(
         "{LEAST}permissions = {{ toggle = \"maintainer\" }}\ntoggle_in = {{ staging = \"none\", production = \"owner\" }}"
     ));

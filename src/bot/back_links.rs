@@ -4,8 +4,13 @@ use std::collections::BTreeMap;
 
 use super::Trouble;
 use super::world::World;
-use crate::domain::FlagRef;
-use crate::flags::BackLink;
+use crate::domain::{FlagRef, Mirror};
+use crate::flags::{BackLink, StandingLink, same_page};
+
+/// Whether a link that stands on a flag is the one that is kept in mind: by its id, however its address is spelt, or by that.
+pub fn stands_as(standing: &StandingLink, mirror: &Mirror) -> bool {
+    mirror.id.as_ref() == Some(&standing.id) || same_page(&standing.url, &mirror.url)
+}
 
 /// The links that are to stand on the flag, by noteable in text form. Confidential work is not among them:
 /// nothing of it leaves GitLab.

@@ -36,9 +36,22 @@ struct Mind {
     word: Option<Timestamp>,
 }
 
+/// What is missed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum About {
+    /// Flags that the service does not know any more.
+    #[default]
+    Flags,
+    /// Links that do not stand on flags any more.
+    Links,
+}
+
 /// What is doubted, by provider.
 #[derive(Debug, Default)]
-pub struct Doubts(Mutex<BTreeMap<String, Mind>>);
+pub struct Doubts {
+    minds: Mutex<BTreeMap<String, Mind>>,
+    about: About,
+}
 
 /// Whether so many are too many to be believed.
 fn too_many(missing: usize, linked: usize) -> bool {
@@ -46,6 +59,11 @@ fn too_many(missing: usize, linked: usize) -> bool {
 }
 
 impl Doubts {
+    /// The same about links.
+    pub(super) fn of_links() -> Self {
+        Self { minds: Mutex::default(), about: About::Links }
+    }
+
     /// Takes up that a provider does not know so many of its linked flags. Returns whether that is doubted.
     pub fn weigh(
         &self,
@@ -55,7 +73,7 @@ impl Doubts {
         linked: usize,
         now: Timestamp,
     ) -> bool {
-        let mut minds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut minds = self.minds.lock().unwrap_or_else(PoisonError::into_inner);
         let mind = minds.entry(provider.to_owned()).or_default();
         let believed = mind.word.is_some_and(|word| now.duration_since(word) < WORD_HOLDS);
         let before = mind.doubt.take();
@@ -64,9 +82,9 @@ impl Doubts {
         }
         let doubt = mind.doubt;
         drop(minds);
-        world.metrics().doubted(provider, doubt.map_or(0, |doubt| doubt.missing));
+        self.count(world, provider, doubt.map_or(0, |doubt| doubt.missing));
         match (before, doubt) {
-            (None, Some(doubt)) => tracing::warn!(provider, "{}", words(provider, &doubt)),
+            (None, Some(doubt)) => tracing::warn!(provider, "{}", self.words(provider, &doubt)),
             (Some(_), None) if !believed => {
                 tracing::info!(provider, missing, linked, "what was missing is found again");
             }
@@ -77,24 +95,24 @@ impl Doubts {
 
     /// What is doubted of a provider now.
     pub fn of(&self, provider: &str) -> Option<Doubt> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(provider)?.doubt
+        self.minds.lock().unwrap_or_else(PoisonError::into_inner).get(provider)?.doubt
     }
 
     /// Everything that is doubted, one sentence each; for an admin.
     pub fn told(&self) -> Vec<String> {
-        let minds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        minds.iter().filter_map(|(name, mind)| Some(words(name, mind.doubt.as_ref()?))).collect()
+        let minds = self.minds.lock().unwrap_or_else(PoisonError::into_inner);
+        minds.iter().filter_map(|(name, mind)| Some(self.words(name, mind.doubt.as_ref()?))).collect()
     }
 
     /// An admin says that what is missing is gone. Returns what was doubted until now; `None`: nothing was.
     pub fn believe(&self, world: &World, provider: &str, now: Timestamp) -> Option<Doubt> {
-        let mut minds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut minds = self.minds.lock().unwrap_or_else(PoisonError::into_inner);
         let mind = minds.get_mut(provider)?;
         let doubt = mind.doubt.take()?;
         mind.word = Some(now);
         drop(minds);
-        world.metrics().doubted(provider, 0);
-        tracing::warn!(provider, missing = doubt.missing, "an admin says that the missing flags are gone");
+        self.count(world, provider, 0);
+        tracing::warn!(provider, missing = doubt.missing, about = ?self.about, "an admin says that what is missing is gone");
         Some(doubt)
     }
 
@@ -124,12 +142,26 @@ impl Doubts {
         }
         Ok(self.weigh(world, provider, missing, linked, now))
     }
-}
 
-fn words(provider: &str, doubt: &Doubt) -> String {
-    format!(
-        "{provider} does not know {} of its {} linked flags any more. None of them is taken for gone until it is found again. If \
-         they are gone, say so with `flaglink links believe {provider}`; if not, look at the key's rights and at the project",
-        doubt.missing, doubt.linked
-    )
+    fn count(&self, world: &World, provider: &str, missing: usize) {
+        if self.about == About::Flags {
+            world.metrics().doubted(provider, missing);
+        }
+    }
+
+    fn words(&self, provider: &str, doubt: &Doubt) -> String {
+        let Doubt { missing, linked, .. } = doubt;
+        match self.about {
+            About::Flags => format!(
+                "{provider} does not know {missing} of its {linked} linked flags any more. None of them is taken for gone until it \
+                 is found again. If they are gone, say so with `flaglink links believe {provider}`; if not, look at the key's \
+                 rights and at the project"
+            ),
+            About::Links => format!(
+                "{missing} of {linked} links do not stand on their flags in {provider} any more. None of them is taken off here. If \
+                 they were taken off there on purpose, say so with `flaglink links believe {provider}/links`; if not, put them on \
+                 again there"
+            ),
+        }
+    }
 }

@@ -189,7 +189,7 @@ async fn look(
 
     if changes.iter().any(|change| change.what == ChangeKind::Back) {
         // Nothing could be put on it or taken off while it was away.
-        decision.write(Write::MarkStale(Level::BackLinks(flag.clone()), entry.now));
+        decision.mark_flag_stale(flag, entry.now);
     }
     let mut silent = BTreeSet::new();
     for noteable in world.store().noteables_of(flag).await? {

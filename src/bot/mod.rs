@@ -3,6 +3,7 @@
 //! A behaviour reads through `store`, `gitlab` and `flags` and returns a [`Decision`]; it writes nothing
 //! itself. Deciding the same event again is therefore harmless.
 
+pub mod adopt;
 pub mod back_links;
 mod claims;
 mod command_taken;
@@ -16,10 +17,13 @@ pub mod news;
 mod note_written;
 mod noteable_changed;
 pub mod panel;
+mod refusals;
 mod replies;
 mod resolve;
 mod switching;
+pub mod tags;
 mod trouble;
+mod watch;
 mod world;
 
 use jiff::Timestamp;
@@ -28,6 +32,7 @@ use crate::domain::{Decision, Event, InboxId};
 
 pub use doubts::{Doubt, Doubts};
 pub use dropped::drop_command;
+pub use refusals::Refusals;
 pub use switching::{last_author, may_switch};
 pub use trouble::{Trouble, Waits};
 pub use world::{Project, World, WorldParts};

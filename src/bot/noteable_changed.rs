@@ -1,5 +1,6 @@
 //! An issue or merge request changed: what is kept of it is brought up to date, and what depends on it is marked stale.
 
+use super::tags::StateTag;
 use super::world::{World, view_of};
 use super::{Entry, Made, Trouble};
 use crate::domain::{Decision, Level, NoteableKind, NoteableRecord, ProjectId, Write};
@@ -35,9 +36,12 @@ pub(super) async fn decide(
     if differs.shows {
         decision.write(Write::MarkStale(Level::Panel(noteable.clone()), entry.now));
     }
-    if differs.mirrors {
-        for link in &record.links {
+    for link in &record.links {
+        if differs.mirrors {
             decision.write(Write::MarkStale(Level::BackLinks(link.flag.clone()), entry.now));
+        }
+        if differs.tags {
+            decision.write(Write::MarkStale(Level::Tags(link.flag.clone()), entry.now));
         }
     }
     record.view = view_of(&detail, &project.detail);
@@ -51,6 +55,8 @@ pub(super) struct Differs {
     shows: bool,
     /// What the links on its flags go by.
     mirrors: bool,
+    /// What the tags on its flags go by.
+    tags: bool,
     /// The label that flaglink put on is gone.
     label_taken_off: bool,
 }
@@ -60,6 +66,8 @@ impl Differs {
         let view = view_of(detail, project);
         Self {
             shows: view.visibility != record.view.visibility || view.project_path != record.view.project_path,
+            tags: StateTag::of(record.noteable.kind, &view)
+                != StateTag::of(record.noteable.kind, &record.view),
             mirrors: view != record.view,
             label_taken_off: record.label_added.as_ref().is_some_and(|label| !detail.labels.contains(label)),
         }

@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::Trouble;
+use super::adopt::Adoptions;
 use super::doubts::Doubts;
 use super::limits::CLOCK_SLACK;
 use super::looks::Looks;
+use super::refusals::Refusals;
 use crate::config::{ProjectRule, Rules};
 use crate::domain::{
     Decision, FlagRef, InstanceId, Noteable, NoteableKind, NoteableView, ProjectId, Register, UserId, Write,
@@ -75,6 +77,8 @@ pub struct World {
     bots: RwLock<BTreeSet<UserId>>,
     looks: Looks,
     doubts: Doubts,
+    refusals: Refusals,
+    adoptions: Adoptions,
 }
 
 impl World {
@@ -87,6 +91,8 @@ impl World {
             bots: RwLock::default(),
             looks: Looks::default(),
             doubts: Doubts::default(),
+            refusals: Refusals::default(),
+            adoptions: Adoptions::default(),
         }
     }
 
@@ -135,6 +141,16 @@ impl World {
         &self.doubts
     }
 
+    /// What is doubted of links that were taken off flags in their own service.
+    pub fn adoptions(&self) -> &Adoptions {
+        &self.adoptions
+    }
+
+    /// The flag services whose flags are left alone.
+    pub fn refusals(&self) -> &Refusals {
+        &self.refusals
+    }
+
     /// The last look at each flag.
     pub(super) fn looks(&self) -> &Looks {
         &self.looks
@@ -159,6 +175,17 @@ impl World {
         }
         projects.insert(id, Remembered { at: Instant::now(), project: project.clone() });
         Ok(project)
+    }
+
+    /// The project at that path, if a rule matches it and its token sees it. Asked anew each time. One that went elsewhere (GitLab
+    /// redirects then) is not there any more.
+    pub async fn project_at(&self, path: &str) -> Result<Option<Project>, Trouble> {
+        let Some(rule) = self.parts.rules.for_project(path) else { return Ok(None) };
+        let detail = match self.client_of(&rule).project_at(path).await {
+            Err(GitlabError::Failed(failure)) if matches!(failure.status, Some(300..=399)) => None,
+            found => found?,
+        };
+        Ok(detail.and_then(|detail| self.shown_project(detail)))
     }
 
     /// A project that GitLab has shown, with the rule that holds for it and the client that speaks to it.

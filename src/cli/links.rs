@@ -21,7 +21,7 @@ pub(super) enum Links {
     Export,
     /// Take flags for gone that a provider does not know any more, where flaglink asks about them
     Believe {
-        /// The provider's name in the configuration
+        /// The provider's name in the configuration; with `/links` behind it, links that do not stand on its flags any more
         provider: String,
     },
 }
@@ -44,9 +44,18 @@ impl Links {
 }
 
 fn taken_for_gone(believed: &Believed) -> Result<(), Trouble> {
+    let mut out = anstream::stdout().lock();
+    if let Some(name) = believed.provider.strip_suffix("/links") {
+        let links = count(believed.flags, "link", "links");
+        writeln!(
+            out,
+            "{links} of {}: taken off here, too, with the next polls, if still gone.",
+            plain(name)
+        )?;
+        return Ok(());
+    }
     let flags = count(believed.flags, "flag", "flags");
     let name = plain(&believed.provider);
-    let mut out = anstream::stdout().lock();
     writeln!(
         out,
         "{flags} of {name}: looked for once more, and taken for gone where not found. Links stay."

@@ -178,6 +178,10 @@ pub(crate) struct ProjectTable {
     /// Label on issues and merge requests that have flags. Made if it is not there; `""` for none.
     #[serde(default = "default_label")]
     pub(crate) label: String,
+    /// Whether links count that people put on a flag in its own service to issues and merge requests here: they are linked here,
+    /// too, and what is taken off there is taken off here. Only Flagsmith can tell of such links.
+    #[serde(default)]
+    pub(crate) adopt: bool,
     /// File with an access token for these projects alone, used instead of that of `[gitlab]`.
     pub(crate) token_file: Option<String>,
     /// Environment variable with that token.

@@ -31,6 +31,8 @@ pub struct ProjectRule {
     pub panel: bool,
     /// The label; `None`: none.
     pub label: Option<String>,
+    /// Whether links that people put on a flag in its own service count here.
+    pub adopt: bool,
     /// An access token for these projects alone.
     pub token: Option<SecretString>,
     projects: GlobMatcher,
@@ -100,6 +102,7 @@ impl ProjectRule {
             link: table.permissions.link,
             values: table.values,
             panel: table.panel,
+            adopt: table.adopt,
             label: check_label(&table.label).map_err(|why| section.error("label", why))?,
             token: section.secret("token")?,
             providers,

@@ -136,6 +136,8 @@ impl AdminView for View {
     async fn remarks(&self) -> Vec<String> {
         let world = self.pipeline.world();
         let mut remarks = world.doubts().told();
+        remarks.extend(world.adoptions().doubts().told());
+        remarks.extend(world.refusals().told());
         remarks.extend(self.hooks_off.lines());
         let dead = world.store().backlog().await.map_or(0, |backlog| backlog.dead);
         if dead == 0 {

@@ -70,7 +70,7 @@ async fn rename_in(
     record.history.iter_mut().for_each(|change| renamed(&mut change.flag));
     for (before, now) in flags {
         // What was still to be done on it was to be done under its old name.
-        decision.write(Write::MarkStale(Level::BackLinks(now.clone()), Timestamp::now()));
+        decision.mark_flag_stale(&now, Timestamp::now());
         if store.flag(&now).await?.value.is_none()
             && let Some(mut flag) = store.flag(&before).await?.value
         {

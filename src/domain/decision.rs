@@ -118,6 +118,12 @@ impl Decision {
         seen.value
     }
 
+    /// Marks stale what stands on the flag in its own service because of linked work.
+    pub fn mark_flag_stale(&mut self, flag: &FlagRef, now: Timestamp) {
+        self.write(Write::MarkStale(Level::BackLinks(flag.clone()), now));
+        self.write(Write::MarkStale(Level::Tags(flag.clone()), now));
+    }
+
     /// Adds a write.
     pub fn write(&mut self, write: Write) {
         self.writes.push(write);

@@ -195,6 +195,8 @@ pub enum Level {
     Label(Noteable),
     /// The links that stand on the flag in its own service.
     BackLinks(FlagRef),
+    /// The tags on the flag in its own service that tell the state of linked work.
+    Tags(FlagRef),
 }
 
 /// A level that is not known to be true.

@@ -27,7 +27,7 @@ pub use noteable::{
 };
 pub use record::{
     CommandRecord, CommandStatus, DeadLetter, DeadThing, FlagRecord, Instance, LinkChange, Mirror,
-    NoteRecord, NoteableRecord, NoteableView, Outcome, PanelRecord, Register, ReplyBudget, Visibility,
-    WorkState,
+    NoteRecord, NoteableRecord, NoteableView, Outcome, PanelRecord, Register, ReplyBudget, Tagged,
+    Visibility, WorkState,
 };
 pub use toggle::{AskedSwitch, SwitchEnd, SwitchProgress, Toggle};

@@ -232,6 +232,21 @@ pub struct FlagRecord {
     /// What stands on the flag in its own service, per noteable (in text form).
     #[serde(default)]
     pub mirrors: BTreeMap<String, Mirror>,
+    /// The tags of ours that stand on the flag in its own service; `None` where none was put on, or all were taken off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tagged: Option<Tagged>,
+}
+
+/// The tags on a flag in its own service that tell the state of linked work.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Tagged {
+    /// Those that were put on last, by label.
+    pub says: BTreeSet<String>,
+    /// They are being written, or the service may have changed them with a link since: what stands is not known.
+    pub due: bool,
+    /// They were sent at this moment, and the answer is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_at: Option<Timestamp>,
 }
 
 /// A link to a noteable that stands on the flag in its own service.
@@ -245,6 +260,9 @@ pub struct Mirror {
     pub ours: bool,
     /// A creation was sent at this moment and its answer is not known.
     pub sent_at: Option<Timestamp>,
+    /// When it was first seen that somebody took it off there, where that counts. It is believed after a second look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gone_at: Option<Timestamp>,
 }
 
 /// Something that was given up, kept until someone deals with it.

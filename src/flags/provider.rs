@@ -21,6 +21,8 @@ pub struct Abilities {
     pub search: bool,
     /// Keeps links to issues and merge requests on a flag.
     pub back_links: bool,
+    /// Tells which flags have links, also those that people put on.
+    pub finds_links: bool,
     /// Keeps tags on a flag.
     pub tags: bool,
     /// Archives and restores flags.
@@ -285,12 +287,18 @@ pub trait FlagProvider: Send + Sync + 'static {
         Err(ProviderError::Unsupported)
     }
 
+    /// The flags that may have links to work, also those that people put on. A few too many do no harm: each is looked at.
+    async fn flags_with_links(&self) -> Provided<Vec<Flag>> {
+        Err(ProviderError::Unsupported)
+    }
+
     /// The tags on the flag, by label.
     async fn tags(&self, _flag: &FlagRef, _internal_id: &str) -> Provided<Vec<String>> {
         Err(ProviderError::Unsupported)
     }
 
-    /// Adds and takes away tags by label; others stay. Callers hold the flag's lane.
+    /// Adds and takes away tags by label; others stay. Taking away is fine also where the flag is gone. Callers hold the flag's
+    /// lane.
     async fn change_tags(
         &self,
         _flag: &FlagRef,

@@ -239,6 +239,7 @@ fn level(level: &Level) -> (&'static str, String) {
         Level::Panel(noteable) => ("panel", noteable.to_string()),
         Level::Label(noteable) => ("label", noteable.to_string()),
         Level::BackLinks(flag) => ("links on the flag", flag.words()),
+        Level::Tags(flag) => ("tags on the flag", flag.words()),
     }
 }
 

@@ -3,6 +3,7 @@
 //! Everything that writes one resource goes through its lane, one thing at a time. What cannot be done now
 //! waits in its lane without holding up what does not depend on it; other lanes go on.
 
+mod adopting;
 mod bodies;
 mod catch_up;
 mod edges;
@@ -155,9 +156,13 @@ impl Pipeline {
         self.lanes.len()
     }
 
-    /// An admin says that the flags of a provider that are missing are gone. Returns how many were doubted; `None`: none were.
+    /// An admin says that the flags of a provider that are missing are gone; or, of `PROVIDER/links`, the links. Returns how many were doubted; `None`: none were.
     pub async fn believe(&self, provider: &str) -> Result<Option<usize>, StoreError> {
         let world = self.world();
+        if let Some(provider) = provider.strip_suffix("/links") {
+            let doubt = world.adoptions().doubts().believe(&world, provider, Timestamp::now());
+            return Ok(doubt.map(|doubt| doubt.missing));
+        }
         let Some(doubt) = world.doubts().believe(&world, provider, Timestamp::now()) else { return Ok(None) };
         polling::look_at_all(self, provider).await?;
         Ok(Some(doubt.missing))

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::Pipeline;
+use super::adopting::adopt_links;
 use crate::bot::{Trouble, World};
 use crate::domain::{Claim, Decision, Event, FlagPointer, FlagRef, InboxId, Write};
 use crate::flags::{FlagProvider, Hint};
@@ -68,14 +69,52 @@ async fn poll_once(pipeline: &Pipeline, provider: &Arc<dyn FlagProvider>) -> Res
         for flag in flags {
             decision.write(Write::QueueEvent(InboxId(world.store().new_id()), look_at(flag)));
         }
-        pipeline.commit(decision).await.map_err(|error| match error {
-            CommitError::Store(error) => Trouble::from(error),
-            CommitError::Conflict => Trouble::again_in(Duration::ZERO, error.to_string()),
-        })?;
+        pipeline.commit(decision).await.map_err(not_committed)?;
     }
-    match trouble {
-        Some(trouble) => Err(trouble),
-        None => Ok(differ.len()),
+    if let Some(trouble) = trouble {
+        return Err(trouble);
+    }
+    if !is_left_alone(pipeline, provider.as_ref()).await? {
+        mark_what_was_missed(pipeline, provider.as_ref()).await?;
+        adopt_links(pipeline, provider.as_ref()).await?;
+    }
+    Ok(differ.len())
+}
+
+/// Whether nothing is to be put on the provider's flags: it cannot be, or somebody else does it.
+async fn is_left_alone(pipeline: &Pipeline, provider: &dyn FlagProvider) -> Result<bool, Trouble> {
+    let abilities = provider.abilities();
+    if !abilities.back_links && !abilities.tags {
+        return Ok(true);
+    }
+    Ok(pipeline.world().refusals().ask(provider).await?)
+}
+
+/// What stands on flags because of linked work, and what may not be so: from before a version that puts it there, or from when
+/// somebody else did (see [`Refusals`](crate::bot::Refusals)). After the start, and whenever it is ours again.
+async fn mark_what_was_missed(pipeline: &Pipeline, provider: &dyn FlagProvider) -> Result<(), Trouble> {
+    let world = pipeline.world();
+    if !world.refusals().is_to_be_looked_at(provider.name()) {
+        return Ok(());
+    }
+    for flags in world.store().linked_flags(provider.name()).await?.chunks(AT_ONCE) {
+        let mut decision = Decision::new();
+        for flag in flags {
+            let Some(record) = world.store().flag(flag).await?.value else { continue };
+            if record.tagged.is_none_or(|tagged| tagged.due) {
+                decision.mark_flag_stale(flag, Timestamp::now());
+            }
+        }
+        pipeline.commit(decision).await.map_err(not_committed)?;
+    }
+    world.refusals().looked_at(provider.name());
+    Ok(())
+}
+
+fn not_committed(error: CommitError) -> Trouble {
+    match error {
+        CommitError::Store(error) => Trouble::from(error),
+        CommitError::Conflict => Trouble::again_in(Duration::ZERO, error.to_string()),
     }
 }
 

@@ -166,6 +166,6 @@ pub(crate) fn route_of_edge(edge: &Edge) -> Route {
 pub(crate) fn lane_of_level(level: &Level) -> LaneKey {
     match level {
         Level::Panel(noteable) | Level::Label(noteable) => LaneKey::Noteable(noteable.clone()),
-        Level::BackLinks(flag) => LaneKey::Flag(flag.provider.clone(), flag.key.clone()),
+        Level::BackLinks(flag) | Level::Tags(flag) => LaneKey::Flag(flag.provider.clone(), flag.key.clone()),
     }
 }

@@ -12,4 +12,5 @@ mod town;
 
 mod flagsmith;
 mod kit;
+mod links;
 mod others;

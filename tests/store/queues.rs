@@ -83,10 +83,15 @@ async fn a_level_is_true_only_as_of_the_generation_that_was_worked_on() {
 async fn levels_are_told_apart() {
     let folder = folder();
     let store = open(folder.path());
-    let levels =
-        [Level::Panel(issue(1)), Level::Panel(issue(2)), Level::Label(issue(1)), Level::BackLinks(flag("a"))];
+    let levels = [
+        Level::Panel(issue(1)),
+        Level::Panel(issue(2)),
+        Level::Label(issue(1)),
+        Level::BackLinks(flag("a")),
+        Level::Tags(flag("a")),
+    ];
     commit(&store, levels.iter().map(|level| Write::MarkStale(level.clone(), at(1)))).await;
-    assert_eq!(store.stale().await.unwrap().len(), 4);
+    assert_eq!(store.stale().await.unwrap().len(), levels.len());
     let panel = store.stale_level(&levels[0]).await.unwrap().unwrap();
     commit(&store, [Write::LevelTrue(levels[0].clone(), panel.generation)]).await;
     for level in &levels[1..] {

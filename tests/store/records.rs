@@ -26,6 +26,7 @@ fn flag_record(flag: &FlagRef, description: &str) -> FlagRecord {
         not_found_at: None,
         history: Vec::new(),
         asked: Vec::new(),
+        tagged: None,
         mirrors: std::collections::BTreeMap::new(),
     }
 }

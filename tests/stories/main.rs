@@ -11,6 +11,7 @@
 #[path = "../support/town.rs"]
 mod town;
 
+mod adopt;
 mod commands;
 mod deliveries;
 mod edits;
@@ -24,6 +25,7 @@ mod reading;
 mod servers;
 mod services;
 mod switching;
+mod tags;
 mod threads;
 mod undone;
 mod unleash;

@@ -579,6 +579,11 @@ pub(crate) async fn links_on_a_flag_come_once_are_kept_up_to_date_and_go<S: Stag
     let mut there = provider.back_links(&flag.flag, &flag.internal_id).await.unwrap();
     there.sort_by(|a, b| a.url.cmp(&b.url));
     assert_eq!(there, [stands(&id, &renamed), stands(&other, &merged)]);
+    if provider.abilities().finds_links {
+        stage.make("without_links", "").await;
+        let found = provider.flags_with_links().await.unwrap();
+        assert!(found.iter().any(|found| found.flag == flag.flag && found.internal_id == flag.internal_id));
+    }
     let merged = stands(&other, &merged);
     for _ in 0..2 {
         provider.remove_back_link(&flag.flag, &flag.internal_id, &id).await.unwrap();
@@ -626,6 +631,9 @@ pub(crate) async fn only_the_tags_that_are_named_come_and_go<S: Stage>() {
     change(&[], &[]).await.unwrap();
     change(&[], &["MR Merged", "Issue Open"]).await.unwrap();
     assert_eq!(tags().await, ["somebody's"]);
+    stage.delete("checkout").await;
+    change(&[], &["MR Open"]).await.unwrap();
+    change(&["MR Open"], &[]).await.unwrap_err();
 }
 
 pub(crate) async fn a_switch_changes_what_was_asked_there_and_nothing_else<S: Stage>() {
@@ -718,10 +726,13 @@ async fn shown<S: Stage>(provider: &Arc<dyn FlagProvider>, flag: &Flag) -> FlagS
 pub(crate) async fn what_it_cannot_do_it_says_so<S: Stage>() {
     let stage = S::set_up().await;
     let provider = stage.provider();
-    let Abilities { search, changes_since, register_webhook, .. } = provider.abilities();
+    let Abilities { search, changes_since, register_webhook, finds_links, .. } = provider.abilities();
     assert!(provider.poll_interval() >= Duration::from_secs(5));
     if !search {
         assert!(matches!(provider.search(S::FROM, "a", 1).await, Err(ProviderError::Unsupported)));
+    }
+    if !finds_links {
+        assert!(matches!(provider.flags_with_links().await, Err(ProviderError::Unsupported)));
     }
     if !changes_since {
         assert!(matches!(provider.changes_since(None).await, Err(ProviderError::Unsupported)));

@@ -3,9 +3,10 @@
 use super::{Asked, Ran, Unfinished};
 use crate::bot::limits::{HISTORY, LINKS};
 use crate::bot::resolve::{self, Meaning, Silent};
+use crate::bot::watch;
 use crate::bot::world::view_of;
 use crate::domain::{
-    Decision, Event, Flag, FlagPointer, FlagRecord, InboxId, Level, Link, LinkChange, NoteableRecord, Write,
+    Decision, Event, Flag, FlagPointer, InboxId, Level, Link, LinkChange, NoteableRecord, Write,
 };
 use crate::markdown::{Markdown, reply};
 
@@ -110,7 +111,7 @@ async fn add(
     record.links.push(link);
     let flag_ref = flag.flag.clone();
     remember_flag(asked, decision, flag).await?;
-    decision.write(Write::MarkStale(Level::BackLinks(flag_ref), asked.entry.now));
+    decision.mark_flag_stale(&flag_ref, asked.entry.now);
     Ok(())
 }
 
@@ -121,9 +122,8 @@ async fn remember_flag(asked: &Asked<'_>, decision: &mut Decision, flag: Flag) -
     let known = decision.rests_on(world.store().flag(&flag.flag).await?);
     // What is known of a flag that nothing links any more may be old.
     let pages = world.store().noteables_of(&flag.flag).await?;
-    let watched = !pages.is_empty();
-    let record = match known {
-        Some(mut known) if watched && known.flag.internal_id == flag.internal_id && known.state.is_some() => {
+    let mut record = match known {
+        Some(mut known) if watch::is_seen(&known, !pages.is_empty(), &flag) => {
             known.flag = flag;
             known
         }
@@ -135,33 +135,17 @@ async fn remember_flag(asked: &Asked<'_>, decision: &mut Decision, flag: Flag) -
                 })?,
                 None => None,
             };
-            let mut fresh = known.unwrap_or_else(|| FlagRecord {
-                flag: flag.clone(),
-                state: None,
-                seen_at: asked.entry.now,
-                missing_since: None,
-                not_found_at: None,
-                history: Vec::new(),
-                asked: Vec::new(),
-                mirrors: std::collections::BTreeMap::new(),
-            });
-            // A key that was deleted and made again is another flag: what is known of the old one is not about it.
-            if fresh.flag.internal_id != flag.internal_id {
-                fresh.history.clear();
-                fresh.mirrors.clear();
-            }
             // Whoever else links it shows what is read here.
             for page in pages {
                 decision.write(Write::MarkStale(Level::Panel(page), asked.entry.now));
             }
-            fresh.missing_since = if state.is_some() { None } else { Some(asked.entry.now) };
-            fresh.not_found_at = None;
-            fresh.state = state;
-            fresh.flag = flag;
-            fresh.seen_at = asked.entry.now;
-            fresh
+            watch::fresh(known, flag, state, asked.entry.now)
         }
     };
+    // A tag that a person took off comes back with the next link.
+    if let Some(tagged) = &mut record.tagged {
+        tagged.due = true;
+    }
     // What changes between this reading and the commit is told to nobody, since nothing is linked yet: its lane looks once
     // more when it is.
     let flag = &record.flag.flag;

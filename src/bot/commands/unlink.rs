@@ -35,7 +35,7 @@ pub(super) async fn run(
     }
     for flag in &gone {
         remove(asked, &mut record, flag);
-        decision.write(Write::MarkStale(Level::BackLinks(flag.clone()), asked.entry.now));
+        decision.mark_flag_stale(flag, asked.entry.now);
     }
     if !gone.is_empty() {
         let noteable = record.noteable.clone();

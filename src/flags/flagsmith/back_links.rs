@@ -22,7 +22,7 @@ impl Flagsmith {
         Ok(configured.filter(|found| !found.is_empty()).map(|_| {
             format!(
                 "Flagsmith's own GitLab integration is on for project {}, and would comment on every link as well; \
-                 remove it there to have links kept by flaglink",
+                 remove it there to have links and tags kept by flaglink",
                 self.project
             )
         }))

@@ -120,13 +120,13 @@ impl Flagsmith {
     }
 
     /// The key of the environment whose pages stand for the flag as a whole: Flagsmith has no page without one.
-    async fn dashboard(&self) -> Option<String> {
+    pub(super) async fn dashboard(&self) -> Option<String> {
         // A page is an extra: where the environments cannot be read just now, the flag is there all the same.
         let environments = self.environments().await.ok()?;
         environments.first().map(|environment| environment.api_key.clone())
     }
 
-    fn flag(&self, known: &Known, dashboard: Option<&str>) -> Flag {
+    pub(super) fn flag(&self, known: &Known, dashboard: Option<&str>) -> Flag {
         Flag {
             flag: FlagRef {
                 provider: self.name.clone(),

@@ -102,6 +102,7 @@ impl FlagProvider for Flagsmith {
         Abilities {
             search: true,
             back_links: true,
+            finds_links: true,
             tags: true,
             archive: true,
             switch: true,
@@ -183,6 +184,10 @@ impl FlagProvider for Flagsmith {
 
     async fn remove_back_link(&self, _flag: &FlagRef, internal_id: &str, id: &str) -> Provided<()> {
         self.remove_link(internal_id, id).await
+    }
+
+    async fn flags_with_links(&self) -> Provided<Vec<Flag>> {
+        self.flags_with_work().await
     }
 
     async fn tags(&self, flag: &FlagRef, internal_id: &str) -> Provided<Vec<String>> {

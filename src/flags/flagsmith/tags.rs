@@ -8,8 +8,9 @@ use serde::de::IgnoredAny;
 use serde_json::json;
 
 use super::Flagsmith;
-use super::wire::Tag;
-use crate::domain::FlagRef;
+use super::catalog::Known;
+use super::wire::{Feature, Tag};
+use crate::domain::{Flag, FlagRef};
 use crate::flags::{Provided, ProviderError};
 
 /// The colour of tags that are made, the same as that of Flagsmith's own GitLab tags.
@@ -17,9 +18,32 @@ const COLOUR: &str = "#FC6D26";
 /// How often the list is written before somebody else's hands in it are told to people.
 const ATTEMPTS: usize = 3;
 
+/// The tags that Flagsmith puts on a flag when somebody links it to work, and that flaglink puts on.
+const OF_WORK: [&str; 6] = ["Issue Open", "Issue Closed", "MR Open", "MR Draft", "MR Closed", "MR Merged"];
+
 impl Flagsmith {
+    /// The flags with a tag that tells of linked work: Flagsmith lists links of one flag only, and sets the tag with each.
+    pub(super) async fn flags_with_work(&self) -> Provided<Vec<Flag>> {
+        let tags = self.project_tags().await?;
+        let of_work = |id: &u64| {
+            tags.iter()
+                .any(|tag| tag.id == *id && (tag.is_system_tag || OF_WORK.contains(&tag.label.as_str())))
+        };
+        let mut found: Vec<Known> = Vec::new();
+        let path = format!("projects/{}/features/", self.project);
+        self.api
+            .list(&path, |feature: Feature| {
+                if feature.tags.iter().any(of_work) {
+                    found.push(feature.into());
+                }
+            })
+            .await?;
+        let dashboard = self.dashboard().await;
+        Ok(found.iter().map(|known| self.flag(known, dashboard.as_deref())).collect())
+    }
+
     pub(super) async fn tag_labels(&self, flag: &FlagRef, internal_id: &str) -> Provided<Vec<String>> {
-        let on_flag = self.tag_ids(flag, internal_id).await?;
+        let on_flag = self.tag_ids(flag, internal_id).await?.ok_or_else(|| self.gone(flag))?;
         let known = self.project_tags().await?;
         Ok(known.iter().filter(|tag| on_flag.contains(&tag.id)).map(|tag| tag.label.clone()).collect())
     }
@@ -37,7 +61,12 @@ impl Flagsmith {
         let path = self.feature_path(self.id(flag, internal_id)?);
         let mut known = self.project_tags().await?;
         for _ in 0..ATTEMPTS {
-            let now = self.tag_ids(flag, internal_id).await?;
+            let now = match self.tag_ids(flag, internal_id).await? {
+                Some(now) => now,
+                // They went with the flag.
+                None if add.is_empty() => return Ok(()),
+                None => return Err(self.gone(flag)),
+            };
             let wanted = self.wanted(&now, &mut known, add, remove).await?;
             if wanted == now {
                 return Ok(());
@@ -45,7 +74,7 @@ impl Flagsmith {
             let body = json!({ "tags": wanted });
             self.api.write::<IgnoredAny>(Method::PATCH, &path, &body).await?;
         }
-        let now = self.tag_ids(flag, internal_id).await?;
+        let now = self.tag_ids(flag, internal_id).await?.ok_or_else(|| self.gone(flag))?;
         if self.wanted(&now, &mut known, add, remove).await? == now {
             return Ok(());
         }
@@ -99,8 +128,9 @@ impl Flagsmith {
         Ok(tags)
     }
 
-    async fn tag_ids(&self, flag: &FlagRef, internal_id: &str) -> Provided<Vec<u64>> {
+    /// The tags on the flag; `None` where the flag is gone.
+    async fn tag_ids(&self, flag: &FlagRef, internal_id: &str) -> Provided<Option<Vec<u64>>> {
         let id = self.id(flag, internal_id)?;
-        Ok(self.feature(id).await?.ok_or_else(|| self.gone(flag))?.tags)
+        Ok(self.feature(id).await?.map(|feature| feature.tags))
     }
 }

@@ -129,6 +129,15 @@ impl Unleash {
         feature.project.as_ref().is_none_or(|project| *project == self.project)
     }
 
+    /// Whether the flag that was linked is there, in the archive or not.
+    pub(super) async fn has(&self, flag: &FlagRef, internal_id: &str) -> Provided<bool> {
+        Ok(match self.ask(&flag.key).await? {
+            Said::Live(feature) => feature.internal_id() == internal_id,
+            Said::Archived => true,
+            Said::Nothing => false,
+        })
+    }
+
     /// The flag that was linked, as it stands now and not in the archive, to be changed.
     pub(super) async fn the_one(&self, flag: &FlagRef, internal_id: &str) -> Provided<Feature> {
         match self.ask(&flag.key).await? {

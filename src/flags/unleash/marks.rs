@@ -113,6 +113,10 @@ impl Unleash {
                 TAG_LENGTH.end()
             )));
         }
+        if add.is_empty() && !self.has(flag, internal_id).await? {
+            // They went with the flag.
+            return Ok(());
+        }
         self.the_one(flag, internal_id).await?;
         let path = self.tags_path(flag);
         let there = self.api.get::<Tags>(&path).await?.tags;

@@ -109,6 +109,8 @@ impl FlagProvider for Unleash {
         Abilities {
             search: true,
             back_links: true,
+            // Only one flag's links at a time, and nothing that tells which flags have some.
+            finds_links: false,
             tags: true,
             archive: true,
             switch: true,

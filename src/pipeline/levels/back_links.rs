@@ -1,13 +1,14 @@
 //! The links to work that stand on a flag in its own service: what is linked here and not confidential.
 //!
-//! Only links that flaglink made are changed or taken away.
+//! Only links that flaglink made are changed or taken away, and where links are adopted those that it was told of.
 
 use jiff::Timestamp;
 
 use super::{Became, NotTrue, Pipeline, ceiling, is_hopeless, write_down};
-use crate::bot::back_links::wanted;
+use crate::bot::adopt::decides_there;
+use crate::bot::back_links::{stands_as, wanted};
 use crate::bot::{Trouble, World};
-use crate::domain::{Decision, FlagRecord, FlagRef, Mirror, Write};
+use crate::domain::{Decision, FlagRecord, FlagRef, Level, Mirror, Write};
 use crate::flags::{BackLink, FlagProvider, StandingLink, same_page};
 use crate::net::Sent;
 
@@ -20,8 +21,7 @@ pub(super) async fn make_true(pipeline: &Pipeline, world: &World, flag: &FlagRef
     if record.missing_since.is_some() {
         return Ok(Became::Unchanged);
     }
-    if let Some(why) = provider.back_links_refused().await? {
-        tracing::info!(%flag, why, "no link is put on the flag");
+    if world.refusals().ask(provider.as_ref()).await? {
         return Ok(Became::Unchanged);
     }
     let wanted = wanted(world, flag).await?;
@@ -39,9 +39,17 @@ pub(super) async fn make_true(pipeline: &Pipeline, world: &World, flag: &FlagRef
     }
     for (noteable, link) in &wanted {
         let mirrored = record.mirrors.get(noteable).filter(|mirrored| same_page(&mirrored.url, &link.url));
-        let found = standing.iter().find(|standing| same_page(&standing.url, &link.url));
+        let known = |found: &&StandingLink| mirrored.is_some_and(|mirrored| stands_as(found, mirrored));
+        let found = standing.iter().find(known);
+        let found = found.or_else(|| standing.iter().find(|found| same_page(&found.url, &link.url)));
         changed |= match found {
             Some(found) => troubles.of_one(mirror.keep_up(noteable, link, mirrored, found).await)?,
+            // Somebody took it off there, and there it is decided as well.
+            None if mirrored.is_some_and(|mirrored| mirrored.id.is_some())
+                && decides_there(world, provider.as_ref(), flag, noteable).await? =>
+            {
+                false
+            }
             None => match mirror.not_yet_known(mirrored) {
                 Some(at) => {
                     troubles.open = Some(troubles.open.map_or(at, |open| open.min(at)));
@@ -104,9 +112,11 @@ impl MirrorOf<'_> {
         mirrored: &Mirror,
         standing: &[StandingLink],
     ) -> Result<bool, NotTrue> {
-        let found = standing.iter().find(|standing| same_page(&standing.url, &mirrored.url));
+        let found = standing.iter().find(|standing| stands_as(standing, mirrored));
         if let Some(found) = found
-            && (mirrored.ours || mirrored.sent_at.is_some())
+            && (mirrored.ours
+                || mirrored.sent_at.is_some()
+                || decides_there(self.world, self.provider, self.flag, noteable).await?)
         {
             self.provider.remove_back_link(self.flag, &self.internal_id, &found.id).await?;
         }
@@ -126,7 +136,8 @@ impl MirrorOf<'_> {
         found: &StandingLink,
     ) -> Result<bool, NotTrue> {
         let ours = mirrored.is_some_and(|mirrored| mirrored.ours || mirrored.sent_at.is_some());
-        let known = Mirror { url: link.url.clone(), id: Some(found.id.clone()), ours, sent_at: None };
+        let known =
+            Mirror { url: link.url.clone(), id: Some(found.id.clone()), ours, sent_at: None, gone_at: None };
         if mirrored != Some(&known) {
             self.remember(|record| {
                 record.mirrors.insert(noteable.to_owned(), known.clone());
@@ -142,15 +153,21 @@ impl MirrorOf<'_> {
     }
 
     async fn put_on(&self, noteable: &str, link: &BackLink) -> Result<bool, NotTrue> {
-        let sending =
-            Mirror { url: link.url.clone(), id: None, ours: false, sent_at: Some(Timestamp::now()) };
+        let sending = Mirror {
+            url: link.url.clone(),
+            id: None,
+            ours: false,
+            sent_at: Some(Timestamp::now()),
+            gone_at: None,
+        };
         self.remember(|record| {
             record.mirrors.insert(noteable.to_owned(), sending.clone());
         })
         .await?;
         match self.provider.add_back_link(self.flag, &self.internal_id, link).await {
             Ok(id) => {
-                let stands = Mirror { url: link.url.clone(), id: Some(id), ours: true, sent_at: None };
+                let stands =
+                    Mirror { url: link.url.clone(), id: Some(id), ours: true, sent_at: None, gone_at: None };
                 self.remember(|record| {
                     record.mirrors.insert(noteable.to_owned(), stands.clone());
                 })
@@ -177,6 +194,11 @@ impl MirrorOf<'_> {
             return Ok(());
         };
         change(&mut record);
+        if self.provider.abilities().tags {
+            // With a link the service may change tags by itself.
+            record.tagged.get_or_insert_default().due = true;
+            decision.write(Write::MarkStale(Level::Tags(self.flag.clone()), Timestamp::now()));
+        }
         decision.write(Write::PutFlag(Box::new(record)));
         write_down(self.pipeline, decision).await
     }

@@ -3,6 +3,7 @@
 mod back_links;
 mod label;
 mod panel;
+mod tags;
 
 use jiff::Timestamp;
 
@@ -49,6 +50,7 @@ pub(super) async fn run(pipeline: &Pipeline, level: &Level) -> Ran {
         Level::Panel(noteable) => panel::make_true(pipeline, &world, noteable, stale.since).await,
         Level::Label(noteable) => label::make_true(pipeline, &world, noteable).await,
         Level::BackLinks(flag) => back_links::make_true(pipeline, &world, flag).await,
+        Level::Tags(flag) => tags::make_true(pipeline, &world, flag).await,
     };
     match result {
         Ok(Became::True(decision)) => {
@@ -152,5 +154,6 @@ fn kind_of(level: &Level) -> &'static str {
         Level::Panel(_) => "panel",
         Level::Label(_) => "label",
         Level::BackLinks(_) => "back_links",
+        Level::Tags(_) => "tags",
     }
 }

@@ -227,6 +227,10 @@ pub(super) fn stale(level: &Level) -> Key {
             key.push(2);
             push_flag(&mut key, flag);
         }
+        Level::Tags(flag) => {
+            key.push(3);
+            push_flag(&mut key, flag);
+        }
     }
     key
 }

@@ -160,6 +160,7 @@ fn kind_of(tree: &::sled::Tree, what: &DeadThing) -> Result<&'static str, Fault>
         DeadThing::Level(Level::Panel(_)) => "panel",
         DeadThing::Level(Level::Label(_)) => "label",
         DeadThing::Level(Level::BackLinks(_)) => "back_links",
+        DeadThing::Level(Level::Tags(_)) => "tags",
         DeadThing::Unknown(_) => "other",
     })
 }

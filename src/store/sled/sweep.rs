@@ -117,6 +117,7 @@ fn may_be_forgotten(txn: &Txn<'_>, key: &[u8], before: Timestamp) -> Result<bool
             let flag = &record.flag.flag;
             Ok(is_at_rest(&record, before)
                 && !txn.has(&keys::stale(&Level::BackLinks(flag.clone())))?
+                && !txn.has(&keys::stale(&Level::Tags(flag.clone())))?
                 && !txn.has_under(&keys::index_of_flag(flag))?)
         }
         _ => Ok(false),
@@ -146,6 +147,7 @@ fn holds_nothing(record: &NoteableRecord, before: Timestamp) -> bool {
 fn is_at_rest(record: &FlagRecord, before: Timestamp) -> bool {
     record.seen_at < before
         && record.mirrors.is_empty()
+        && record.tagged.is_none()
         && record.history.iter().all(|change| change.at < before)
         && record.asked.iter().all(|asked| asked.at < before)
 }
