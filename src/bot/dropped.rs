@@ -31,10 +31,10 @@ pub async fn drop_command(
         Some(SwitchProgress::UnderWay { edge, .. }) if store.edge(*edge).await?.is_some() => {
             decision.write(Write::PutNote(Box::new(before)));
             return Ok(Some(
-                "its switch is under way; when that has come to an end the command goes on by itself",
+                "what it began is under way; when that has come to an end the command goes on by itself",
             ));
         }
-        Some(SwitchProgress::Ended(SwitchEnd::Done { .. })) => Outcome::Done,
+        Some(SwitchProgress::Ended(end)) if end.is_done() => Outcome::Done,
         _ => Outcome::NotDone,
     };
     let text = match &command.switch {

@@ -74,7 +74,7 @@ put into a comment that is more than a week old: write a new comment.
 
 ## Internal notes and confidential issues
 
-- A command in an internal note is answered by an internal note. `link`, `unlink`, `on`, `off` and `set` do not work there, because everybody would see what they change.
+- A command in an internal note is answered by an internal note. Commands that change something do not work there, because everybody would see what they change.
 - A confidential issue can have flags and a panel like any other, but nothing of it leaves GitLab: the flag gets no link back to it. If an issue becomes
   confidential later, the link back is taken away.
 - On public projects the values of flags are hidden, unless the configuration shows them.

@@ -207,10 +207,20 @@ pub(crate) struct PermissionsTable {
     /// Least role to switch flags with `/flag on`, `off` and `set` in every environment for which `toggle_in` says nothing else:
     /// **in production, too**, unless `toggle_in` names it. Nobody may, unless it is given here or there.
     pub(crate) toggle: Role,
+    /// Least role to make new flags with `/flag create`. Nobody may, unless it is given here.
+    pub(crate) create: Role,
+    /// Least role to archive flags with `/flag archive`. Nobody may, unless it is given here.
+    pub(crate) archive: Role,
 }
 
 impl Default for PermissionsTable {
     fn default() -> Self {
-        Self { read: Role::Reporter, link: Role::Developer, toggle: Role::None }
+        Self {
+            read: Role::Reporter,
+            link: Role::Developer,
+            toggle: Role::None,
+            create: Role::None,
+            archive: Role::None,
+        }
     }
 }

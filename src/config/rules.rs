@@ -25,6 +25,10 @@ pub struct ProjectRule {
     pub read: Role,
     /// Least role to link.
     pub link: Role,
+    /// Least role to make new flags; [`Role::None`] where nobody may.
+    pub create: Role,
+    /// Least role to archive flags; [`Role::None`] where nobody may.
+    pub archive: Role,
     /// What is done with values.
     pub values: Values,
     /// Whether there is a panel.
@@ -98,6 +102,8 @@ impl ProjectRule {
             pattern: table.r#match,
             read: table.permissions.read,
             link: table.permissions.link,
+            create: table.permissions.create,
+            archive: table.permissions.archive,
             values: table.values,
             panel: table.panel,
             label: check_label(&table.label).map_err(|why| section.error("label", why))?,

@@ -23,6 +23,8 @@ pub struct Abilities {
     pub back_links: bool,
     /// Keeps tags on a flag.
     pub tags: bool,
+    /// Makes new flags.
+    pub create: bool,
     /// Archives and restores flags.
     pub archive: bool,
     /// Switches a flag on and off in an environment.
@@ -65,6 +67,17 @@ pub enum ProviderError {
 }
 
 impl ProviderError {
+    /// The service does not take the key of a new flag, in its own words where it gives a reason.
+    pub(in crate::flags) fn key_refused(provider: &str, key: &str, error: Self) -> Self {
+        match error {
+            Self::Failed(failure) if matches!(failure.status, Some(400 | 409 | 422)) => {
+                let why = if failure.said.is_empty() { &failure.message } else { &failure.said };
+                Self::Strange(format!("{provider} makes no flag {key}: {why}"))
+            }
+            other => other,
+        }
+    }
+
     /// The flag that was linked is gone, or another has its key: what asked to change it, or to see its links or tags, cannot.
     pub(in crate::flags) fn gone(provider: &str, key: &str) -> Self {
         Self::Strange(format!("{provider} does not have the flag {key} any more"))
@@ -282,6 +295,14 @@ pub trait FlagProvider: Send + Sync + 'static {
         _add: &[String],
         _remove: &[String],
     ) -> Provided<()> {
+        Err(ProviderError::Unsupported)
+    }
+
+    /// Makes a flag with exactly this key, off in every environment and without a value; asked in the GitLab project `from`.
+    ///
+    /// A key that the service does not take, or that is taken, also in the archive, is [`ProviderError::Strange`] with the
+    /// service's reason. Never sent twice.
+    async fn create(&self, _from: ProjectId, _key: &str) -> Provided<Flag> {
         Err(ProviderError::Unsupported)
     }
 

@@ -76,6 +76,7 @@ impl Fields {
             Purpose::Waiting => self.byte(5),
             Purpose::RefusedEdit => self.byte(6),
             Purpose::Switch => self.byte(7),
+            Purpose::Job => self.byte(8),
         }
     }
 

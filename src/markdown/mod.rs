@@ -2,6 +2,7 @@
 
 mod address;
 mod history;
+pub mod job;
 mod marker;
 mod outside;
 mod panel;

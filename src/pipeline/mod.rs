@@ -8,6 +8,7 @@ mod catch_up;
 mod edges;
 mod inbox;
 mod intake;
+mod jobs;
 mod lanes;
 mod letters;
 mod levels;
@@ -17,6 +18,7 @@ mod routing;
 mod switches;
 mod upkeep;
 mod visibility;
+mod waited;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -129,7 +129,7 @@ pub(crate) const WAITING: MetricSpec = MetricSpec {
 pub(crate) const DEAD_LETTERS: MetricSpec = MetricSpec {
     name: "flaglink_dead_letters",
     kind: "gauge",
-    labels: "`kind`: `delivery`, `event`, `reply`, `react`, `switch`, `panel`, `label`, `back_links`, `other` (of another version, \
+    labels: "`kind`: `delivery`, `event`, `reply`, `react`, `switch`, `job`, `panel`, `label`, `back_links`, `other` (of another version, \
              and beyond the first thousand)",
     help: "Deliveries and effects that were given up on and wait for somebody (`flaglink queue list`)",
 };

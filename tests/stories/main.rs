@@ -11,7 +11,9 @@
 #[path = "../support/town.rs"]
 mod town;
 
+mod archive;
 mod commands;
+mod create;
 mod deliveries;
 mod edits;
 mod first_link;

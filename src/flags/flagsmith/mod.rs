@@ -103,6 +103,7 @@ impl FlagProvider for Flagsmith {
             search: true,
             back_links: true,
             tags: true,
+            create: true,
             archive: true,
             switch: true,
             set: Settable::Value,
@@ -193,6 +194,10 @@ impl FlagProvider for Flagsmith {
         remove: &[String],
     ) -> Provided<()> {
         self.change_tag_labels(flag, internal_id, add, remove).await
+    }
+
+    async fn create(&self, _from: ProjectId, key: &str) -> Provided<Flag> {
+        self.make(key).await
     }
 
     async fn archive(&self, flag: &FlagRef, internal_id: &str, archived: bool) -> Provided<()> {

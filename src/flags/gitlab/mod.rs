@@ -157,7 +157,7 @@ impl FlagProvider for GitlabFlags {
     }
 
     fn abilities(&self) -> Abilities {
-        Abilities { search: true, switch: true, set: Settable::Rollout, ..Abilities::default() }
+        Abilities { search: true, create: true, switch: true, set: Settable::Rollout, ..Abilities::default() }
     }
 
     fn poll_interval(&self) -> Duration {
@@ -251,6 +251,14 @@ impl FlagProvider for GitlabFlags {
         home.api.change_flag(home.id, &there, &planned.change).await?;
         home.flags.expire();
         Ok(planned.says.map_or(Switched::Done, Switched::DoneWith))
+    }
+
+    async fn create(&self, from: ProjectId, key: &str) -> Provided<Flag> {
+        let home = self.home_of(from).await?;
+        let made = home.api.create_flag(home.id, key).await;
+        let flag = made.map_err(|error| ProviderError::key_refused(&self.name, key, error.into()))?;
+        home.flags.expire();
+        Ok(self.flag(&home, &flag))
     }
 
     fn hears_gitlab(&self) -> bool {

@@ -110,6 +110,7 @@ impl FlagProvider for Unleash {
             search: true,
             back_links: true,
             tags: true,
+            create: true,
             archive: true,
             switch: true,
             set: Settable::Rollout,
@@ -191,6 +192,10 @@ impl FlagProvider for Unleash {
         remove: &[String],
     ) -> Provided<()> {
         self.change_tag_labels(flag, internal_id, add, remove).await
+    }
+
+    async fn create(&self, _from: ProjectId, key: &str) -> Provided<Flag> {
+        self.make(key).await
     }
 
     async fn archive(&self, flag: &FlagRef, internal_id: &str, archived: bool) -> Provided<()> {

@@ -12,7 +12,7 @@ mod notes;
 
 pub(super) use also::Also;
 pub(super) use discussions::{DiscussionReply, Discussions, OneDiscussion};
-pub(super) use feature_flags::{ChangeFlag, Environments, FeatureFlags, OneFlag};
+pub(super) use feature_flags::{ChangeFlag, Environments, FeatureFlags, NewFlag, OneFlag};
 pub(super) use graphql::NoteEditor;
 pub(super) use hooks::{FailedEvents, TestHook};
 pub(super) use notes::{DeleteNote, EditNote, NewComment, OneNote};
