@@ -148,17 +148,6 @@ fn a_slip_of_the_hand_gets_the_nearest_command() {
 }
 
 #[test]
-fn words_of_later_versions_are_reserved() {
-    for word in ["cleanup-issue"] {
-        assert_eq!(
-            misread(&format!("/flag {} a --env production", word.to_uppercase())),
-            Misread::NotYet { word }
-        );
-        assert_eq!(misread(&format!("/flag help {word}")), Misread::NotYet { word });
-    }
-}
-
-#[test]
 fn a_flag_is_made_or_archived_one_at_a_time() {
     let key = "checkout_v3".to_owned();
     assert_eq!(one("/flag Create  `checkout_v3`").parsed, Ok(Command::Create { key: key.clone() }));
@@ -166,7 +155,8 @@ fn a_flag_is_made_or_archived_one_at_a_time() {
     assert_eq!(one("/flag create flagsmith:a").text, "/flag create flagsmith:a");
     assert_eq!(one("/flag create a").permission(), Permission::Create);
     assert_eq!(one("/flag archive a").permission(), Permission::Archive);
-    for name in ["create", "archive"] {
+    assert_eq!(one("/flag cleanup-issue a").permission(), Permission::CleanupIssue);
+    for name in ["create", "archive", "cleanup-issue"] {
         assert!(matches!(misread(&format!("/flag {name}")), Misread::Missing { what: "a flag key", .. }));
         assert!(matches!(misread(&format!("/flag {name} a b")), Misread::Malformed { spec: Some(_), .. }));
         assert!(matches!(misread(&format!("/flag {name} a --env x")), Misread::Unexpected { .. }));

@@ -229,6 +229,7 @@ fn name_of(found: &Found) -> &'static str {
         Ok(Command::Switch { to: SwitchTo::Set(_), .. }) => "set",
         Ok(Command::Create { .. }) => "create",
         Ok(Command::Archive { .. }) => "archive",
+        Ok(Command::CleanupIssue { .. }) => "cleanup_issue",
         Ok(Command::Search { .. }) => "search",
         Ok(Command::Help { .. }) => "help",
         Err(_) => "misread",

@@ -5,6 +5,7 @@
 
 pub mod back_links;
 mod claims;
+pub mod cleanup;
 mod command_taken;
 mod commands;
 mod doubts;

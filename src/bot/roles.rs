@@ -16,6 +16,7 @@ pub(super) fn least(rule: &ProjectRule, permission: Permission) -> Role {
         Permission::Toggle => rule.toggles(),
         Permission::Create => rule.create,
         Permission::Archive => rule.archive,
+        Permission::CleanupIssue => rule.cleanup_issue,
     }
 }
 
@@ -27,6 +28,7 @@ pub(super) fn words(permission: Permission) -> &'static str {
         Permission::Toggle => "Switching flags here",
         Permission::Create => "Making flags here",
         Permission::Archive => "Archiving flags here",
+        Permission::CleanupIssue => "Opening issues about flags here",
     }
 }
 
@@ -36,11 +38,11 @@ pub(super) async fn level(project: &Project, person: UserId) -> Result<u32, Trou
     Ok(level.map_or(0, |AccessLevel(level)| level))
 }
 
-/// Whether that person may have that done, as GitLab and the configuration say now.
+/// Whether that person (`None`: the configuration itself asks) may have that done, as GitLab and the configuration say now.
 pub async fn may_have_done(
     world: &World,
     project: ProjectId,
-    person: UserId,
+    person: Option<UserId>,
     work: &Work,
 ) -> Result<bool, Trouble> {
     let Some(project) = world.project(project).await? else { return Ok(false) };
@@ -51,7 +53,9 @@ pub async fn may_have_done(
     let permission = match work {
         Work::Create { .. } => Permission::Create,
         Work::Archive { .. } => Permission::Archive,
+        Work::Cleanup(_) => Permission::CleanupIssue,
     };
+    let Some(person) = person else { return Ok(permission == Permission::CleanupIssue) };
     let Some(needed) = least(&project.rule, permission).level() else { return Ok(false) };
     Ok(level(&project, person).await? >= needed)
 }

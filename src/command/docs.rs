@@ -89,11 +89,17 @@ pub fn commands_markdown() -> String {
         let usage = spec.usage.replace('|', "\\|");
         let _ = writeln!(page, "| `{usage}` | {} | {} |", spec.permission.default_role(), spec.summary);
     }
-    let reserved = RESERVED.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
+    let reserved = match RESERVED {
+        [] => String::new(),
+        words => {
+            let words: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+            format!(" These words are kept for later versions: {}.", words.join(", "))
+        }
+    };
     let _ = write!(
         page,
         "\nThe roles are those of a project that sets none itself: `{}` needs {} and `{}` needs {} in `permissions` of the configuration.\n\
-         A higher role is always enough. These words are kept for later versions: {reserved}.\n\n",
+         A higher role is always enough.{reserved}\n\n",
         Permission::Read.name(),
         Permission::Read.default_role(),
         Permission::Link.name(),

@@ -78,6 +78,7 @@ fn read(rest: &str) -> Result<Command, Misread> {
         "status" => Ok(Command::Status { keys: keys(spec, &words)? }),
         "create" => Ok(Command::Create { key: one_key(spec, &words)? }),
         "archive" => Ok(Command::Archive { key: one_key(spec, &words)? }),
+        "cleanup-issue" => Ok(Command::CleanupIssue { key: one_key(spec, &words)? }),
         "help" => help(spec, &words),
         // Only `list` is left; it takes nothing.
         _ => match words.first() {
@@ -208,7 +209,9 @@ fn normal_form(command: &Command) -> String {
             words.extend(all.then(|| "--all".to_owned()));
         }
         Command::List => {}
-        Command::Create { key } | Command::Archive { key } => words.push(quoted(key)),
+        Command::Create { key } | Command::Archive { key } | Command::CleanupIssue { key } => {
+            words.push(quoted(key))
+        }
         // Quotes around all of it would be taken off.
         Command::Search { text } => match split(text).as_deref() {
             Ok([word]) if word.quoted => words.push(quoted(text)),

@@ -13,6 +13,8 @@ pub enum Permission {
     Create,
     /// Archive flags in their own service.
     Archive,
+    /// Open issues in which flags are to be cleaned up.
+    CleanupIssue,
 }
 
 impl Permission {
@@ -24,6 +26,7 @@ impl Permission {
             Self::Toggle => "toggle",
             Self::Create => "create",
             Self::Archive => "archive",
+            Self::CleanupIssue => "cleanup_issue",
         }
     }
 
@@ -32,7 +35,7 @@ impl Permission {
         match self {
             Self::Read => "Reporter",
             Self::Link => "Developer",
-            Self::Toggle | Self::Create | Self::Archive => "nobody",
+            Self::Toggle | Self::Create | Self::Archive | Self::CleanupIssue => "nobody",
         }
     }
 }
@@ -96,6 +99,11 @@ pub enum Command {
         /// Key as written.
         key: String,
     },
+    /// `/flag cleanup-issue KEY`
+    CleanupIssue {
+        /// Key as written.
+        key: String,
+    },
     /// `/flag help [COMMAND]`
     Help {
         /// Which command; its name is in the table.
@@ -117,6 +125,7 @@ impl Command {
             Self::Switch { to: SwitchTo::Set(_), .. } => &SET,
             Self::Create { .. } => &CREATE,
             Self::Archive { .. } => &ARCHIVE,
+            Self::CleanupIssue { .. } => &CLEANUP_ISSUE,
             Self::Help { .. } => &HELP,
         }
     }
@@ -140,10 +149,11 @@ pub struct CommandSpec {
 }
 
 /// All commands, in the order in which help shows them.
-pub static TABLE: &[CommandSpec] = &[LINK, UNLINK, STATUS, LIST, SEARCH, ON, OFF, SET, CREATE, ARCHIVE, HELP];
+pub static TABLE: &[CommandSpec] =
+    &[LINK, UNLINK, STATUS, LIST, SEARCH, ON, OFF, SET, CREATE, ARCHIVE, CLEANUP_ISSUE, HELP];
 
 /// Words that later versions will use. They are answered, so that nobody wonders whether they are misspelt.
-pub static RESERVED: &[&str] = &["cleanup-issue"];
+pub static RESERVED: &[&str] = &[];
 
 const LINK: CommandSpec = CommandSpec {
     name: "link",
@@ -261,6 +271,20 @@ const ARCHIVE: CommandSpec = CommandSpec {
              out of the archive in the service itself. Nobody may do this unless the configuration says who (`permissions.archive`).",
     permission: Permission::Archive,
     examples: &["/flag archive checkout_v1", "/flag archive unleash:checkout_v1"],
+};
+
+const CLEANUP_ISSUE: CommandSpec = CommandSpec {
+    name: "cleanup-issue",
+    usage: "/flag cleanup-issue KEY",
+    summary: "Open an issue in which the flag is to be cleaned up, or find the one that there is",
+    detail: "There is one such issue for a flag in this project. It says what the flag is set to in each environment, when it \
+             last changed and where it is linked, and has a checklist; it is for the flag's owner where GitLab knows that address, \
+             else for the one who asked, and related to the issues that carry the flag. Confidential work is not named in it. \
+             Where the issue is there already, the answer leads to it, and what it says of the flag is brought up to date; \
+             what people wrote into it stays. Nobody may do this unless the configuration says who \
+             (`permissions.cleanup_issue`).",
+    permission: Permission::CleanupIssue,
+    examples: &["/flag cleanup-issue checkout_v1", "/flag cleanup-issue unleash:checkout_v1"],
 };
 
 const HELP: CommandSpec = CommandSpec {

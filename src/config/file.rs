@@ -178,6 +178,9 @@ pub(crate) struct ProjectTable {
     /// Label on issues and merge requests that have flags. Made if it is not there; `""` for none.
     #[serde(default = "default_label")]
     pub(crate) label: String,
+    /// Labels of the issues that `/flag cleanup-issue` opens. GitLab makes those that are not there.
+    #[serde(default = "default_cleanup_labels")]
+    pub(crate) cleanup_labels: Vec<String>,
     /// File with an access token for these projects alone, used instead of that of `[gitlab]`.
     pub(crate) token_file: Option<String>,
     /// Environment variable with that token.
@@ -196,6 +199,10 @@ fn default_label() -> String {
     "Feature flag".to_owned()
 }
 
+fn default_cleanup_labels() -> Vec<String> {
+    vec!["Feature flag cleanup".to_owned()]
+}
+
 /// Least roles: a person needs at least this role in the project, or more.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
@@ -211,6 +218,9 @@ pub(crate) struct PermissionsTable {
     pub(crate) create: Role,
     /// Least role to archive flags with `/flag archive`. Nobody may, unless it is given here.
     pub(crate) archive: Role,
+    /// Least role to open issues in which flags are to be cleaned up, with `/flag cleanup-issue`. Nobody may, unless it is given
+    /// here.
+    pub(crate) cleanup_issue: Role,
 }
 
 impl Default for PermissionsTable {
@@ -221,6 +231,7 @@ impl Default for PermissionsTable {
             toggle: Role::None,
             create: Role::None,
             archive: Role::None,
+            cleanup_issue: Role::None,
         }
     }
 }

@@ -29,6 +29,10 @@ pub struct ProjectRule {
     pub create: Role,
     /// Least role to archive flags; [`Role::None`] where nobody may.
     pub archive: Role,
+    /// Least role to open issues in which flags are to be cleaned up; [`Role::None`] where nobody may.
+    pub cleanup_issue: Role,
+    /// The labels of these issues.
+    pub cleanup_labels: Vec<String>,
     /// What is done with values.
     pub values: Values,
     /// Whether there is a panel.
@@ -104,6 +108,9 @@ impl ProjectRule {
             link: table.permissions.link,
             create: table.permissions.create,
             archive: table.permissions.archive,
+            cleanup_issue: table.permissions.cleanup_issue,
+            cleanup_labels: check_labels(&table.cleanup_labels)
+                .map_err(|why| section.error("cleanup_labels", why))?,
             values: table.values,
             panel: table.panel,
             label: check_label(&table.label).map_err(|why| section.error("label", why))?,
@@ -154,6 +161,18 @@ fn check_label(text: &str) -> Result<Option<String>, &'static str> {
         return Err("a label is one line of text");
     }
     Ok(if label.is_empty() { None } else { Some(label.to_owned()) })
+}
+
+/// Several labels, each once.
+pub(super) fn check_labels(texts: &[String]) -> Result<Vec<String>, &'static str> {
+    let mut labels = Vec::new();
+    for text in texts {
+        let label = check_label(text)?.ok_or("a label has at least one character")?;
+        if !labels.contains(&label) {
+            labels.push(label);
+        }
+    }
+    Ok(labels)
 }
 
 /// All rules, in file order.

@@ -22,7 +22,7 @@ pub use flag::{
     Change, ChangeKind, EnvironmentState, Flag, FlagRef, FlagState, ParseFlagRefError, Strategy, Switch,
     Variant,
 };
-pub use job::{Job, Work};
+pub use job::{Cleanup, Job, Work};
 pub use link::{Link, Person};
 pub use noteable::{
     InstanceId, NoteKey, NoteSource, Noteable, NoteableKind, ParseNoteableError, ProjectId, UserId,

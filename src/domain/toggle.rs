@@ -78,6 +78,17 @@ pub enum SwitchEnd {
         /// What it was set to when the command was run.
         was: FlagState,
     },
+    /// The issue in which the flag is to be cleaned up is there.
+    Issue {
+        /// Its number.
+        iid: u64,
+        /// Its page.
+        url: String,
+        /// It was opened for this.
+        new: bool,
+        /// It is open.
+        open: bool,
+    },
     /// The service wants a change request; here is where to make one.
     ChangeRequest {
         /// The page.
@@ -101,7 +112,7 @@ pub enum SwitchEnd {
 impl SwitchEnd {
     /// Whether what was asked for is so.
     pub fn is_done(&self) -> bool {
-        matches!(self, Self::Done { .. } | Self::Created(_) | Self::Archived { .. })
+        matches!(self, Self::Done { .. } | Self::Created(_) | Self::Archived { .. } | Self::Issue { .. })
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use url::Url;
 
 use crate::domain::{
@@ -139,6 +140,15 @@ pub enum Switched {
     ChangeRequest(Url),
 }
 
+/// What a service tells of a flag's past, and of whose it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct About {
+    /// When anything last changed that decides who gets what, or when it was made.
+    pub changed_at: Option<Timestamp>,
+    /// The mail address of its owner.
+    pub owner: Option<String>,
+}
+
 /// What a webhook says: which flag to look at, and what it claims.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Hint {
@@ -227,6 +237,12 @@ pub trait FlagProvider: Send + Sync + 'static {
             states.push(self.state(flag, internal_id).await?);
         }
         Ok(states)
+    }
+
+    /// When the flag last changed, and whose it is, as far as the service tells. No ability names it; nothing is told of a flag
+    /// that is not there any more.
+    async fn about(&self, _flag: &FlagRef, _internal_id: &str) -> Provided<About> {
+        Ok(About::default())
     }
 
     /// Changes the state in one environment, named in any letter case, and nothing else.

@@ -28,6 +28,9 @@ pub struct FeatureFlag {
     /// When it was made, as GitLab writes it.
     #[serde(default)]
     pub created_at: String,
+    /// When it was last changed, as GitLab writes it.
+    #[serde(default)]
+    pub updated_at: Option<String>,
     /// For whom it is on, and where.
     #[serde(default)]
     pub strategies: Vec<FlagStrategy>,

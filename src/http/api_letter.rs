@@ -107,7 +107,7 @@ pub enum QueuedRequest {
         /// Where it was asked for.
         #[serde(flatten)]
         due: Due,
-        /// What: `create` or `archive`.
+        /// What: `create`, `archive` or `cleanup issue`.
         job: String,
         /// The flag: `provider:key`.
         flag: String,

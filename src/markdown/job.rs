@@ -142,6 +142,21 @@ pub fn archived(flag: &Flag, was: &FlagState, linked: &[Page], show_values: bool
     sentences([done, states, links])
 }
 
+/// The issue in which a flag is to be cleaned up.
+pub fn issue(iid: u64, url: &str, new: bool, open: bool) -> Markdown {
+    let name = quoted(&format!("#{iid}"));
+    let mut text = match Url::parse(url) {
+        Ok(url) => Markdown::link(name, &url),
+        Err(_) => name,
+    };
+    text.push_lit(match (new, open) {
+        (_, false) => " was the issue for that, and is closed. Reopen it if there is still something to do.",
+        (true, true) => " is the new issue for that.",
+        (false, true) => " is there for that already.",
+    });
+    text
+}
+
 /// It was refused for certain.
 pub fn not_done(why: &str) -> Markdown {
     let mut text = Markdown::lit("nothing was done: ");

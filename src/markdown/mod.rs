@@ -1,6 +1,7 @@
 //! The only way outside text gets into a comment. Pure.
 
 mod address;
+pub mod cleanup;
 mod history;
 pub mod job;
 mod marker;

@@ -1,4 +1,4 @@
-//! Jobs: what a command makes in a flag service, sent at most once.
+//! Jobs: what a command, or a reminder, makes in a flag service or in GitLab, sent at most once.
 //!
 //! Whether it stands decides everything: as it does, it is done, whatever became of the answer. It is sent again only when
 //! nothing that was sent can still bring it about.
@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::lanes::Run;
+use super::cleanup::TheIssue;
 use super::waited::Waited;
 use super::{Pipeline, Ran, after, retry};
-use crate::bot::{Trouble, World, may_have_done};
-use crate::domain::{Attempt, Decision, Edge, Job, NoteKey, ProjectId, SwitchEnd, Work, Write};
-use crate::flags::{FlagProvider, ProviderError};
+use crate::bot::{Project, Trouble, World, may_have_done};
+use crate::domain::{Attempt, Cleanup, Decision, Edge, Job, NoteKey, ProjectId, SwitchEnd, Work, Write};
+use crate::flags::FlagProvider;
 use crate::net::Sent;
 
 /// How soon what a lost answer was about is looked at again, at first.
@@ -41,8 +41,8 @@ enum Stands {
 /// Carries a job out.
 pub(super) async fn run(pipeline: &Pipeline, edge: Edge, job: &Job) -> Ran {
     let world = pipeline.world();
-    let Some(source) = edge.cause.source else { return Ok(Run::Done) };
-    let note = NoteKey { noteable: edge.cause.noteable.clone(), source };
+    let noteable = &edge.cause.noteable;
+    let note = edge.cause.source.map(|source| NoteKey { noteable: noteable.clone(), source });
     let waited =
         Waited { pipeline, world: &world, note, entry: job.entry, flag: job.what.flag(), kind: "job" };
     let (name, _) = job.what.about();
@@ -52,16 +52,27 @@ pub(super) async fn run(pipeline: &Pipeline, edge: Edge, job: &Job) -> Ran {
     };
     let project = edge.cause.noteable.project;
     let on_its_way = OnItsWay { pipeline, world: &world, job, provider: provider.as_ref(), project, waited };
-    match on_its_way.look(edge.uncertain.is_some()).await {
-        Err(error) => on_its_way.not_seen(edge, &error.into()).await,
+    match on_its_way.look(&edge).await {
+        Err(trouble) => on_its_way.not_seen(edge, &trouble).await,
         Ok(stands) => on_its_way.seen(edge, stands).await,
     }
 }
 
 impl OnItsWay<'_> {
-    /// Looks whether it stands. `sent`: it may have been sent already.
-    async fn look(&self, sent: bool) -> Result<Stands, ProviderError> {
+    /// Looks whether it stands.
+    async fn look(&self, edge: &Edge) -> Result<Stands, Trouble> {
+        // It may have been sent already.
+        let sent = edge.uncertain.is_some();
         Ok(match &self.job.what {
+            Work::Cleanup(cleanup) => {
+                let Some(project) = self.world.project(self.project).await? else {
+                    return Ok(Stands::Ended(no_project()));
+                };
+                match self.issue(&project, cleanup, edge).find(sent).await? {
+                    Some(end) => Stands::Ended(end),
+                    None => Stands::NotYet,
+                }
+            }
             Work::Create { key, .. } => match self.provider.look_up(self.project, key).await? {
                 None => Stands::NotYet,
                 Some(flag) if sent => Stands::Ended(SwitchEnd::Created(Box::new(flag))),
@@ -83,8 +94,16 @@ impl OnItsWay<'_> {
         })
     }
 
-    async fn send(&self) -> Result<SwitchEnd, ProviderError> {
+    fn issue<'a>(&'a self, project: &'a Project, cleanup: &'a Cleanup, edge: &'a Edge) -> TheIssue<'a> {
+        TheIssue { world: self.world, project, provider: self.provider, cleanup, edge }
+    }
+
+    async fn send(&self, edge: &Edge) -> Result<SwitchEnd, Trouble> {
         Ok(match &self.job.what {
+            Work::Cleanup(cleanup) => match self.world.project(self.project).await? {
+                Some(project) => self.issue(&project, cleanup, edge).open().await?,
+                None => no_project(),
+            },
             Work::Create { key, .. } => {
                 SwitchEnd::Created(Box::new(self.provider.create(self.project, key).await?))
             }
@@ -128,10 +147,8 @@ impl OnItsWay<'_> {
         if Timestamp::now() > self.job.until {
             return self.waited.end(&edge, SwitchEnd::TooLate).await;
         }
-        let Some(person) = edge.asked_by.clone() else {
-            return self.waited.end(&edge, SwitchEnd::NotAllowed).await;
-        };
-        match may_have_done(self.world, self.project, person.id, &self.job.what).await {
+        let person = edge.asked_by.as_ref().map(|person| person.id);
+        match may_have_done(self.world, self.project, person, &self.job.what).await {
             Ok(true) => {}
             Ok(false) => return self.waited.end(&edge, SwitchEnd::NotAllowed).await,
             Err(trouble) => {
@@ -144,14 +161,13 @@ impl OnItsWay<'_> {
         let mut decision = Decision::new();
         decision.write(Write::PutEdge(Box::new(edge.clone())));
         self.pipeline.commit(decision).await?;
-        match self.send().await {
+        match self.send(&edge).await {
             Ok(end) => self.waited.end(&edge, end).await,
-            Err(error) => self.failed(edge, error).await,
+            Err(trouble) => self.failed(edge, trouble).await,
         }
     }
 
-    async fn failed(&self, mut edge: Edge, error: ProviderError) -> Ran {
-        let trouble = Trouble::from(error);
+    async fn failed(&self, mut edge: Edge, trouble: Trouble) -> Ran {
         match trouble.failure.as_ref().map(|failure| failure.sent) {
             Some(Sent::No)
                 if trouble
@@ -164,12 +180,13 @@ impl OnItsWay<'_> {
             }
             Some(Sent::No) => self.waited.end(&edge, SwitchEnd::Refused(trouble.reason)).await,
             // It may have been done: looked at at once.
-            sent => match self.look(true).await {
+            sent => match self.look(&edge).await {
                 Ok(Stands::Ended(end)) => self.waited.end(&edge, end).await,
-                Ok(Stands::NotYet) if sent.is_none() => {
+                Ok(Stands::NotYet) if sent.is_none() && !matches!(self.job.what, Work::Cleanup(_)) => {
                     self.waited.end(&edge, SwitchEnd::Refused(trouble.reason)).await
                 }
-                Ok(Stands::NotYet) if sent == Some(Sent::StillAtWork) => {
+                // GitLab may have said yes in words that nobody understands.
+                Ok(Stands::NotYet) if sent != Some(Sent::Perhaps) => {
                     let soon = retry::when(Timestamp::now(), LOOK_AGAIN);
                     self.waited.put_off(edge, soon, &trouble.reason).await
                 }
@@ -178,8 +195,8 @@ impl OnItsWay<'_> {
                     edge.uncertain = None;
                     self.not_sent(edge, &trouble).await
                 }
-                Err(error) => {
-                    let at = after(&Trouble::from(error), edge.attempts);
+                Err(unseen) => {
+                    let at = after(&unseen, edge.attempts);
                     self.waited.put_off(edge, at, &trouble.reason).await
                 }
             },
@@ -194,4 +211,8 @@ impl OnItsWay<'_> {
         let at = after(trouble, edge.attempts).min(retry::when(self.job.until, Duration::from_secs(1)));
         self.waited.put_off(edge, at, &trouble.reason).await
     }
+}
+
+fn no_project() -> SwitchEnd {
+    SwitchEnd::Refused("no rule matches the project any more, or no token sees it".to_owned())
 }

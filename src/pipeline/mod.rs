@@ -5,6 +5,7 @@
 
 mod bodies;
 mod catch_up;
+mod cleanup;
 mod edges;
 mod inbox;
 mod intake;

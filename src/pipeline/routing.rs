@@ -134,9 +134,12 @@ async fn of_command(world: &World, note: &NoteKey, place: usize) -> Result<Route
     let parsed = text.and_then(|text| command::read_back(&text)).map(|found| found.parsed);
     Ok(match parsed {
         Some(Ok(Command::Link { keys } | Command::Unlink { keys, all: false })) => Route::Flags(bare(&keys)),
-        Some(Ok(Command::Switch { key, .. } | Command::Create { key } | Command::Archive { key })) => {
-            Route::Flags(bare(std::slice::from_ref(&key)))
-        }
+        Some(Ok(
+            Command::Switch { key, .. }
+            | Command::Create { key }
+            | Command::Archive { key }
+            | Command::CleanupIssue { key },
+        )) => Route::Flags(bare(std::slice::from_ref(&key))),
         Some(Ok(Command::Status { keys })) if !keys.is_empty() => Route::Flags(bare(&keys)),
         Some(Ok(Command::Unlink { .. } | Command::Status { .. } | Command::List)) => Route::AllFlags,
         Some(Ok(Command::Search { .. } | Command::Help { .. }) | Err(_)) | None => Route::Free,

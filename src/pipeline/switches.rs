@@ -36,8 +36,8 @@ pub(super) async fn run(pipeline: &Pipeline, edge: Edge, toggle: &Toggle) -> Ran
     let world = pipeline.world();
     let Some(source) = edge.cause.source else { return Ok(Run::Done) };
     let note = NoteKey { noteable: edge.cause.noteable.clone(), source };
-    let (entry, flag) = (toggle.entry, Some(&toggle.flag));
-    let waited = Waited { pipeline, world: &world, note, entry, flag, kind: "switch" };
+    let (entry, flag) = (Some(toggle.entry), Some(&toggle.flag));
+    let waited = Waited { pipeline, world: &world, note: Some(note), entry, flag, kind: "switch" };
     let on_its_way = OnItsWay { pipeline, world: &world, toggle, waited };
     let Some(provider) = world.provider(&toggle.flag).cloned() else {
         let why = format!("{} is not configured any more", toggle.flag.provider);

@@ -14,10 +14,10 @@ use crate::store::CommitError;
 pub(super) struct Waited<'a> {
     pub(super) pipeline: &'a Pipeline,
     pub(super) world: &'a World,
-    /// The text with the command.
-    pub(super) note: NoteKey,
+    /// The text with the command; `None` where no command asked.
+    pub(super) note: Option<NoteKey>,
     /// The command's entry in the inbox.
-    pub(super) entry: InboxId,
+    pub(super) entry: Option<InboxId>,
     /// The flag that it is about, where there is one yet.
     pub(super) flag: Option<&'a FlagRef>,
     /// Its kind: a metric label.
@@ -44,8 +44,11 @@ impl Waited<'_> {
                 committed => break committed.map(|()| told)?,
             }
         };
-        if told && unknown {
-            self.pipeline.take_up_now(self.entry).await?;
+        if told
+            && unknown
+            && let Some(entry) = self.entry
+        {
+            self.pipeline.take_up_now(entry).await?;
         }
         Ok(Run::Later(at))
     }
@@ -61,7 +64,9 @@ impl Waited<'_> {
                 return Err(error);
             }
         }
-        self.pipeline.take_up_now(self.entry).await?;
+        if let Some(entry) = self.entry {
+            self.pipeline.take_up_now(entry).await?;
+        }
         Ok(Run::Done)
     }
 
@@ -93,7 +98,8 @@ impl Waited<'_> {
         edge: &Edge,
         progress: SwitchProgress,
     ) -> Result<bool, CommitError> {
-        let Some(mut record) = decision.rests_on(self.world.store().note(&self.note).await?) else {
+        let Some(note) = &self.note else { return Ok(false) };
+        let Some(mut record) = decision.rests_on(self.world.store().note(note).await?) else {
             return Ok(false);
         };
         let Some(command) = record.commands.get_mut(edge.cause.command) else { return Ok(false) };

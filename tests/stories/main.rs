@@ -12,6 +12,7 @@
 mod town;
 
 mod archive;
+mod cleanup;
 mod commands;
 mod create;
 mod deliveries;

@@ -711,6 +711,25 @@ async fn shown<S: Stage>(provider: &Arc<dyn FlagProvider>, flag: &Flag) -> FlagS
     as_seen::<S>(&state(provider, flag).await.unwrap())
 }
 
+pub(crate) async fn when_a_flag_last_changed_is_told_if_at_all_and_moves_on<S: Stage>() {
+    let stage = S::set_up().await;
+    stage.make("checkout", "").await;
+    let provider = stage.provider();
+    let flag = found::<S>(&provider, "checkout").await;
+    let about = async || provider.about(&flag.flag, &flag.internal_id).await.unwrap().changed_at;
+    let Some(made) = about().await else { return };
+    stage.switch("checkout", "production", true).await;
+    let switched = about().await.unwrap();
+    assert!(switched > made, "{switched} is not later than {made}");
+    let _ = found::<S>(&provider, "checkout").await;
+    assert_eq!(about().await, Some(switched), "to look at it is no change");
+    // Nothing is told of another flag, or of one that is gone.
+    for id in ["999999", "not an id", ""] {
+        let told = provider.about(&flag.flag, id).await.unwrap();
+        assert!(told.owner.is_none(), "{id:?}: {told:?}");
+    }
+}
+
 pub(crate) async fn a_new_flag_is_off_everywhere_and_is_made_once<S: Stage>() {
     let stage = S::set_up().await;
     let provider = stage.provider();
@@ -802,6 +821,7 @@ macro_rules! conformance {
                 only_the_tags_that_are_named_come_and_go
                 a_switch_changes_what_was_asked_there_and_nothing_else
                 what_can_be_set_is_set_there_and_nowhere_else
+                when_a_flag_last_changed_is_told_if_at_all_and_moves_on
                 a_new_flag_is_off_everywhere_and_is_made_once
                 what_it_cannot_do_it_says_so
             );

@@ -27,7 +27,7 @@ pub(super) fn queue(asked: &Asked<'_>, decision: &mut Decision, what: Work, with
     }
     decision.write(Write::PutNote(Box::new(record)));
     let until = asked.written_at().checked_add(within).unwrap_or(asked.entry.now);
-    let job = Job { what, until, entry: asked.entry.id };
+    let job = Job { what, until, entry: Some(asked.entry.id) };
     decision.write(Write::PutEdge(Box::new(Edge::new(
         edge,
         Cause::of(&asked.note.note, asked.command, Purpose::Job),
@@ -72,6 +72,7 @@ async fn ended(world: &World, note: &NoteKey, end: &SwitchEnd) -> Result<Ran, Un
             }
             Ran::answered(job::archived(flag, was, &pages, show_values))
         }
+        SwitchEnd::Issue { iid, url, new, open } => Ran::answered(job::issue(*iid, url, *new, *open)),
         SwitchEnd::NotAllowed => Ran::not_done(job::not_allowed_any_more()),
         SwitchEnd::Refused(why) => Ran::not_done(job::not_done(why)),
         SwitchEnd::TooLate => Ran::not_done(job::too_late()),

@@ -1,6 +1,7 @@
 //! The commands: one file each.
 
 mod archive;
+mod cleanup_issue;
 mod create;
 mod help;
 mod job;
@@ -113,7 +114,7 @@ pub(super) async fn begun(
             let wanted = switch::Wanted { key, environment, to, reason: reason.as_deref() };
             switch::goes_on(world, progress, &wanted).await.map(Some)
         }
-        Command::Create { .. } | Command::Archive { .. } => {
+        Command::Create { .. } | Command::Archive { .. } | Command::CleanupIssue { .. } => {
             job::goes_on(world, note, progress).await.map(Some)
         }
         _ => Ok(None),
@@ -136,6 +137,7 @@ pub(super) async fn run(
         }
         Ok(Command::Create { key }) => create::run(asked, decision, key).await,
         Ok(Command::Archive { key }) => archive::run(asked, decision, key).await,
+        Ok(Command::CleanupIssue { key }) => cleanup_issue::run(asked, decision, key).await,
         Ok(Command::List) => list::run(asked, decision).await,
         Ok(Command::Search { text }) => search::run(asked, text).await,
         Ok(Command::Help { topic }) => help::run(asked, *topic).await,

@@ -206,7 +206,7 @@ fn ended(end: &SwitchEnd, wanted: &Wanted<'_>) -> Ran {
         SwitchEnd::Refused(why) => Ran::not_done(switch::not_switched(why)),
         SwitchEnd::TooLate => Ran::not_done(switch::switched_too_late()),
         // No switch ends so.
-        SwitchEnd::Created(_) | SwitchEnd::Archived { .. } => Ran::done(),
+        SwitchEnd::Created(_) | SwitchEnd::Archived { .. } | SwitchEnd::Issue { .. } => Ran::done(),
         SwitchEnd::NeverKnown(why) => Ran::not_done(switch::never_known(wanted.key, why)),
     }
 }

@@ -21,7 +21,9 @@ use self::plan::Plan;
 use crate::domain::{Flag, FlagRef, FlagState, ProjectId};
 use crate::flags::named::environment_named;
 use crate::flags::rank::{Searched, best_first};
-use crate::flags::{Abilities, FlagProvider, Hint, Provided, ProviderError, Settable, Switch, Switched};
+use crate::flags::{
+    Abilities, About, FlagProvider, Hint, Provided, ProviderError, Settable, Switch, Switched,
+};
 use crate::gitlab::{Environment, FeatureFlag, GitlabApi};
 
 /// Up to so many flags of a project are asked for one by one; more are read as a list.
@@ -221,6 +223,13 @@ impl FlagProvider for GitlabFlags {
             }
         }
         Ok(states)
+    }
+
+    async fn about(&self, flag: &FlagRef, internal_id: &str) -> Provided<About> {
+        let home = self.home(&flag.scope).await?;
+        let there = self.read(&home, &flag.key).await?.filter(|there| there.created_at == internal_id);
+        let moment = there.and_then(|there| crate::gitlab::read_time(there.updated_at.as_deref()?));
+        Ok(About { changed_at: moment, owner: None })
     }
 
     async fn switch(

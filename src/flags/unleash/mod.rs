@@ -1,5 +1,6 @@
 //! Unleash, over its admin API as the open source release 8.2 speaks it. Addresses are under `/api/admin/`.
 
+mod about;
 mod archive;
 mod catalog;
 mod events;
@@ -30,8 +31,8 @@ use crate::flags::cached::Cached;
 use crate::flags::json_api::JsonApi;
 use crate::flags::settings::SettingError;
 use crate::flags::{
-    Abilities, BackLink, Changes, FlagProvider, Hint, Provided, Settable, StandingLink, Switch, Switched,
-    Verdict, WebhookRequest,
+    Abilities, About, BackLink, Changes, FlagProvider, Hint, Provided, Settable, StandingLink, Switch,
+    Switched, Verdict, WebhookRequest,
 };
 use crate::net::HttpClient;
 
@@ -146,6 +147,10 @@ impl FlagProvider for Unleash {
 
     async fn states(&self, flags: &[(FlagRef, String)]) -> Provided<Vec<Option<FlagState>>> {
         self.states_of(flags).await
+    }
+
+    async fn about(&self, flag: &FlagRef, internal_id: &str) -> Provided<About> {
+        self.about_flag(flag, internal_id).await
     }
 
     async fn switch(
