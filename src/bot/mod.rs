@@ -18,6 +18,7 @@ pub mod news;
 mod note_written;
 mod noteable_changed;
 pub mod panel;
+pub mod reminders;
 mod replies;
 mod resolve;
 mod roles;

@@ -74,6 +74,8 @@ pub enum Purpose {
     Switch,
     /// What else a command makes in a flag service or in GitLab, once.
     Job,
+    /// The issue about a flag that is the same everywhere for long; the text is the flag.
+    Remind(String),
     /// A change of a flag in an environment that is told; the text tells one change from another.
     Tell(String),
 }

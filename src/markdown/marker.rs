@@ -79,6 +79,7 @@ impl Fields {
             Purpose::RefusedEdit => self.byte(6),
             Purpose::Switch => self.byte(7),
             Purpose::Job => self.byte(8),
+            Purpose::Remind(flag) => self.byte(9).text(flag),
         }
     }
 

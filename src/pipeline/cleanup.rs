@@ -41,11 +41,14 @@ impl TheIssue<'_> {
     async fn bring_up_to_date(&self, issue: &NoteableDetail) -> Result<(), Trouble> {
         let known = cleanup::find_out(self.world, self.project, self.provider, &self.cleanup.flag).await?;
         let text = known.brought_up_to_date(self.project, &self.cleanup.flag, &issue.description);
+        let changed = text.is_some();
         if let Some(text) = text {
             self.project.gitlab.describe(self.project.detail.id, issue.iid, text.as_str()).await?;
         }
         let asked_on = self.asked_on().await?;
-        self.relate(issue.iid, &known, asked_on.as_ref()).await;
+        if changed || asked_on.is_some() {
+            self.relate(issue.iid, &known, asked_on.as_ref()).await;
+        }
         Ok(())
     }
 

@@ -14,6 +14,7 @@ mod lanes;
 mod letters;
 mod levels;
 mod polling;
+mod reminders;
 mod retry;
 mod routing;
 mod switches;
@@ -37,6 +38,7 @@ pub use catch_up::{CatchingUp, HooksOff, OwnAddress, catch_up};
 pub use intake::Intake;
 pub use letters::{Dealt, Desk, How, NotDealt, Which};
 pub use polling::poll;
+pub use reminders::remind;
 pub use upkeep::{Upkeep, keep_up};
 pub use visibility::watch_visibility;
 

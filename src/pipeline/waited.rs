@@ -57,6 +57,14 @@ impl Waited<'_> {
     pub(super) async fn end(&self, edge: &Edge, end: SwitchEnd) -> Ran {
         self.world.metrics().effect(self.kind, if end.is_done() { "done" } else { "dead" });
         tracing::info!(edge = edge.id.0, kind = self.kind, ?end, "what a command began has come to an end");
+        if self.note.is_none() && !end.is_done() {
+            tracing::warn!(
+                edge = edge.id.0,
+                kind = self.kind,
+                ?end,
+                "nobody waits for this, and it was not done"
+            );
+        }
         // Another command of the same text may have written to these records meanwhile. What came of this one is known here
         // alone: run again, it would be sent again.
         while let Err(error) = self.pipeline.commit(self.ended(edge, &end).await?).await {

@@ -24,6 +24,7 @@ mod panel;
 mod people;
 mod places;
 mod reading;
+mod reminders;
 mod servers;
 mod services;
 mod switching;
