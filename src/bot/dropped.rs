@@ -61,10 +61,10 @@ pub async fn drop_command(
 
 fn under_way(begun: &Edge) -> &'static str {
     match begun.kind {
-        EdgeKind::Switch(_) => {
-            "its switch is under way; when that has come to an end the command goes on by itself"
+        EdgeKind::Job(_) => {
+            "what it began is under way; when that has come to an end the command goes on by itself"
         }
-        _ => "what it began is under way; when that has come to an end the command goes on by itself",
+        _ => "its switch is under way; when that has come to an end the command goes on by itself",
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::bot::cleanup::{self, Known};
 use crate::bot::{Project, Trouble, World};
-use crate::domain::{Cleanup, Edge, NoteableKind, SwitchEnd, WorkState};
+use crate::domain::{Cleanup, Edge, NoteableKind, SwitchEnd, UserId, WorkState};
 use crate::flags::FlagProvider;
 use crate::gitlab::{NewIssue, NoteableDetail};
 use crate::markdown::job::Page;
@@ -14,6 +14,15 @@ pub(super) struct TheIssue<'a> {
     pub(super) provider: &'a dyn FlagProvider,
     pub(super) cleanup: &'a Cleanup,
     pub(super) edge: &'a Edge,
+}
+
+/// An issue that can be opened.
+pub(super) struct Ready {
+    title: String,
+    description: String,
+    assignee: Option<UserId>,
+    known: Known,
+    asked_on: Option<Page>,
 }
 
 impl TheIssue<'_> {
@@ -52,28 +61,29 @@ impl TheIssue<'_> {
         Ok(())
     }
 
-    /// Opens it.
-    pub(super) async fn open(&self) -> Result<SwitchEnd, Trouble> {
+    /// Finds out all that is needed to open it. Reads, and changes nothing.
+    pub(super) async fn prepare(&self) -> Result<Ready, Trouble> {
         let known = cleanup::find_out(self.world, self.project, self.provider, &self.cleanup.flag).await?;
         let asked = self.edge.asked_by.as_ref();
         let asked_on = self.asked_on().await?;
         let archives = self.provider.abilities().archive;
-        let (title, text) = known.texts(
-            self.project,
-            self.cleanup,
-            asked.map(|person| (person, asked_on.as_ref())),
-            archives,
-        );
+        let asked_there = asked.map(|person| (person, asked_on.as_ref()));
+        let (title, text) = known.texts(self.project, self.cleanup, asked_there, archives);
         let marker = self.world.markers().of_cleanup(self.project.detail.id, &self.cleanup.flag);
         let assignee = known.assignee(self.project, asked).await?;
+        Ok(Ready { title, description: marker.sign(&text), assignee, known, asked_on })
+    }
+
+    /// Opens it.
+    pub(super) async fn open(&self, ready: &Ready) -> Result<SwitchEnd, Trouble> {
         let new = NewIssue {
-            title: &title,
-            description: &marker.sign(&text),
+            title: &ready.title,
+            description: &ready.description,
             labels: &self.cleanup.labels,
-            assignee,
+            assignee: ready.assignee,
         };
         let issue = self.project.gitlab.open_issue(self.project.detail.id, &new).await?;
-        self.relate(issue.iid, &known, asked_on.as_ref()).await;
+        self.relate(issue.iid, &ready.known, ready.asked_on.as_ref()).await;
         Ok(SwitchEnd::Issue { iid: issue.iid, url: issue.web_url, new: true, open: true })
     }
 

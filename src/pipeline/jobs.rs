@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::cleanup::TheIssue;
+use super::cleanup::{Ready, TheIssue};
 use super::waited::Waited;
 use super::{Pipeline, Ran, after, retry};
 use crate::bot::{Project, Trouble, World, may_have_done};
@@ -98,10 +98,18 @@ impl OnItsWay<'_> {
         TheIssue { world: self.world, project, provider: self.provider, cleanup, edge }
     }
 
-    async fn send(&self, edge: &Edge) -> Result<SwitchEnd, Trouble> {
+    /// What has to be found out before an issue is opened; nothing for other jobs.
+    async fn prepare(&self, edge: &Edge) -> Result<Option<(Project, Ready)>, Trouble> {
+        let Work::Cleanup(cleanup) = &self.job.what else { return Ok(None) };
+        let Some(project) = self.world.project(self.project).await? else { return Ok(None) };
+        let ready = self.issue(&project, cleanup, edge).prepare().await?;
+        Ok(Some((project, ready)))
+    }
+
+    async fn send(&self, edge: &Edge, ready: Option<(Project, Ready)>) -> Result<SwitchEnd, Trouble> {
         Ok(match &self.job.what {
-            Work::Cleanup(cleanup) => match self.world.project(self.project).await? {
-                Some(project) => self.issue(&project, cleanup, edge).open().await?,
+            Work::Cleanup(cleanup) => match ready {
+                Some((project, ready)) => self.issue(&project, cleanup, edge).open(&ready).await?,
                 None => no_project(),
             },
             Work::Create { key, .. } => {
@@ -157,11 +165,16 @@ impl OnItsWay<'_> {
             }
         }
         edge.attempts = edge.attempts.saturating_add(1);
+        let ready = match self.prepare(&edge).await {
+            Ok(ready) => ready,
+            Err(trouble) if passes(&trouble) => return self.not_sent(edge, &trouble).await,
+            Err(trouble) => return self.waited.end(&edge, SwitchEnd::Refused(trouble.reason)).await,
+        };
         edge.uncertain = Some(Attempt { at: Timestamp::now() });
         let mut decision = Decision::new();
         decision.write(Write::PutEdge(Box::new(edge.clone())));
         self.pipeline.commit(decision).await?;
-        match self.send(&edge).await {
+        match self.send(&edge, ready).await {
             Ok(end) => self.waited.end(&edge, end).await,
             Err(trouble) => self.failed(edge, trouble).await,
         }
@@ -169,12 +182,7 @@ impl OnItsWay<'_> {
 
     async fn failed(&self, mut edge: Edge, trouble: Trouble) -> Ran {
         match trouble.failure.as_ref().map(|failure| failure.sent) {
-            Some(Sent::No)
-                if trouble
-                    .failure
-                    .as_ref()
-                    .is_some_and(|failure| failure.is_passing() || failure.is_unauthorized()) =>
-            {
+            Some(Sent::No) if passes(&trouble) => {
                 edge.uncertain = None;
                 self.not_sent(edge, &trouble).await
             }
@@ -215,4 +223,9 @@ impl OnItsWay<'_> {
 
 fn no_project() -> SwitchEnd {
     SwitchEnd::Refused("no rule matches the project any more, or no token sees it".to_owned())
+}
+
+/// Whether it can be otherwise later without anybody changing what is asked.
+fn passes(trouble: &Trouble) -> bool {
+    trouble.failure.as_ref().is_some_and(|failure| failure.is_passing() || failure.is_unauthorized())
 }

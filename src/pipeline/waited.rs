@@ -56,14 +56,16 @@ impl Waited<'_> {
     /// It has come to an end: that, and what follows from it, is written at once.
     pub(super) async fn end(&self, edge: &Edge, end: SwitchEnd) -> Ran {
         self.world.metrics().effect(self.kind, if end.is_done() { "done" } else { "dead" });
-        tracing::info!(edge = edge.id.0, kind = self.kind, ?end, "what a command began has come to an end");
+        let how = in_the_log(&end);
         if self.note.is_none() && !end.is_done() {
             tracing::warn!(
                 edge = edge.id.0,
                 kind = self.kind,
-                ?end,
-                "nobody waits for this, and it was not done"
+                how,
+                "it was not done, and nobody waits to hear of it"
             );
+        } else {
+            tracing::info!(edge = edge.id.0, kind = self.kind, how, "what was begun has come to an end");
         }
         // Another command of the same text may have written to these records meanwhile. What came of this one is known here
         // alone: run again, it would be sent again.
@@ -117,5 +119,14 @@ impl Waited<'_> {
         command.switch = Some(progress);
         decision.write(Write::PutNote(Box::new(record)));
         Ok(true)
+    }
+}
+
+/// How something ended, for the log: what flags are set to and where their pages are does not belong there.
+fn in_the_log(end: &SwitchEnd) -> String {
+    match end {
+        SwitchEnd::Created(flag) => format!("made {}", flag.flag),
+        SwitchEnd::Archived { flag, .. } => format!("archived {}", flag.flag),
+        other => format!("{other:?}"),
     }
 }

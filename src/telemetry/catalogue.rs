@@ -52,7 +52,7 @@ pub(crate) const COMMANDS: MetricSpec = MetricSpec {
 pub(crate) const EFFECTS: MetricSpec = MetricSpec {
     name: "flaglink_effects_total",
     kind: "counter",
-    labels: "`kind`: `reply`, `react`, `panel`, `label`, `back_links`; `outcome`: `done`, `unchanged`, `later`, `dead`",
+    labels: "`kind`: `reply`, `react`, `switch`, `job`, `panel`, `label`, `back_links`; `outcome`: `done`, `unchanged`, `later`, `dead`",
     help: "Attempts to change something outside",
 };
 

@@ -3,7 +3,7 @@
 use flaglink::sandbox::faults::{Fault, Rule};
 use flaglink::sandbox::gitlab::{Kind, Noteable, NoteableRef, State, Visibility, level};
 
-use super::town::{Plan, Town, as_read};
+use super::town::{PATIENCE, Plan, Town, as_read};
 
 const OPEN: &str = r"/projects/\d+/issues$";
 
@@ -181,6 +181,29 @@ async fn a_lost_answer_is_looked_for_and_one_issue_is_opened() {
     assert_eq!(town.reactions(note), ["eyes", "x"]);
     assert!(town.answer(issue, note).starts_with("nothing was done: "));
     assert_eq!(opened(&town).len(), 3);
+    town.end().await;
+}
+
+#[tokio::test]
+async fn while_the_flag_service_or_gitlab_is_down_it_waits_and_one_issue_is_opened() {
+    let mut town = Town::planned(allowed()).await;
+    let issue = town.issue();
+    // The flag is found, but not what it is set to.
+    let faults = town.flagsmith.faults().clone();
+    faults.add(Rule::new("GET", r"/features/featurestates/", Fault::status(503)).times(2));
+    town.gitlab.faults().add(Rule::new("POST", OPEN, Fault::status(503)).times(1));
+    let note = town.gitlab.comment(town.mara, issue, "/flag cleanup-issue checkout_v2").unwrap();
+    faults.until(PATIENCE, |log| log.iter().any(|one| one.status == Some(503))).await.unwrap();
+    town.stop().await;
+    town.start().await;
+    town.rest().await;
+    assert_eq!(town.reactions(note), ["eyes", "white_check_mark"]);
+    assert!(
+        town.gitlab.transcript(issue).contains("is the new issue for that."),
+        "{}",
+        town.gitlab.transcript(issue)
+    );
+    the_one(&town);
     town.end().await;
 }
 
