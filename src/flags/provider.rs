@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use url::Url;
 
 use crate::domain::{
@@ -25,6 +26,8 @@ pub struct Abilities {
     pub finds_links: bool,
     /// Keeps tags on a flag.
     pub tags: bool,
+    /// Makes new flags.
+    pub create: bool,
     /// Archives and restores flags.
     pub archive: bool,
     /// Switches a flag on and off in an environment.
@@ -71,6 +74,17 @@ pub enum ProviderError {
 }
 
 impl ProviderError {
+    /// The service does not take the key of a new flag, in its own words where it gives a reason.
+    pub(in crate::flags) fn key_refused(provider: &str, key: &str, error: Self) -> Self {
+        match error {
+            Self::Failed(failure) if matches!(failure.status, Some(400 | 409 | 422)) => {
+                let why = if failure.said.is_empty() { &failure.message } else { &failure.said };
+                Self::Strange(format!("{provider} makes no flag {key}: {why}"))
+            }
+            other => other,
+        }
+    }
+
     /// The flag that was linked is gone, or another has its key: what asked to change it, or to see its links or tags, cannot.
     pub(in crate::flags) fn gone(provider: &str, key: &str) -> Self {
         Self::Strange(format!("{provider} does not have the flag {key} any more"))
@@ -130,6 +144,15 @@ pub enum Switched {
     DoneWith(String),
     /// The service wants a change request; here is where to make or see it.
     ChangeRequest(Url),
+}
+
+/// What a service tells of a flag's past, and of whose it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct About {
+    /// When anything last changed that decides who gets what, or when it was made.
+    pub changed_at: Option<Timestamp>,
+    /// The mail address of its owner.
+    pub owner: Option<String>,
 }
 
 /// What a webhook says: which flag to look at, and what it claims.
@@ -222,6 +245,12 @@ pub trait FlagProvider: Send + Sync + 'static {
         Ok(states)
     }
 
+    /// When the flag last changed, and whose it is, as far as the service tells. No ability names it; nothing is told of a flag
+    /// that is not there any more.
+    async fn about(&self, _flag: &FlagRef, _internal_id: &str) -> Provided<About> {
+        Ok(About::default())
+    }
+
     /// Changes the state in one environment, named in any letter case, and nothing else.
     ///
     /// What cannot be done exactly so (it would change other environments, too; it is not clear which of several
@@ -306,6 +335,14 @@ pub trait FlagProvider: Send + Sync + 'static {
         _add: &[String],
         _remove: &[String],
     ) -> Provided<()> {
+        Err(ProviderError::Unsupported)
+    }
+
+    /// Makes a flag with exactly this key, off in every environment and without a value; asked in the GitLab project `from`.
+    ///
+    /// A key that the service does not take, or that is taken, also in the archive, is [`ProviderError::Strange`] with the
+    /// service's reason. Never sent twice.
+    async fn create(&self, _from: ProjectId, _key: &str) -> Provided<Flag> {
         Err(ProviderError::Unsupported)
     }
 

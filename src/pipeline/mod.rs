@@ -6,18 +6,22 @@
 mod adopting;
 mod bodies;
 mod catch_up;
+mod cleanup;
 mod edges;
 mod inbox;
 mod intake;
+mod jobs;
 mod lanes;
 mod letters;
 mod levels;
 mod polling;
+mod reminders;
 mod retry;
 mod routing;
 mod switches;
 mod upkeep;
 mod visibility;
+mod waited;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -35,6 +39,7 @@ pub use catch_up::{CatchingUp, HooksOff, OwnAddress, catch_up};
 pub use intake::Intake;
 pub use letters::{Dealt, Desk, How, NotDealt, Which};
 pub use polling::poll;
+pub use reminders::remind;
 pub use upkeep::{Upkeep, keep_up};
 pub use visibility::watch_visibility;
 
