@@ -148,13 +148,18 @@ fn a_slip_of_the_hand_gets_the_nearest_command() {
 }
 
 #[test]
-fn words_of_later_versions_are_reserved() {
-    for word in ["create", "archive", "cleanup-issue"] {
-        assert_eq!(
-            misread(&format!("/flag {} a --env production", word.to_uppercase())),
-            Misread::NotYet { word }
-        );
-        assert_eq!(misread(&format!("/flag help {word}")), Misread::NotYet { word });
+fn a_flag_is_made_or_archived_one_at_a_time() {
+    let key = "checkout_v3".to_owned();
+    assert_eq!(one("/flag Create  `checkout_v3`").parsed, Ok(Command::Create { key: key.clone() }));
+    assert_eq!(one("/flag archive checkout_v3,").parsed, Ok(Command::Archive { key }));
+    assert_eq!(one("/flag create flagsmith:a").text, "/flag create flagsmith:a");
+    assert_eq!(one("/flag create a").permission(), Permission::Create);
+    assert_eq!(one("/flag archive a").permission(), Permission::Archive);
+    assert_eq!(one("/flag cleanup-issue a").permission(), Permission::CleanupIssue);
+    for name in ["create", "archive", "cleanup-issue"] {
+        assert!(matches!(misread(&format!("/flag {name}")), Misread::Missing { what: "a flag key", .. }));
+        assert!(matches!(misread(&format!("/flag {name} a b")), Misread::Malformed { spec: Some(_), .. }));
+        assert!(matches!(misread(&format!("/flag {name} a --env x")), Misread::Unexpected { .. }));
     }
 }
 

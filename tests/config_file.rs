@@ -160,12 +160,9 @@ fn mistakes_are_answered_with_the_line_the_key_and_the_nearest_known_one() {
 #[test]
 fn what_later_versions_know_is_said_to_be_of_a_later_version() {
     let dir = ConfigDir::new();
-    for more in [
-        "[tunnel]\nkind = \"ngrok\"",
-        "[[reminders]]\nafter = \"30 days\"",
-        "[templates]\npanel = \"x\"",
-        "[listen]\npublic_url = \"auto\"",
-    ] {
+    for more in
+        ["[tunnel]\nkind = \"ngrok\"", "[templates]\npanel = \"x\"", "[listen]\npublic_url = \"auto\""]
+    {
         let error = dir.bad(&format!("{more}\n{LEAST}"));
         assert!(error.contains("not in this version of flaglink"), "{more}: {error}");
     }
@@ -173,6 +170,33 @@ fn what_later_versions_know_is_said_to_be_of_a_later_version() {
     dir.good(&format!(
         "{LEAST}permissions = {{ toggle = \"maintainer\" }}\ntoggle_in = {{ staging = \"none\", production = \"owner\" }}"
     ));
+}
+
+#[test]
+fn reminders_name_a_provider_and_a_project_that_has_a_rule() {
+    let dir = ConfigDir::new();
+    let table = "\n[[reminders]]\nprovider = \"flagsmith\"\nproject = \"shop/web\"\n";
+    let good = dir.good(&format!(
+        "{LEAST}{table}after = \"30 days\"\npermanent = [\"ops_*\"]\nenvironments = [\"Prod*\"]"
+    ));
+    let [reminder] = good.reminders.as_slice() else { panic!("{:?}", good.reminders) };
+    assert_eq!((reminder.after.as_secs(), reminder.limit), (30 * 24 * 60 * 60, 5));
+    assert!(reminder.counts("production") && !reminder.counts("staging"));
+    assert!(reminder.keeps("ops_read_only") && !reminder.keeps("checkout"));
+    assert!(reminder.keeps_tagged("Permanent"));
+    for (text, said) in [
+        (table.replace("flagsmith", "flagsmth"), "there is no such provider; there is `flagsmith`"),
+        (table.replace("shop/web", "elsewhere/web"), "no [[projects]] rule matches it"),
+        (table.replace("shop/web", "shop/*"), "the path of one project"),
+        (format!("{table}limit = 0"), "1 or more"),
+        (format!("{table}environments = []"), "names no environment"),
+        (format!("{table}labels = [\"a,b\"]"), "cannot have a comma"),
+        (format!("{table}{table}"), "a reminder for this provider and project already"),
+        ("\n[reminders]\nafter = \"1d\"\n".to_owned(), "two brackets"),
+    ] {
+        let error = dir.bad(&format!("{LEAST}{text}"));
+        assert!(error.contains(said), "{text}: {error}");
+    }
 }
 
 #[test]

@@ -267,7 +267,7 @@ async fn answers_that_are_no_flagsmiths_are_told_without_quoting_them() {
         let fault = Fault::Answer { status: 200, headers, body: body.to_owned() };
         stage.flagsmith.faults().add(Rule::everything(fault));
         let error = stage.provider().look_up(1, "my secret key").await.unwrap_err();
-        assert!(matches!(error, ProviderError::Strange(_)), "{error}");
+        assert!(matches!(error, ProviderError::Unreadable(_)), "{error}");
         assert!(!error.to_string().contains("secret"), "{error}");
         stage.provider().keys(1).await.unwrap_err();
         stage.behave().await;

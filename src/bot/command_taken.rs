@@ -8,6 +8,7 @@ use super::commands::{self, Asked, Ran, Unfinished};
 use super::limits::{COMMAND_AGE, TELL_WAITING};
 use super::replies::{self, Reply};
 use super::resolve::Silent;
+use super::roles;
 use super::world::{Project, World};
 use super::{Entry, Made, Trouble};
 use crate::command::{self, Command, Found, Permission, SwitchTo};
@@ -17,7 +18,7 @@ use crate::domain::{
     Purpose, Reaction, Write,
 };
 use crate::gitlab::AccessLevel;
-use crate::markdown::{Markdown, reply, switch};
+use crate::markdown::{Markdown, job, reply, switch};
 use crate::store::Store;
 
 pub(super) async fn decide(
@@ -38,7 +39,7 @@ pub(super) async fn decide(
         return Ok(Made::Nothing("command_unreadable"));
     };
 
-    let ran = match commands::begun(world, &taken, &found.parsed).await.transpose() {
+    let ran = match commands::begun(world, note, &taken, &found.parsed).await.transpose() {
         Some(begun) => begun,
         None => {
             let Some(project) = world.project(note.noteable.project).await? else {
@@ -53,7 +54,10 @@ pub(super) async fn decide(
         Err(Unfinished::Trouble(trouble)) => return Err(trouble),
         Err(Unfinished::UnderWay { unknown, trouble }) => {
             if unknown && !taken.told_waiting {
-                let notice = switch::not_known_yet();
+                let notice = match &found.parsed {
+                    Ok(Command::Switch { .. }) => switch::not_known_yet(),
+                    _ => job::not_known_yet(),
+                };
                 tell_waiting(world, entry, &mut decision, &record, place, notice).await?;
             }
             return Ok(Made::NotYet(decision, trouble));
@@ -84,12 +88,7 @@ async fn begin(
 
 /// Why this person may not use this command, as what it comes to.
 async fn refusal(project: &Project, record: &NoteRecord, found: &Found) -> Result<Option<Ran>, Trouble> {
-    let needed = match found.permission() {
-        Permission::Read => project.rule.read,
-        Permission::Link => project.rule.link,
-        // The least that may switch anything here; where it is, is looked at when it is known.
-        Permission::Toggle => project.rule.toggles(),
-    };
+    let needed = roles::least(&project.rule, found.permission());
     let Some(AccessLevel(level)) = project.gitlab.access_level(project.detail.id, record.author.id).await?
     else {
         // Not a member: a sign, and no mail to everybody.
@@ -102,11 +101,7 @@ async fn refusal(project: &Project, record: &NoteRecord, found: &Found) -> Resul
         // How a command is written is no secret of the project: members of any role are told.
         return Ok(None);
     }
-    let what = match found.permission() {
-        Permission::Read => "Reading flags here",
-        Permission::Link => "Linking flags here",
-        Permission::Toggle => "Switching flags here",
-    };
+    let what = roles::words(found.permission());
     let Some(needed_level) = needed.level() else { return Ok(Some(Ran::not_done(reply::nobody_may(what)))) };
     if level < needed_level {
         return Ok(Some(Ran::not_done(reply::needs_role(what, needed.words(), Role::of_level(level)))));
@@ -232,6 +227,9 @@ fn name_of(found: &Found) -> &'static str {
         Ok(Command::Switch { to: SwitchTo::On, .. }) => "on",
         Ok(Command::Switch { to: SwitchTo::Off, .. }) => "off",
         Ok(Command::Switch { to: SwitchTo::Set(_), .. }) => "set",
+        Ok(Command::Create { .. }) => "create",
+        Ok(Command::Archive { .. }) => "archive",
+        Ok(Command::CleanupIssue { .. }) => "cleanup_issue",
         Ok(Command::Search { .. }) => "search",
         Ok(Command::Help { .. }) => "help",
         Err(_) => "misread",

@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use super::command_taken::sign_of_batch;
 use super::replies::{self, Reply};
 use crate::domain::{
-    CommandStatus, Decision, NoteKey, NoteRecord, Outcome, Purpose, SwitchEnd, SwitchProgress, Write,
+    CommandStatus, Decision, Edge, EdgeKind, NoteKey, NoteRecord, Outcome, Purpose, SwitchEnd,
+    SwitchProgress, Write,
 };
 use crate::markdown::reply;
 use crate::store::{Store, StoreError};
@@ -27,14 +28,14 @@ pub async fn drop_command(
         decision.write(Write::PutNote(Box::new(before)));
         return Ok(None);
     };
+    if let Some(SwitchProgress::UnderWay { edge, .. }) = &command.switch
+        && let Some(begun) = store.edge(*edge).await?
+    {
+        decision.write(Write::PutNote(Box::new(before)));
+        return Ok(Some(under_way(&begun)));
+    }
     let outcome = match &command.switch {
-        Some(SwitchProgress::UnderWay { edge, .. }) if store.edge(*edge).await?.is_some() => {
-            decision.write(Write::PutNote(Box::new(before)));
-            return Ok(Some(
-                "its switch is under way; when that has come to an end the command goes on by itself",
-            ));
-        }
-        Some(SwitchProgress::Ended(SwitchEnd::Done { .. })) => Outcome::Done,
+        Some(SwitchProgress::Ended(end)) if end.is_done() => Outcome::Done,
         _ => Outcome::NotDone,
     };
     let text = match &command.switch {
@@ -56,6 +57,15 @@ pub async fn drop_command(
     }
     decision.write(Write::PutNote(Box::new(record)));
     Ok(None)
+}
+
+fn under_way(begun: &Edge) -> &'static str {
+    match begun.kind {
+        EdgeKind::Job(_) => {
+            "what it began is under way; when that has come to an end the command goes on by itself"
+        }
+        _ => "its switch is under way; when that has come to an end the command goes on by itself",
+    }
 }
 
 /// The text's record: as the decision is about to write it, else as it is kept.

@@ -234,6 +234,11 @@ impl World {
         Ok(self.shown_project(detail))
     }
 
+    /// The client that speaks to the projects of that rule.
+    pub fn client_for(&self, rule: &ProjectRule) -> &GitlabApi {
+        self.client_of(rule)
+    }
+
     fn client_of(&self, rule: &ProjectRule) -> &GitlabApi {
         self.parts.gitlab_by_rule.get(&rule.pattern).unwrap_or(&self.parts.gitlab)
     }

@@ -10,6 +10,7 @@ mod links;
 mod logging;
 mod queue;
 mod queue_item;
+mod reminders;
 mod run;
 #[cfg(feature = "demo")]
 mod sandbox;
@@ -62,6 +63,8 @@ enum Command {
     /// What waits, and what was given up
     #[command(subcommand)]
     Queue(queue::Queue),
+    /// Flags that may be cleaned up, as `[[reminders]]` says
+    Reminders(reminders::Reminders),
     /// The configuration
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -121,6 +124,7 @@ impl Command {
             Self::Sandbox(sandbox) => several(context, sandbox.run(context)),
             Self::Links(links) => quiet(context, links.perform(context)),
             Self::Queue(queue) => quiet(context, queue.perform(context)),
+            Self::Reminders(reminders) => quiet(context, reminders.perform(context)),
             Self::Config(config) => config.perform(context),
             Self::Completions { shell } => completions::write(shell),
         }

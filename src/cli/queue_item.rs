@@ -71,6 +71,12 @@ fn request(fields: &mut Fields<'_, impl Write>, request: &QueuedRequest) -> io::
             fields.one("to", Some(to))?;
             fields.at("not after", Some(*until))
         }
+        QueuedRequest::Job { due, job, flag, until } => {
+            fields.due(due)?;
+            fields.one("to do", Some(job))?;
+            fields.one("flag", Some(flag))?;
+            fields.at("not after", Some(*until))
+        }
         QueuedRequest::Level => Ok(()),
         QueuedRequest::Unknown { json } => fields.block("as it is kept", json),
     }

@@ -74,7 +74,7 @@ put into a comment that is more than a week old: write a new comment.
 
 ## Internal notes and confidential issues
 
-- A command in an internal note is answered by an internal note. `link`, `unlink`, `on`, `off` and `set` do not work there, because everybody would see what they change.
+- A command in an internal note is answered by an internal note. Commands that change something do not work there, because everybody would see what they change.
 - A confidential issue can have flags and a panel like any other, but nothing of it leaves GitLab: the flag gets no link back to it. If an issue becomes
   confidential later, the link back is taken away.
 - On public projects the values of flags are hidden, unless the configuration shows them.
@@ -89,11 +89,17 @@ pub fn commands_markdown() -> String {
         let usage = spec.usage.replace('|', "\\|");
         let _ = writeln!(page, "| `{usage}` | {} | {} |", spec.permission.default_role(), spec.summary);
     }
-    let reserved = RESERVED.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
+    let reserved = match RESERVED {
+        [] => String::new(),
+        words => {
+            let words: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+            format!(" These words are kept for later versions: {}.", words.join(", "))
+        }
+    };
     let _ = write!(
         page,
         "\nThe roles are those of a project that sets none itself: `{}` needs {} and `{}` needs {} in `permissions` of the configuration.\n\
-         A higher role is always enough. These words are kept for later versions: {reserved}.\n\n",
+         A higher role is always enough.{reserved}\n\n",
         Permission::Read.name(),
         Permission::Read.default_role(),
         Permission::Link.name(),

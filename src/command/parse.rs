@@ -19,6 +19,7 @@ const LONGEST_MISREAD: usize = 8_000;
 const TOO_MANY_KEYS: &str = "One command takes at most 20 flag keys.";
 pub(super) const TOO_LONG_KEY: &str = "A flag key has at most 250 characters.";
 const TOO_LONG_TEXT: &str = "The text to look for has at most 250 characters.";
+pub(super) const ONE_KEY: &str = "It takes one flag key. Give each flag a line of its own.";
 pub(super) const EMPTY_KEY: &str = "A flag key cannot be empty.";
 const TOO_LONG_LINE: &str = "The line is too long to be a command.";
 pub(super) const UNCLOSED: &str = "A quote is opened and not closed.";
@@ -75,6 +76,9 @@ fn read(rest: &str) -> Result<Command, Misread> {
         },
         "unlink" => unlink(spec, words),
         "status" => Ok(Command::Status { keys: keys(spec, &words)? }),
+        "create" => Ok(Command::Create { key: one_key(spec, &words)? }),
+        "archive" => Ok(Command::Archive { key: one_key(spec, &words)? }),
+        "cleanup-issue" => Ok(Command::CleanupIssue { key: one_key(spec, &words)? }),
         "help" => help(spec, &words),
         // Only `list` is left; it takes nothing.
         _ => match words.first() {
@@ -147,6 +151,16 @@ fn search(spec: &'static CommandSpec, arguments: &str) -> Result<Command, Misrea
     Ok(Command::Search { text })
 }
 
+/// The words as one key and nothing else.
+fn one_key(spec: &'static CommandSpec, words: &[Word]) -> Result<String, Misread> {
+    let mut keys = keys(spec, words)?.into_iter();
+    let key = keys.next().ok_or(Misread::Missing { spec, what: "a flag key" })?;
+    match keys.next() {
+        Some(_) => Err(Misread::Malformed { spec: Some(spec), why: ONE_KEY }),
+        None => Ok(key),
+    }
+}
+
 /// The words as keys, each once.
 fn keys(spec: &'static CommandSpec, words: &[Word]) -> Result<Vec<String>, Misread> {
     let malformed = |why| Misread::Malformed { spec: Some(spec), why };
@@ -195,6 +209,9 @@ fn normal_form(command: &Command) -> String {
             words.extend(all.then(|| "--all".to_owned()));
         }
         Command::List => {}
+        Command::Create { key } | Command::Archive { key } | Command::CleanupIssue { key } => {
+            words.push(quoted(key))
+        }
         // Quotes around all of it would be taken off.
         Command::Search { text } => match split(text).as_deref() {
             Ok([word]) if word.quoted => words.push(quoted(text)),

@@ -1,6 +1,6 @@
 //! `/flag on`, `off` and `set`: one flag, one environment, and why.
 
-use super::parse::{EMPTY_KEY, MAX_LENGTH, TOO_LONG_KEY, UNCLOSED, unexpected};
+use super::parse::{EMPTY_KEY, MAX_LENGTH, ONE_KEY, TOO_LONG_KEY, UNCLOSED, unexpected};
 use super::table::{Command, CommandSpec, Misread, SwitchTo};
 use super::words::{Word, first_option, first_word, without_quotes};
 
@@ -12,7 +12,6 @@ pub const MAX_REASON: usize = 200;
 const TOO_LONG_VALUE: &str = "A value has at most 2,000 characters here.";
 const TOO_LONG_REASON: &str = "A reason has at most 200 characters.";
 const TOO_LONG_ENVIRONMENT: &str = "The name of an environment has at most 250 characters.";
-const ONE_KEY: &str = "It takes one flag key. Give each flag a line of its own.";
 const ONE_ENVIRONMENT: &str = "It takes one environment. Give each environment a line of its own.";
 const VALUE_IN_QUOTES: &str = "A value with spaces stands in quotes.";
 const DASH_IN_QUOTES: &str = "A value that begins with a dash stands in quotes.";

@@ -9,6 +9,12 @@ pub enum Permission {
     Link,
     /// Switch flags in their own service.
     Toggle,
+    /// Make new flags in a service.
+    Create,
+    /// Archive flags in their own service.
+    Archive,
+    /// Open issues in which flags are to be cleaned up.
+    CleanupIssue,
 }
 
 impl Permission {
@@ -18,6 +24,9 @@ impl Permission {
             Self::Read => "read",
             Self::Link => "link",
             Self::Toggle => "toggle",
+            Self::Create => "create",
+            Self::Archive => "archive",
+            Self::CleanupIssue => "cleanup_issue",
         }
     }
 
@@ -26,7 +35,7 @@ impl Permission {
         match self {
             Self::Read => "Reporter",
             Self::Link => "Developer",
-            Self::Toggle => "nobody",
+            Self::Toggle | Self::Create | Self::Archive | Self::CleanupIssue => "nobody",
         }
     }
 }
@@ -80,6 +89,21 @@ pub enum Command {
         /// Why.
         reason: Option<String>,
     },
+    /// `/flag create KEY`
+    Create {
+        /// Key as written, with the provider in front where it was named.
+        key: String,
+    },
+    /// `/flag archive KEY`
+    Archive {
+        /// Key as written.
+        key: String,
+    },
+    /// `/flag cleanup-issue KEY`
+    CleanupIssue {
+        /// Key as written.
+        key: String,
+    },
     /// `/flag help [COMMAND]`
     Help {
         /// Which command; its name is in the table.
@@ -99,6 +123,9 @@ impl Command {
             Self::Switch { to: SwitchTo::On, .. } => &ON,
             Self::Switch { to: SwitchTo::Off, .. } => &OFF,
             Self::Switch { to: SwitchTo::Set(_), .. } => &SET,
+            Self::Create { .. } => &CREATE,
+            Self::Archive { .. } => &ARCHIVE,
+            Self::CleanupIssue { .. } => &CLEANUP_ISSUE,
             Self::Help { .. } => &HELP,
         }
     }
@@ -122,10 +149,11 @@ pub struct CommandSpec {
 }
 
 /// All commands, in the order in which help shows them.
-pub static TABLE: &[CommandSpec] = &[LINK, UNLINK, STATUS, LIST, SEARCH, ON, OFF, SET, HELP];
+pub static TABLE: &[CommandSpec] =
+    &[LINK, UNLINK, STATUS, LIST, SEARCH, ON, OFF, SET, CREATE, ARCHIVE, CLEANUP_ISSUE, HELP];
 
 /// Words that later versions will use. They are answered, so that nobody wonders whether they are misspelt.
-pub static RESERVED: &[&str] = &["create", "archive", "cleanup-issue"];
+pub static RESERVED: &[&str] = &[];
 
 const LINK: CommandSpec = CommandSpec {
     name: "link",
@@ -219,6 +247,44 @@ const SET: CommandSpec = CommandSpec {
         "/flag set checkout_v2 \"dark blue\" --env staging",
         "/flag set checkout_v2 25% --env production --reason a quarter for the weekend",
     ],
+};
+
+const CREATE: CommandSpec = CommandSpec {
+    name: "create",
+    usage: "/flag create KEY",
+    summary: "Make a new flag that is off everywhere",
+    detail: "The flag is made in its service, off in every environment and without a value; the answer says where. If the \
+             project has several flag services, KEY names one: `flagsmith:checkout_v3`. A key that is there already, in the \
+             archive too, is left as it is. The flag is not linked by this: write `/flag link KEY` below it, in the same comment if \
+             you like. Nobody may do this unless the configuration says who (`permissions.create`).",
+    permission: Permission::Create,
+    examples: &["/flag create checkout_v3", "/flag create flagsmith:checkout_v3"],
+};
+
+const ARCHIVE: CommandSpec = CommandSpec {
+    name: "archive",
+    usage: "/flag archive KEY",
+    summary: "Archive a flag that is not needed any more",
+    detail: "The flag goes into the archive of its service, within two minutes after the command was written or not at all, also \
+             where it is still on: the answer says in which environments, and where the flag is linked. The links stay. What programs \
+             get that still ask for it is up to the service: Unleash has it off everywhere, Flagsmith goes on serving it. Take it \
+             out of the archive in the service itself. Nobody may do this unless the configuration says who (`permissions.archive`).",
+    permission: Permission::Archive,
+    examples: &["/flag archive checkout_v1", "/flag archive unleash:checkout_v1"],
+};
+
+const CLEANUP_ISSUE: CommandSpec = CommandSpec {
+    name: "cleanup-issue",
+    usage: "/flag cleanup-issue KEY",
+    summary: "Open an issue in which the flag is to be cleaned up, or find the one that there is",
+    detail: "There is one such issue for a flag in this project. It says what the flag is set to in each environment, when it \
+             last changed and where it is linked, and has a checklist; it is for the flag's owner where GitLab knows that address, \
+             else for the one who asked, and related to the issues that carry the flag. Confidential work is not named in it. \
+             Where the issue is there already, the answer leads to it, and what it says of the flag is brought up to date; \
+             what people wrote into it stays. Nobody may do this unless the configuration says who \
+             (`permissions.cleanup_issue`).",
+    permission: Permission::CleanupIssue,
+    examples: &["/flag cleanup-issue checkout_v1", "/flag cleanup-issue unleash:checkout_v1"],
 };
 
 const HELP: CommandSpec = CommandSpec {

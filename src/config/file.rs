@@ -182,6 +182,9 @@ pub(crate) struct ProjectTable {
     /// too, and what is taken off there is taken off here. Only Flagsmith can tell of such links.
     #[serde(default)]
     pub(crate) adopt: bool,
+    /// Labels of the issues that `/flag cleanup-issue` opens. GitLab makes those that are not there.
+    #[serde(default = "default_cleanup_labels")]
+    pub(crate) cleanup_labels: Vec<String>,
     /// File with an access token for these projects alone, used instead of that of `[gitlab]`.
     pub(crate) token_file: Option<String>,
     /// Environment variable with that token.
@@ -200,6 +203,10 @@ fn default_label() -> String {
     "Feature flag".to_owned()
 }
 
+fn default_cleanup_labels() -> Vec<String> {
+    vec!["Feature flag cleanup".to_owned()]
+}
+
 /// Least roles: a person needs at least this role in the project, or more.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
@@ -211,10 +218,24 @@ pub(crate) struct PermissionsTable {
     /// Least role to switch flags with `/flag on`, `off` and `set` in every environment for which `toggle_in` says nothing else:
     /// **in production, too**, unless `toggle_in` names it. Nobody may, unless it is given here or there.
     pub(crate) toggle: Role,
+    /// Least role to make new flags with `/flag create`. Nobody may, unless it is given here.
+    pub(crate) create: Role,
+    /// Least role to archive flags with `/flag archive`. Nobody may, unless it is given here.
+    pub(crate) archive: Role,
+    /// Least role to open issues in which flags are to be cleaned up, with `/flag cleanup-issue`. Nobody may, unless it is given
+    /// here.
+    pub(crate) cleanup_issue: Role,
 }
 
 impl Default for PermissionsTable {
     fn default() -> Self {
-        Self { read: Role::Reporter, link: Role::Developer, toggle: Role::None }
+        Self {
+            read: Role::Reporter,
+            link: Role::Developer,
+            toggle: Role::None,
+            create: Role::None,
+            archive: Role::None,
+            cleanup_issue: Role::None,
+        }
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::file::ProviderCommon;
 use super::limits::Limits;
 use super::provider_table::ProviderTable;
+use super::reminder::Reminder;
 use super::rules::{ProjectRule, Rules};
 use super::secret::Surroundings;
 use super::section::Section;
@@ -21,7 +22,7 @@ pub const DEFAULT_PLACES: [&str; 2] = ["flaglink.toml", "/etc/flaglink/flaglink.
 const MOST: u64 = 1024 * 1024;
 
 /// The tables that there are.
-const TABLES: [&str; 6] = ["listen", "store", "limits", "gitlab", "providers", "projects"];
+const TABLES: [&str; 7] = ["listen", "store", "limits", "gitlab", "providers", "projects", "reminders"];
 
 /// What a rule looks like, for those who have none.
 const RULE_SAMPLE: &str =
@@ -48,6 +49,8 @@ pub struct Config {
     pub providers: Vec<ProviderTable>,
     /// The `[[projects]]` entries, in the order of the file.
     pub rules: Rules,
+    /// The `[[reminders]]` entries, in the order of the file.
+    pub reminders: Vec<Reminder>,
     /// What works but should be looked at; each a whole sentence for people.
     pub warnings: Vec<String>,
 }
@@ -104,7 +107,7 @@ impl Config {
         let (listen, store, gitlab) = (section("listen"), section("store"), section("gitlab"));
         let limits = Limits::check(&section("limits"))?;
         let providers = providers(section("providers"), &around)?;
-        let rules = section("projects");
+        let (rules, reminders) = (section("projects"), section("reminders"));
 
         let mut warnings = Vec::new();
         for section in [&listen, &store, &gitlab].into_iter().chain(providers.iter().map(|p| &p.section)) {
@@ -115,6 +118,7 @@ impl Config {
         let gitlab = GitlabSettings::check(&gitlab, &mut warnings)?;
         let providers = check_names(providers, &store_settings, &store)?;
         let rules = check_rules(rules, &providers, &around, &mut warnings)?;
+        let reminders = check_reminders(&reminders, &providers, &rules, &around)?;
         Ok(Self {
             path: path.to_owned(),
             listen,
@@ -123,6 +127,7 @@ impl Config {
             gitlab,
             providers,
             rules,
+            reminders,
             warnings,
         })
     }
@@ -225,6 +230,47 @@ fn check_names(
         }
     }
     Ok(tables)
+}
+
+/// Takes the `[[reminders]]` entries apart and checks them.
+fn check_reminders(
+    all: &Section,
+    providers: &[ProviderTable],
+    rules: &Rules,
+    around: &Arc<Surroundings>,
+) -> Result<Vec<Reminder>, ConfigError> {
+    let items = match &all.node().data {
+        Data::List(items) => items.as_slice(),
+        Data::Table(entries) if entries.is_empty() => &[],
+        _ => {
+            let place = &all.node().place;
+            return Err(ConfigError(format!(
+                "{place}: `reminders` is a list, so it is written with two brackets: [[reminders]]"
+            )));
+        }
+    };
+    let names: Vec<String> = providers.iter().map(|provider| provider.name.clone()).collect();
+    let mut reminders: Vec<Reminder> = Vec::with_capacity(items.len());
+    for item in items {
+        let section = Section::new("[[reminders]]", item.clone(), around.clone());
+        if !matches!(item.data, Data::Table(_)) {
+            return Err(ConfigError(format!("{}: a reminder is a table", item.place)));
+        }
+        let reminder = Reminder::check(&section, &names)?;
+        match rules.for_project(&reminder.project) {
+            None => return Err(section.error("project", "no [[projects]] rule matches it")),
+            Some(rule) if !rule.providers.contains(&reminder.provider) => {
+                let why = "the rule for this project does not have it among its `providers`";
+                return Err(section.error("provider", why));
+            }
+            Some(_) => {}
+        }
+        if reminders.iter().any(|before| before.name().eq_ignore_ascii_case(&reminder.name())) {
+            return Err(section.error("project", "there is a reminder for this provider and project already"));
+        }
+        reminders.push(reminder);
+    }
+    Ok(reminders)
 }
 
 /// Takes the `[[projects]]` entries apart and checks them.

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::file::{GitlabTable, ListenTable, ProjectTable, ProviderCommon, StoreTable};
 use super::limits::LimitsTable;
+use super::reminder::ReminderTable;
 
 /// A whole file with every key, for people to begin with. It passes [`Config::load`](super::Config::load) when the
 /// secret files that it names are beside it.
@@ -29,7 +30,7 @@ the machine can read gives a warning.
 
 **The environment** goes over the file: `FLAGLINK_`, then the table and the key in capitals with `__` between them, so
 `FLAGLINK_PROVIDERS__FLAGSMITH__URL` is `url` in `[providers.flagsmith]`. A `-` in a name is written `_`. Lists are
-written with commas. Keys of `[[projects]]` cannot be set there. `FLAGLINK_LOG` is no key of the file: it says how much is
+written with commas. Keys of `[[projects]]` and `[[reminders]]` cannot be set there. `FLAGLINK_LOG` is no key of the file: it says how much is
 logged (`info`, `debug`, `flaglink::gitlab=debug`).
 
 **Lengths of time** are written with their unit: `65s`, `5m`, `2 h`, `1 day`.
@@ -55,6 +56,8 @@ pub fn configuration_markdown(kinds: &[(&str, Schema)]) -> String {
     }
     let title = "## `[[projects]]`";
     Keys { schema: schema_for!(ProjectTable).as_value(), prefix: None }.write(&mut page, title);
+    let title = "## `[[reminders]]`";
+    Keys { schema: schema_for!(ReminderTable).as_value(), prefix: None }.write(&mut page, title);
     let _ = write!(page, "\n{TAIL}\n```toml\n{}```\n", EXAMPLE);
     page
 }

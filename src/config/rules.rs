@@ -25,6 +25,14 @@ pub struct ProjectRule {
     pub read: Role,
     /// Least role to link.
     pub link: Role,
+    /// Least role to make new flags; [`Role::None`] where nobody may.
+    pub create: Role,
+    /// Least role to archive flags; [`Role::None`] where nobody may.
+    pub archive: Role,
+    /// Least role to open issues in which flags are to be cleaned up; [`Role::None`] where nobody may.
+    pub cleanup_issue: Role,
+    /// The labels of these issues.
+    pub cleanup_labels: Vec<String>,
     /// What is done with values.
     pub values: Values,
     /// Whether there is a panel.
@@ -100,6 +108,11 @@ impl ProjectRule {
             pattern: table.r#match,
             read: table.permissions.read,
             link: table.permissions.link,
+            create: table.permissions.create,
+            archive: table.permissions.archive,
+            cleanup_issue: table.permissions.cleanup_issue,
+            cleanup_labels: check_labels(&table.cleanup_labels)
+                .map_err(|why| section.error("cleanup_labels", why))?,
             values: table.values,
             panel: table.panel,
             adopt: table.adopt,
@@ -151,6 +164,18 @@ fn check_label(text: &str) -> Result<Option<String>, &'static str> {
         return Err("a label is one line of text");
     }
     Ok(if label.is_empty() { None } else { Some(label.to_owned()) })
+}
+
+/// Several labels, each once.
+pub(super) fn check_labels(texts: &[String]) -> Result<Vec<String>, &'static str> {
+    let mut labels = Vec::new();
+    for text in texts {
+        let label = check_label(text)?.ok_or("a label has at least one character")?;
+        if !labels.contains(&label) {
+            labels.push(label);
+        }
+    }
+    Ok(labels)
 }
 
 /// All rules, in file order.

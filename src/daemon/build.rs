@@ -151,7 +151,7 @@ pub(super) async fn build(config: &Config) -> Result<Built, StartError> {
 }
 
 /// GitLab's clients: with the instance's own token, and with those of rules that have one, by the rule's pattern.
-fn clients(
+pub(super) fn clients(
     config: &Config,
     metrics: &Arc<Metrics>,
 ) -> Result<(GitlabApi, HashMap<String, GitlabApi>), ClientError> {

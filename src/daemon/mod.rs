@@ -3,6 +3,7 @@
 mod admin;
 mod build;
 mod door;
+mod dry_run;
 mod health;
 mod identity;
 mod notify;
@@ -22,12 +23,13 @@ use crate::http::{
     Admin, Gate, Listener, MAX_BODY, ServeOptions, SocketFile, TcpGate, Webhooks, bind_socket, serve,
 };
 use crate::pipeline::{
-    CatchingUp, HooksOff, OwnAddress, Pipeline, Upkeep, catch_up, keep_up, poll, watch_visibility,
+    CatchingUp, HooksOff, OwnAddress, Pipeline, Upkeep, catch_up, keep_up, poll, remind, watch_visibility,
 };
 use crate::store::export::save_links;
 use crate::store::sled::SledStore;
 
 pub use build::StartError;
+pub use dry_run::{Planned, planned_reminders};
 pub use notify::heartbeat;
 
 /// How long, when lanes and webhooks are drained, everything else may take: the last export, and whoever asks the admin
@@ -136,6 +138,7 @@ impl Daemon {
             runs,
         };
         tasks.spawn(catch_up(Arc::clone(&pipeline), plan, stop.clone()));
+        tasks.spawn(remind(Arc::clone(&pipeline), config.reminders.clone(), stop.clone()));
         tasks.spawn(watch_visibility(Arc::clone(&pipeline), stop.clone()));
         tasks.spawn(health::watch(Arc::clone(&pipeline), health, stop.clone()));
         tasks.spawn(keep_up(Arc::clone(&pipeline), upkeep(&built.store), stop.clone()));

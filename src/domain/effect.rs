@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{FlagRef, NoteKey, NoteSource, Noteable, Person, Toggle};
+use super::{FlagRef, Job, NoteKey, NoteSource, Noteable, Person, Toggle};
 
 /// Number of an edge; later edges have greater numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -72,6 +72,10 @@ pub enum Purpose {
     Budget,
     /// The switch of a flag that a command asks for.
     Switch,
+    /// What else a command makes in a flag service or in GitLab, once.
+    Job,
+    /// The issue about a flag that is the same everywhere for long; the text is the flag.
+    Remind(String),
     /// A change of a flag in an environment that is told; the text tells one change from another.
     Tell(String),
 }
@@ -118,6 +122,8 @@ pub enum EdgeKind {
     },
     /// Changes a flag in its own service.
     Switch(Box<Toggle>),
+    /// Makes something elsewhere, once.
+    Job(Box<Job>),
 }
 
 /// An effect that is done once.
@@ -180,6 +186,9 @@ impl Edge {
 pub struct Attempt {
     /// When it was sent, by our clock.
     pub at: Timestamp,
+    /// Of a switch: the flag service's mark of the last change there, from before it was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<String>,
 }
 
 /// Something outside that is made equal to what the store and the provider say.

@@ -7,6 +7,7 @@ mod decision;
 mod effect;
 mod event;
 mod flag;
+mod job;
 mod link;
 mod noteable;
 mod record;
@@ -21,6 +22,7 @@ pub use flag::{
     Change, ChangeKind, EnvironmentState, Flag, FlagRef, FlagState, ParseFlagRefError, Strategy, Switch,
     Variant,
 };
+pub use job::{Cleanup, Job, Work};
 pub use link::{Link, Person};
 pub use noteable::{
     InstanceId, NoteKey, NoteSource, Noteable, NoteableKind, ParseNoteableError, ProjectId, UserId,

@@ -179,7 +179,7 @@ pub struct CommandRecord {
     /// The person was told that it waits for a flag service.
     #[serde(default)]
     pub told_waiting: bool,
-    /// How far its switch is, if it asks for one.
+    /// How far that is which it has begun elsewhere, if it begins anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub switch: Option<SwitchProgress>,
 }

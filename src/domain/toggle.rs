@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{EdgeId, EnvironmentState, FlagRef, InboxId, Noteable, Switch};
+use super::{EdgeId, EnvironmentState, Flag, FlagRef, FlagState, InboxId, Noteable, Switch};
 
 /// A switch on its way to the flag's own service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,8 +45,8 @@ pub struct AskedSwitch {
     pub at: Timestamp,
 }
 
-/// How far the switch of a command is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// How far that is which a command has begun elsewhere: the switch of a flag, or a job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SwitchProgress {
     /// It is on its way, as this edge.
@@ -60,14 +60,34 @@ pub enum SwitchProgress {
     Ended(SwitchEnd),
 }
 
-/// What came of a switch.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// What came of a switch or a job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SwitchEnd {
     /// It is as it was to be.
     Done {
         /// A sentence of the flag service's for the person.
         remark: Option<String>,
+    },
+    /// The flag was made.
+    Created(Box<Flag>),
+    /// The flag is in the archive.
+    Archived {
+        /// Which.
+        flag: Box<Flag>,
+        /// What it was set to when the command was run.
+        was: FlagState,
+    },
+    /// The issue in which the flag is to be cleaned up is there.
+    Issue {
+        /// Its number.
+        iid: u64,
+        /// Its page.
+        url: String,
+        /// It was opened for this.
+        new: bool,
+        /// It is open.
+        open: bool,
     },
     /// The service wants a change request; here is where to make one.
     ChangeRequest {
@@ -87,6 +107,13 @@ pub enum SwitchEnd {
     TooLate,
     /// It was sent, and nobody could find out in a day what came of it. Why, for people.
     NeverKnown(String),
+}
+
+impl SwitchEnd {
+    /// Whether what was asked for is so.
+    pub fn is_done(&self) -> bool {
+        matches!(self, Self::Done { .. } | Self::Created(_) | Self::Archived { .. } | Self::Issue { .. })
+    }
 }
 
 impl Switch {

@@ -101,7 +101,7 @@ impl JsonApi {
         // would look like success.
         let kind = answer.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         if kind.is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("text/html")) {
-            return Err(ProviderError::Strange(format!(
+            return Err(ProviderError::Unreadable(format!(
                 "a web page came back instead of {}'s answer for {}; is `url` the address of its API?",
                 self.service,
                 bare(path)
@@ -113,7 +113,7 @@ impl JsonApi {
     fn understood<T: DeserializeOwned>(&self, path: &str, answer: &[u8]) -> Provided<T> {
         // The parser's own words may quote the value that it stumbled over, so only the place is told.
         serde_json::from_slice(answer).map_err(|error| {
-            ProviderError::Strange(format!(
+            ProviderError::Unreadable(format!(
                 "{}'s answer for {} cannot be understood (line {}, column {}); is `url` the address of its API?",
                 self.service,
                 bare(path),

@@ -16,7 +16,7 @@ pub mod unleash;
 
 pub use pages::same_page;
 pub use provider::{
-    Abilities, BackLink, Changes, FlagProvider, Hint, Provided, ProviderError, Settable, StandingLink,
+    Abilities, About, BackLink, Changes, FlagProvider, Hint, Provided, ProviderError, Settable, StandingLink,
     Switched, Verdict, WebhookRequest,
 };
 pub use registry::{KindDoc, Registry, Surroundings, kinds};

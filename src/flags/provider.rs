@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use url::Url;
 
 use crate::domain::{
@@ -25,6 +26,8 @@ pub struct Abilities {
     pub finds_links: bool,
     /// Keeps tags on a flag.
     pub tags: bool,
+    /// Makes new flags.
+    pub create: bool,
     /// Archives and restores flags.
     pub archive: bool,
     /// Switches a flag on and off in an environment.
@@ -57,8 +60,12 @@ pub enum ProviderError {
     /// The service did not give a good answer.
     #[error(transparent)]
     Failed(#[from] Failure),
-    /// The service answered something that cannot be understood, or cannot do just what was asked; the text says what, for people.
-    /// It may hold words of the service's, so it is shown on one line and shortened.
+    /// What came back cannot be understood: a proxy's page in its place, another shape than expected. The next answer may be a
+    /// better one. The text says what, for people, on one line and shortened.
+    #[error("{}", one_line(.0, MOST_SAID))]
+    Unreadable(String),
+    /// The service cannot do just what was asked, or not as things stand; the text says what, for people. It may hold words of the
+    /// service's, so it is shown on one line and shortened.
     #[error("{}", one_line(.0, MOST_SAID))]
     Strange(String),
     /// The service cannot do this at all.
@@ -67,6 +74,17 @@ pub enum ProviderError {
 }
 
 impl ProviderError {
+    /// The service does not take the key of a new flag, in its own words where it gives a reason.
+    pub(in crate::flags) fn key_refused(provider: &str, key: &str, error: Self) -> Self {
+        match error {
+            Self::Failed(failure) if matches!(failure.status, Some(400 | 409 | 422)) => {
+                let why = if failure.said.is_empty() { &failure.message } else { &failure.said };
+                Self::Strange(format!("{provider} makes no flag {key}: {why}"))
+            }
+            other => other,
+        }
+    }
+
     /// The flag that was linked is gone, or another has its key: what asked to change it, or to see its links or tags, cannot.
     pub(in crate::flags) fn gone(provider: &str, key: &str) -> Self {
         Self::Strange(format!("{provider} does not have the flag {key} any more"))
@@ -126,6 +144,15 @@ pub enum Switched {
     DoneWith(String),
     /// The service wants a change request; here is where to make or see it.
     ChangeRequest(Url),
+}
+
+/// What a service tells of a flag's past, and of whose it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct About {
+    /// When anything last changed that decides who gets what, or when it was made.
+    pub changed_at: Option<Timestamp>,
+    /// The mail address of its owner.
+    pub owner: Option<String>,
 }
 
 /// What a webhook says: which flag to look at, and what it claims.
@@ -218,6 +245,12 @@ pub trait FlagProvider: Send + Sync + 'static {
         Ok(states)
     }
 
+    /// When the flag last changed, and whose it is, as far as the service tells. No ability names it; nothing is told of a flag
+    /// that is not there any more.
+    async fn about(&self, _flag: &FlagRef, _internal_id: &str) -> Provided<About> {
+        Ok(About::default())
+    }
+
     /// Changes the state in one environment, named in any letter case, and nothing else.
     ///
     /// What cannot be done exactly so (it would change other environments, too; it is not clear which of several
@@ -230,6 +263,18 @@ pub trait FlagProvider: Send + Sync + 'static {
         _to: &Switch,
     ) -> Provided<Switched> {
         Err(ProviderError::Unsupported)
+    }
+
+    /// Something that is another one after every change of the flag in that environment, also where it is set as before again:
+    /// by it is known whether a switch was made, and undone by somebody, while nobody looked. `None` where the service keeps no
+    /// such thing; then a switch whose answer was lost is sent again where the flag is as it was.
+    async fn mark(
+        &self,
+        _flag: &FlagRef,
+        _internal_id: &str,
+        _environment: &str,
+    ) -> Provided<Option<String>> {
+        Ok(None)
     }
 
     /// Whether flaglink may keep links on this service's flags now. `Some(why not)` where somebody else
@@ -290,6 +335,14 @@ pub trait FlagProvider: Send + Sync + 'static {
         _add: &[String],
         _remove: &[String],
     ) -> Provided<()> {
+        Err(ProviderError::Unsupported)
+    }
+
+    /// Makes a flag with exactly this key, off in every environment and without a value; asked in the GitLab project `from`.
+    ///
+    /// A key that the service does not take, or that is taken, also in the archive, is [`ProviderError::Strange`] with the
+    /// service's reason. Never sent twice.
+    async fn create(&self, _from: ProjectId, _key: &str) -> Provided<Flag> {
         Err(ProviderError::Unsupported)
     }
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::api::{GitlabApi, ProjectDetail};
 use super::client::MOST_PAGES;
-use super::endpoints::{ChangeFlag, Environments, FeatureFlags, OneFlag};
+use super::endpoints::{ChangeFlag, Environments, FeatureFlags, NewFlag, OneFlag};
 use super::error::{GitlabError, GitlabResult};
 use super::lenient::Object;
 use super::people::unbuilt;
@@ -28,6 +28,9 @@ pub struct FeatureFlag {
     /// When it was made, as GitLab writes it.
     #[serde(default)]
     pub created_at: String,
+    /// When it was changed last, as GitLab writes it.
+    #[serde(default)]
+    pub updated_at: Option<String>,
     /// For whom it is on, and where.
     #[serde(default)]
     pub strategies: Vec<FlagStrategy>,
@@ -146,6 +149,12 @@ impl GitlabApi {
     pub async fn feature_flag(&self, project: ProjectId, name: &str) -> GitlabResult<Option<FeatureFlag>> {
         let found: Option<Object<FeatureFlag>> = self.client.find(&OneFlag { project, name }).await?;
         Ok(found.map(|found| found.0))
+    }
+
+    /// Makes a feature flag that is off as a whole and has no strategies: `POST /projects/:id/feature_flags`.
+    pub async fn create_flag(&self, project: ProjectId, name: &str) -> GitlabResult<FeatureFlag> {
+        let made: Object<FeatureFlag> = self.client.get(&NewFlag { project, name }).await?;
+        Ok(made.0)
     }
 
     /// Changes a feature flag from `before`: `PUT /projects/:id/feature_flags/:name`. Where nothing differs, nothing is sent.

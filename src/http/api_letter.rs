@@ -102,6 +102,19 @@ pub enum QueuedRequest {
         #[schema(value_type = String, format = DateTime)]
         until: Timestamp,
     },
+    /// Something is to be made in a flag service or in GitLab.
+    Job {
+        /// Where it was asked for.
+        #[serde(flatten)]
+        due: Due,
+        /// What: `create`, `archive` or `cleanup issue`.
+        job: String,
+        /// The flag: `provider:key`.
+        flag: String,
+        /// Not after this moment.
+        #[schema(value_type = String, format = DateTime)]
+        until: Timestamp,
+    },
     /// Something is to be brought up to date; what it is then depends on that moment.
     Level,
     /// Another version of flaglink wrote it.

@@ -132,6 +132,11 @@ async fn of_edge(store: &dyn Store, edge: Edge) -> Result<QueuedRequest, StoreEr
             to: wanted(&toggle.to),
             until: toggle.until,
         },
+        EdgeKind::Job(job) => {
+            let (provider, key) = job.what.about();
+            let flag = format!("{provider}:{key}");
+            QueuedRequest::Job { due, job: job.what.word().to_owned(), flag, until: job.until }
+        }
     })
 }
 

@@ -227,6 +227,7 @@ fn edge_words(edge: &Edge) -> &'static str {
     match &edge.kind {
         EdgeKind::Reply { .. } => "reply",
         EdgeKind::Switch(_) => "switch",
+        EdgeKind::Job(job) => job.what.word(),
         EdgeKind::React { reaction: Reaction::Taken, .. } => "reaction 👀",
         EdgeKind::React { reaction: Reaction::Done, .. } => "reaction ✅",
         EdgeKind::React { reaction: Reaction::Partly, .. } => "reaction ⚠️",

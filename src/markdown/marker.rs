@@ -4,7 +4,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use crate::domain::{Cause, CommentText, NoteSource, Noteable, NoteableKind, Purpose, Reaction};
+use crate::domain::{
+    Cause, CommentText, Flag, NoteSource, Noteable, NoteableKind, ProjectId, Purpose, Reaction,
+};
 
 /// The secret that markers are keyed with. It is kept outside the store, so that a copy of a comment, of the
 /// project or of the store proves nothing.
@@ -76,6 +78,8 @@ impl Fields {
             Purpose::Waiting => self.byte(5),
             Purpose::RefusedEdit => self.byte(6),
             Purpose::Switch => self.byte(7),
+            Purpose::Job => self.byte(8),
+            Purpose::Remind(flag) => self.byte(9).text(flag),
         }
     }
 
@@ -102,6 +106,16 @@ impl MarkerKey {
             .marker()
     }
 
+    /// The marker of the issue in which a flag is to be cleaned up, in that project.
+    pub fn of_cleanup(&self, project: ProjectId, flag: &Flag) -> Marker {
+        Fields(self.keyed.clone())
+            .text("flaglink cleanup 1")
+            .number(project)
+            .text(&flag.flag.to_string())
+            .text(&flag.internal_id)
+            .marker()
+    }
+
     /// The marker of a noteable's panel.
     pub fn of_panel(&self, noteable: &Noteable) -> Marker {
         Fields(self.keyed.clone()).text("flaglink panel 1").noteable(noteable).marker()
@@ -113,6 +127,11 @@ impl Marker {
     pub fn is_in(&self, body: &str) -> bool {
         let last = body.trim_end().rsplit('\n').next().unwrap_or_default();
         last.as_bytes().ct_eq(self.0.as_bytes()).into()
+    }
+
+    /// Whether a description carries this marker, on any line: people write into descriptions.
+    pub fn stands_in(&self, description: &str) -> bool {
+        description.lines().any(|line| line.trim().as_bytes().ct_eq(self.0.as_bytes()).into())
     }
 
     /// The text with the marker behind it.

@@ -1,7 +1,9 @@
 //! The only way outside text gets into a comment. Pure.
 
 mod address;
+pub mod cleanup;
 mod history;
+pub mod job;
 mod marker;
 mod outside;
 mod panel;

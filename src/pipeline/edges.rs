@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::lanes::Run;
-use super::{Pipeline, Ran, after, retry, switches};
+use super::{Pipeline, Ran, after, jobs, retry, switches};
 use crate::bot::{Project, Trouble, World};
 use crate::domain::{Attempt, DeadLetter, DeadThing, Decision, Edge, EdgeId, EdgeKind, Write};
 use crate::gitlab::{GitlabError, Note, Turn};
@@ -22,8 +22,10 @@ const LOOK_THROUGH: usize = 500;
 pub(super) async fn run(pipeline: &Pipeline, id: EdgeId) -> Ran {
     let world = pipeline.world();
     let Some(edge) = world.store().edge(id).await? else { return Ok(Run::Done) };
-    if let EdgeKind::Switch(toggle) = &edge.kind {
-        return switches::run(pipeline, edge.clone(), toggle).await;
+    match &edge.kind {
+        EdgeKind::Switch(toggle) => return switches::run(pipeline, edge.clone(), toggle).await,
+        EdgeKind::Job(job) => return jobs::run(pipeline, edge.clone(), job).await,
+        EdgeKind::React { .. } | EdgeKind::Reply { .. } => {}
     }
     let now = Timestamp::now();
     let project = match world.project(edge.cause.noteable.project).await {
@@ -52,7 +54,7 @@ pub(super) async fn run(pipeline: &Pipeline, id: EdgeId) -> Ran {
     }
 
     let turn = match &edge.kind {
-        EdgeKind::React { .. } | EdgeKind::Switch(_) => None,
+        EdgeKind::React { .. } | EdgeKind::Switch(_) | EdgeKind::Job(_) => None,
         EdgeKind::Reply { .. } => match project.gitlab.turn() {
             Ok(turn) => Some(turn),
             // Nothing of it has to be on disk: after a restart it is simply tried again.
@@ -61,7 +63,7 @@ pub(super) async fn run(pipeline: &Pipeline, id: EdgeId) -> Ran {
     };
     let mut sending = edge;
     sending.attempts = sending.attempts.saturating_add(1);
-    sending.uncertain = Some(Attempt { at: now });
+    sending.uncertain = Some(Attempt { at: now, mark: None });
     let mut decision = Decision::new();
     decision.write(Write::PutEdge(Box::new(sending.clone())));
     pipeline.commit(decision).await?;
@@ -85,7 +87,7 @@ async fn send(world: &World, project: &Project, edge: &Edge, turn: Option<Turn>)
             };
             Ok(())
         }
-        (EdgeKind::Reply { .. } | EdgeKind::Switch(_), _) => {
+        (EdgeKind::Reply { .. } | EdgeKind::Switch(_) | EdgeKind::Job(_), _) => {
             Err(GitlabError::Strange("that is nothing that GitLab could do".to_owned()))
         }
     }
@@ -260,5 +262,6 @@ fn kind_of(edge: &Edge) -> &'static str {
         EdgeKind::React { .. } => "react",
         EdgeKind::Reply { .. } => "reply",
         EdgeKind::Switch(_) => "switch",
+        EdgeKind::Job(_) => "job",
     }
 }

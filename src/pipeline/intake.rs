@@ -1,6 +1,7 @@
 //! A delivery is taken in, whichever way it came: looked at whether it is of any use, kept, taken up.
 
 use super::Pipeline;
+use super::routing::Meaning;
 use crate::bot::World;
 use crate::domain::{Delivery, DeliverySource, Kept};
 use crate::gitlab::{Classified, classify};
@@ -30,59 +31,63 @@ pub enum Intake {
 impl Pipeline {
     /// Keeps a delivery, unless it is of no use, and takes it up.
     pub async fn take_in(&self, delivery: Delivery) -> Intake {
-        if let Some(useless) = self.useless(&delivery).await {
-            return useless;
-        }
-        let world = self.world();
-        match world.store().keep(delivery).await {
-            Ok(Kept::Before) => Intake::Before,
-            Ok(Kept::New(id) | Kept::Revived(id)) => {
-                if let Err(error) = self.accept(id).await {
-                    // It is on disk, and taken up as soon as the store is well.
-                    tracing::error!(%error, entry = id.0, "a delivery was kept and cannot be read back");
-                }
-                Intake::Kept
-            }
-            Err(StoreError::Full(_)) => Intake::Full,
+        let meaning = match self.meaning_of(&delivery).await {
+            Ok(meaning) => meaning,
+            Err(useless) => return useless,
+        };
+        let taken_up = match self.world().store().keep(delivery).await {
+            Ok(Kept::Before) => return Intake::Before,
+            Ok(Kept::New(id)) => self.take_up_new(id, meaning).await.map_err(|error| (id, error)),
+            Ok(Kept::Revived(id)) => self.accept(id).await.map_err(|error| (id, error)),
+            Err(StoreError::Full(_)) => return Intake::Full,
             Err(error) => {
                 tracing::error!(%error, "a delivery could not be kept");
                 self.note_refusal();
-                Intake::Unwritable
+                return Intake::Unwritable;
             }
+        };
+        if let Err((id, error)) = taken_up {
+            // It is on disk, and taken up as soon as the store is well.
+            tracing::error!(%error, entry = id.0, "a delivery was kept and cannot be read back");
         }
+        Intake::Kept
     }
 
-    /// Why a delivery need not be kept; `None`: it is worth keeping.
-    pub(super) async fn useless(&self, delivery: &Delivery) -> Option<Intake> {
+    /// What a delivery means for its lane, or why it need not be kept.
+    pub(super) async fn meaning_of(&self, delivery: &Delivery) -> Result<Meaning, Intake> {
         let world = self.world();
         if delivery.body.len() < LARGE {
-            return useless(&world, &delivery.source, &delivery.body);
+            return meaning_of(&world, &delivery.source, &delivery.body);
         }
         let _place = self.taking_apart.acquire().await.ok();
         let (source, body) = (delivery.source.clone(), delivery.body.clone());
-        let looked = tokio::task::spawn_blocking(move || useless(&world, &source, &body)).await;
+        let looked = tokio::task::spawn_blocking(move || meaning_of(&world, &source, &body)).await;
         looked.unwrap_or_else(|fault| {
             tracing::error!(%fault, "a large delivery could not be looked at");
-            Some(Intake::Unwritable)
+            Err(Intake::Unwritable)
         })
     }
 }
 
-fn useless(world: &World, source: &DeliverySource, body: &[u8]) -> Option<Intake> {
+fn meaning_of(world: &World, source: &DeliverySource, body: &[u8]) -> Result<Meaning, Intake> {
     if let DeliverySource::Provider { name } = source {
         let says_nothing =
             world.flags().get(name).is_some_and(|provider| provider.read_webhook(body).is_empty());
-        return says_nothing.then_some(Intake::Ignored("no_flag_in_it"));
+        return if says_nothing {
+            Err(Intake::Ignored("no_flag_in_it"))
+        } else {
+            Ok(Meaning::OfProvider(name.clone()))
+        };
     }
     let name = world.only_name();
     match classify(body, &world.bots(), name.as_deref()) {
-        Classified::NotJson => Some(Intake::NotJson),
+        Classified::NotJson => Err(Intake::NotJson),
         // The rules are about work: a project that holds nothing but flags needs none.
-        Classified::Ignored(_) if world.flags().hears_in_gitlab(body) => None,
-        Classified::Ignored(reason) => Some(Intake::Ignored(reason)),
+        Classified::Ignored(_) if world.flags().hears_in_gitlab(body) => Ok(Meaning::Nothing),
+        Classified::Ignored(reason) => Err(Intake::Ignored(reason)),
         Classified::Event { project_path: Some(path), .. } if world.rules().for_project(&path).is_none() => {
-            Some(Intake::Ignored("no_rule"))
+            Err(Intake::Ignored("no_rule"))
         }
-        Classified::Event { .. } => None,
+        Classified::Event { event, .. } => Ok(Meaning::Event(event)),
     }
 }

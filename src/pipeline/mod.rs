@@ -6,18 +6,22 @@
 mod adopting;
 mod bodies;
 mod catch_up;
+mod cleanup;
 mod edges;
 mod inbox;
 mod intake;
+mod jobs;
 mod lanes;
 mod letters;
 mod levels;
 mod polling;
+mod reminders;
 mod retry;
 mod routing;
 mod switches;
 mod upkeep;
 mod visibility;
+mod waited;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -35,12 +39,13 @@ pub use catch_up::{CatchingUp, HooksOff, OwnAddress, catch_up};
 pub use intake::Intake;
 pub use letters::{Dealt, Desk, How, NotDealt, Which};
 pub use polling::poll;
+pub use reminders::remind;
 pub use upkeep::{Upkeep, keep_up};
 pub use visibility::watch_visibility;
 
 use bodies::Bodies;
 use lanes::{Item, Lanes, Run};
-use routing::Route;
+use routing::{Meaning, Route};
 
 /// How long a fresh start of what was just decided waits: not at all.
 const AT_ONCE: Option<Timestamp> = None;
@@ -132,8 +137,22 @@ impl Pipeline {
     ) -> Result<(), StoreError> {
         let seen = self.look_at(id, |world, entry| (entry.not_before, routing::means(world, entry.what)));
         let Some((not_before, meaning)) = seen.await? else { return Ok(()) };
+        self.submit_entry(id, meaning, due(not_before)).await
+    }
+
+    /// Takes up an inbox entry that was just put on disk, and of which it is known what it means.
+    async fn take_up_new(&self, id: InboxId, meaning: Meaning) -> Result<(), StoreError> {
+        self.submit_entry(id, meaning, AT_ONCE).await.inspect_err(|_| self.note_refusal())
+    }
+
+    async fn submit_entry(
+        &self,
+        id: InboxId,
+        meaning: Meaning,
+        due: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
         let (lane, route) = routing::of_meaning(&self.world(), id, meaning).await?;
-        self.lanes.submit(lane, Item::Inbox(id), route, due(not_before));
+        self.lanes.submit(lane, Item::Inbox(id), route, due);
         Ok(())
     }
 

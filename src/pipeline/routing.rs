@@ -134,7 +134,12 @@ async fn of_command(world: &World, note: &NoteKey, place: usize) -> Result<Route
     let parsed = text.and_then(|text| command::read_back(&text)).map(|found| found.parsed);
     Ok(match parsed {
         Some(Ok(Command::Link { keys } | Command::Unlink { keys, all: false })) => Route::Flags(bare(&keys)),
-        Some(Ok(Command::Switch { key, .. })) => Route::Flags(bare(std::slice::from_ref(&key))),
+        Some(Ok(
+            Command::Switch { key, .. }
+            | Command::Create { key }
+            | Command::Archive { key }
+            | Command::CleanupIssue { key },
+        )) => Route::Flags(bare(std::slice::from_ref(&key))),
         Some(Ok(Command::Status { keys })) if !keys.is_empty() => Route::Flags(bare(&keys)),
         Some(Ok(Command::Unlink { .. } | Command::Status { .. } | Command::List)) => Route::AllFlags,
         Some(Ok(Command::Search { .. } | Command::Help { .. }) | Err(_)) | None => Route::Free,
@@ -150,6 +155,10 @@ fn bare(keys: &[String]) -> BTreeSet<String> {
 pub(crate) fn lane_of_edge(edge: &Edge) -> LaneKey {
     match &edge.kind {
         EdgeKind::Switch(toggle) => LaneKey::Flag(toggle.flag.provider.clone(), toggle.flag.key.clone()),
+        EdgeKind::Job(job) => {
+            let (provider, key) = job.what.about();
+            LaneKey::Flag(provider.to_owned(), key.to_owned())
+        }
         EdgeKind::React { .. } | EdgeKind::Reply { .. } => LaneKey::Noteable(edge.cause.noteable.clone()),
     }
 }
@@ -158,7 +167,7 @@ pub(crate) fn lane_of_edge(edge: &Edge) -> LaneKey {
 pub(crate) fn route_of_edge(edge: &Edge) -> Route {
     match &edge.kind {
         EdgeKind::Reply { .. } => Route::Comment,
-        EdgeKind::React { .. } | EdgeKind::Switch(_) => Route::Free,
+        EdgeKind::React { .. } | EdgeKind::Switch(_) | EdgeKind::Job(_) => Route::Free,
     }
 }
 

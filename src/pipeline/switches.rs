@@ -8,11 +8,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::lanes::Run;
+use super::waited::Waited;
 use super::{Pipeline, Ran, after, retry};
 use crate::bot::{self, Trouble, World, may_switch};
 use crate::domain::{
-    AskedSwitch, Attempt, Decision, Edge, EdgeId, EnvironmentState, Event, FlagPointer, FlagState, InboxId,
-    NoteKey, SwitchEnd, SwitchProgress, Toggle, Write,
+    AskedSwitch, Attempt, Decision, Edge, EnvironmentState, FlagState, NoteKey, SwitchEnd, Toggle, Write,
 };
 use crate::flags::{FlagProvider, ProviderError, Switched};
 use crate::net::Sent;
@@ -28,7 +28,7 @@ struct OnItsWay<'a> {
     pipeline: &'a Pipeline,
     world: &'a World,
     toggle: &'a Toggle,
-    note: NoteKey,
+    waited: Waited<'a>,
 }
 
 /// Carries a switch out.
@@ -36,10 +36,12 @@ pub(super) async fn run(pipeline: &Pipeline, edge: Edge, toggle: &Toggle) -> Ran
     let world = pipeline.world();
     let Some(source) = edge.cause.source else { return Ok(Run::Done) };
     let note = NoteKey { noteable: edge.cause.noteable.clone(), source };
-    let on_its_way = OnItsWay { pipeline, world: &world, toggle, note };
+    let (entry, flag) = (Some(toggle.entry), Some(&toggle.flag));
+    let waited = Waited { pipeline, world: &world, note: Some(note), entry, flag, kind: "switch" };
+    let on_its_way = OnItsWay { pipeline, world: &world, toggle, waited };
     let Some(provider) = world.provider(&toggle.flag).cloned() else {
         let why = format!("{} is not configured any more", toggle.flag.provider);
-        return on_its_way.end(&edge, SwitchEnd::Refused(why)).await;
+        return on_its_way.waited.end(&edge, SwitchEnd::Refused(why)).await;
     };
     match provider.state(&toggle.flag, &toggle.internal_id).await {
         Err(error) => on_its_way.not_seen(edge, &error.into()).await,
@@ -55,83 +57,128 @@ impl OnItsWay<'_> {
             return self.not_sent(edge, trouble).await;
         }
         if Timestamp::now().duration_since(edge.queued_at).unsigned_abs() > GIVE_UP {
-            return self.end(&edge, SwitchEnd::NeverKnown(trouble.reason.clone())).await;
+            return self.waited.end(&edge, SwitchEnd::NeverKnown(trouble.reason.clone())).await;
         }
         let at = after(trouble, edge.attempts);
-        self.put_off(edge, at, &trouble.reason).await
+        self.waited.put_off(edge, at, &trouble.reason).await
     }
 
     async fn seen(&self, edge: Edge, provider: &dyn FlagProvider, state: Option<&FlagState>) -> Ran {
         let Some(state) = state else {
             let why = format!("{} does not know the flag any more", provider.name());
-            return self.end(&edge, SwitchEnd::Refused(why)).await;
+            return self.waited.end(&edge, SwitchEnd::Refused(why)).await;
         };
         let Some(now) = state.environment(&self.toggle.environment) else {
             let why = format!("{} does not have that environment any more", provider.name());
-            return self.end(&edge, SwitchEnd::Refused(why)).await;
+            return self.waited.end(&edge, SwitchEnd::Refused(why)).await;
         };
         if self.toggle.to.holds_in(now) {
-            return self.end(&edge, SwitchEnd::Done { remark: None }).await;
+            return self.waited.end(&edge, SwitchEnd::Done { remark: None }).await;
         }
         if let Some(attempt) = &edge.uncertain {
+            match self.touched_since(provider, attempt).await {
+                Ok(false) => {}
+                Ok(true) => return self.made_and_undone(edge, provider).await,
+                Err(error) => return self.not_seen(edge, &error.into()).await,
+            }
             let ceiling = retry::when(attempt.at, self.world.request_ceiling());
             if Timestamp::now() < ceiling {
                 let soon = retry::when(Timestamp::now(), LOOK_AGAIN);
-                return self.put_off(edge, soon.min(ceiling), "the flag service's answer was lost").await;
+                return self
+                    .waited
+                    .put_off(edge, soon.min(ceiling), "the flag service's answer was lost")
+                    .await;
             }
         }
         self.begin(edge, provider, now).await
+    }
+
+    /// Whether the flag was changed there since the attempt was made, as far as the service keeps that.
+    async fn touched_since(
+        &self,
+        provider: &dyn FlagProvider,
+        attempt: &Attempt,
+    ) -> Result<bool, ProviderError> {
+        let Some(before) = &attempt.mark else { return Ok(false) };
+        let toggle = self.toggle;
+        let now = provider.mark(&toggle.flag, &toggle.internal_id, &toggle.environment).await?;
+        Ok(now.is_some_and(|now| !now.is_empty() && now != *before))
+    }
+
+    /// What was sent was made, most likely, and then somebody set the flag as it was: that is not done away with by sending
+    /// it again. Or it has been made just now.
+    async fn made_and_undone(&self, edge: Edge, provider: &dyn FlagProvider) -> Ran {
+        match provider.state(&self.toggle.flag, &self.toggle.internal_id).await {
+            Ok(state) if self.holds(state.as_ref()) => {
+                self.waited.end(&edge, SwitchEnd::Done { remark: None }).await
+            }
+            // Whose change was seen last is not who it was.
+            Ok(_) => self.waited.end(&edge, SwitchEnd::Overtaken { by: None }).await,
+            Err(error) => self.not_seen(edge, &error.into()).await,
+        }
     }
 
     /// It is not so yet, and nothing that was sent can still make it so.
     async fn begin(&self, mut edge: Edge, provider: &dyn FlagProvider, now: &EnvironmentState) -> Ran {
         edge.uncertain = None;
         if Timestamp::now() > self.toggle.until {
-            return self.end(&edge, SwitchEnd::TooLate).await;
+            return self.waited.end(&edge, SwitchEnd::TooLate).await;
         }
         if !now.same_as(&self.toggle.before) {
-            return self.end(&edge, SwitchEnd::Overtaken { by: self.who_was_it().await? }).await;
+            return self.waited.end(&edge, SwitchEnd::Overtaken { by: self.who_was_it().await? }).await;
         }
-        let Some(person) = edge.asked_by.clone() else { return self.end(&edge, SwitchEnd::NotAllowed).await };
+        let Some(person) = edge.asked_by.clone() else {
+            return self.waited.end(&edge, SwitchEnd::NotAllowed).await;
+        };
         let toggle = self.toggle;
         let project = edge.cause.noteable.project;
         match may_switch(self.world, project, person.id, &toggle.flag, &toggle.environment).await {
             Ok(true) => {}
-            Ok(false) => return self.end(&edge, SwitchEnd::NotAllowed).await,
+            Ok(false) => return self.waited.end(&edge, SwitchEnd::NotAllowed).await,
             Err(trouble) => {
                 edge.attempts = edge.attempts.saturating_add(1);
                 return self.not_sent(edge, &trouble).await;
             }
         }
         edge.attempts = edge.attempts.saturating_add(1);
-        edge.uncertain = Some(Attempt { at: Timestamp::now() });
+        let mark = provider.mark(&toggle.flag, &toggle.internal_id, &toggle.environment).await;
+        edge.uncertain = Some(Attempt { at: Timestamp::now(), mark: mark.unwrap_or_default() });
         self.write_down(&edge, &person.username).await?;
         let sent = provider.switch(&toggle.flag, &toggle.internal_id, &toggle.environment, &toggle.to).await;
         match sent {
-            Ok(Switched::Done) => self.end(&edge, SwitchEnd::Done { remark: None }).await,
-            Ok(Switched::DoneWith(remark)) => self.end(&edge, SwitchEnd::Done { remark: Some(remark) }).await,
+            Ok(Switched::Done) => self.waited.end(&edge, SwitchEnd::Done { remark: None }).await,
+            Ok(Switched::DoneWith(remark)) => {
+                self.waited.end(&edge, SwitchEnd::Done { remark: Some(remark) }).await
+            }
             Ok(Switched::ChangeRequest(page)) => {
-                self.end(&edge, SwitchEnd::ChangeRequest { page: page.to_string() }).await
+                self.waited.end(&edge, SwitchEnd::ChangeRequest { page: page.to_string() }).await
             }
             Err(error) => self.failed(edge, provider, error).await,
         }
     }
 
     async fn failed(&self, mut edge: Edge, provider: &dyn FlagProvider, error: ProviderError) -> Ran {
-        let ProviderError::Failed(failure) = &error else {
-            return self.understood(edge, provider, &error.to_string()).await;
+        let (sent, for_good) = match &error {
+            ProviderError::Failed(failure) => {
+                (failure.sent, !failure.is_passing() && !failure.is_unauthorized())
+            }
+            // Something answered, whoever that was.
+            ProviderError::Unreadable(_) => (Sent::Perhaps, false),
+            ProviderError::Strange(_) | ProviderError::Unsupported => {
+                return self.understood(edge, provider, &error.to_string()).await;
+            }
         };
-        let trouble = Trouble::from(failure.clone());
-        match failure.sent {
-            Sent::No if failure.is_passing() || failure.is_unauthorized() => {
+        let trouble = Trouble::from(error);
+        match sent {
+            Sent::No if for_good => self.waited.end(&edge, SwitchEnd::Refused(trouble.reason)).await,
+            Sent::No => {
                 edge.uncertain = None;
                 self.not_sent(edge, &trouble).await
             }
-            Sent::No => self.end(&edge, SwitchEnd::Refused(trouble.reason)).await,
             // The service is done with it: either it is so now, or it never will be by this.
             Sent::Perhaps => match provider.state(&self.toggle.flag, &self.toggle.internal_id).await {
                 Ok(state) if self.holds(state.as_ref()) => {
-                    self.end(&edge, SwitchEnd::Done { remark: None }).await
+                    self.waited.end(&edge, SwitchEnd::Done { remark: None }).await
                 }
                 Ok(_) => {
                     edge.uncertain = None;
@@ -139,10 +186,10 @@ impl OnItsWay<'_> {
                 }
                 Err(error) => {
                     let at = after(&Trouble::from(error), edge.attempts);
-                    self.put_off(edge, at, &trouble.reason).await
+                    self.waited.put_off(edge, at, &trouble.reason).await
                 }
             },
-            Sent::StillAtWork => self.put_off(edge, Timestamp::now(), &trouble.reason).await,
+            Sent::StillAtWork => self.waited.put_off(edge, Timestamp::now(), &trouble.reason).await,
         }
     }
 
@@ -150,12 +197,12 @@ impl OnItsWay<'_> {
     async fn understood(&self, edge: Edge, provider: &dyn FlagProvider, why: &str) -> Ran {
         match provider.state(&self.toggle.flag, &self.toggle.internal_id).await {
             Ok(state) if self.holds(state.as_ref()) => {
-                self.end(&edge, SwitchEnd::Done { remark: None }).await
+                self.waited.end(&edge, SwitchEnd::Done { remark: None }).await
             }
-            Ok(_) => self.end(&edge, SwitchEnd::Refused(why.to_owned())).await,
+            Ok(_) => self.waited.end(&edge, SwitchEnd::Refused(why.to_owned())).await,
             Err(error) => {
                 let at = after(&Trouble::from(error), edge.attempts);
-                self.put_off(edge, at, why).await
+                self.waited.put_off(edge, at, why).await
             }
         }
     }
@@ -169,9 +216,9 @@ impl OnItsWay<'_> {
     async fn not_sent(&self, edge: Edge, trouble: &Trouble) -> Ran {
         let at = after(trouble, edge.attempts).min(retry::when(self.toggle.until, Duration::from_secs(1)));
         if Timestamp::now() > self.toggle.until {
-            return self.end(&edge, SwitchEnd::TooLate).await;
+            return self.waited.end(&edge, SwitchEnd::TooLate).await;
         }
-        self.put_off(edge, at, &trouble.reason).await
+        self.waited.put_off(edge, at, &trouble.reason).await
     }
 
     /// Who changed it last there, if a webhook has said so already.
@@ -198,90 +245,5 @@ impl OnItsWay<'_> {
         }
         decision.write(Write::PutEdge(Box::new(edge.clone())));
         self.pipeline.commit(decision).await
-    }
-
-    async fn put_off(&self, mut edge: Edge, at: Timestamp, reason: &str) -> Ran {
-        self.world.metrics().effect("switch", "later");
-        tracing::warn!(edge = edge.id.0, attempts = edge.attempts, reason, "to be tried again");
-        edge.not_before = Some(at);
-        edge.last_reason = Some(reason.to_owned());
-        // At least once tried, so that a commit does not take it for a new one.
-        edge.attempts = edge.attempts.max(1);
-        let unknown = edge.uncertain.is_some();
-        let under_way = SwitchProgress::UnderWay { edge: edge.id, unknown };
-        let told = loop {
-            let mut decision = Decision::new();
-            let told = self.progress(&mut decision, &edge, under_way.clone()).await?;
-            decision.write(Write::PutEdge(Box::new(edge.clone())));
-            match self.pipeline.commit(decision).await {
-                // As at its end: that nothing was sent is known here alone.
-                Err(CommitError::Conflict) => {}
-                committed => break committed.map(|()| told)?,
-            }
-        };
-        if told && unknown {
-            self.pipeline.take_up_now(self.toggle.entry).await?;
-        }
-        Ok(Run::Later(at))
-    }
-
-    /// It has come to an end: that, and what follows from it, is written at once.
-    async fn end(&self, edge: &Edge, end: SwitchEnd) -> Ran {
-        let done = matches!(end, SwitchEnd::Done { .. });
-        self.world.metrics().effect("switch", if done { "done" } else { "dead" });
-        tracing::info!(edge = edge.id.0, flag = %self.toggle.flag, ?end, "a switch has come to an end");
-        // Another command of the same text may have written to these records meanwhile. What came of this one is known here
-        // alone: run again, it would be sent again.
-        while let Err(error) = self.pipeline.commit(self.ended(edge, &end).await?).await {
-            if !matches!(error, CommitError::Conflict) {
-                return Err(error);
-            }
-        }
-        self.pipeline.take_up_now(self.toggle.entry).await?;
-        Ok(Run::Done)
-    }
-
-    /// What is written when it has come to its end.
-    async fn ended(&self, edge: &Edge, end: &SwitchEnd) -> Result<Decision, CommitError> {
-        let done = matches!(end, SwitchEnd::Done { .. });
-        let mut decision = Decision::new();
-        self.progress(&mut decision, edge, SwitchProgress::Ended(end.clone())).await?;
-        let flag = decision.rests_on(self.world.store().flag(&self.toggle.flag).await?);
-        if let Some(mut flag) = flag {
-            if !done && flag.asked.iter().any(|asked| asked.edge == edge.id) {
-                flag.asked.retain(|asked| asked.edge != edge.id);
-                decision.write(Write::PutFlag(Box::new(flag)));
-            }
-            // The flag's own lane looks, and tells everybody else.
-            let pointer =
-                FlagPointer::Key { scope: self.toggle.flag.scope.clone(), key: self.toggle.flag.key.clone() };
-            let look = Event::FlagChanged {
-                provider: self.toggle.flag.provider.clone(),
-                flag: pointer,
-                claims: Vec::new(),
-            };
-            decision.write(Write::QueueEvent(InboxId(self.world.store().new_id()), look));
-        }
-        decision.write(Write::EdgeDone(EdgeId(edge.id.0)));
-        Ok(decision)
-    }
-
-    /// Puts into the command's record how far it is. Returns whether that is news.
-    async fn progress(
-        &self,
-        decision: &mut Decision,
-        edge: &Edge,
-        progress: SwitchProgress,
-    ) -> Result<bool, CommitError> {
-        let Some(mut record) = decision.rests_on(self.world.store().note(&self.note).await?) else {
-            return Ok(false);
-        };
-        let Some(command) = record.commands.get_mut(edge.cause.command) else { return Ok(false) };
-        if command.switch.as_ref() == Some(&progress) {
-            return Ok(false);
-        }
-        command.switch = Some(progress);
-        decision.write(Write::PutNote(Box::new(record)));
-        Ok(true)
     }
 }

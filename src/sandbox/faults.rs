@@ -54,7 +54,7 @@ pub enum Fault {
     Hold,
     /// The request is done, and its answer is kept back until [`Faults::release`].
     HoldAnswer,
-    /// The request is kept waiting this long, and only then done and answered.
+    /// The request is kept waiting this long, and only then done, whether or not anybody still waits for the answer.
     Delay(Duration),
     /// The request is done, and its answer is kept back this long.
     DelayAnswer(Duration),

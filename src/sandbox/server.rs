@@ -20,7 +20,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::faults::{Faults, Interference, Received};
+use super::faults::{Faults, Interference, Received, Wait};
 
 /// The largest request body that is taken, in bytes. Larger ones are answered with 413.
 const LARGEST_BODY: usize = 32 * 1024 * 1024;
@@ -265,15 +265,14 @@ async fn answer(
         Err(Unreadable::Broken) => return Err(Cut),
     };
     faults.body(entry, &body);
-    let work = || {
-        handler.handle(Request {
-            method: parts.method.clone(),
-            path: path.clone(),
-            query: query.clone(),
-            headers: parts.headers.clone(),
-            body: body.clone(),
-        })
+    let asked = Request {
+        method: parts.method.clone(),
+        path: path.clone(),
+        query: query.clone(),
+        headers: parts.headers.clone(),
+        body: body.clone(),
     };
+    let work = || handler.handle(asked.clone());
 
     let mut response = match interference {
         None => work().await,
@@ -286,6 +285,15 @@ async fn answer(
         Some(Interference::WorkThenAnswer(response)) => {
             work().await;
             response
+        }
+        Some(Interference::WaitThenWork(wait @ Wait::Time(_))) => {
+            // A slow server goes on also where nobody waits for its answer any more.
+            let (handler, asked) = (Arc::clone(handler), asked.clone());
+            let slowly = tokio::spawn(async move {
+                wait.over().await;
+                handler.handle(asked).await
+            });
+            slowly.await.map_err(|_| Cut)?
         }
         Some(Interference::WaitThenWork(wait)) => {
             wait.over().await;

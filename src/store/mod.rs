@@ -63,8 +63,19 @@ pub struct DeadTally {
 
 impl DeadTally {
     /// All kinds. `other` is what another version wrote, and whatever lies behind the first [`DeadTally::LOOKED_AT`].
-    pub const KINDS: [&'static str; 10] =
-        ["delivery", "event", "reply", "react", "switch", "panel", "label", "back_links", "tags", "other"];
+    pub const KINDS: [&'static str; 11] = [
+        "delivery",
+        "event",
+        "reply",
+        "react",
+        "switch",
+        "job",
+        "panel",
+        "label",
+        "back_links",
+        "tags",
+        "other",
+    ];
     /// So many letters are told apart.
     pub const LOOKED_AT: usize = 1_000;
 }

@@ -52,7 +52,7 @@ pub(crate) const COMMANDS: MetricSpec = MetricSpec {
 pub(crate) const EFFECTS: MetricSpec = MetricSpec {
     name: "flaglink_effects_total",
     kind: "counter",
-    labels: "`kind`: `reply`, `react`, `panel`, `label`, `back_links`, `tags`; `outcome`: `done`, `unchanged`, `later`, `dead`",
+    labels: "`kind`: `reply`, `react`, `switch`, `job`, `panel`, `label`, `back_links`, `tags`; `outcome`: `done`, `unchanged`, `later`, `dead`",
     help: "Attempts to change something outside",
 };
 
@@ -129,7 +129,7 @@ pub(crate) const WAITING: MetricSpec = MetricSpec {
 pub(crate) const DEAD_LETTERS: MetricSpec = MetricSpec {
     name: "flaglink_dead_letters",
     kind: "gauge",
-    labels: "`kind`: `delivery`, `event`, `reply`, `react`, `switch`, `panel`, `label`, `back_links`, `tags`, `other` (of another \
+    labels: "`kind`: `delivery`, `event`, `reply`, `react`, `switch`, `job`, `panel`, `label`, `back_links`, `tags`, `other` (of another \
              version, and beyond the first thousand)",
     help: "Deliveries and effects that were given up on and wait for somebody (`flaglink queue list`)",
 };

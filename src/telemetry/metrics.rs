@@ -133,7 +133,7 @@ impl Metrics {
         count(&self.commands, [("command", name), ("outcome", outcome)]);
     }
 
-    /// An effect was tried: kind `reply`, `react`, `panel`, `label`, `back_links`, `tags`; outcome `done`, `unchanged`, `later`, `dead`.
+    /// An effect was tried: kind `reply`, `react`, `switch`, `job`, `panel`, `label`, `back_links`, `tags`; outcome `done`, `unchanged`, `later`, `dead`.
     pub fn effect(&self, kind: &'static str, outcome: &'static str) {
         count(&self.effects, [("kind", kind), ("outcome", outcome)]);
     }

@@ -13,10 +13,12 @@
 mod town;
 
 mod flags;
+mod gone;
 mod hostile;
 mod kill;
 mod kit;
 mod links;
 mod lost;
 mod matrix;
+mod page;
 mod panels;

@@ -210,14 +210,8 @@ async fn words_that_are_no_command_get_one_short_reply() {
             "/flag frobnicate",
             "there is no command `/flag frobnicate`. Write `/flag help` for those that there are.",
         ),
-        (
-            "/flag archive checkout_v2",
-            "`/flag archive` is not in this version of flaglink. Write `/flag help` for what can be done here.",
-        ),
-        (
-            "/flag cleanup-issue",
-            "`/flag cleanup-issue` is not in this version of flaglink. Write `/flag help` for what can be done here.",
-        ),
+        ("/flag archive", "`/flag archive KEY` needs a flag key."),
+        ("/flag cleanup-issue", "`/flag cleanup-issue KEY` needs a flag key."),
         ("/flag link", "`/flag link KEY…` needs a flag key."),
         ("/flag unlink", "`/flag unlink KEY… | --all` needs a flag key or `--all`."),
         ("/flag list all", "`/flag list` does not take `all`."),

@@ -12,7 +12,10 @@
 mod town;
 
 mod adopt;
+mod archive;
+mod cleanup;
 mod commands;
+mod create;
 mod deliveries;
 mod edits;
 mod first_link;
@@ -22,10 +25,12 @@ mod panel;
 mod people;
 mod places;
 mod reading;
+mod reminders;
 mod servers;
 mod services;
 mod switching;
 mod tags;
 mod threads;
+mod undone;
 mod unleash;
 mod visibility;

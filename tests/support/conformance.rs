@@ -598,7 +598,7 @@ pub(crate) async fn links_on_a_flag_come_once_are_kept_up_to_date_and_go<S: Stag
     match refused {
         ProviderError::Failed(failure) => assert!(!failure.is_passing(), "{failure}"),
         ProviderError::Strange(why) => assert!(why.contains("checkout"), "{why}"),
-        ProviderError::Unsupported => panic!("it did that before"),
+        ProviderError::Unreadable(_) | ProviderError::Unsupported => panic!("it did that before: {refused}"),
     }
 }
 
@@ -656,9 +656,13 @@ pub(crate) async fn a_switch_changes_what_was_asked_there_and_nothing_else<S: St
         return;
     }
     let before = state(&provider, &flag).await.unwrap();
+    let mark = async || provider.mark(&flag.flag, &flag.internal_id, "production").await.unwrap();
+    let untouched = mark().await;
+    assert_eq!(mark().await, untouched, "nobody was there");
     for _ in 0..2 {
         assert_eq!(switch("production", turn(true)).await.unwrap(), Switched::Done);
     }
+    assert!(untouched.is_none() || mark().await != untouched, "somebody was");
     let mut wanted = before.clone();
     for environment in &mut wanted.environments {
         environment.on = environment.environment == "production";
@@ -719,6 +723,65 @@ async fn shown<S: Stage>(provider: &Arc<dyn FlagProvider>, flag: &Flag) -> FlagS
     as_seen::<S>(&state(provider, flag).await.unwrap())
 }
 
+pub(crate) async fn when_a_flag_last_changed_is_told_if_at_all_and_moves_on<S: Stage>() {
+    let stage = S::set_up().await;
+    stage.make("checkout", "").await;
+    let provider = stage.provider();
+    let flag = found::<S>(&provider, "checkout").await;
+    let about = async || provider.about(&flag.flag, &flag.internal_id).await.unwrap().changed_at;
+    let Some(made) = about().await else { return };
+    stage.switch("checkout", "production", true).await;
+    let switched = about().await.unwrap();
+    assert!(switched > made, "{switched} is not later than {made}");
+    let _ = found::<S>(&provider, "checkout").await;
+    assert_eq!(about().await, Some(switched), "to look at it is no change");
+    // Nothing is told of another flag, or of one that is gone.
+    for id in ["999999", "not an id", ""] {
+        let told = provider.about(&flag.flag, id).await.unwrap();
+        assert!(told.owner.is_none(), "{id:?}: {told:?}");
+    }
+}
+
+pub(crate) async fn a_new_flag_is_off_everywhere_and_is_made_once<S: Stage>() {
+    let stage = S::set_up().await;
+    let provider = stage.provider();
+    if !provider.abilities().create {
+        assert!(matches!(provider.create(S::FROM, "new").await, Err(ProviderError::Unsupported)));
+        return;
+    }
+    stage.environment(&S::odd_environment(1)).await;
+    assert_eq!(provider.keys(S::FROM).await.unwrap(), Vec::<String>::new());
+    let made = provider.create(S::FROM, "checkout_v3").await.unwrap();
+    assert_eq!(made.flag.key, "checkout_v3");
+    assert_eq!(Some(&made), provider.look_up(S::FROM, "checkout_v3").await.unwrap().as_ref());
+    assert_eq!(provider.keys(S::FROM).await.unwrap(), ["checkout_v3"], "what was kept of the keys is old");
+    let fresh = state(&provider, &made).await.unwrap();
+    assert!(fresh.environments.len() >= 3 && !fresh.archived, "{fresh:?}");
+    assert!(fresh.environments.iter().all(|one| !one.on && one.value.is_none()), "{fresh:?}");
+    if provider.abilities().switch {
+        let on = Switch { on: Some(true), ..Switch::default() };
+        provider.switch(&made.flag, &made.internal_id, "production", &on).await.unwrap();
+    }
+    // Another of the same key is not made, nor is the first one another then.
+    let before = state(&provider, &made).await;
+    let refused = provider.create(S::FROM, "checkout_v3").await.unwrap_err();
+    assert!(matches!(&refused, ProviderError::Strange(why) if why.contains("checkout_v3")), "{refused:?}");
+    assert_eq!(state(&provider, &made).await, before);
+    if S::ARCHIVE {
+        stage.archive("checkout_v3").await;
+        let refused = stage.provider().create(S::FROM, "checkout_v3").await.unwrap_err();
+        assert!(matches!(refused, ProviderError::Strange(_)), "{refused:?}");
+    }
+    for odd in ["", "a\nb", "a\0b"] {
+        let refused = provider.create(S::FROM, odd).await.unwrap_err();
+        assert!(matches!(refused, ProviderError::Strange(_)), "{odd:?}: {refused:?}");
+    }
+    assert!(stage.provider().keys(S::FROM).await.unwrap().len() <= 1);
+    stage.go_away().await;
+    let gone = provider.create(S::FROM, "another").await.unwrap_err();
+    assert!(matches!(&gone, ProviderError::Failed(failure) if failure.sent == Sent::No), "{gone:?}");
+}
+
 pub(crate) async fn what_it_cannot_do_it_says_so<S: Stage>() {
     let stage = S::set_up().await;
     let provider = stage.provider();
@@ -773,6 +836,8 @@ macro_rules! conformance {
                 only_the_tags_that_are_named_come_and_go
                 a_switch_changes_what_was_asked_there_and_nothing_else
                 what_can_be_set_is_set_there_and_nowhere_else
+                when_a_flag_last_changed_is_told_if_at_all_and_moves_on
+                a_new_flag_is_off_everywhere_and_is_made_once
                 what_it_cannot_do_it_says_so
             );
         }

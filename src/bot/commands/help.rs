@@ -1,9 +1,9 @@
 //! `/flag help [COMMAND]`: what can be done here, by the one who asks.
 
 use super::{Asked, Ran, Unfinished};
+use crate::bot::roles;
 use crate::command::{CommandSpec, Permission, TABLE};
 use crate::flags::{Abilities, Settable};
-use crate::gitlab::AccessLevel;
 use crate::markdown::{Markdown, reply};
 
 pub(super) async fn run(asked: &Asked<'_>, topic: Option<&'static str>) -> Result<Ran, Unfinished> {
@@ -11,23 +11,16 @@ pub(super) async fn run(asked: &Asked<'_>, topic: Option<&'static str>) -> Resul
         return Ok(Ran::answered(about(spec)));
     }
     let project = asked.project;
-    let level = project
-        .gitlab
-        .access_level(project.detail.id, asked.note.author.id)
-        .await?
-        .map_or(0, |AccessLevel(level)| level);
+    let level = roles::level(project, asked.note.author.id).await?;
     let may = |permission: Permission| {
-        let role = match permission {
-            Permission::Read => project.rule.read,
-            Permission::Link => project.rule.link,
-            Permission::Toggle => project.rule.toggles(),
-        };
-        role.level().is_some_and(|least| level >= least)
+        roles::least(&project.rule, permission).level().is_some_and(|least| level >= least)
     };
     let services = project.rule.providers.iter().filter_map(|name| asked.world.flags().get(name));
     let abilities: Vec<Abilities> = services.map(|provider| provider.abilities()).collect();
     let can = |spec: &CommandSpec| match spec.name {
         "search" => abilities.iter().any(|can| can.search),
+        "create" => abilities.iter().any(|can| can.create),
+        "archive" => abilities.iter().any(|can| can.archive),
         "on" | "off" => abilities.iter().any(|can| can.switch),
         "set" => abilities.iter().any(|can| can.switch && can.set != Settable::Nothing),
         _ => true,

@@ -1,6 +1,10 @@
 //! The commands: one file each.
 
+mod archive;
+mod cleanup_issue;
+mod create;
 mod help;
+mod job;
 mod link;
 mod list;
 mod misread;
@@ -13,7 +17,7 @@ use super::resolve::Silent;
 use super::world::{Project, World};
 use super::{Entry, Trouble};
 use crate::command::{Command, Misread};
-use crate::domain::{CommandRecord, Decision, NoteRecord, NoteableRecord, Outcome};
+use crate::domain::{CommandRecord, Decision, NoteKey, NoteRecord, NoteableRecord, Outcome};
 use crate::markdown::Markdown;
 
 /// A command as it was asked for.
@@ -100,15 +104,21 @@ impl From<Silent> for Unfinished {
 /// where no rule holds any more.
 pub(super) async fn begun(
     world: &World,
+    note: &NoteKey,
     taken: &CommandRecord,
     parsed: &Result<Command, Misread>,
 ) -> Result<Option<Ran>, Unfinished> {
-    let (Some(progress), Ok(Command::Switch { key, environment, to, reason })) = (&taken.switch, parsed)
-    else {
-        return Ok(None);
-    };
-    let wanted = switch::Wanted { key, environment, to, reason: reason.as_deref() };
-    switch::goes_on(world, progress, &wanted).await.map(Some)
+    let (Some(progress), Ok(command)) = (&taken.switch, parsed) else { return Ok(None) };
+    match command {
+        Command::Switch { key, environment, to, reason } => {
+            let wanted = switch::Wanted { key, environment, to, reason: reason.as_deref() };
+            switch::goes_on(world, progress, &wanted).await.map(Some)
+        }
+        Command::Create { .. } | Command::Archive { .. } | Command::CleanupIssue { .. } => {
+            job::goes_on(world, note, progress).await.map(Some)
+        }
+        _ => Ok(None),
+    }
 }
 
 /// Runs a command: adds its writes to the decision and says what it came to.
@@ -125,6 +135,9 @@ pub(super) async fn run(
             let wanted = switch::Wanted { key, environment, to, reason: reason.as_deref() };
             switch::run(asked, decision, &wanted).await
         }
+        Ok(Command::Create { key }) => create::run(asked, decision, key).await,
+        Ok(Command::Archive { key }) => archive::run(asked, decision, key).await,
+        Ok(Command::CleanupIssue { key }) => cleanup_issue::run(asked, decision, key).await,
         Ok(Command::List) => list::run(asked, decision).await,
         Ok(Command::Search { text }) => search::run(asked, text).await,
         Ok(Command::Help { topic }) => help::run(asked, *topic).await,

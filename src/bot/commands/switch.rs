@@ -8,15 +8,14 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::{Asked, Ran, Unfinished};
-use crate::bot::Trouble;
 use crate::bot::resolve::{self, Meaning};
 use crate::bot::world::World;
+use crate::bot::{Trouble, roles};
 use crate::command::SwitchTo;
 use crate::domain::{
     Cause, Decision, Edge, EdgeId, EdgeKind, Flag, Purpose, Switch, SwitchEnd, SwitchProgress, Toggle, Write,
 };
 use crate::flags::{FlagProvider, Settable};
-use crate::gitlab::AccessLevel;
 use crate::markdown::{Markdown, reply, switch};
 
 /// A switch is sent within this time after its command was written, by GitLab's clock, or not at all.
@@ -186,8 +185,7 @@ async fn refused(asked: &Asked<'_>, flag: &Flag, environment: &str) -> Result<Op
     let Some(least) = needed.level() else {
         return Ok(Some(Ran::not_done(switch::nobody_may_switch(environment))));
     };
-    let level = project.gitlab.access_level(project.detail.id, asked.note.author.id).await?;
-    let level = level.map_or(0, |AccessLevel(level)| level);
+    let level = roles::level(project, asked.note.author.id).await?;
     if level >= least {
         return Ok(None);
     }
@@ -207,6 +205,8 @@ fn ended(end: &SwitchEnd, wanted: &Wanted<'_>) -> Ran {
         SwitchEnd::NotAllowed => Ran::not_done(switch::not_allowed_any_more(wanted.environment)),
         SwitchEnd::Refused(why) => Ran::not_done(switch::not_switched(why)),
         SwitchEnd::TooLate => Ran::not_done(switch::switched_too_late()),
+        // No switch ends so.
+        SwitchEnd::Created(_) | SwitchEnd::Archived { .. } | SwitchEnd::Issue { .. } => Ran::done(),
         SwitchEnd::NeverKnown(why) => Ran::not_done(switch::never_known(wanted.key, why)),
     }
 }

@@ -1,12 +1,15 @@
 //! What there is in the project: its environments and its flags, by name and by part of a name.
 
+use http::Method;
+use serde_json::json;
+
 use super::Flagsmith;
 use super::wire::{Environment, Feature};
 use crate::domain::{Flag, FlagRef};
-use crate::flags::Provided;
 use crate::flags::json_api::part;
 use crate::flags::named::environment_named;
 use crate::flags::rank::{Searched, best_first};
+use crate::flags::{Provided, ProviderError};
 
 /// How much of a name is sent in a search. A longer one would make an address that web servers refuse; what is
 /// found is compared in full anyway.
@@ -80,6 +83,20 @@ impl Flagsmith {
             None => Ok(None),
             Some(known) => Ok(Some(self.flag(&known, self.dashboard().await.as_deref()))),
         }
+    }
+
+    /// A new flag. Flagsmith has it in every environment at once.
+    pub(super) async fn make(&self, key: &str) -> Provided<Flag> {
+        if self.search_path(key).is_none() {
+            let why = "a key has at least one character, and no line breaks or other control characters";
+            return Err(ProviderError::Strange(format!("{} makes no such flag: {why}", self.name)));
+        }
+        let path = format!("projects/{}/features/", self.project);
+        let body = json!({ "name": key, "default_enabled": false });
+        let made = self.api.write::<Feature>(Method::POST, &path, &body).await;
+        let made = made.map_err(|error| ProviderError::key_refused(&self.name, key, error))?;
+        self.flags.expire();
+        Ok(self.flag(&made.into(), self.dashboard().await.as_deref()))
     }
 
     pub(super) async fn find_like(&self, text: &str, limit: usize) -> Provided<Vec<Flag>> {

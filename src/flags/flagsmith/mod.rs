@@ -1,6 +1,7 @@
 //! Flagsmith, over its Admin API as release 2.265 speaks it. Addresses are under `/api/v1/`; nothing that Flagsmith calls
 //! experimental is used.
 
+mod about;
 mod api;
 mod back_links;
 mod catalog;
@@ -26,7 +27,7 @@ use crate::domain::{Flag, FlagRef, FlagState, ProjectId};
 use crate::flags::cached::Cached;
 use crate::flags::settings::SettingError;
 use crate::flags::{
-    Abilities, BackLink, FlagProvider, Hint, Provided, ProviderError, Settable, StandingLink, Switch,
+    Abilities, About, BackLink, FlagProvider, Hint, Provided, ProviderError, Settable, StandingLink, Switch,
     Switched, Verdict, WebhookRequest,
 };
 use crate::net::HttpClient;
@@ -104,6 +105,7 @@ impl FlagProvider for Flagsmith {
             back_links: true,
             finds_links: true,
             tags: true,
+            create: true,
             archive: true,
             switch: true,
             set: Settable::Value,
@@ -142,6 +144,10 @@ impl FlagProvider for Flagsmith {
         self.states_of(flags).await
     }
 
+    async fn about(&self, _flag: &FlagRef, internal_id: &str) -> Provided<About> {
+        self.about_flag(internal_id).await
+    }
+
     async fn switch(
         &self,
         flag: &FlagRef,
@@ -150,6 +156,10 @@ impl FlagProvider for Flagsmith {
         to: &Switch,
     ) -> Provided<Switched> {
         self.switch_in(flag, internal_id, environment, to).await
+    }
+
+    async fn mark(&self, flag: &FlagRef, internal_id: &str, environment: &str) -> Provided<Option<String>> {
+        self.mark_in(flag, internal_id, environment).await
     }
 
     async fn back_links_refused(&self) -> Provided<Option<String>> {
@@ -198,6 +208,10 @@ impl FlagProvider for Flagsmith {
         remove: &[String],
     ) -> Provided<()> {
         self.change_tag_labels(flag, internal_id, add, remove).await
+    }
+
+    async fn create(&self, _from: ProjectId, key: &str) -> Provided<Flag> {
+        self.make(key).await
     }
 
     async fn archive(&self, flag: &FlagRef, internal_id: &str, archived: bool) -> Provided<()> {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::Flagsmith;
-use super::wire::{DefaultState, Environment, Feature};
+use super::wire::{DefaultState, Environment, Feature, SavedState};
 use crate::domain::FlagRef;
 use crate::flags::{Provided, ProviderError, Switch, Switched};
 
@@ -42,6 +42,32 @@ impl Flagsmith {
             self.write_state(&environment, &now, to).await?;
         }
         Ok(Switched::Done)
+    }
+
+    /// Another one after each save of the default there: with versions each of them has a number of its own, without them the
+    /// moment of the last save moves.
+    pub(super) async fn mark_in(
+        &self,
+        flag: &FlagRef,
+        internal_id: &str,
+        environment: &str,
+    ) -> Provided<Option<String>> {
+        let id = self.id(flag, internal_id)?;
+        let environment = self.environment_named(environment).await?;
+        let path = format!(
+            "environments/{}/featurestates/?feature_name={}",
+            crate::flags::json_api::part(&environment.api_key),
+            crate::flags::json_api::part(&flag.key)
+        );
+        let mut mark = None;
+        self.api
+            .list(&path, |state: SavedState| {
+                if state.feature == id {
+                    mark = state.updated_at.map(|at| format!("{} {at}", state.id));
+                }
+            })
+            .await?;
+        Ok(mark)
     }
 
     pub(super) async fn set_archived(

@@ -37,6 +37,12 @@ pub(super) struct Feature {
     pub(super) is_archived: bool,
     #[serde(default, deserialize_with = "null_is_default")]
     pub(super) tags: Vec<u64>,
+    #[serde(default)]
+    pub(super) created_date: Option<String>,
+    #[serde(default)]
+    pub(super) last_modified_in_any_environment: Option<String>,
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub(super) owners: Vec<Owner>,
     #[serde(default, deserialize_with = "null_is_default")]
     pub(super) multivariate_options: Vec<Value>,
     #[serde(default)]
@@ -46,6 +52,20 @@ pub(super) struct Feature {
     /// Null where nothing is overridden.
     #[serde(default, deserialize_with = "null_is_default")]
     pub(super) num_identity_overrides: u64,
+}
+
+/// Somebody whose flag it is.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Owner {
+    #[serde(default)]
+    pub(super) email: Option<String>,
+}
+
+/// When a state was last changed.
+#[derive(Debug, Deserialize)]
+pub(super) struct Moment {
+    #[serde(default)]
+    pub(super) updated_at: Option<String>,
 }
 
 /// What a flag is set to in an environment for those who have no override.
@@ -69,6 +89,15 @@ pub(super) struct FullState {
     pub(super) identity: Value,
     #[serde(default, deserialize_with = "null_is_default")]
     pub(super) multivariate_feature_state_values: Vec<Value>,
+}
+
+/// When a default was saved last.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct SavedState {
+    pub(super) id: u64,
+    pub(super) feature: u64,
+    #[serde(default)]
+    pub(super) updated_at: Option<String>,
 }
 
 /// Which segment an override is for.

@@ -30,7 +30,7 @@ impl From<GitlabError> for ProviderError {
     fn from(error: GitlabError) -> Self {
         match error {
             GitlabError::Failed(failure) => Self::Failed(failure),
-            GitlabError::Strange(text) => Self::Strange(text),
+            GitlabError::Strange(text) => Self::Unreadable(text),
         }
     }
 }

@@ -21,7 +21,9 @@ use self::plan::Plan;
 use crate::domain::{Flag, FlagRef, FlagState, ProjectId};
 use crate::flags::named::environment_named;
 use crate::flags::rank::{Searched, best_first};
-use crate::flags::{Abilities, FlagProvider, Hint, Provided, ProviderError, Settable, Switch, Switched};
+use crate::flags::{
+    Abilities, About, FlagProvider, Hint, Provided, ProviderError, Settable, Switch, Switched,
+};
 use crate::gitlab::{Environment, FeatureFlag, GitlabApi};
 
 /// Up to so many flags of a project are asked for one by one; more are read as a list.
@@ -157,7 +159,7 @@ impl FlagProvider for GitlabFlags {
     }
 
     fn abilities(&self) -> Abilities {
-        Abilities { search: true, switch: true, set: Settable::Rollout, ..Abilities::default() }
+        Abilities { search: true, create: true, switch: true, set: Settable::Rollout, ..Abilities::default() }
     }
 
     fn poll_interval(&self) -> Duration {
@@ -223,6 +225,13 @@ impl FlagProvider for GitlabFlags {
         Ok(states)
     }
 
+    async fn about(&self, flag: &FlagRef, internal_id: &str) -> Provided<About> {
+        let home = self.home(&flag.scope).await?;
+        let there = self.read(&home, &flag.key).await?.filter(|there| there.created_at == internal_id);
+        let moment = there.and_then(|there| crate::gitlab::read_time(there.updated_at.as_deref()?));
+        Ok(About { changed_at: moment, owner: None })
+    }
+
     async fn switch(
         &self,
         flag: &FlagRef,
@@ -251,6 +260,21 @@ impl FlagProvider for GitlabFlags {
         home.api.change_flag(home.id, &there, &planned.change).await?;
         home.flags.expire();
         Ok(planned.says.map_or(Switched::Done, Switched::DoneWith))
+    }
+
+    async fn mark(&self, flag: &FlagRef, internal_id: &str, _environment: &str) -> Provided<Option<String>> {
+        let home = self.home(&flag.scope).await?;
+        let there = self.read(&home, &flag.key).await?.filter(|there| there.created_at == internal_id);
+        // GitLab keeps one moment for all environments. Another one that was changed just then is taken for this one.
+        Ok(there.and_then(|there| there.updated_at))
+    }
+
+    async fn create(&self, from: ProjectId, key: &str) -> Provided<Flag> {
+        let home = self.home_of(from).await?;
+        let made = home.api.create_flag(home.id, key).await;
+        let flag = made.map_err(|error| ProviderError::key_refused(&self.name, key, error.into()))?;
+        home.flags.expire();
+        Ok(self.flag(&home, &flag))
     }
 
     fn hears_gitlab(&self) -> bool {

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use http::Method;
+use serde_json::json;
+
 use super::Unleash;
 use super::wire::{Feature, Features, Projects};
 use crate::domain::{Flag, FlagRef};
@@ -79,6 +82,22 @@ impl Unleash {
                 Ok(self.api.get::<Features>(&path).await?.features)
             })
             .await
+    }
+
+    /// A new flag, off in every environment of the project.
+    pub(super) async fn make(&self, key: &str) -> Provided<Flag> {
+        if !plausible(key) {
+            return Err(ProviderError::Strange(format!(
+                "{} makes no flag {key}: a key has 1 to 100 letters, digits and characters of -_.~!'()*",
+                self.name
+            )));
+        }
+        let path = format!("projects/{}/features", part(&self.project));
+        let body = json!({ "name": key, "type": "release" });
+        let made = self.api.write::<Feature>(Method::POST, &path, &body).await;
+        let feature = made.map_err(|error| ProviderError::key_refused(&self.name, key, error))?;
+        self.flags.expire();
+        Ok(self.flag(&Known { feature, archived: false }))
     }
 
     pub(super) async fn find_like(&self, text: &str, limit: usize) -> Provided<Vec<Flag>> {

@@ -87,6 +87,22 @@ impl Unleash {
         Ok(Changes { hints, cursor })
     }
 
+    /// The number of the newest event of a flag in an environment; empty where none is near.
+    pub(super) async fn last_event_in(&self, key: &str, environment: &str) -> Provided<String> {
+        let path = format!(
+            "search/events?project=IS:{}&feature=IS:{}&limit={PAGE}&offset=0",
+            part(&self.project),
+            part(key)
+        );
+        let events = self.api.get::<Events>(&path).await?.events;
+        let there = |event: &&Value| {
+            let named = event.get("environment").and_then(Value::as_str);
+            named.is_some_and(|named| named.eq_ignore_ascii_case(environment))
+        };
+        let newest = events.iter().filter(there).filter_map(webhook::number).max();
+        Ok(newest.map(|number| number.to_string()).unwrap_or_default())
+    }
+
     /// The newest event that there is; before the first where there is none.
     async fn now(&self) -> Provided<Seen> {
         Ok(self.events(1, 0).await?.first().and_then(Seen::of).unwrap_or_default())

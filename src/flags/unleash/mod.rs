@@ -1,5 +1,6 @@
 //! Unleash, over its admin API as the open source release 8.2 speaks it. Addresses are under `/api/admin/`.
 
+mod about;
 mod archive;
 mod catalog;
 mod events;
@@ -30,8 +31,8 @@ use crate::flags::cached::Cached;
 use crate::flags::json_api::JsonApi;
 use crate::flags::settings::SettingError;
 use crate::flags::{
-    Abilities, BackLink, Changes, FlagProvider, Hint, Provided, Settable, StandingLink, Switch, Switched,
-    Verdict, WebhookRequest,
+    Abilities, About, BackLink, Changes, FlagProvider, Hint, Provided, Settable, StandingLink, Switch,
+    Switched, Verdict, WebhookRequest,
 };
 use crate::net::HttpClient;
 
@@ -112,6 +113,7 @@ impl FlagProvider for Unleash {
             // Only one flag's links at a time, and nothing that tells which flags have some.
             finds_links: false,
             tags: true,
+            create: true,
             archive: true,
             switch: true,
             set: Settable::Rollout,
@@ -149,6 +151,10 @@ impl FlagProvider for Unleash {
         self.states_of(flags).await
     }
 
+    async fn about(&self, flag: &FlagRef, internal_id: &str) -> Provided<About> {
+        self.about_flag(flag, internal_id).await
+    }
+
     async fn switch(
         &self,
         flag: &FlagRef,
@@ -157,6 +163,10 @@ impl FlagProvider for Unleash {
         to: &Switch,
     ) -> Provided<Switched> {
         self.switch_in(flag, internal_id, environment, to).await
+    }
+
+    async fn mark(&self, flag: &FlagRef, _internal_id: &str, environment: &str) -> Provided<Option<String>> {
+        self.last_event_in(&flag.key, environment).await.map(Some)
     }
 
     async fn back_links(&self, flag: &FlagRef, _internal_id: &str) -> Provided<Vec<StandingLink>> {
@@ -193,6 +203,10 @@ impl FlagProvider for Unleash {
         remove: &[String],
     ) -> Provided<()> {
         self.change_tag_labels(flag, internal_id, add, remove).await
+    }
+
+    async fn create(&self, _from: ProjectId, key: &str) -> Provided<Flag> {
+        self.make(key).await
     }
 
     async fn archive(&self, flag: &FlagRef, internal_id: &str, archived: bool) -> Provided<()> {

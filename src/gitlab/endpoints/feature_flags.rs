@@ -2,7 +2,7 @@
 
 use gitlab::api::common::path_escaped;
 use gitlab::api::endpoint_prelude::*;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::domain::ProjectId;
 
@@ -36,6 +36,28 @@ impl Endpoint for OneFlag<'_> {
 
     fn endpoint(&self) -> Cow<'static, str> {
         format!("projects/{}/feature_flags/{}", self.project, path_escaped(self.name)).into()
+    }
+}
+
+/// `POST /projects/:id/feature_flags`.
+#[derive(Debug)]
+pub(in crate::gitlab) struct NewFlag<'a> {
+    pub(in crate::gitlab) project: ProjectId,
+    pub(in crate::gitlab) name: &'a str,
+}
+
+impl Endpoint for NewFlag<'_> {
+    fn method(&self) -> Method {
+        Method::POST
+    }
+
+    fn endpoint(&self) -> Cow<'static, str> {
+        format!("projects/{}/feature_flags", self.project).into()
+    }
+
+    fn body(&self) -> Result<Option<(&'static str, Vec<u8>)>, BodyError> {
+        let body = json!({ "name": self.name, "version": "new_version_flag", "active": false });
+        JsonParams::into_body(&body)
     }
 }
 

@@ -8,13 +8,15 @@ mod discussions;
 mod feature_flags;
 mod graphql;
 mod hooks;
+mod issues;
 mod notes;
 
 pub(super) use also::Also;
 pub(super) use discussions::{DiscussionReply, Discussions, OneDiscussion};
-pub(super) use feature_flags::{ChangeFlag, Environments, FeatureFlags, OneFlag};
+pub(super) use feature_flags::{ChangeFlag, Environments, FeatureFlags, NewFlag, OneFlag};
 pub(super) use graphql::NoteEditor;
 pub(super) use hooks::{FailedEvents, TestHook};
+pub(super) use issues::{Describe, IssuesBy, OpenIssue, Relate, UsersLike};
 pub(super) use notes::{DeleteNote, EditNote, NewComment, OneNote};
 
 use crate::domain::{NoteableKind, ProjectId};

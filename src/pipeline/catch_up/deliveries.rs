@@ -65,7 +65,7 @@ pub(super) async fn take(
             let (key, headers, body) = (delivery.key, delivery.headers, delivery.body);
             let taken_in = Delivery { source, key, headers, body, received_at: Timestamp::now() };
             // Most of what a webhook sends is of no use; only the rest is held until the oldest is found.
-            if look.pipeline.useless(&taken_in).await.is_none() {
+            if look.pipeline.meaning_of(&taken_in).await.is_ok() {
                 failed.push((delivery.id, taken_in));
             }
         }

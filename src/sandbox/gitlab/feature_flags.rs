@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::Gitlab;
 use super::access::Refusal;
-use super::model::{Environment, FeatureFlag, FlagScope, FlagStrategy, Model, level};
+use super::model::{Environment, FeatureFlag, FlagEdited, FlagScope, FlagStrategy, Model, level};
 
 /// What is to change about a flag; what is `None` stays.
 #[derive(Debug, Clone, Default)]
@@ -53,6 +53,7 @@ impl Model {
             created_at: self.moment_for_a_flag(),
             updated_at: self.now(),
             strategies: Vec::new(),
+            edits: Vec::new(),
         };
         self.set_strategies(&mut flag, &edit.strategies)?;
         if let Some(project) = self.projects.get_mut(&project) {
@@ -84,6 +85,7 @@ impl Model {
         flag.active = edit.active.unwrap_or(before);
         self.set_strategies(&mut flag, &edit.strategies)?;
         flag.updated_at = self.now();
+        flag.edits.push(FlagEdited { by: user, at: flag.updated_at, active: flag.active });
         let flipped = (flag.active != before).then(|| flag.clone());
         if let Some(found) = self.projects.get_mut(&project) {
             found.feature_flags.retain(|other| other.name != name);

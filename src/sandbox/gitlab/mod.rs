@@ -46,9 +46,9 @@ pub use feature_flags::FlagEdit;
 pub use hooks::signature;
 pub use mentions::mentioned;
 pub use model::{
-    Award, Awardable, Edit, Environment, FeatureFlag, FlagScope, FlagStrategy, Hook, HookTimes, IssueType,
-    Kind, Label, Member, Model, Note, NoteKind, Noteable, NoteableRef, NotesLimit, Project, Settings, State,
-    Token, User, Visibility, level,
+    Award, Awardable, Edit, Environment, FeatureFlag, FlagEdited, FlagScope, FlagStrategy, Hook, HookTimes,
+    IssueType, Kind, Label, Member, Model, Note, NoteKind, Noteable, NoteableRef, NotesLimit, Project,
+    Settings, State, Token, User, Visibility, level,
 };
 pub use press::NotPressed;
 pub use quick_actions::{

@@ -67,7 +67,16 @@ impl Model {
         let created_at = self.now();
         self.users.insert(
             id,
-            User { id, username: username.to_owned(), name, bot, admin, blocked: false, created_at },
+            User {
+                id,
+                username: username.to_owned(),
+                name,
+                bot,
+                admin,
+                blocked: false,
+                public_email: None,
+                created_at,
+            },
         );
         id
     }
@@ -104,6 +113,15 @@ impl Gitlab {
             Some(user) => user.id,
             None => model.add_user(username, false, false),
         })
+    }
+
+    /// Lets everybody know a user's mail address.
+    pub fn publish_address(&self, user: u64, address: &str) {
+        self.change(|model| {
+            if let Some(user) = model.users.get_mut(&user) {
+                user.public_email = Some(address.to_owned());
+            }
+        });
     }
 
     /// Makes a user that is a bot: like a person, except that it says so.

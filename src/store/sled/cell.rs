@@ -135,17 +135,13 @@ pub(super) fn whole(tree: &::sled::Tree, key: &[u8], value: &[u8]) -> Result<Cel
     Ok(Cell { rev: head.rev, packed })
 }
 
-/// Adds to `batch` what makes `key` hold `cell`, or nothing, whatever it held before.
-///
-/// Reading what it held before also brings every page of the batch into memory: an unreadable page shows
-/// before anything of the batch is written, not in the middle of it.
+/// Adds to `batch` what makes `key`, which holds `before`, hold `cell`, or nothing.
 pub(super) fn write(
-    tree: &::sled::Tree,
     batch: &mut ::sled::Batch,
     key: &[u8],
+    before: Option<Head>,
     cell: Option<&Cell>,
 ) -> Result<(), Fault> {
-    let before = head(tree, key)?;
     let mut pieces = 0_u32;
     match cell {
         Some(cell) => {

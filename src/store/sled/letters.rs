@@ -156,6 +156,7 @@ fn kind_of(tree: &::sled::Tree, what: &DeadThing) -> Result<&'static str, Fault>
             EdgeKind::Reply { .. } => "reply",
             EdgeKind::React { .. } => "react",
             EdgeKind::Switch(_) => "switch",
+            EdgeKind::Job(_) => "job",
         },
         DeadThing::Level(Level::Panel(_)) => "panel",
         DeadThing::Level(Level::Label(_)) => "label",

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::cell::{self, Cell, Packed};
+use super::cell::{self, Cell, Head, Packed};
 use super::fault::Fault;
 use super::keys::{Key, kind};
 use crate::store::Backlog;
@@ -53,10 +53,20 @@ impl Deltas {
     }
 }
 
+/// What becomes of one key.
+#[derive(Debug, Clone)]
+struct Change {
+    /// What the tree has under it. Read before anything is written: where its page cannot be read, the transaction that wants
+    /// to write it fails there and then, not its whole group later.
+    before: Option<Head>,
+    /// What it is to have.
+    cell: Option<Cell>,
+}
+
 /// What a group of decisions writes.
 pub(super) struct Group<'a> {
     tree: &'a ::sled::Tree,
-    changed: BTreeMap<Key, Option<Cell>>,
+    changed: BTreeMap<Key, Change>,
     deltas: Deltas,
     weight: usize,
 }
@@ -98,8 +108,8 @@ impl<'a> Group<'a> {
     /// All that the group writes.
     pub(super) fn batch(&self) -> Result<::sled::Batch, Fault> {
         let mut batch = ::sled::Batch::default();
-        for (key, cell) in &self.changed {
-            cell::write(self.tree, &mut batch, key, cell.as_ref())?;
+        for (key, change) in &self.changed {
+            cell::write(&mut batch, key, change.before, change.cell.as_ref())?;
         }
         Ok(batch)
     }
@@ -107,7 +117,7 @@ impl<'a> Group<'a> {
 
 /// What one transaction wrote.
 pub(super) struct Written {
-    changed: BTreeMap<Key, Option<Cell>>,
+    changed: BTreeMap<Key, Change>,
     deltas: Deltas,
     weight: usize,
 }
@@ -116,7 +126,7 @@ pub(super) struct Written {
 pub(super) struct Txn<'g> {
     group: &'g Group<'g>,
     rev: u64,
-    changed: BTreeMap<Key, Option<Cell>>,
+    changed: BTreeMap<Key, Change>,
     deltas: Deltas,
     weight: usize,
 }
@@ -127,14 +137,14 @@ impl Txn<'_> {
         self.rev
     }
 
-    fn written(&self, key: &[u8]) -> Option<&Option<Cell>> {
+    fn change(&self, key: &[u8]) -> Option<&Change> {
         self.changed.get(key).or_else(|| self.group.changed.get(key))
     }
 
     /// The version of a value; 0 where there is none.
     pub(super) fn rev(&self, key: &[u8]) -> Result<u64, Fault> {
-        Ok(match self.written(key) {
-            Some(cell) => cell.as_ref().map_or(0, |cell| cell.rev),
+        Ok(match self.change(key) {
+            Some(change) => change.cell.as_ref().map_or(0, |cell| cell.rev),
             None => cell::head(self.group.tree, key)?.map_or(0, |head| head.rev),
         })
     }
@@ -146,17 +156,17 @@ impl Txn<'_> {
 
     /// Whether there is a value under any key that begins so.
     pub(super) fn has_under(&self, prefix: &[u8]) -> Result<bool, Fault> {
-        let written = |changed: &BTreeMap<Key, Option<Cell>>| {
+        let written = |changed: &BTreeMap<Key, Change>| {
             changed
                 .range(prefix.to_vec()..)
                 .take_while(|(key, _)| key.starts_with(prefix))
-                .any(|(key, _)| matches!(self.written(key), Some(Some(_))))
+                .any(|(key, _)| self.change(key).is_some_and(|change| change.cell.is_some()))
         };
         if written(&self.changed) || written(&self.group.changed) {
             return Ok(true);
         }
         for key in self.group.tree.scan_prefix(prefix).keys() {
-            if !matches!(self.written(&key?), Some(None)) {
+            if self.change(&key?).is_none_or(|change| change.cell.is_some()) {
                 return Ok(true);
             }
         }
@@ -165,8 +175,8 @@ impl Txn<'_> {
 
     /// A value.
     pub(super) fn read<T: DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>, Fault> {
-        let cell = match self.written(key) {
-            Some(cell) => cell.clone(),
+        let cell = match self.change(key) {
+            Some(change) => change.cell.clone(),
             None => cell::read(self.group.tree, key)?,
         };
         let Some(cell) = cell else { return Ok(None) };
@@ -191,18 +201,22 @@ impl Txn<'_> {
     }
 
     fn set(&mut self, key: Key, cell: Option<Cell>) -> Result<(), Fault> {
-        // Looked up for every key: where the page of one cannot be read, this transaction fails here and now,
-        // not its whole group later.
-        let was_there = self.has(&key)?;
+        let (before, was_there) = match self.change(&key) {
+            Some(change) => (change.before, change.cell.is_some()),
+            None => {
+                let before = cell::head(self.group.tree, &key)?;
+                (before, before.is_some())
+            }
+        };
         if key.first() == Some(&kind::BODY) {
             let written = cell.as_ref().map_or(0, |cell| cell.packed.weight());
-            let taken_away = cell::head(self.group.tree, &key)?.map_or(0, |head| head.weight());
+            let taken_away = before.map_or(0, |head| head.weight());
             self.weight = self.weight.saturating_add(written).saturating_add(taken_away);
         }
         if let Some(count) = self.deltas.of(&key) {
             *count += i64::from(cell.is_some()) - i64::from(was_there);
         }
-        self.changed.insert(key, cell);
+        self.changed.insert(key, Change { before, cell });
         Ok(())
     }
 

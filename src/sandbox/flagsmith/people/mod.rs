@@ -206,6 +206,20 @@ impl Person {
         })
     }
 
+    /// Becomes a flag's owner, the only one.
+    ///
+    /// # Errors
+    ///
+    /// When it is not there.
+    pub fn own(&self, flag: &str) -> Done {
+        self.on_flag(flag, |world, feature| {
+            if let (Who::User(me), Some(found)) = (self.who, world.features.get_mut(&feature)) {
+                found.owners = vec![me];
+            }
+            Ok(())
+        })
+    }
+
     /// Writes what a flag is about.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ use http::StatusCode;
 use serde_json::json;
 
 use super::call::{Call, Problem};
+use super::paging::page;
 use super::shapes::time;
 use crate::sandbox::server::Response;
 
@@ -19,6 +20,24 @@ pub(super) fn user(call: &mut Call<'_>) -> Result<Response, Problem> {
         json["bio"] = json!("");
     }
     Ok(Response::json(StatusCode::OK, &json))
+}
+
+/// `GET /users?search=` (`doc/api/users.md`): by name, user name, or the whole of a public mail address.
+pub(super) fn users(call: &mut Call<'_>) -> Result<Response, Problem> {
+    call.me()?;
+    let search = call.asked("search").unwrap_or_default().to_lowercase();
+    let active = call.asked("active") == Some("true");
+    let mut found: Vec<u64> = Vec::new();
+    for user in call.model.users.values().filter(|user| !active || !user.blocked) {
+        let named = user.name.to_lowercase().contains(&search) || user.username.contains(&search);
+        let by_address =
+            user.public_email.as_ref().is_some_and(|address| address.eq_ignore_ascii_case(&search));
+        if if search.contains('@') { by_address } else { named } {
+            found.push(user.id);
+        }
+    }
+    found.reverse();
+    page(call, &found, |id| Some(call.model.user_json(*id)))
 }
 
 /// `GET /version`.

@@ -6,6 +6,7 @@ mod discussions;
 mod feature_flags;
 mod hooks;
 mod instance;
+mod issue_links;
 mod noteables;
 mod notes;
 mod paging;
@@ -85,6 +86,7 @@ fn route(call: &mut Call<'_>) -> Result<Response, Problem> {
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     match segments.as_slice() {
         ["user"] => call.only_get(instance::user),
+        ["users"] => call.only_get(instance::users),
         ["version"] => call.only_get(instance::version),
         ["metadata"] => call.only_get(instance::metadata),
         ["personal_access_tokens", "self"] => call.only_get(instance::own_token),

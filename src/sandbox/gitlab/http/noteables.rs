@@ -4,7 +4,7 @@ use http::{Method, StatusCode};
 
 use super::call::{Call, Problem};
 use super::paging::page;
-use super::{award_emoji, discussions, notes, unknown};
+use super::{award_emoji, discussions, issue_links, notes, unknown};
 use crate::sandbox::gitlab::access::Refusal;
 use crate::sandbox::gitlab::model::{Awardable, IssueType, Kind, Noteable, NoteableRef, State};
 use crate::sandbox::gitlab::work::{Change, Opening};
@@ -30,6 +30,7 @@ pub(super) fn route(call: &mut Call<'_>, project: u64, rest: &[&str]) -> Result<
             award_emoji::route(call, Awardable::Note(note), rest)
         }
         ["award_emoji", rest @ ..] => award_emoji::route(call, Awardable::Noteable(on), rest),
+        ["links"] if kind == Kind::Issue => issue_links::collection(call, on),
         ["discussions", rest @ ..] => discussions::route(call, on, rest),
         _ => Err(unknown()),
     }
@@ -59,6 +60,10 @@ fn collection(call: &mut Call<'_>, project: u64, kind: Kind) -> Result<Response,
                     .parse()
                     .map_err(|_| Problem::error(StatusCode::BAD_REQUEST, "updated_after is invalid"))?;
                 found.retain(|noteable| noteable.updated_at >= since);
+            }
+            if let Some(author) = call.asked("author_id") {
+                let author = call.number(author, "author_id")?;
+                found.retain(|noteable| noteable.author == author);
             }
             let one_of = |name: &'static str, known: &[&str]| match call.asked(name) {
                 Some(asked) if !known.contains(&asked) => Err(Problem::error(

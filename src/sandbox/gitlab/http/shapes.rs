@@ -41,7 +41,7 @@ impl Model {
             Some(user) => json!({
                 "id": user.id,
                 "username": user.username,
-                "public_email": null,
+                "public_email": user.public_email,
                 "name": user.name,
                 "state": if user.blocked { "blocked" } else { "active" },
                 "locked": false,

@@ -42,6 +42,19 @@ pub struct FeatureFlag {
     pub updated_at: Timestamp,
     /// For whom, and where.
     pub strategies: Vec<FlagStrategy>,
+    /// Who changed it since it was made, the oldest first. GitLab tells it in audit events, which no client reads here.
+    pub edits: Vec<FlagEdited>,
+}
+
+/// That a feature flag was changed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FlagEdited {
+    /// By whom.
+    pub by: u64,
+    /// When.
+    pub at: Timestamp,
+    /// Whether it was active afterwards.
+    pub active: bool,
 }
 
 /// An environment.

@@ -73,6 +73,8 @@ pub struct User {
     pub admin: bool,
     /// Whether it is blocked: it can do nothing then.
     pub blocked: bool,
+    /// The mail address that everybody may know.
+    pub public_email: Option<String>,
     /// When it was made.
     pub created_at: Timestamp,
 }

@@ -6,12 +6,12 @@ mod note;
 mod noteable;
 mod project;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-pub use feature_flag::{Environment, FeatureFlag, FlagScope, FlagStrategy};
+pub use feature_flag::{Environment, FeatureFlag, FlagEdited, FlagScope, FlagStrategy};
 pub use instance::{HookTimes, NotesLimit, Settings, Token, User};
 pub use note::{Award, Awardable, Edit, Note, NoteKind};
 pub use noteable::{IssueType, Kind, Noteable, NoteableRef, State};
@@ -33,6 +33,8 @@ pub struct Model {
     pub projects: BTreeMap<u64, Project>,
     /// Issues and merge requests.
     pub noteables: BTreeMap<NoteableRef, Noteable>,
+    /// Issues that are related: the smaller one first.
+    pub related: BTreeSet<(NoteableRef, NoteableRef)>,
     /// Notes.
     pub notes: BTreeMap<u64, Note>,
     /// Notes that were deleted, in that order.
@@ -74,6 +76,7 @@ impl Model {
             tokens: Vec::new(),
             projects: BTreeMap::new(),
             noteables: BTreeMap::new(),
+            related: BTreeSet::new(),
             notes: BTreeMap::new(),
             deleted_notes: Vec::new(),
             other_quick_actions: Vec::new(),

@@ -1,0 +1,25 @@
+//! `/flag cleanup-issue KEY`
+
+use super::{Asked, Ran, Unfinished, job};
+use crate::bot::limits::COMMAND_AGE;
+use crate::bot::resolve::{self, Meaning};
+use crate::domain::{Cleanup, Decision, Work};
+use crate::markdown::reply;
+
+pub(super) async fn run(
+    asked: &Asked<'_>,
+    decision: &mut Decision,
+    written: &str,
+) -> Result<Ran, Unfinished> {
+    let write = |key: &str| format!("/flag cleanup-issue {key}");
+    let flag = match resolve::meaning(asked.world, asked.project, written).await? {
+        Meaning::One(flag) => *flag,
+        Meaning::None { providers, near } => {
+            let providers: Vec<&str> = providers.iter().map(String::as_str).collect();
+            return Ok(Ran::not_done(reply::no_such_flag(&providers, written, &near, &write)));
+        }
+        Meaning::Several(choices) => return Ok(Ran::not_done(reply::which_one(written, &choices, &write))),
+    };
+    let cleanup = Cleanup { flag, labels: asked.project.rule.cleanup_labels.clone(), days: 0 };
+    Err(job::queue(asked, decision, Work::Cleanup(Box::new(cleanup)), COMMAND_AGE))
+}

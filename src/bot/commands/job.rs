@@ -1,0 +1,83 @@
+//! What the commands have in common that make something elsewhere, once: a job is queued, and its end is in the command's
+//! record when the command is run again.
+
+use std::time::Duration;
+
+use super::{Asked, Ran, Unfinished};
+use crate::bot::world::{Project, World};
+use crate::bot::{Trouble, linked};
+use crate::domain::{
+    Cause, Decision, Edge, EdgeId, EdgeKind, Job, NoteKey, Purpose, SwitchEnd, SwitchProgress, Work, Write,
+};
+use crate::markdown::job;
+
+/// How often a command looks whether its job has come to an end. It is told, too.
+const LOOK: Duration = Duration::from_secs(30);
+
+fn under_way(unknown: bool) -> Unfinished {
+    Unfinished::UnderWay { unknown, trouble: Trouble::again_in(LOOK, "being done") }
+}
+
+/// Queues the job, to be sent within this time after the command was written.
+pub(super) fn queue(asked: &Asked<'_>, decision: &mut Decision, what: Work, within: Duration) -> Unfinished {
+    let edge = EdgeId(asked.world.store().new_id());
+    let mut record = asked.note.clone();
+    if let Some(command) = record.commands.get_mut(asked.command) {
+        command.switch = Some(SwitchProgress::UnderWay { edge, unknown: false });
+    }
+    decision.write(Write::PutNote(Box::new(record)));
+    let until = asked.written_at().checked_add(within).unwrap_or(asked.entry.now);
+    let job = Job { what, until, entry: Some(asked.entry.id) };
+    decision.write(Write::PutEdge(Box::new(Edge::new(
+        edge,
+        Cause::of(&asked.note.note, asked.command, Purpose::Job),
+        EdgeKind::Job(Box::new(job)),
+        Some(asked.note.author.clone()),
+        asked.entry.now,
+    ))));
+    under_way(false)
+}
+
+/// How far a job that has begun is. The flag's lane carries it out.
+pub(super) async fn goes_on(
+    world: &World,
+    note: &NoteKey,
+    progress: &SwitchProgress,
+) -> Result<Ran, Unfinished> {
+    match progress {
+        SwitchProgress::Ended(end) => ended(world, note, end).await,
+        SwitchProgress::UnderWay { edge, unknown } => {
+            if world.store().edge(*edge).await?.is_none() {
+                return Ok(Ran::not_done(job::never_known("it was taken out of the queue")));
+            }
+            Err(under_way(*unknown))
+        }
+    }
+}
+
+/// What the person is told in the end.
+async fn ended(world: &World, note: &NoteKey, end: &SwitchEnd) -> Result<Ran, Unfinished> {
+    // Where no rule holds any more, what is not for everybody is left out.
+    let project = world.project(note.noteable.project).await?;
+    let show_values = |project: &Project| project.rule.shows_values(project.detail.visibility);
+    let show_values = project.as_ref().is_some_and(show_values);
+    Ok(match end {
+        SwitchEnd::Done { .. } => Ran::done(),
+        SwitchEnd::Created(flag) => Ran::answered(job::created(flag, show_values)),
+        SwitchEnd::Archived { flag, was } => {
+            let mut pages = Vec::new();
+            if let Some(project) = &project {
+                let records = linked::named_here(world, project, &flag.flag).await?;
+                pages.extend(records.iter().map(linked::page));
+            }
+            Ran::answered(job::archived(flag, was, &pages, show_values))
+        }
+        SwitchEnd::Issue { iid, url, new, open } => Ran::answered(job::issue(*iid, url, *new, *open)),
+        SwitchEnd::NotAllowed => Ran::not_done(job::not_allowed_any_more()),
+        SwitchEnd::Refused(why) => Ran::not_done(job::not_done(why)),
+        SwitchEnd::TooLate => Ran::not_done(job::too_late()),
+        SwitchEnd::NeverKnown(why) => Ran::not_done(job::never_known(why)),
+        // No job ends so.
+        SwitchEnd::ChangeRequest { .. } | SwitchEnd::Overtaken { .. } => Ran::not_done(job::too_late()),
+    })
+}

@@ -1,0 +1,151 @@
+//! Flags that nobody seems to need any more, and what is to be done about each.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::Trouble;
+use super::world::Project;
+use crate::config::Reminder;
+use crate::domain::{Flag, FlagState, UserId, WorkState};
+use crate::flags::FlagProvider;
+use crate::markdown::MarkerKey;
+
+/// Flags whose states are asked for in one go.
+const AT_ONCE: usize = 500;
+
+/// A flag that is the same everywhere, and what is to be done about it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reminded {
+    /// The flag.
+    pub flag: Flag,
+    /// For how many whole days it is as it is.
+    pub days: u64,
+    /// What is to be done.
+    pub what: ToDo,
+}
+
+/// What is to be done about a flag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ToDo {
+    /// Its issue is opened.
+    Open,
+    /// Its open issue is brought up to date.
+    Refresh(u64),
+    /// Somebody closed its issue: nothing.
+    Closed(u64),
+    /// Its issue is opened another time: there are enough for one.
+    Later,
+}
+
+/// What a plan is made from.
+pub struct Grounds<'a> {
+    /// The reminder.
+    pub reminder: &'a Reminder,
+    /// The provider of its flags.
+    pub provider: &'a dyn FlagProvider,
+    /// The project for its issues.
+    pub project: &'a Project,
+    /// The key of the hidden markers; without it no issue is known again.
+    pub markers: Option<&'a MarkerKey>,
+    /// Our bot users.
+    pub bots: &'a [UserId],
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// What is to be done now, about the flags that have been the same for longest first. Reads, and writes nothing.
+pub async fn plan(grounds: &Grounds<'_>) -> Result<Vec<Reminded>, Trouble> {
+    let mut stale = stale(grounds).await?;
+    stale.sort_by(|(a, since), (b, other)| since.cmp(other).then_with(|| a.flag.key.cmp(&b.flag.key)));
+    let issues = our_issues(grounds).await?;
+    let mut left = grounds.reminder.limit;
+    let mut all = Vec::with_capacity(stale.len());
+    for (flag, since) in stale {
+        let marker = grounds.markers.map(|key| key.of_cleanup(grounds.project.detail.id, &flag));
+        let known = issues.iter().filter(|(_, description, _)| {
+            marker.as_ref().is_some_and(|marker| marker.stands_in(description))
+        });
+        let what = match known.min_by_key(|(iid, ..)| *iid) {
+            Some((iid, _, WorkState::Opened)) => ToDo::Refresh(*iid),
+            Some((iid, ..)) => ToDo::Closed(*iid),
+            None if left == 0 => ToDo::Later,
+            None => {
+                left -= 1;
+                ToDo::Open
+            }
+        };
+        let age = Duration::try_from(grounds.now.duration_since(since)).unwrap_or_default();
+        all.push(Reminded { flag, days: age.as_secs() / (24 * 60 * 60), what });
+    }
+    Ok(all)
+}
+
+/// The issues of our bots in the project that speak of any flag.
+async fn our_issues(grounds: &Grounds<'_>) -> Result<Vec<(u64, String, WorkState)>, Trouble> {
+    let mut all = Vec::new();
+    for bot in grounds.bots {
+        let found = grounds.project.gitlab.issues_by(grounds.project.detail.id, *bot, usize::MAX, |issue| {
+            issue.description.contains("<!-- flaglink:").then_some((
+                issue.iid,
+                issue.description,
+                issue.state,
+            ))
+        });
+        all.extend(found.await?);
+    }
+    Ok(all)
+}
+
+/// Flags that are the same in all environments that count, and since when.
+async fn stale(grounds: &Grounds<'_>) -> Result<Vec<(Flag, Timestamp)>, Trouble> {
+    let Grounds { reminder, provider, project, .. } = grounds;
+    let mut flags: Vec<Flag> = Vec::new();
+    for key in provider.keys(project.detail.id).await? {
+        if reminder.keeps(&key) || !project.rule.sees(provider.name(), &key) {
+            continue;
+        }
+        let found = provider.look_up(project.detail.id, &key).await?;
+        flags.extend(found.filter(|flag| !flag.archived));
+    }
+    let mut stale = Vec::new();
+    for some in flags.chunks(AT_ONCE) {
+        let asked: Vec<_> = some.iter().map(|flag| (flag.flag.clone(), flag.internal_id.clone())).collect();
+        for (flag, state) in some.iter().zip(provider.states(&asked).await?) {
+            if !state.is_some_and(|state| same_everywhere(reminder, &state)) || kept(grounds, flag).await? {
+                continue;
+            }
+            let about = provider.about(&flag.flag, &flag.internal_id).await?;
+            // Of what the service does not tell the age of, nobody is reminded.
+            let Some(since) = about.changed_at else { continue };
+            let age = Duration::try_from(grounds.now.duration_since(since)).unwrap_or_default();
+            if age >= reminder.after {
+                stale.push((flag.clone(), since));
+            }
+        }
+    }
+    Ok(stale)
+}
+
+/// Whether everybody gets the same, in all environments that count.
+fn same_everywhere(reminder: &Reminder, state: &FlagState) -> bool {
+    if state.archived {
+        return false;
+    }
+    let mut count = state.environments.iter().filter(|one| reminder.counts(&one.environment));
+    let Some(first) = count.next() else { return false };
+    let plain = |one: &crate::domain::EnvironmentState| {
+        one.overrides == 0
+            && (!one.on || (one.rollout.is_none() && one.strategies.is_empty() && one.variants.is_empty()))
+    };
+    plain(first) && count.all(|one| plain(one) && one.on == first.on && (!one.on || one.value == first.value))
+}
+
+/// Whether the flag has a tag that says that it is there to stay.
+async fn kept(grounds: &Grounds<'_>, flag: &Flag) -> Result<bool, Trouble> {
+    if !grounds.provider.abilities().tags || !grounds.reminder.looks_at_tags() {
+        return Ok(false);
+    }
+    let tags = grounds.provider.tags(&flag.flag, &flag.internal_id).await?;
+    Ok(tags.iter().any(|tag| grounds.reminder.keeps_tagged(tag)))
+}

@@ -1,0 +1,66 @@
+//! What the reminders would do now. Asks GitLab and the flag services, needs no store, and writes nothing anywhere.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use secrecy::ExposeSecret;
+
+use super::build::{StartError, clients};
+use crate::bot::reminders::{Grounds, Reminded, plan};
+use crate::bot::{Project, Trouble};
+use crate::config::{Config, Reminder};
+use crate::flags::{Registry, Surroundings};
+use crate::gitlab::GitlabError;
+use crate::markdown::MarkerKey;
+use crate::telemetry::Metrics;
+
+/// What one reminder would do.
+#[derive(Debug)]
+pub struct Planned {
+    /// The reminder.
+    pub reminder: Reminder,
+    /// The flags, in order, or why it cannot be said.
+    pub flags: Result<Vec<Reminded>, Trouble>,
+}
+
+/// What each reminder would do now.
+///
+/// # Errors
+/// What an admin has to mend first. That a service does not answer stands with its reminder.
+pub async fn planned_reminders(config: &Config) -> Result<Vec<Planned>, StartError> {
+    let metrics = Arc::new(Metrics::default());
+    let (own, by_rule) = clients(config, &metrics)?;
+    let mut seeing = vec![own.clone()];
+    seeing.extend(by_rule.values().cloned());
+    let flags = Registry::build(&config.providers, &Surroundings { metrics, gitlab: seeing })?;
+    // Without it no issue can be known again, and there is none where flaglink has never run.
+    let key = config.store.marker_key.read_or_make(false).ok();
+    let key = key.map(|key| MarkerKey::new(key.expose_secret()));
+    let mut all = Vec::with_capacity(config.reminders.len());
+    for reminder in &config.reminders {
+        let why_not = |why: &str| Trouble::from(GitlabError::Strange(format!("{}: {why}", reminder.project)));
+        let planned = async {
+            let rule = config.rules.for_project(&reminder.project);
+            let rule = rule.ok_or_else(|| why_not("no rule matches the project"))?;
+            let gitlab = by_rule.get(&rule.pattern).unwrap_or(&own).clone();
+            let bots = [gitlab.me().await?.id];
+            let detail = gitlab.project_at(&reminder.project).await?;
+            let detail = detail.ok_or_else(|| why_not("there is no such project for flaglink's token"))?;
+            let provider =
+                flags.get(&reminder.provider).ok_or_else(|| why_not("there is no such provider"))?;
+            let project = Project { detail, rule, gitlab };
+            plan(&Grounds {
+                reminder,
+                provider: provider.as_ref(),
+                project: &project,
+                markers: key.as_ref(),
+                bots: &bots,
+                now: Timestamp::now(),
+            })
+            .await
+        };
+        let flags = planned.await;
+        all.push(Planned { reminder: reminder.clone(), flags });
+    }
+    Ok(all)
+}

@@ -1,0 +1,78 @@
+//! Something that is made elsewhere once: a flag, its place in the archive, the issue in which it is to be cleaned up.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Flag, FlagRef, FlagState, InboxId};
+
+/// A job on its way to a flag service, or to GitLab.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    /// What is to be done.
+    pub what: Work,
+    /// Not to be sent after this moment.
+    pub until: Timestamp,
+    /// The command's entry in the inbox, if a command asks for it: it is taken up when the job has come to an end.
+    pub entry: Option<InboxId>,
+}
+
+/// What a job does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Work {
+    /// Makes a flag that is off everywhere.
+    Create {
+        /// In the service of this name.
+        provider: String,
+        /// With this key.
+        key: String,
+    },
+    /// Archives a flag.
+    Archive {
+        /// Which, as it was looked up.
+        flag: Box<Flag>,
+        /// What it was set to when the command was run.
+        was: FlagState,
+    },
+    /// Opens the issue in which a flag is to be cleaned up, or brings the one that there is up to date.
+    Cleanup(Box<Cleanup>),
+}
+
+/// The issue in which a flag is to be cleaned up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Cleanup {
+    /// Which flag, as it was looked up.
+    pub flag: Flag,
+    /// The labels of a new one.
+    pub labels: Vec<String>,
+    /// For how many days the flag is the same everywhere, where that is why.
+    pub days: u64,
+}
+
+impl Work {
+    /// The provider and the key that it is about: its lane.
+    pub fn about(&self) -> (&str, &str) {
+        match self {
+            Self::Create { provider, key } => (provider, key),
+            Self::Archive { flag, .. } => (&flag.flag.provider, &flag.flag.key),
+            Self::Cleanup(cleanup) => (&cleanup.flag.flag.provider, &cleanup.flag.flag.key),
+        }
+    }
+
+    /// The flag that it changes, if there is one yet.
+    pub fn flag(&self) -> Option<&FlagRef> {
+        match self {
+            Self::Create { .. } | Self::Cleanup(_) => None,
+            Self::Archive { flag, .. } => Some(&flag.flag),
+        }
+    }
+
+    /// What it does, in a word: `create`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Create { .. } => "create",
+            Self::Archive { .. } => "archive",
+            Self::Cleanup(_) => "cleanup issue",
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The issue in which a flag is to be cleaned up: its title, what it says, and how that is brought up to date.
+
+use jiff::Timestamp;
+
+use super::job::{Page, pages};
+use super::reply::{flag_name, key, line, paragraphs, quoted};
+use super::state::state_words;
+use super::{Markdown, outside};
+use crate::domain::{CommentText, Flag, FlagState};
+
+/// What stands before and behind the part that is brought up to date.
+const BEGIN: &str = "<!-- flaglink:facts -->";
+const END: &str = "<!-- /flaglink:facts -->";
+/// How much of a key stands in a title: GitLab's titles have at most 255 characters.
+const TITLE_KEY: usize = 200;
+
+/// What is known of the flag.
+pub struct Facts<'a> {
+    /// The flag.
+    pub flag: &'a Flag,
+    /// What it is set to; `None` where its service does not know it any more.
+    pub state: Option<&'a FlagState>,
+    /// When it last changed, where that is known.
+    pub changed_at: Option<Timestamp>,
+    /// Where it is linked, as far as the readers may know.
+    pub linked: &'a [Page],
+    /// Whether values are shown.
+    pub show_values: bool,
+}
+
+/// Why the issue is there.
+pub enum Why<'a> {
+    /// Somebody asked for it.
+    Asked {
+        /// User name.
+        by: &'a str,
+        /// Where, as far as the readers may know.
+        on: Option<&'a Page>,
+    },
+    /// The flag is the same everywhere, and has been for that many days.
+    Stale(u64),
+}
+
+/// The title. GitLab reads references and mentions in titles, and no code there, so characters that could begin one are
+/// replaced.
+pub fn title(key: &str) -> String {
+    let plain = |c: char| {
+        if c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ' ') { c } else { '·' }
+    };
+    let key: String = outside::visible(key, TITLE_KEY).chars().map(plain).collect();
+    format!("Remove the feature flag {}", key.trim())
+}
+
+/// The description of a new issue.
+pub fn description(facts: &Facts<'_>, why: &Why<'_>, archives: bool) -> CommentText {
+    let mut about = Markdown::lit("The feature flag ");
+    about.push(flag_name(facts.flag, &facts.flag.flag.key, facts.show_values));
+    about.push_lit(" of ").push(quoted(&facts.flag.flag.provider));
+    match why {
+        Why::Asked { by, on } => {
+            about.push_lit(" is to be cleaned up, as ").push(quoted(by)).push_lit(" asked");
+            if let Some(page) = on {
+                about.push_lit(" in ").push(super::job::page(page));
+            }
+            about.push_lit(".");
+        }
+        Why::Stale(days) => {
+            about.push_lit(" has been the same everywhere for ").push(Markdown::number(*days));
+            about.push_lit(
+                " days. If nobody needs it any more, it can go; if it is to stay, close this issue.",
+            );
+        }
+    }
+    let mut part = Markdown::lit(BEGIN);
+    part.push_lit("\n\n").push(self::facts(facts)).push_lit("\n\n").push_lit(END);
+    paragraphs([about, part, Markdown::lit("#### What to do"), checklist(facts.flag, archives)]).finish()
+}
+
+fn checklist(flag: &Flag, archives: bool) -> Markdown {
+    let mut list = Markdown::lit("- [ ] Decide which way stays: what everybody gets from now on");
+    list.push_lit("\n- [ ] Take the flag and the other way out of the code");
+    list.push_lit("\n- [ ] Release that in every environment");
+    if archives {
+        list.push_lit("\n- [ ] Archive the flag, with ");
+        list.push(line(&format!("/flag archive {}", flag.flag.words())));
+        list.push_lit(" or in ").push(quoted(&flag.flag.provider));
+    } else {
+        list.push_lit("\n- [ ] Delete the flag in ").push(quoted(&flag.flag.provider));
+    }
+    list.push_lit("\n- [ ] Close this issue");
+    list
+}
+
+/// What is known of the flag, as it is brought up to date.
+fn facts(facts: &Facts<'_>) -> Markdown {
+    let state = match facts.state {
+        None => {
+            let mut gone = key(&facts.flag.flag.key);
+            gone.push_lit(" is not in its flag service any more.");
+            gone
+        }
+        Some(state) => {
+            let mut table = Markdown::lit("| Environment | State |\n| :-- | :-- |");
+            for one in &state.environments {
+                table.push_lit("\n| ").push(quoted(&one.environment)).push_lit(" | ");
+                table.push(state_words(one, facts.show_values)).push_lit(" |");
+            }
+            table
+        }
+    };
+    let archived = match facts.state {
+        Some(state) if state.archived => Markdown::lit("It is archived."),
+        _ => Markdown::new(),
+    };
+    let mut changed = Markdown::lit("Last changed: ");
+    match facts.changed_at {
+        Some(at) => changed.push(Markdown::time(at)),
+        None => changed.push_lit("not known"),
+    };
+    changed.push_lit(".");
+    let mut linked = Markdown::new();
+    if !facts.linked.is_empty() {
+        linked.push_lit("Linked in ").push(pages(facts.linked)).push_lit(".");
+    }
+    paragraphs([state, archived, changed, linked])
+}
+
+/// A description with the facts brought up to date; all else in it stays as people have it. `None`: there is nothing to
+/// change, or nothing that may be changed.
+///
+/// GitLab carries out quick actions in a description that is saved, with the rights of who saves it. People's own lines that
+/// could be such are therefore left alone with everything else.
+pub fn brought_up_to_date(description: &str, facts: &Facts<'_>) -> Option<CommentText> {
+    let description = description.replace("\r\n", "\n");
+    let (before, rest) = description.split_once(BEGIN)?;
+    let (old, behind) = rest.split_once(END)?;
+    if before.contains(END) || behind.contains(BEGIN) || behind.contains(END) {
+        return None;
+    }
+    let acts = |text: &str| text.lines().any(|line| line.trim_start().starts_with('/'));
+    if acts(before) || acts(behind) || before.contains('\r') || behind.contains('\r') {
+        return None;
+    }
+    let new = self::facts(facts);
+    if old.trim() == new.as_str().trim() {
+        return None;
+    }
+    Some(CommentText::from_markdown(format!("{before}{BEGIN}\n\n{}\n\n{END}{behind}", new.as_str())))
+}

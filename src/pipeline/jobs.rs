@@ -1,0 +1,231 @@
+//! Jobs: what a command, or a reminder, makes in a flag service or in GitLab, sent at most once.
+//!
+//! Whether it stands decides everything: as it does, it is done, whatever became of the answer. It is sent again only when
+//! nothing that was sent can still bring it about.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::cleanup::{Ready, TheIssue};
+use super::waited::Waited;
+use super::{Pipeline, Ran, after, retry};
+use crate::bot::{Project, Trouble, World, may_have_done};
+use crate::domain::{Attempt, Cleanup, Decision, Edge, Job, NoteKey, ProjectId, SwitchEnd, Work, Write};
+use crate::flags::FlagProvider;
+use crate::net::Sent;
+
+/// How soon what a lost answer was about is looked at again, at first.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+/// What cannot be found out for so long is given up.
+const GIVE_UP: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// One job on its way.
+struct OnItsWay<'a> {
+    pipeline: &'a Pipeline,
+    world: &'a World,
+    job: &'a Job,
+    provider: &'a dyn FlagProvider,
+    project: ProjectId,
+    waited: Waited<'a>,
+}
+
+/// How things stand with what is to be made.
+enum Stands {
+    /// It is as it was to be, or never can be.
+    Ended(SwitchEnd),
+    /// Not yet.
+    NotYet,
+}
+
+/// Carries a job out.
+pub(super) async fn run(pipeline: &Pipeline, edge: Edge, job: &Job) -> Ran {
+    let world = pipeline.world();
+    let noteable = &edge.cause.noteable;
+    let note = edge.cause.source.map(|source| NoteKey { noteable: noteable.clone(), source });
+    let waited =
+        Waited { pipeline, world: &world, note, entry: job.entry, flag: job.what.flag(), kind: "job" };
+    let (name, _) = job.what.about();
+    let Some(provider) = world.flags().get(name) else {
+        let why = format!("{name} is not configured any more");
+        return waited.end(&edge, SwitchEnd::Refused(why)).await;
+    };
+    let project = edge.cause.noteable.project;
+    let on_its_way = OnItsWay { pipeline, world: &world, job, provider: provider.as_ref(), project, waited };
+    match on_its_way.look(&edge).await {
+        Err(trouble) => on_its_way.not_seen(edge, &trouble).await,
+        Ok(stands) => on_its_way.seen(edge, stands).await,
+    }
+}
+
+impl OnItsWay<'_> {
+    /// Looks whether it stands.
+    async fn look(&self, edge: &Edge) -> Result<Stands, Trouble> {
+        // It may have been sent already.
+        let sent = edge.uncertain.is_some();
+        Ok(match &self.job.what {
+            Work::Cleanup(cleanup) => {
+                let Some(project) = self.world.project(self.project).await? else {
+                    return Ok(Stands::Ended(no_project()));
+                };
+                match self.issue(&project, cleanup, edge).find(sent).await? {
+                    Some(end) => Stands::Ended(end),
+                    None => Stands::NotYet,
+                }
+            }
+            Work::Create { key, .. } => match self.provider.look_up(self.project, key).await? {
+                None => Stands::NotYet,
+                Some(flag) if sent => Stands::Ended(SwitchEnd::Created(Box::new(flag))),
+                Some(_) => {
+                    let why = format!("{} has got a flag of this key meanwhile", self.provider.name());
+                    Stands::Ended(SwitchEnd::Refused(why))
+                }
+            },
+            Work::Archive { flag, was } => match self.provider.state(&flag.flag, &flag.internal_id).await? {
+                None => {
+                    let why = format!("{} does not know the flag any more", self.provider.name());
+                    Stands::Ended(SwitchEnd::Refused(why))
+                }
+                Some(state) if state.archived => {
+                    Stands::Ended(SwitchEnd::Archived { flag: flag.clone(), was: was.clone() })
+                }
+                Some(_) => Stands::NotYet,
+            },
+        })
+    }
+
+    fn issue<'a>(&'a self, project: &'a Project, cleanup: &'a Cleanup, edge: &'a Edge) -> TheIssue<'a> {
+        TheIssue { world: self.world, project, provider: self.provider, cleanup, edge }
+    }
+
+    /// What has to be found out before an issue is opened; nothing for other jobs.
+    async fn prepare(&self, edge: &Edge) -> Result<Option<(Project, Ready)>, Trouble> {
+        let Work::Cleanup(cleanup) = &self.job.what else { return Ok(None) };
+        let Some(project) = self.world.project(self.project).await? else { return Ok(None) };
+        let ready = self.issue(&project, cleanup, edge).prepare().await?;
+        Ok(Some((project, ready)))
+    }
+
+    async fn send(&self, edge: &Edge, ready: Option<(Project, Ready)>) -> Result<SwitchEnd, Trouble> {
+        Ok(match &self.job.what {
+            Work::Cleanup(cleanup) => match ready {
+                Some((project, ready)) => self.issue(&project, cleanup, edge).open(&ready).await?,
+                None => no_project(),
+            },
+            Work::Create { key, .. } => {
+                SwitchEnd::Created(Box::new(self.provider.create(self.project, key).await?))
+            }
+            Work::Archive { flag, was } => {
+                self.provider.archive(&flag.flag, &flag.internal_id, true).await?;
+                SwitchEnd::Archived { flag: flag.clone(), was: was.clone() }
+            }
+        })
+    }
+
+    /// How things stand cannot be read.
+    async fn not_seen(&self, mut edge: Edge, trouble: &Trouble) -> Ran {
+        edge.attempts = edge.attempts.saturating_add(1);
+        if edge.uncertain.is_none() {
+            return self.not_sent(edge, trouble).await;
+        }
+        if Timestamp::now().duration_since(edge.queued_at).unsigned_abs() > GIVE_UP {
+            return self.waited.end(&edge, SwitchEnd::NeverKnown(trouble.reason.clone())).await;
+        }
+        let at = after(trouble, edge.attempts);
+        self.waited.put_off(edge, at, &trouble.reason).await
+    }
+
+    async fn seen(&self, edge: Edge, stands: Stands) -> Ran {
+        if let Stands::Ended(end) = stands {
+            return self.waited.end(&edge, end).await;
+        }
+        if let Some(attempt) = &edge.uncertain {
+            let ceiling = retry::when(attempt.at, self.world.request_ceiling());
+            if Timestamp::now() < ceiling {
+                let soon = retry::when(Timestamp::now(), LOOK_AGAIN);
+                return self.waited.put_off(edge, soon.min(ceiling), "the answer was lost").await;
+            }
+        }
+        self.begin(edge).await
+    }
+
+    /// It does not stand, and nothing that was sent can still bring it about.
+    async fn begin(&self, mut edge: Edge) -> Ran {
+        edge.uncertain = None;
+        if Timestamp::now() > self.job.until {
+            return self.waited.end(&edge, SwitchEnd::TooLate).await;
+        }
+        let person = edge.asked_by.as_ref().map(|person| person.id);
+        match may_have_done(self.world, self.project, person, &self.job.what).await {
+            Ok(true) => {}
+            Ok(false) => return self.waited.end(&edge, SwitchEnd::NotAllowed).await,
+            Err(trouble) => {
+                edge.attempts = edge.attempts.saturating_add(1);
+                return self.not_sent(edge, &trouble).await;
+            }
+        }
+        edge.attempts = edge.attempts.saturating_add(1);
+        let ready = match self.prepare(&edge).await {
+            Ok(ready) => ready,
+            Err(trouble) if passes(&trouble) => return self.not_sent(edge, &trouble).await,
+            Err(trouble) => return self.waited.end(&edge, SwitchEnd::Refused(trouble.reason)).await,
+        };
+        edge.uncertain = Some(Attempt { at: Timestamp::now(), mark: None });
+        let mut decision = Decision::new();
+        decision.write(Write::PutEdge(Box::new(edge.clone())));
+        self.pipeline.commit(decision).await?;
+        match self.send(&edge, ready).await {
+            Ok(end) => self.waited.end(&edge, end).await,
+            Err(trouble) => self.failed(edge, trouble).await,
+        }
+    }
+
+    async fn failed(&self, mut edge: Edge, trouble: Trouble) -> Ran {
+        match trouble.failure.as_ref().map(|failure| failure.sent) {
+            Some(Sent::No) if passes(&trouble) => {
+                edge.uncertain = None;
+                self.not_sent(edge, &trouble).await
+            }
+            Some(Sent::No) => self.waited.end(&edge, SwitchEnd::Refused(trouble.reason)).await,
+            // It may have been done: looked at at once.
+            sent => match self.look(&edge).await {
+                Ok(Stands::Ended(end)) => self.waited.end(&edge, end).await,
+                Ok(Stands::NotYet) if sent.is_none() && !matches!(self.job.what, Work::Cleanup(_)) => {
+                    self.waited.end(&edge, SwitchEnd::Refused(trouble.reason)).await
+                }
+                // GitLab may have said yes in words that nobody understands.
+                Ok(Stands::NotYet) if sent != Some(Sent::Perhaps) => {
+                    let soon = retry::when(Timestamp::now(), LOOK_AGAIN);
+                    self.waited.put_off(edge, soon, &trouble.reason).await
+                }
+                // The service is done with it: it stands now, or never will by this.
+                Ok(Stands::NotYet) => {
+                    edge.uncertain = None;
+                    self.not_sent(edge, &trouble).await
+                }
+                Err(unseen) => {
+                    let at = after(&unseen, edge.attempts);
+                    self.waited.put_off(edge, at, &trouble.reason).await
+                }
+            },
+        }
+    }
+
+    /// Nothing was sent: again while there is time.
+    async fn not_sent(&self, edge: Edge, trouble: &Trouble) -> Ran {
+        if Timestamp::now() > self.job.until {
+            return self.waited.end(&edge, SwitchEnd::TooLate).await;
+        }
+        let at = after(trouble, edge.attempts).min(retry::when(self.job.until, Duration::from_secs(1)));
+        self.waited.put_off(edge, at, &trouble.reason).await
+    }
+}
+
+fn no_project() -> SwitchEnd {
+    SwitchEnd::Refused("no rule matches the project any more, or no token sees it".to_owned())
+}
+
+/// Whether it can be otherwise later without anybody changing what is asked.
+fn passes(trouble: &Trouble) -> bool {
+    trouble.failure.as_ref().is_some_and(|failure| failure.is_passing() || failure.is_unauthorized())
+}

@@ -1,0 +1,145 @@
+//! Reminders: flags that are the same everywhere for long get one issue each.
+
+use flaglink::sandbox::flagsmith::Value;
+use flaglink::sandbox::gitlab::{Model, Noteable, State, Visibility};
+
+use super::town::{PATIENCE, Plan, Town, as_read};
+
+/// A moment is long in a story.
+fn reminding(more: &str) -> Plan {
+    let table = format!(
+        "[[reminders]]\nprovider = \"flagsmith\"\nproject = \"shop/web\"\nafter = \"1ms\"\nevery = \"1s\"\n{more}\n"
+    );
+    Plan { more: table, ..Plan::default() }
+}
+
+fn opened(town: &Town) -> Vec<Noteable> {
+    town.gitlab.read(|model| model.noteables.values().filter(|one| one.author == town.bot).cloned().collect())
+}
+
+fn titles(town: &Town) -> Vec<String> {
+    let mut all: Vec<String> = opened(town).into_iter().map(|issue| issue.title).collect();
+    all.sort();
+    all
+}
+
+/// Returns when the bot has opened so many issues.
+async fn until_opened(town: &Town, many: usize) {
+    let bot = town.bot;
+    let there = |model: &Model| model.noteables.values().filter(|one| one.author == bot).count() >= many;
+    town.gitlab.until(PATIENCE, there).await.unwrap();
+}
+
+/// Returns when the flag services were looked at once more from beginning to end.
+async fn another_look(town: &Town) {
+    let seen = |town: &Town| {
+        let log = town.gitlab.faults().log();
+        log.iter().filter(|one| one.path.contains("/issues") && one.query.contains("author_id=")).count()
+    };
+    let before = seen(town);
+    let faults = town.gitlab.faults().clone();
+    let twice = |requests: &[flaglink::sandbox::faults::Received]| {
+        let looks = requests.iter().filter(|one| {
+            one.path.contains("/issues") && one.query.contains("author_id=") && one.status.is_some()
+        });
+        looks.count() >= before + 2
+    };
+    faults.until(PATIENCE, twice).await.unwrap();
+    town.rest().await;
+}
+
+#[tokio::test]
+async fn flags_that_are_the_same_everywhere_get_one_issue_each_and_others_none() {
+    let mut town = Town::new().await;
+    town.ada.new_flag("half", false, Value::Nothing).unwrap();
+    town.ada.switch("half", "production", true).unwrap();
+    town.ada.new_flag("archived", false, Value::Nothing).unwrap();
+    town.ada.archive("archived", true).unwrap();
+    town.start_with(&reminding("labels = [\"tidy\"]\npermanent = [\"dark_*\"]").more, &[]).await;
+    until_opened(&town, 1).await;
+    another_look(&town).await;
+
+    assert_eq!(titles(&town), ["Remove the feature flag checkout_v2"]);
+    let issue = opened(&town).remove(0);
+    assert_eq!(issue.labels, ["tidy"]);
+    assert!(issue.assignees.is_empty(), "nobody asked, and nobody knows ada@example.com");
+    let text = as_read(&issue.description);
+    assert!(text.contains("has been the same everywhere for 0 days."), "{text}");
+    assert!(text.contains("| `production` | ⚪ off `blue` |"), "{text}");
+
+    // It is kept up to date while it is open, and left alone when somebody has closed it.
+    for environment in ["development", "staging", "production"] {
+        town.ada.switch("checkout_v2", environment, true).unwrap();
+    }
+    let now_on =
+        |model: &Model| model.noteables[&issue.place].description.contains("| `production` | 🟢 on `blue` |");
+    town.gitlab.until(PATIENCE, now_on).await.unwrap();
+    town.gitlab.close(town.mara, issue.place).unwrap();
+    another_look(&town).await;
+    let all = opened(&town);
+    assert_eq!((all.len(), all[0].state), (1, State::Closed));
+    town.end().await;
+}
+
+#[tokio::test]
+async fn no_more_issues_are_opened_at_a_time_than_shall_be() {
+    let mut town = Town::planned(Plan {
+        more: reminding("limit = 1").more.replace("every = \"1s\"", "every = \"1h\""),
+        ..Plan::default()
+    })
+    .await;
+    until_opened(&town, 1).await;
+    town.stop().await;
+    town.start().await;
+    town.rest().await;
+    assert_eq!(opened(&town).len(), 1, "a start is no new time");
+    town.start_rewritten("every = \"1h\"", "every = \"1s\"").await;
+    until_opened(&town, 2).await;
+    another_look(&town).await;
+    assert_eq!(titles(&town), ["Remove the feature flag checkout_v2", "Remove the feature flag dark_mode"]);
+    town.end().await;
+}
+
+#[tokio::test]
+async fn in_a_public_project_the_issue_shows_no_value() {
+    let town =
+        Town::planned(Plan { visibility: Some(Visibility::Public), ..reminding("permanent = [\"dark*\"]") })
+            .await;
+    until_opened(&town, 1).await;
+    let text = opened(&town).remove(0).description;
+    assert!(!text.contains("blue") && text.contains("value hidden"), "{text}");
+    town.end().await;
+}
+
+#[tokio::test]
+async fn what_would_be_done_is_printed_and_nothing_is_done() {
+    // The daemon itself does not remind anybody here: only the file for the program says so.
+    let town = Town::new().await;
+    let file = town.folder().join("flaglink.toml");
+    let table =
+        "[[reminders]]\nprovider = \"flagsmith\"\nproject = \"shop/web\"\nafter = \"1ms\"\nlimit = 1\n";
+    let text = std::fs::read_to_string(&file).unwrap() + table;
+    std::fs::write(&file, text).unwrap();
+    town.ada.tag("dark_mode", "Permanent").unwrap();
+    town.ada.new_flag("fresh", false, Value::Nothing).unwrap();
+    let run = |more: &'static [&'static str]| {
+        let file = file.clone();
+        let work = move || {
+            let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_flaglink"));
+            command.arg("--config").arg(file).args(["reminders", "--dry-run"]).args(more);
+            let output = command.output().unwrap();
+            assert!(output.status.success(), "{output:?}");
+            String::from_utf8(output.stdout).unwrap()
+        };
+        tokio::task::spawn_blocking(work)
+    };
+    let words = run(&[]).await.unwrap();
+    assert!(words.contains("flagsmith in shop/web: 2 flags are the same everywhere"), "{words}");
+    let line = |key: &str| words.lines().find(|line| line.contains(key)).unwrap_or_default().to_owned();
+    assert!(line("flagsmith:checkout_v2").ends_with("open an issue"), "{words}");
+    assert!(line("flagsmith:fresh").ends_with("nothing yet: there are enough for one time"), "{words}");
+    let said: serde_json::Value = serde_json::from_str(&run(&["--json"]).await.unwrap()).unwrap();
+    assert_eq!(said[0]["flags"][0]["what"], "open", "{said}");
+    assert!(opened(&town).is_empty());
+    town.end().await;
+}
