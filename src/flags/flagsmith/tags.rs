@@ -97,8 +97,20 @@ impl Flagsmith {
         };
         let mut wanted: Vec<u64> = now.iter().copied().filter(|id| !labelled(known, *id, remove)).collect();
         for label in add.iter().filter(|label| !remove.contains(label)) {
-            // Flagsmith lets several tags have one label; any of them will do.
-            if wanted.iter().any(|id| labelled(known, *id, std::slice::from_ref(label))) {
+            // Flagsmith lets several tags have one label; any of them will do, and two of them on one flag are one too many: where
+            // a link came late, Flagsmith has put its own beside ours.
+            let same: Vec<u64> = wanted
+                .iter()
+                .copied()
+                .filter(|id| labelled(known, *id, std::slice::from_ref(label)))
+                .collect();
+            if !same.is_empty() {
+                let kept = known
+                    .iter()
+                    .filter(|tag| same.contains(&tag.id))
+                    .min_by_key(|tag| (!tag.is_system_tag, tag.id))
+                    .map(|tag| tag.id);
+                wanted.retain(|id| !same.contains(id) || Some(*id) == kept);
                 continue;
             }
             let candidates = known.iter().filter(|tag| tag.label == *label);

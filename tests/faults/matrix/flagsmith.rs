@@ -10,6 +10,9 @@ pub(super) const FLAGSMITH: &[Request] = &[
     ("GET", r"/integrations/gitlab/"),
     ("GET", r"/feature-external-resources/"),
     ("POST", r"/feature-external-resources/"),
+    // Flagsmith puts the tag on with the link; that it stands is looked at.
+    ("GET", r"/tags/\?page=1&page_size=\d+$"),
+    ("GET", r"/features/\d+/$"),
 ];
 
 const fn link(end: End) -> Scene {

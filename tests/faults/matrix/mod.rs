@@ -203,6 +203,7 @@ fn linked(place: &Place, note: u64) -> Vec<String> {
     wrong.unless("panel", panel == 1 && panels.iter().all(|panel| panel.body.contains("checkout_v2")));
     wrong.unless("labels", town.labels(issue) == ["Feature flag"]);
     wrong.unless("links on the flag", place.is_linked_there());
+    wrong.unless("tags on the flag", place.is_tagged_there());
     wrong.0
 }
 

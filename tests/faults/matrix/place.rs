@@ -113,6 +113,15 @@ impl Place {
         links == [self.town.page(self.issue)]
     }
 
+    /// Whether the flag is tagged with how the issue stands; GitLab's flags have no tags.
+    pub(super) fn is_tagged_there(&self) -> bool {
+        match (self.flags, &self.unleash) {
+            (Flags::Flagsmith, _) => self.town.ada.labels("checkout_v2").unwrap() == ["Issue Open"],
+            (_, Some(unleash)) => unleash.person("uma").tags("checkout_v2").unwrap() == ["simple:Issue Open"],
+            _ => true,
+        }
+    }
+
     /// Whether the flag is on in production.
     pub(super) fn is_on(&self) -> bool {
         match (self.flags, &self.unleash) {

@@ -22,7 +22,11 @@ const fn reads(flags: Flags) -> &'static [Request] {
             ("GET", r"/features/.*environment="),
             ("GET", r"/environments/"),
         ],
-        Flags::Unleash => &[("GET", r"/features/checkout[^/]+$"), ("GET", r"/change-requests/config$")],
+        Flags::Unleash => &[
+            ("GET", r"/features/checkout[^/]+$"),
+            ("GET", r"/change-requests/config$"),
+            ("GET", r"/search/events\?.*feature=IS:checkout"),
+        ],
         Flags::Own => &[("GET", r"/feature_flags/checkout_v2$"), ("GET", r"/environments")],
     }
 }
