@@ -181,7 +181,13 @@ impl OnItsWay<'_> {
     }
 
     async fn failed(&self, mut edge: Edge, trouble: Trouble) -> Ran {
-        match trouble.failure.as_ref().map(|failure| failure.sent) {
+        let sent = match &trouble.failure {
+            Some(failure) => Some(failure.sent),
+            // Something answered, whoever that was. Whether there is an issue now shows later.
+            None if trouble.unreadable && !matches!(self.job.what, Work::Cleanup(_)) => Some(Sent::Perhaps),
+            None => None,
+        };
+        match sent {
             Some(Sent::No) if passes(&trouble) => {
                 edge.uncertain = None;
                 self.not_sent(edge, &trouble).await
@@ -227,5 +233,6 @@ fn no_project() -> SwitchEnd {
 
 /// Whether it can be otherwise later without anybody changing what is asked.
 fn passes(trouble: &Trouble) -> bool {
-    trouble.failure.as_ref().is_some_and(|failure| failure.is_passing() || failure.is_unauthorized())
+    trouble.unreadable
+        || trouble.failure.as_ref().is_some_and(|failure| failure.is_passing() || failure.is_unauthorized())
 }

@@ -76,11 +76,18 @@ async fn a_lost_answer_is_looked_for_and_a_refusal_is_told() {
     assert_eq!(town.reactions(note), ["eyes", "white_check_mark"]);
     assert_eq!(sent(&town), 1);
 
+    // A proxy's page is no answer of the service's: asked again.
+    town.ada.new_flag("old_banner", false, "x").unwrap();
+    town.flagsmith.faults().add(Rule::new("PATCH", CHANGE, Fault::html(200)).times(1));
+    let note = town.says(issue, "/flag archive old_banner").await;
+    assert_eq!(town.reactions(note), ["eyes", "white_check_mark"]);
+    assert_eq!(sent(&town), 3);
+
     town.flagsmith.faults().add(Rule::new("PATCH", CHANGE, Fault::status(403)).times(1));
     let note = town.says(issue, "/flag archive dark_mode").await;
     assert_eq!(town.reactions(note), ["eyes", "x"]);
     assert!(town.answer(issue, note).starts_with("nothing was done: "));
-    assert_eq!(sent(&town), 2);
+    assert_eq!(sent(&town), 4);
 
     let typo = town.says(issue, "/flag archive dark_mod").await;
     assert!(town.answer(issue, typo).contains("Did you mean `dark_mode`? Write `/flag archive dark_mode`."));

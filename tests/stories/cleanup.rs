@@ -189,8 +189,9 @@ async fn a_lost_answer_is_looked_for_and_one_issue_is_opened() {
 async fn while_the_flag_service_or_gitlab_is_down_it_waits_and_one_issue_is_opened() {
     let mut town = Town::planned(allowed()).await;
     let issue = town.issue();
-    // The flag is found, but not what it is set to.
+    // The flag is found, but not what it is set to: a proxy's page, and then nothing.
     let faults = town.flagsmith.faults().clone();
+    faults.add(Rule::new("GET", r"/features/featurestates/", Fault::html(200)).times(1));
     faults.add(Rule::new("GET", r"/features/featurestates/", Fault::status(503)).times(2));
     town.gitlab.faults().add(Rule::new("POST", OPEN, Fault::status(503)).times(1));
     let note = town.gitlab.comment(town.mara, issue, "/flag cleanup-issue checkout_v2").unwrap();

@@ -145,6 +145,26 @@ async fn an_answer_that_was_lost_is_found_out_and_the_flag_is_made_once() {
 }
 
 #[tokio::test]
+async fn a_proxys_page_is_no_end_and_the_flag_is_made_once() {
+    let town = Town::planned(allowed()).await;
+    let issue = town.issue();
+    for (fault, key) in [(Fault::html(200), "checkout_v3"), (work_then_page(), "checkout_v4")] {
+        town.flagsmith.faults().add(Rule::new("POST", MAKE, fault).times(1));
+        let note = town.says(issue, &format!("/flag create {key}")).await;
+        assert_eq!(town.reactions(note), ["eyes", "white_check_mark"], "{}", town.gitlab.transcript(issue));
+        assert!(town.answer(issue, note).contains("is new in `flagsmith`"));
+    }
+    assert_eq!(sent(&town), 3, "what was made behind the page is not sent again");
+    town.end().await;
+}
+
+/// A proxy's page in the place of the answer; behind it all is done.
+fn work_then_page() -> Fault {
+    let headers = vec![("content-type".into(), "text/html".into())];
+    Fault::WorkThenAnswer { status: 200, headers, body: "<html><body>Sign in</body></html>".to_owned() }
+}
+
+#[tokio::test]
 async fn while_the_service_is_down_it_waits_and_is_then_made_once() {
     let mut town = Town::planned(allowed()).await;
     let issue = town.issue();
