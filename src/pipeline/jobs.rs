@@ -48,25 +48,23 @@ pub(super) async fn run(pipeline: &Pipeline, edge: Edge, job: &Job) -> Ran {
     let (name, _) = job.what.about();
     let Some(provider) = world.flags().get(name) else {
         let why = format!("{name} is not configured any more");
-        return waited.end(&edge, SwitchEnd::Refused(why)).await;
+        return waited.end(&edge, cannot(edge.uncertain.is_some(), why)).await;
     };
     let project = edge.cause.noteable.project;
     let on_its_way = OnItsWay { pipeline, world: &world, job, provider: provider.as_ref(), project, waited };
-    match on_its_way.look(&edge).await {
+    match on_its_way.look(&edge, edge.uncertain.is_some()).await {
         Err(trouble) => on_its_way.not_seen(edge, &trouble).await,
         Ok(stands) => on_its_way.seen(edge, stands).await,
     }
 }
 
 impl OnItsWay<'_> {
-    /// Looks whether it stands.
-    async fn look(&self, edge: &Edge) -> Result<Stands, Trouble> {
-        // It may have been sent already.
-        let sent = edge.uncertain.is_some();
+    /// Looks whether it stands. `sent`: it was sent, and may have been done.
+    async fn look(&self, edge: &Edge, sent: bool) -> Result<Stands, Trouble> {
         Ok(match &self.job.what {
             Work::Cleanup(cleanup) => {
                 let Some(project) = self.world.project(self.project).await? else {
-                    return Ok(Stands::Ended(no_project()));
+                    return Ok(Stands::Ended(no_project(sent)));
                 };
                 match self.issue(&project, cleanup, edge).find(sent).await? {
                     Some(end) => Stands::Ended(end),
@@ -84,7 +82,7 @@ impl OnItsWay<'_> {
             Work::Archive { flag, was } => match self.provider.state(&flag.flag, &flag.internal_id).await? {
                 None => {
                     let why = format!("{} does not know the flag any more", self.provider.name());
-                    Stands::Ended(SwitchEnd::Refused(why))
+                    Stands::Ended(cannot(sent, why))
                 }
                 Some(state) if state.archived => {
                     Stands::Ended(SwitchEnd::Archived { flag: flag.clone(), was: was.clone() })
@@ -110,7 +108,7 @@ impl OnItsWay<'_> {
         Ok(match &self.job.what {
             Work::Cleanup(cleanup) => match ready {
                 Some((project, ready)) => self.issue(&project, cleanup, edge).open(&ready).await?,
-                None => no_project(),
+                None => no_project(false),
             },
             Work::Create { key, .. } => {
                 SwitchEnd::Created(Box::new(self.provider.create(self.project, key).await?))
@@ -125,10 +123,8 @@ impl OnItsWay<'_> {
     /// How things stand cannot be read.
     async fn not_seen(&self, mut edge: Edge, trouble: &Trouble) -> Ran {
         edge.attempts = edge.attempts.saturating_add(1);
-        if edge.uncertain.is_none() {
-            return self.not_sent(edge, trouble).await;
-        }
-        if Timestamp::now().duration_since(edge.queued_at).unsigned_abs() > GIVE_UP {
+        let Some(attempt) = &edge.uncertain else { return self.not_sent(edge, trouble).await };
+        if Timestamp::now().duration_since(attempt.at).unsigned_abs() > GIVE_UP {
             return self.waited.end(&edge, SwitchEnd::NeverKnown(trouble.reason.clone())).await;
         }
         let at = after(trouble, edge.attempts);
@@ -227,8 +223,13 @@ impl OnItsWay<'_> {
     }
 }
 
-fn no_project() -> SwitchEnd {
-    SwitchEnd::Refused("no rule matches the project any more, or no token sees it".to_owned())
+fn no_project(sent: bool) -> SwitchEnd {
+    cannot(sent, "no rule matches the project any more, or no token sees it".to_owned())
+}
+
+/// It cannot be done any more, or looked for. What was sent may have been done all the same.
+fn cannot(sent: bool, why: String) -> SwitchEnd {
+    if sent { SwitchEnd::NeverKnown(why) } else { SwitchEnd::Refused(why) }
 }
 
 /// Whether it can be otherwise later without anybody changing what is asked.

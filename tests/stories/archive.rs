@@ -95,6 +95,38 @@ async fn a_lost_answer_is_looked_for_and_a_refusal_is_told() {
 }
 
 #[tokio::test]
+async fn what_was_sent_is_never_said_not_to_be_done_where_nobody_can_look() {
+    let permissions = "permissions = { archive = \"developer\", create = \"developer\" }";
+    let mut town = Town::planned(Plan { rule: permissions.to_owned(), ..Plan::default() }).await;
+    let issue = town.issue();
+    let faults = town.flagsmith.faults().clone();
+    let unknown = "this was sent, and whether it was done could not be found out (";
+
+    // The flag is deleted while its archiving is looked for.
+    faults.add(Rule::new("PATCH", CHANGE, Fault::Close));
+    let note = town.gitlab.comment(town.mara, issue, "/flag archive dark_mode").unwrap();
+    faults.until(PATIENCE, |log| log.iter().any(is_archiving)).await.unwrap();
+    town.ada.delete("dark_mode").unwrap();
+    town.rest().await;
+    assert_eq!(town.reactions(note), ["eyes", "x"]);
+    let said = town.gitlab.transcript(issue);
+    assert!(said.contains(unknown) && !said.contains("nothing was done"), "{said}");
+
+    // The service goes out of the configuration.
+    faults.add(Rule::new("POST", r"/features/$", Fault::Close));
+    let note = town.gitlab.comment(town.mara, issue, "/flag create checkout_v3").unwrap();
+    let is_making = |one: &Received| one.method == "POST" && one.path.ends_with("/features/");
+    faults.until(PATIENCE, |log| log.iter().any(is_making)).await.unwrap();
+    town.start_rewritten("[providers.flagsmith]", "[providers.another]").await;
+    town.rest().await;
+    assert_eq!(town.reactions(note), ["eyes", "x"]);
+    let said = town.gitlab.transcript(issue);
+    assert!(said.contains("is not configured any more") && !said.contains("nothing was done"), "{said}");
+    assert_eq!(said.matches(unknown).count(), 2, "{said}");
+    town.end().await;
+}
+
+#[tokio::test]
 async fn a_service_that_is_down_for_longer_than_two_minutes_archives_nothing_later() {
     let mut town = Town::planned(Plan { since: SignedDuration::from_mins(-10), ..allowed() }).await;
     let issue = town.issue();
