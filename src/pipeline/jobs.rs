@@ -92,6 +92,10 @@ impl OnItsWay<'_> {
         })
     }
 
+    fn is_cleanup(&self) -> bool {
+        matches!(self.job.what, Work::Cleanup(_))
+    }
+
     fn issue<'a>(&'a self, project: &'a Project, cleanup: &'a Cleanup, edge: &'a Edge) -> TheIssue<'a> {
         TheIssue { world: self.world, project, provider: self.provider, cleanup, edge }
     }
@@ -147,6 +151,7 @@ impl OnItsWay<'_> {
 
     /// It does not stand, and nothing that was sent can still bring it about.
     async fn begin(&self, mut edge: Edge) -> Ran {
+        let earlier = edge.uncertain.is_some();
         edge.uncertain = None;
         if Timestamp::now() > self.job.until {
             return self.waited.end(&edge, SwitchEnd::TooLate).await;
@@ -172,27 +177,32 @@ impl OnItsWay<'_> {
         self.pipeline.commit(decision).await?;
         match self.send(&edge, ready).await {
             Ok(end) => self.waited.end(&edge, end).await,
-            Err(trouble) => self.failed(edge, trouble).await,
+            Err(trouble) => self.failed(edge, trouble, earlier).await,
         }
     }
 
-    async fn failed(&self, mut edge: Edge, trouble: Trouble) -> Ran {
+    /// It was sent without success. `earlier`: an attempt before this one has lost its answer.
+    async fn failed(&self, mut edge: Edge, trouble: Trouble, earlier: bool) -> Ran {
         let sent = match &trouble.failure {
             Some(failure) => Some(failure.sent),
             // Something answered, whoever that was. Whether there is an issue now shows later.
-            None if trouble.unreadable && !matches!(self.job.what, Work::Cleanup(_)) => Some(Sent::Perhaps),
+            None if trouble.unreadable && !self.is_cleanup() => Some(Sent::Perhaps),
             None => None,
         };
         match sent {
+            // The service said why not: one that is there now was made by somebody else.
+            None if matches!(self.job.what, Work::Create { .. }) && !earlier => {
+                self.waited.end(&edge, SwitchEnd::Refused(trouble.reason)).await
+            }
             Some(Sent::No) if passes(&trouble) => {
                 edge.uncertain = None;
                 self.not_sent(edge, &trouble).await
             }
             Some(Sent::No) => self.waited.end(&edge, SwitchEnd::Refused(trouble.reason)).await,
             // It may have been done: looked at at once.
-            sent => match self.look(&edge).await {
+            sent => match self.look(&edge, earlier || sent.is_some() || self.is_cleanup()).await {
                 Ok(Stands::Ended(end)) => self.waited.end(&edge, end).await,
-                Ok(Stands::NotYet) if sent.is_none() && !matches!(self.job.what, Work::Cleanup(_)) => {
+                Ok(Stands::NotYet) if sent.is_none() && !self.is_cleanup() => {
                     self.waited.end(&edge, SwitchEnd::Refused(trouble.reason)).await
                 }
                 // GitLab may have said yes in words that nobody understands.
