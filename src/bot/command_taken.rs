@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use super::commands::{self, Asked, Ran, Unfinished};
 use super::limits::{COMMAND_AGE, TELL_WAITING};
 use super::replies::{self, Reply};
-use super::resolve::Silent;
 use super::roles;
 use super::world::{Project, World};
 use super::{Entry, Made, Trouble};
@@ -63,7 +62,12 @@ pub(super) async fn decide(
             return Ok(Made::NotYet(decision, trouble));
         }
         Err(Unfinished::Silent(silent)) => {
-            return wait_for(world, entry, &record, place, &taken, silent).await;
+            let notice = reply::waiting(&silent.provider, &silent.trouble.reason);
+            return wait_for(world, entry, &record, place, &taken, silent.trouble, notice).await;
+        }
+        Err(Unfinished::Held(trouble)) => {
+            let notice = job::waiting(&trouble.reason);
+            return wait_for(world, entry, &record, place, &taken, trouble, notice).await;
         }
     };
     finish(world, entry, decision, record, place, &found, ran).await
@@ -114,24 +118,23 @@ fn waited(entry: Entry, command: &CommandRecord) -> Duration {
     Duration::try_from(entry.now.duration_since(command.written_at)).unwrap_or_default()
 }
 
-/// A flag service does not answer: the command waits, and the person is told once.
+/// Something does not answer: the command waits, and the person is told once.
 async fn wait_for(
     world: &World,
     entry: Entry,
     record: &NoteRecord,
     place: usize,
     taken: &CommandRecord,
-    silent: Silent,
+    trouble: Trouble,
+    notice: Markdown,
 ) -> Result<Made, Trouble> {
     if taken.told_waiting || waited(entry, taken) < TELL_WAITING {
-        return Err(silent.trouble);
+        return Err(trouble);
     }
-    let why = silent.trouble.reason.clone();
     let mut decision = Decision::new();
     decision.rests_on(world.store().note(&record.note).await?);
-    let notice = reply::waiting(&silent.provider, &why);
     tell_waiting(world, entry, &mut decision, record, place, notice).await?;
-    Ok(Made::NotYet(decision, silent.trouble))
+    Ok(Made::NotYet(decision, trouble))
 }
 
 /// The one notice that a command is not over yet.

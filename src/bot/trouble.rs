@@ -26,6 +26,8 @@ pub struct Trouble {
     pub waits: Waits,
     /// The failed request, for its `Retry-After`.
     pub failure: Option<Failure>,
+    /// Something answered that cannot be understood: a proxy's page, or nonsense. The next answer may be a better one.
+    pub unreadable: bool,
     /// Why; for people.
     pub reason: String,
 }
@@ -33,14 +35,14 @@ pub struct Trouble {
 impl Trouble {
     /// Tries again after a while that is known.
     pub fn again_in(after: Duration, reason: impl Into<String>) -> Self {
-        Self { waits: Waits::Moment(after), failure: None, reason: reason.into() }
+        Self { waits: Waits::Moment(after), failure: None, unreadable: false, reason: reason.into() }
     }
 }
 
 impl From<Failure> for Trouble {
     fn from(failure: Failure) -> Self {
         let waits = if failure.is_unauthorized() { Waits::Admin } else { Waits::Answer };
-        Self { waits, reason: failure.message.clone(), failure: Some(failure) }
+        Self { waits, reason: failure.message.clone(), failure: Some(failure), unreadable: false }
     }
 }
 
@@ -48,7 +50,9 @@ impl From<GitlabError> for Trouble {
     fn from(error: GitlabError) -> Self {
         match error {
             GitlabError::Failed(failure) => failure.into(),
-            GitlabError::Strange(reason) => Self { waits: Waits::Answer, failure: None, reason },
+            GitlabError::Strange(reason) => {
+                Self { waits: Waits::Answer, failure: None, unreadable: true, reason }
+            }
         }
     }
 }
@@ -57,13 +61,18 @@ impl From<ProviderError> for Trouble {
     fn from(error: ProviderError) -> Self {
         match error {
             ProviderError::Failed(failure) => failure.into(),
-            other => Self { waits: Waits::Answer, failure: None, reason: other.to_string() },
+            other => Self {
+                waits: Waits::Answer,
+                failure: None,
+                unreadable: matches!(other, ProviderError::Unreadable(_)),
+                reason: other.to_string(),
+            },
         }
     }
 }
 
 impl From<StoreError> for Trouble {
     fn from(error: StoreError) -> Self {
-        Self { waits: Waits::Answer, failure: None, reason: error.to_string() }
+        Self { waits: Waits::Answer, failure: None, unreadable: false, reason: error.to_string() }
     }
 }

@@ -67,6 +67,11 @@ impl Work {
         }
     }
 
+    /// Whether it is still done after minutes. Who waits two minutes at most is not told that it waits.
+    pub fn may_wait_long(&self) -> bool {
+        !matches!(self, Self::Archive { .. })
+    }
+
     /// What it does, in a word: `create`.
     pub fn word(&self) -> &'static str {
         match self {

@@ -74,10 +74,11 @@ pub enum ProviderError {
 }
 
 impl ProviderError {
-    /// The service does not take the key of a new flag, in its own words where it gives a reason.
-    pub(in crate::flags) fn key_refused(provider: &str, key: &str, error: Self) -> Self {
+    /// The service does not take the key of a new flag, in its own words where it gives a reason. `by` are the statuses by which
+    /// it says so: what is final at one service passes at another.
+    pub(in crate::flags) fn key_refused(provider: &str, key: &str, by: &[u16], error: Self) -> Self {
         match error {
-            Self::Failed(failure) if matches!(failure.status, Some(400 | 409 | 422)) => {
+            Self::Failed(failure) if failure.status.is_some_and(|status| by.contains(&status)) => {
                 let why = if failure.said.is_empty() { &failure.message } else { &failure.said };
                 Self::Strange(format!("{provider} makes no flag {key}: {why}"))
             }

@@ -176,6 +176,13 @@ pub fn too_late() -> Markdown {
     )
 }
 
+/// It could not be done yet; the command is kept.
+pub fn waiting(why: &str) -> Markdown {
+    let mut text = Markdown::lit("this could not be done yet (");
+    text.push(quoted(why)).push_lit("). The command is kept and tried again, for a day at the most.");
+    text
+}
+
 /// It was sent, and its answer was lost.
 pub fn not_known_yet() -> Markdown {
     Markdown::lit(

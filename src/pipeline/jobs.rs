@@ -48,25 +48,23 @@ pub(super) async fn run(pipeline: &Pipeline, edge: Edge, job: &Job) -> Ran {
     let (name, _) = job.what.about();
     let Some(provider) = world.flags().get(name) else {
         let why = format!("{name} is not configured any more");
-        return waited.end(&edge, SwitchEnd::Refused(why)).await;
+        return waited.end(&edge, cannot(edge.uncertain.is_some(), why)).await;
     };
     let project = edge.cause.noteable.project;
     let on_its_way = OnItsWay { pipeline, world: &world, job, provider: provider.as_ref(), project, waited };
-    match on_its_way.look(&edge).await {
+    match on_its_way.look(&edge, edge.uncertain.is_some()).await {
         Err(trouble) => on_its_way.not_seen(edge, &trouble).await,
         Ok(stands) => on_its_way.seen(edge, stands).await,
     }
 }
 
 impl OnItsWay<'_> {
-    /// Looks whether it stands.
-    async fn look(&self, edge: &Edge) -> Result<Stands, Trouble> {
-        // It may have been sent already.
-        let sent = edge.uncertain.is_some();
+    /// Looks whether it stands. `sent`: it was sent, and may have been done.
+    async fn look(&self, edge: &Edge, sent: bool) -> Result<Stands, Trouble> {
         Ok(match &self.job.what {
             Work::Cleanup(cleanup) => {
                 let Some(project) = self.world.project(self.project).await? else {
-                    return Ok(Stands::Ended(no_project()));
+                    return Ok(Stands::Ended(no_project(sent)));
                 };
                 match self.issue(&project, cleanup, edge).find(sent).await? {
                     Some(end) => Stands::Ended(end),
@@ -84,7 +82,7 @@ impl OnItsWay<'_> {
             Work::Archive { flag, was } => match self.provider.state(&flag.flag, &flag.internal_id).await? {
                 None => {
                     let why = format!("{} does not know the flag any more", self.provider.name());
-                    Stands::Ended(SwitchEnd::Refused(why))
+                    Stands::Ended(cannot(sent, why))
                 }
                 Some(state) if state.archived => {
                     Stands::Ended(SwitchEnd::Archived { flag: flag.clone(), was: was.clone() })
@@ -92,6 +90,10 @@ impl OnItsWay<'_> {
                 Some(_) => Stands::NotYet,
             },
         })
+    }
+
+    fn is_cleanup(&self) -> bool {
+        matches!(self.job.what, Work::Cleanup(_))
     }
 
     fn issue<'a>(&'a self, project: &'a Project, cleanup: &'a Cleanup, edge: &'a Edge) -> TheIssue<'a> {
@@ -110,7 +112,7 @@ impl OnItsWay<'_> {
         Ok(match &self.job.what {
             Work::Cleanup(cleanup) => match ready {
                 Some((project, ready)) => self.issue(&project, cleanup, edge).open(&ready).await?,
-                None => no_project(),
+                None => no_project(false),
             },
             Work::Create { key, .. } => {
                 SwitchEnd::Created(Box::new(self.provider.create(self.project, key).await?))
@@ -125,10 +127,8 @@ impl OnItsWay<'_> {
     /// How things stand cannot be read.
     async fn not_seen(&self, mut edge: Edge, trouble: &Trouble) -> Ran {
         edge.attempts = edge.attempts.saturating_add(1);
-        if edge.uncertain.is_none() {
-            return self.not_sent(edge, trouble).await;
-        }
-        if Timestamp::now().duration_since(edge.queued_at).unsigned_abs() > GIVE_UP {
+        let Some(attempt) = &edge.uncertain else { return self.not_sent(edge, trouble).await };
+        if Timestamp::now().duration_since(attempt.at).unsigned_abs() > GIVE_UP {
             return self.waited.end(&edge, SwitchEnd::NeverKnown(trouble.reason.clone())).await;
         }
         let at = after(trouble, edge.attempts);
@@ -151,6 +151,7 @@ impl OnItsWay<'_> {
 
     /// It does not stand, and nothing that was sent can still bring it about.
     async fn begin(&self, mut edge: Edge) -> Ran {
+        let earlier = edge.uncertain.is_some();
         edge.uncertain = None;
         if Timestamp::now() > self.job.until {
             return self.waited.end(&edge, SwitchEnd::TooLate).await;
@@ -176,21 +177,32 @@ impl OnItsWay<'_> {
         self.pipeline.commit(decision).await?;
         match self.send(&edge, ready).await {
             Ok(end) => self.waited.end(&edge, end).await,
-            Err(trouble) => self.failed(edge, trouble).await,
+            Err(trouble) => self.failed(edge, trouble, earlier).await,
         }
     }
 
-    async fn failed(&self, mut edge: Edge, trouble: Trouble) -> Ran {
-        match trouble.failure.as_ref().map(|failure| failure.sent) {
+    /// It was sent without success. `earlier`: an attempt before this one has lost its answer.
+    async fn failed(&self, mut edge: Edge, trouble: Trouble, earlier: bool) -> Ran {
+        let sent = match &trouble.failure {
+            Some(failure) => Some(failure.sent),
+            // Something answered, whoever that was. Whether there is an issue now shows later.
+            None if trouble.unreadable && !self.is_cleanup() => Some(Sent::Perhaps),
+            None => None,
+        };
+        match sent {
+            // The service said why not: one that is there now was made by somebody else.
+            None if matches!(self.job.what, Work::Create { .. }) && !earlier => {
+                self.waited.end(&edge, SwitchEnd::Refused(trouble.reason)).await
+            }
             Some(Sent::No) if passes(&trouble) => {
                 edge.uncertain = None;
                 self.not_sent(edge, &trouble).await
             }
             Some(Sent::No) => self.waited.end(&edge, SwitchEnd::Refused(trouble.reason)).await,
             // It may have been done: looked at at once.
-            sent => match self.look(&edge).await {
+            sent => match self.look(&edge, earlier || sent.is_some() || self.is_cleanup()).await {
                 Ok(Stands::Ended(end)) => self.waited.end(&edge, end).await,
-                Ok(Stands::NotYet) if sent.is_none() && !matches!(self.job.what, Work::Cleanup(_)) => {
+                Ok(Stands::NotYet) if sent.is_none() && !self.is_cleanup() => {
                     self.waited.end(&edge, SwitchEnd::Refused(trouble.reason)).await
                 }
                 // GitLab may have said yes in words that nobody understands.
@@ -221,11 +233,17 @@ impl OnItsWay<'_> {
     }
 }
 
-fn no_project() -> SwitchEnd {
-    SwitchEnd::Refused("no rule matches the project any more, or no token sees it".to_owned())
+fn no_project(sent: bool) -> SwitchEnd {
+    cannot(sent, "no rule matches the project any more, or no token sees it".to_owned())
+}
+
+/// It cannot be done any more, or looked for. What was sent may have been done all the same.
+fn cannot(sent: bool, why: String) -> SwitchEnd {
+    if sent { SwitchEnd::NeverKnown(why) } else { SwitchEnd::Refused(why) }
 }
 
 /// Whether it can be otherwise later without anybody changing what is asked.
 fn passes(trouble: &Trouble) -> bool {
-    trouble.failure.as_ref().is_some_and(|failure| failure.is_passing() || failure.is_unauthorized())
+    trouble.unreadable
+        || trouble.failure.as_ref().is_some_and(|failure| failure.is_passing() || failure.is_unauthorized())
 }

@@ -30,6 +30,11 @@ pub(super) fn delay(trouble: &Trouble, attempts: u32) -> Duration {
     }
 }
 
+/// `now` and so much earlier.
+pub(super) fn before(now: Timestamp, span: Duration) -> Timestamp {
+    now.checked_sub(span).unwrap_or(Timestamp::MIN)
+}
+
 /// `now` and so much later.
 pub(super) fn when(now: Timestamp, delay: Duration) -> Timestamp {
     now.checked_add(delay).unwrap_or(Timestamp::MAX)

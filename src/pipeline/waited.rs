@@ -3,10 +3,12 @@
 use jiff::Timestamp;
 
 use super::lanes::Run;
-use super::{Pipeline, Ran};
+use super::{Pipeline, Ran, retry};
 use crate::bot::World;
+use crate::bot::limits::TELL_WAITING;
 use crate::domain::{
-    Decision, Edge, EdgeId, Event, FlagPointer, FlagRef, InboxId, NoteKey, SwitchEnd, SwitchProgress, Write,
+    Decision, Edge, EdgeId, EdgeKind, Event, FlagPointer, FlagRef, InboxId, NoteKey, SwitchEnd,
+    SwitchProgress, Write,
 };
 use crate::store::CommitError;
 
@@ -34,23 +36,34 @@ impl Waited<'_> {
         edge.attempts = edge.attempts.max(1);
         let unknown = edge.uncertain.is_some();
         let under_way = SwitchProgress::UnderWay { edge: edge.id, unknown };
-        let told = loop {
+        let news = loop {
             let mut decision = Decision::new();
-            let told = self.progress(&mut decision, &edge, under_way.clone()).await?;
+            let news = self.progress(&mut decision, &edge, under_way.clone()).await?;
             decision.write(Write::PutEdge(Box::new(edge.clone())));
             match self.pipeline.commit(decision).await {
                 // As at its end: that nothing was sent is known here alone.
                 Err(CommitError::Conflict) => {}
-                committed => break committed.map(|()| told)?,
+                committed => break committed.map(|()| news)?,
             }
         };
-        if told
-            && unknown
-            && let Some(entry) = self.entry
+        if let Some(entry) = self.entry
+            && ((news && unknown) || self.is_to_be_told(&edge).await?)
         {
             self.pipeline.take_up_now(entry).await?;
         }
         Ok(Run::Later(at))
+    }
+
+    /// Whether it has been waiting for so long that the person is to hear of it now, and has not yet.
+    async fn is_to_be_told(&self, edge: &Edge) -> Result<bool, CommitError> {
+        let (Some(note), EdgeKind::Job(job)) = (&self.note, &edge.kind) else { return Ok(false) };
+        if !job.what.may_wait_long() {
+            return Ok(false);
+        }
+        let record = self.world.store().note(note).await?.value;
+        let command = record.as_ref().and_then(|record| record.commands.get(edge.cause.command));
+        let long_ago = retry::before(Timestamp::now(), TELL_WAITING);
+        Ok(command.is_some_and(|command| !command.told_waiting && command.written_at < long_ago))
     }
 
     /// It has come to an end: that, and what follows from it, is written at once.

@@ -76,14 +76,53 @@ async fn a_lost_answer_is_looked_for_and_a_refusal_is_told() {
     assert_eq!(town.reactions(note), ["eyes", "white_check_mark"]);
     assert_eq!(sent(&town), 1);
 
+    // A proxy's page is no answer of the service's: asked again.
+    town.ada.new_flag("old_banner", false, "x").unwrap();
+    town.flagsmith.faults().add(Rule::new("PATCH", CHANGE, Fault::html(200)).times(1));
+    let note = town.says(issue, "/flag archive old_banner").await;
+    assert_eq!(town.reactions(note), ["eyes", "white_check_mark"]);
+    assert_eq!(sent(&town), 3);
+
     town.flagsmith.faults().add(Rule::new("PATCH", CHANGE, Fault::status(403)).times(1));
     let note = town.says(issue, "/flag archive dark_mode").await;
     assert_eq!(town.reactions(note), ["eyes", "x"]);
     assert!(town.answer(issue, note).starts_with("nothing was done: "));
-    assert_eq!(sent(&town), 2);
+    assert_eq!(sent(&town), 4);
 
     let typo = town.says(issue, "/flag archive dark_mod").await;
     assert!(town.answer(issue, typo).contains("Did you mean `dark_mode`? Write `/flag archive dark_mode`."));
+    town.end().await;
+}
+
+#[tokio::test]
+async fn what_was_sent_is_never_said_not_to_be_done_where_nobody_can_look() {
+    let permissions = "permissions = { archive = \"developer\", create = \"developer\" }";
+    let mut town = Town::planned(Plan { rule: permissions.to_owned(), ..Plan::default() }).await;
+    let issue = town.issue();
+    let faults = town.flagsmith.faults().clone();
+    let unknown = "this was sent, and whether it was done could not be found out (";
+
+    // The flag is deleted while its archiving is looked for.
+    faults.add(Rule::new("PATCH", CHANGE, Fault::Close));
+    let note = town.gitlab.comment(town.mara, issue, "/flag archive dark_mode").unwrap();
+    faults.until(PATIENCE, |log| log.iter().any(is_archiving)).await.unwrap();
+    town.ada.delete("dark_mode").unwrap();
+    town.rest().await;
+    assert_eq!(town.reactions(note), ["eyes", "x"]);
+    let said = town.gitlab.transcript(issue);
+    assert!(said.contains(unknown) && !said.contains("nothing was done"), "{said}");
+
+    // The service goes out of the configuration.
+    faults.add(Rule::new("POST", r"/features/$", Fault::Close));
+    let note = town.gitlab.comment(town.mara, issue, "/flag create checkout_v3").unwrap();
+    let is_making = |one: &Received| one.method == "POST" && one.path.ends_with("/features/");
+    faults.until(PATIENCE, |log| log.iter().any(is_making)).await.unwrap();
+    town.start_rewritten("[providers.flagsmith]", "[providers.another]").await;
+    town.rest().await;
+    assert_eq!(town.reactions(note), ["eyes", "x"]);
+    let said = town.gitlab.transcript(issue);
+    assert!(said.contains("is not configured any more") && !said.contains("nothing was done"), "{said}");
+    assert_eq!(said.matches(unknown).count(), 2, "{said}");
     town.end().await;
 }
 

@@ -1,7 +1,8 @@
 //! Issues in which flags are to be cleaned up: one for each flag, what they say, and what they do not.
 
 use flaglink::sandbox::faults::{Fault, Rule};
-use flaglink::sandbox::gitlab::{Kind, Noteable, NoteableRef, State, Visibility, level};
+use flaglink::sandbox::gitlab::{Kind, Noteable, NoteableRef, Order, State, Visibility, level};
+use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use super::town::{PATIENCE, Plan, Town, as_read};
 
@@ -188,8 +189,9 @@ async fn a_lost_answer_is_looked_for_and_one_issue_is_opened() {
 async fn while_the_flag_service_or_gitlab_is_down_it_waits_and_one_issue_is_opened() {
     let mut town = Town::planned(allowed()).await;
     let issue = town.issue();
-    // The flag is found, but not what it is set to.
+    // The flag is found, but not what it is set to: a proxy's page, and then nothing.
     let faults = town.flagsmith.faults().clone();
+    faults.add(Rule::new("GET", r"/features/featurestates/", Fault::html(200)).times(1));
     faults.add(Rule::new("GET", r"/features/featurestates/", Fault::status(503)).times(2));
     town.gitlab.faults().add(Rule::new("POST", OPEN, Fault::status(503)).times(1));
     let note = town.gitlab.comment(town.mara, issue, "/flag cleanup-issue checkout_v2").unwrap();
@@ -203,6 +205,36 @@ async fn while_the_flag_service_or_gitlab_is_down_it_waits_and_one_issue_is_open
         "{}",
         town.gitlab.transcript(issue)
     );
+    the_one(&town);
+    town.end().await;
+}
+
+#[tokio::test]
+async fn who_waits_for_an_issue_is_told_once_why() {
+    let town = Town::planned(Plan { since: SignedDuration::from_hours(-1), ..allowed() }).await;
+    let issue = town.issue();
+    let faults = town.flagsmith.faults();
+    faults.add(Rule::new("GET", r"/features/featurestates/", Fault::status(503)));
+    town.gitlab.hold_deliveries();
+    let note = town.gitlab.comment(town.mara, issue, "/flag cleanup-issue checkout_v2").unwrap();
+    // Written two minutes ago: long enough to be told.
+    town.gitlab.change(|model| {
+        let then = Timestamp::now() - 2.minutes();
+        model.noteables.get_mut(&issue).unwrap().created_at = then;
+        let note = model.notes.get_mut(&note).unwrap();
+        (note.created_at, note.updated_at) = (then, then);
+    });
+    town.gitlab.release_deliveries(Order::AsCame);
+    town.gitlab.until(PATIENCE, |model| model.notes_by(issue, town.bot).len() == 1).await.unwrap();
+    assert_eq!(town.reactions(note), ["eyes"], "it is not over");
+    let told = town.answer(issue, note);
+    assert!(told.starts_with("this could not be done yet (") && told.contains("503"), "{told}");
+    assert!(told.ends_with("The command is kept and tried again, for a day at the most."), "{told}");
+
+    faults.clear();
+    town.rest().await;
+    assert_eq!(town.reactions(note), ["eyes", "white_check_mark"]);
+    assert_eq!(town.replies(issue).len(), 2, "told once: {}", town.gitlab.transcript(issue));
     the_one(&town);
     town.end().await;
 }

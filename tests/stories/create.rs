@@ -116,6 +116,8 @@ async fn of_several_services_one_has_to_be_named() {
     let answer = town.answer(issue, note);
     assert!(answer.contains("ours makes no flag Checkout_V3") && answer.contains("lowercase"), "{answer}");
 
+    // GitLab's 409 is "somebody else holds it for the moment", and passes.
+    town.gitlab.faults().add(Rule::new("POST", "/feature_flags$", Fault::status(409)).times(1));
     let note = town.says(issue, "/flag create ours:checkout_v3").await;
     assert_eq!(town.reactions(note), ["eyes", "white_check_mark"]);
     let made = town.gitlab.read(|model| model.feature_flag(town.shop, "checkout_v3").cloned()).unwrap();
@@ -142,6 +144,26 @@ async fn an_answer_that_was_lost_is_found_out_and_the_flag_is_made_once() {
     assert!(said.contains("is new in `flagsmith`"), "{said}");
     assert_eq!(sent(&town), 3);
     town.end().await;
+}
+
+#[tokio::test]
+async fn a_proxys_page_is_no_end_and_the_flag_is_made_once() {
+    let town = Town::planned(allowed()).await;
+    let issue = town.issue();
+    for (fault, key) in [(Fault::html(200), "checkout_v3"), (work_then_page(), "checkout_v4")] {
+        town.flagsmith.faults().add(Rule::new("POST", MAKE, fault).times(1));
+        let note = town.says(issue, &format!("/flag create {key}")).await;
+        assert_eq!(town.reactions(note), ["eyes", "white_check_mark"], "{}", town.gitlab.transcript(issue));
+        assert!(town.answer(issue, note).contains("is new in `flagsmith`"));
+    }
+    assert_eq!(sent(&town), 3, "what was made behind the page is not sent again");
+    town.end().await;
+}
+
+/// A proxy's page in the place of the answer; behind it all is done.
+fn work_then_page() -> Fault {
+    let headers = vec![("content-type".into(), "text/html".into())];
+    Fault::WorkThenAnswer { status: 200, headers, body: "<html><body>Sign in</body></html>".to_owned() }
 }
 
 #[tokio::test]
@@ -192,6 +214,25 @@ async fn the_role_is_looked_up_again_and_a_key_that_was_taken_meanwhile_stays_as
     assert_eq!(town.reactions(second), ["eyes", "x"]);
     assert!(town.answer(issue, second).contains("you may not do that any more"));
     assert_eq!(sent(&town), 2, "only what was refused");
+    town.end().await;
+}
+
+#[tokio::test]
+async fn a_key_that_somebody_takes_between_the_look_and_the_request_is_theirs() {
+    let town = Town::planned(allowed()).await;
+    let issue = town.issue();
+    let faults = town.flagsmith.faults();
+    let held = faults.add(Rule::new("POST", MAKE, Fault::Hold));
+    let note = town.gitlab.comment(town.mara, issue, "/flag create taken").unwrap();
+    let asked = |log: &[flaglink::sandbox::faults::Received]| log.iter().any(|one| one.fault.is_some());
+    faults.until(PATIENCE, asked).await.unwrap();
+    town.ada.new_flag("taken", true, "hers").unwrap();
+    faults.release(held);
+    town.rest().await;
+    assert_eq!(town.reactions(note), ["eyes", "x"]);
+    let answer = town.answer(issue, note);
+    assert!(answer.starts_with("nothing was done: ") && answer.contains("makes no flag taken"), "{answer}");
+    assert_eq!(sent(&town), 1);
     town.end().await;
 }
 

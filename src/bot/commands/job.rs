@@ -47,12 +47,24 @@ pub(super) async fn goes_on(
     match progress {
         SwitchProgress::Ended(end) => ended(world, note, end).await,
         SwitchProgress::UnderWay { edge, unknown } => {
-            if world.store().edge(*edge).await?.is_none() {
+            let Some(edge) = world.store().edge(*edge).await? else {
                 return Ok(Ran::not_done(job::never_known("it was taken out of the queue")));
+            };
+            match held(&edge).filter(|_| !unknown) {
+                Some(why) => Err(Unfinished::Held(Trouble::again_in(LOOK, why))),
+                None => Err(under_way(*unknown)),
             }
-            Err(under_way(*unknown))
         }
     }
+}
+
+/// Why a job could not be sent the last time, where it may wait for so long that somebody wants to know.
+fn held(edge: &Edge) -> Option<&str> {
+    let EdgeKind::Job(job) = &edge.kind else { return None };
+    if !job.what.may_wait_long() || edge.uncertain.is_some() {
+        return None;
+    }
+    edge.last_reason.as_deref()
 }
 
 /// What the person is told in the end.

@@ -79,6 +79,8 @@ pub(super) enum Unfinished {
     Trouble(Trouble),
     /// A flag service does not answer.
     Silent(Silent),
+    /// What was begun cannot go on for now; nothing that was sent is without an answer.
+    Held(Trouble),
     /// The decision so far is to be written; the command goes on when what it began has come to an end.
     UnderWay {
         /// Something was sent, and what came of it is not known yet.

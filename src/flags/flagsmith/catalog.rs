@@ -94,7 +94,7 @@ impl Flagsmith {
         let path = format!("projects/{}/features/", self.project);
         let body = json!({ "name": key, "default_enabled": false });
         let made = self.api.write::<Feature>(Method::POST, &path, &body).await;
-        let made = made.map_err(|error| ProviderError::key_refused(&self.name, key, error))?;
+        let made = made.map_err(|error| ProviderError::key_refused(&self.name, key, &[400, 422], error))?;
         self.flags.expire();
         Ok(self.flag(&made.into(), self.dashboard().await.as_deref()))
     }

@@ -272,7 +272,8 @@ impl FlagProvider for GitlabFlags {
     async fn create(&self, from: ProjectId, key: &str) -> Provided<Flag> {
         let home = self.home_of(from).await?;
         let made = home.api.create_flag(home.id, key).await;
-        let flag = made.map_err(|error| ProviderError::key_refused(&self.name, key, error.into()))?;
+        let flag =
+            made.map_err(|error| ProviderError::key_refused(&self.name, key, &[400, 422], error.into()))?;
         home.flags.expire();
         Ok(self.flag(&home, &flag))
     }

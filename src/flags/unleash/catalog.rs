@@ -95,7 +95,8 @@ impl Unleash {
         let path = format!("projects/{}/features", part(&self.project));
         let body = json!({ "name": key, "type": "release" });
         let made = self.api.write::<Feature>(Method::POST, &path, &body).await;
-        let feature = made.map_err(|error| ProviderError::key_refused(&self.name, key, error))?;
+        let feature =
+            made.map_err(|error| ProviderError::key_refused(&self.name, key, &[400, 409, 422], error))?;
         self.flags.expire();
         Ok(self.flag(&Known { feature, archived: false }))
     }
