@@ -48,6 +48,8 @@ pub struct Grounds<'a> {
     pub project: &'a Project,
     /// The key of the hidden markers; without it no issue is known again.
     pub markers: Option<&'a MarkerKey>,
+    /// What the provider was called before.
+    pub former_names: &'a [String],
     /// Our bot users.
     pub bots: &'a [UserId],
     /// Now.
@@ -62,9 +64,10 @@ pub async fn plan(grounds: &Grounds<'_>) -> Result<Vec<Reminded>, Trouble> {
     let mut left = grounds.reminder.limit;
     let mut all = Vec::with_capacity(stale.len());
     for (flag, since) in stale {
-        let marker = grounds.markers.map(|key| key.of_cleanup(grounds.project.detail.id, &flag));
+        let project = grounds.project.detail.id;
+        let markers = grounds.markers.map(|key| key.of_cleanups(project, &flag, grounds.former_names));
         let known = issues.iter().filter(|(_, description, _)| {
-            marker.as_ref().is_some_and(|marker| marker.stands_in(description))
+            markers.iter().flatten().any(|marker| marker.stands_in(description))
         });
         let what = match known.min_by_key(|(iid, ..)| *iid) {
             Some((iid, _, WorkState::Opened)) => ToDo::Refresh(*iid),

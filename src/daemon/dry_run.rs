@@ -54,6 +54,7 @@ pub async fn planned_reminders(config: &Config) -> Result<Vec<Planned>, StartErr
                 provider: provider.as_ref(),
                 project: &project,
                 markers: key.as_ref(),
+                former_names: flags.former_names(&reminder.provider),
                 bots: &bots,
                 now: Timestamp::now(),
             })

@@ -31,10 +31,14 @@ impl TheIssue<'_> {
     pub(super) async fn find(&self, sent: bool) -> Result<Option<SwitchEnd>, Trouble> {
         // Who we are is to be known before our own issues can be.
         self.world.me(&self.project.rule).await?;
-        let marker = self.world.markers().of_cleanup(self.project.detail.id, &self.cleanup.flag);
+        let flag = &self.cleanup.flag;
+        let former_names = self.world.flags().former_names(&flag.flag.provider);
+        let markers = self.world.markers().of_cleanups(self.project.detail.id, flag, former_names);
         let mut oldest: Option<NoteableDetail> = None;
         for bot in self.world.bots() {
-            let ours = |issue: NoteableDetail| marker.stands_in(&issue.description).then_some(issue);
+            let ours = |issue: NoteableDetail| {
+                markers.iter().any(|marker| marker.stands_in(&issue.description)).then_some(issue)
+            };
             let found = self.project.gitlab.issues_by(self.project.detail.id, bot, usize::MAX, ours).await?;
             oldest = found.into_iter().chain(oldest).min_by_key(|issue| issue.iid);
         }

@@ -67,6 +67,7 @@ async fn remind_once(pipeline: &Pipeline, reminder: &Reminder) -> Result<(), Tro
         provider: provider.as_ref(),
         project: &project,
         markers: Some(world.markers()),
+        former_names: world.flags().former_names(&reminder.provider),
         bots: &bots,
         now,
     };

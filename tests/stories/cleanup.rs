@@ -1,7 +1,7 @@
 //! Issues in which flags are to be cleaned up: one for each flag, what they say, and what they do not.
 
 use flaglink::sandbox::faults::{Fault, Rule};
-use flaglink::sandbox::gitlab::{Kind, Noteable, NoteableRef, State, Visibility, level};
+use flaglink::sandbox::gitlab::{Kind, Model, Noteable, NoteableRef, State, Visibility, level};
 
 use super::town::{PATIENCE, Plan, Town, as_read};
 
@@ -236,5 +236,34 @@ async fn a_hostile_key_is_inert_in_the_title_and_two_at_once_open_one_issue() {
     town.says(one, &line).await;
     assert_eq!(the_one(&town).description, trap);
     assert_eq!(the_one(&town).state, State::Opened);
+    town.end().await;
+}
+
+#[tokio::test]
+async fn a_provider_with_a_new_name_keeps_its_issues() {
+    let mut town = Town::planned(allowed()).await;
+    let issue = town.issue();
+    town.says(issue, "/flag cleanup-issue checkout_v2").await;
+    let made = the_one(&town);
+    // The reminder is of the new name already, and looks for the same issue.
+    town.stop().await;
+    town.start_rewritten(
+        "[providers.flagsmith]",
+        "[[reminders]]\nprovider = \"smith\"\nproject = \"shop/web\"\nafter = \"1ms\"\nevery = \"1h\"\n\n\
+         [providers.smith]\nformerly = [\"flagsmith\"]",
+    )
+    .await;
+    // The issue about the other flag is the reminder's.
+    let bot = town.bot;
+    let two = |model: &Model| model.noteables.values().filter(|one| one.author == bot).count() >= 2;
+    town.gitlab.until(PATIENCE, two).await.unwrap();
+    let note = town.says(issue, "/flag cleanup-issue checkout_v2").await;
+    assert_eq!(
+        town.answer(issue, note),
+        format!("[`#{}`] is there for that already.", made.place.iid),
+        "{:?}",
+        opened(&town)
+    );
+    assert_eq!(opened(&town).iter().filter(|one| one.title == made.title).count(), 1);
     town.end().await;
 }
