@@ -53,10 +53,15 @@ impl TheIssue<'_> {
 
     async fn bring_up_to_date(&self, issue: &NoteableDetail) -> Result<(), Trouble> {
         let known = cleanup::find_out(self.world, self.project, self.provider, &self.cleanup.flag).await?;
-        let text = known.brought_up_to_date(self.project, &self.cleanup.flag, &issue.description);
+        // People may have edited it while all that was found out: what goes back is made of what stands there now.
+        let here = self.project.detail.id;
+        let Some(now) = self.project.gitlab.noteable(here, NoteableKind::Issue, issue.iid).await? else {
+            return Ok(());
+        };
+        let text = known.brought_up_to_date(self.project, &self.cleanup.flag, &now.description);
         let changed = text.is_some();
         if let Some(text) = text {
-            self.project.gitlab.describe(self.project.detail.id, issue.iid, text.as_str()).await?;
+            self.project.gitlab.describe(here, issue.iid, text.as_str()).await?;
         }
         let asked_on = self.asked_on().await?;
         if changed || asked_on.is_some() {

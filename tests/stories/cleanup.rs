@@ -1,6 +1,6 @@
 //! Issues in which flags are to be cleaned up: one for each flag, what they say, and what they do not.
 
-use flaglink::sandbox::faults::{Fault, Rule};
+use flaglink::sandbox::faults::{Fault, Received, Rule};
 use flaglink::sandbox::gitlab::{Kind, Model, Noteable, NoteableRef, State, Visibility, level};
 
 use super::town::{PATIENCE, Plan, Town, as_read};
@@ -265,5 +265,35 @@ async fn a_provider_with_a_new_name_keeps_its_issues() {
         opened(&town)
     );
     assert_eq!(opened(&town).iter().filter(|one| one.title == made.title).count(), 1);
+    town.end().await;
+}
+
+#[tokio::test]
+async fn an_edit_that_is_made_while_it_is_brought_up_to_date_stays() {
+    let town = Town::planned(allowed()).await;
+    let issue = town.issue();
+    town.says(issue, "/flag cleanup-issue checkout_v2").await;
+    let made = the_one(&town);
+    town.ada.switch("checkout_v2", "production", true).unwrap();
+    town.rest().await;
+
+    let seen = |log: &[Received]| log.iter().filter(|one| one.query.contains("author_id=")).count();
+    let before = seen(&town.gitlab.faults().log());
+    let faults = town.flagsmith.faults().clone();
+    faults.add(Rule::new("GET", r"/features/featurestates/", Fault::Hold));
+    let note = town.gitlab.comment(town.mara, issue, "/flag cleanup-issue checkout_v2").unwrap();
+    town.gitlab.faults().until(PATIENCE, |log| seen(log) > before).await.unwrap();
+    let held =
+        |log: &[Received]| log.iter().any(|one| one.path.contains("/featurestates/") && one.status.is_none());
+    faults.until(PATIENCE, held).await.unwrap();
+    let edited = made.description.replacen("- [ ] Decide", "- [x] Decide", 1) + "\n\nIt is `blue`.";
+    town.gitlab.describe(town.mara, made.place, &edited).unwrap();
+    faults.clear();
+    town.rest().await;
+
+    assert_eq!(town.reactions(note), ["eyes", "white_check_mark"]);
+    let now = the_one(&town).description;
+    assert!(now.contains("- [x] Decide") && now.ends_with("It is `blue`."), "{now}");
+    assert!(now.contains("| `production` | 🟢 on"), "{now}");
     town.end().await;
 }
