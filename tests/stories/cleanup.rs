@@ -297,3 +297,31 @@ async fn an_edit_that_is_made_while_it_is_brought_up_to_date_stays() {
     assert!(now.contains("| `production` | 🟢 on"), "{now}");
     town.end().await;
 }
+
+#[tokio::test]
+async fn what_has_become_confidential_unheard_is_not_named_any_more() {
+    let town = Town::planned(allowed()).await;
+    let (open, secret) = (town.issue(), town.issue());
+    for page in [open, secret] {
+        town.says(page, "/flag link checkout_v2").await;
+        town.says(page, "/flag link dark_mode").await;
+    }
+    town.says(open, "/flag cleanup-issue checkout_v2").await;
+    let named = format!("({})", town.page(secret));
+    let there = the_one(&town).description;
+    assert!(there.contains(&named), "{there}");
+
+    // No webhook tells of it.
+    town.gitlab.change(|model| model.noteables.get_mut(&secret).unwrap().confidential = true);
+    town.says(open, "/flag cleanup-issue checkout_v2").await;
+    town.says(open, "/flag cleanup-issue dark_mode").await;
+
+    let all = opened(&town);
+    assert_eq!(all.len(), 2);
+    for made in all {
+        let text = &made.description;
+        assert!(!text.contains(&named) && text.contains(&format!("({})", town.page(open))), "{text}");
+    }
+    assert!(related(&town, secret).len() <= 1, "the new one is related to it");
+    town.end().await;
+}
