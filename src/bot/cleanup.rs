@@ -31,7 +31,8 @@ pub async fn find_out(
     let known = world.store().flag(&flag.flag).await?.value;
     let seen = known.filter(|known| known.flag.internal_id == flag.internal_id);
     about.changed_at = about.changed_at.max(seen.and_then(|known| known.history.last().map(|last| last.at)));
-    let linked = linked::named_here(world, project, &flag.flag).await?;
+    // What is related, and all that is named, is looked at; of the others the text tells only how many there are.
+    let linked = linked::still_named(world, project, &flag.flag, RELATED).await?;
     Ok(Known { state, about, linked })
 }
 

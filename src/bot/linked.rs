@@ -4,6 +4,7 @@ use super::Trouble;
 use super::world::{Project, World};
 use crate::domain::{FlagRef, NoteableRecord, Visibility};
 use crate::markdown::job::Page;
+use crate::net::Failure;
 
 /// The issues and merge requests that a flag is linked to and that whoever may read the project may know of: those of the
 /// same project and of public ones, and nothing that is confidential.
@@ -21,6 +22,48 @@ pub(super) async fn named_here(
         }
     }
     Ok(found)
+}
+
+/// The same as GitLab says now, for texts that stay: the first `many` are read there, and what has become confidential
+/// or cannot be read is left out. Those behind them are as they were last seen.
+pub(super) async fn still_named(
+    world: &World,
+    project: &Project,
+    flag: &FlagRef,
+    many: usize,
+) -> Result<Vec<NoteableRecord>, Trouble> {
+    let mut found = Vec::new();
+    for record in named_here(world, project, flag).await? {
+        if found.len() >= many || may_know(world, project, &record).await? {
+            found.push(record);
+        }
+    }
+    Ok(found)
+}
+
+/// Whether GitLab says now that whoever may read the project may know of it.
+async fn may_know(world: &World, project: &Project, record: &NoteableRecord) -> Result<bool, Trouble> {
+    let noteable = &record.noteable;
+    if noteable.instance != *world.instance() {
+        return Ok(false);
+    }
+    let read = async || -> Result<bool, Trouble> {
+        let Some(home) = world.project(noteable.project).await? else { return Ok(false) };
+        if home.detail.id != project.detail.id && home.detail.visibility != Visibility::Public {
+            return Ok(false);
+        }
+        let seen = home.gitlab.noteable(noteable.project, noteable.kind, noteable.iid).await?;
+        Ok(seen.is_some_and(|seen| !seen.confidential))
+    };
+    match read().await {
+        // It can be told in a while, and the text waits until then.
+        Err(trouble) if trouble.failure.as_ref().is_some_and(Failure::is_passing) => Err(trouble),
+        Err(trouble) => {
+            tracing::warn!(%noteable, reason = %trouble, "a page cannot be read, so it is not named");
+            Ok(false)
+        }
+        Ok(known) => Ok(known),
+    }
 }
 
 /// How a page is named on another.

@@ -19,6 +19,7 @@ pub mod news;
 mod note_written;
 mod noteable_changed;
 pub mod panel;
+mod patience;
 mod refusals;
 pub mod reminders;
 mod replies;

@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::Trouble;
+use super::patience;
 use super::world::Project;
 use crate::config::Reminder;
 use crate::domain::{Flag, FlagState, UserId, WorkState};
-use crate::flags::FlagProvider;
+use crate::flags::{FlagProvider, Provided};
+use crate::gitlab::NoteableDetail;
 use crate::markdown::MarkerKey;
 
 /// Flags whose states are asked for in one go.
@@ -48,8 +51,12 @@ pub struct Grounds<'a> {
     pub project: &'a Project,
     /// The key of the hidden markers; without it no issue is known again.
     pub markers: Option<&'a MarkerKey>,
+    /// What the provider was called before.
+    pub former_names: &'a [String],
     /// Our bot users.
     pub bots: &'a [UserId],
+    /// How long it is waited, each time, for a service that has no answer for the moment.
+    pub patience: Duration,
     /// Now.
     pub now: Timestamp,
 }
@@ -62,9 +69,10 @@ pub async fn plan(grounds: &Grounds<'_>) -> Result<Vec<Reminded>, Trouble> {
     let mut left = grounds.reminder.limit;
     let mut all = Vec::with_capacity(stale.len());
     for (flag, since) in stale {
-        let marker = grounds.markers.map(|key| key.of_cleanup(grounds.project.detail.id, &flag));
+        let project = grounds.project.detail.id;
+        let markers = grounds.markers.map(|key| key.of_cleanups(project, &flag, grounds.former_names));
         let known = issues.iter().filter(|(_, description, _)| {
-            marker.as_ref().is_some_and(|marker| marker.stands_in(description))
+            markers.iter().flatten().any(|marker| marker.stands_in(description))
         });
         let what = match known.min_by_key(|(iid, ..)| *iid) {
             Some((iid, _, WorkState::Opened)) => ToDo::Refresh(*iid),
@@ -85,46 +93,92 @@ pub async fn plan(grounds: &Grounds<'_>) -> Result<Vec<Reminded>, Trouble> {
 async fn our_issues(grounds: &Grounds<'_>) -> Result<Vec<(u64, String, WorkState)>, Trouble> {
     let mut all = Vec::new();
     for bot in grounds.bots {
-        let found = grounds.project.gitlab.issues_by(grounds.project.detail.id, *bot, usize::MAX, |issue| {
-            issue.description.contains("<!-- flaglink:").then_some((
-                issue.iid,
-                issue.description,
-                issue.state,
-            ))
-        });
-        all.extend(found.await?);
+        let ours = |issue: NoteableDetail| {
+            let marked = issue.description.contains("<!-- flaglink:");
+            marked.then_some((issue.iid, issue.description, issue.state))
+        };
+        let Project { gitlab, detail, .. } = grounds.project;
+        all.extend(
+            patience::ask(grounds.patience, || gitlab.issues_by(detail.id, *bot, usize::MAX, ours)).await?,
+        );
     }
     Ok(all)
 }
 
 /// Flags that are the same in all environments that count, and since when.
 async fn stale(grounds: &Grounds<'_>) -> Result<Vec<(Flag, Timestamp)>, Trouble> {
-    let Grounds { reminder, provider, project, .. } = grounds;
-    let mut flags: Vec<Flag> = Vec::new();
-    for key in provider.keys(project.detail.id).await? {
-        if reminder.keeps(&key) || !project.rule.sees(provider.name(), &key) {
+    let Grounds { reminder, provider, project, patience, .. } = grounds;
+    let mut flags = patience::ask(*patience, || provider.flags(project.detail.id)).await?;
+    flags.retain(|flag| {
+        let key = &flag.flag.key;
+        !flag.archived && !reminder.keeps(key) && project.rule.sees(provider.name(), key)
+    });
+    let mut stale = Vec::new();
+    for (flag, state) in flags.iter().zip(states(grounds, &flags).await?) {
+        if !state.is_some_and(|state| same_everywhere(reminder, &state)) || kept(grounds, flag).await? {
             continue;
         }
-        let found = provider.look_up(project.detail.id, &key).await?;
-        flags.extend(found.filter(|flag| !flag.archived));
-    }
-    let mut stale = Vec::new();
-    for some in flags.chunks(AT_ONCE) {
-        let asked: Vec<_> = some.iter().map(|flag| (flag.flag.clone(), flag.internal_id.clone())).collect();
-        for (flag, state) in some.iter().zip(provider.states(&asked).await?) {
-            if !state.is_some_and(|state| same_everywhere(reminder, &state)) || kept(grounds, flag).await? {
-                continue;
-            }
-            let about = provider.about(&flag.flag, &flag.internal_id).await?;
-            // Of what the service does not tell the age of, nobody is reminded.
-            let Some(since) = about.changed_at else { continue };
-            let age = Duration::try_from(grounds.now.duration_since(since)).unwrap_or_default();
-            if age >= reminder.after {
-                stale.push((flag.clone(), since));
-            }
+        let about = of_one(grounds, flag, || provider.about(&flag.flag, &flag.internal_id)).await?;
+        // Of what the service does not tell the age of, nobody is reminded.
+        let Some(since) = about.and_then(|about| about.changed_at) else { continue };
+        let age = Duration::try_from(grounds.now.duration_since(since)).unwrap_or_default();
+        if age >= reminder.after {
+            stale.push((flag.clone(), since));
         }
     }
     Ok(stale)
+}
+
+/// The states of the flags, in their order; `None` also where the service cannot tell one.
+///
+/// Fewer are asked for at once after a failure: so one flag that cannot be read does not hide the others, and a service
+/// that takes so many requests in a while does not have to begin anew each time.
+async fn states(grounds: &Grounds<'_>, flags: &[Flag]) -> Result<Vec<Option<FlagState>>, Trouble> {
+    let mut states: Vec<Option<FlagState>> = Vec::with_capacity(flags.len());
+    let mut many = AT_ONCE;
+    while let Some(some) = flags.get(states.len()..).and_then(|left| left.chunks(many).next()) {
+        if let [one] = some {
+            let state = || grounds.provider.state(&one.flag, &one.internal_id);
+            states.push(of_one(grounds, one, state).await?.flatten());
+            many = AT_ONCE.min(many * 2);
+            continue;
+        }
+        let asked: Vec<_> = some.iter().map(|flag| (flag.flag.clone(), flag.internal_id.clone())).collect();
+        match grounds.provider.states(&asked).await.map_err(Trouble::from) {
+            Ok(found) => {
+                let missing = std::iter::repeat_with(|| None);
+                states.extend(found.into_iter().chain(missing).take(some.len()));
+                many = AT_ONCE.min(many * 2);
+            }
+            Err(trouble) => {
+                let waited = patience::wait(Instant::now() + grounds.patience, &trouble).await;
+                if !waited && patience::is_of_all(&trouble) {
+                    return Err(trouble);
+                }
+                many = some.len().div_ceil(2);
+            }
+        }
+    }
+    Ok(states)
+}
+
+/// What is asked about one flag; `None` where the service cannot tell it of that flag.
+async fn of_one<T, F>(
+    grounds: &Grounds<'_>,
+    flag: &Flag,
+    ask: impl FnMut() -> F,
+) -> Result<Option<T>, Trouble>
+where
+    F: Future<Output = Provided<T>>,
+{
+    match patience::ask(grounds.patience, ask).await {
+        Ok(answer) => Ok(Some(answer)),
+        Err(trouble) if patience::is_of_all(&trouble) => Err(trouble),
+        Err(trouble) => {
+            tracing::warn!(flag = %flag.flag, reason = %trouble, "a flag cannot be looked at; nobody is reminded of it");
+            Ok(None)
+        }
+    }
 }
 
 /// Whether everybody gets the same, in all environments that count.
@@ -146,6 +200,7 @@ async fn kept(grounds: &Grounds<'_>, flag: &Flag) -> Result<bool, Trouble> {
     if !grounds.provider.abilities().tags || !grounds.reminder.looks_at_tags() {
         return Ok(false);
     }
-    let tags = grounds.provider.tags(&flag.flag, &flag.internal_id).await?;
-    Ok(tags.iter().any(|tag| grounds.reminder.keeps_tagged(tag)))
+    let tags = of_one(grounds, flag, || grounds.provider.tags(&flag.flag, &flag.internal_id)).await?;
+    // Where they cannot be read, it may have that tag.
+    Ok(tags.is_none_or(|tags| tags.iter().any(|tag| grounds.reminder.keeps_tagged(tag))))
 }

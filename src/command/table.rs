@@ -281,8 +281,9 @@ const CLEANUP_ISSUE: CommandSpec = CommandSpec {
              last changed and where it is linked, and has a checklist; it is for the flag's owner where GitLab knows that address, \
              else for the one who asked, and related to the issues that carry the flag. Confidential work is not named in it. \
              Where the issue is there already, the answer leads to it, and what it says of the flag is brought up to date; \
-             what people wrote into it stays. Nobody may do this unless the configuration says who \
-             (`permissions.cleanup_issue`).",
+             what people wrote into it stays. Only this command and reminders (`[[reminders]]`) bring it up to date, nothing \
+             does by itself: until then it says of flags and links what it said before, also of work that has become \
+             confidential meanwhile. Nobody may do this unless the configuration says who (`permissions.cleanup_issue`).",
     permission: Permission::CleanupIssue,
     examples: &["/flag cleanup-issue checkout_v1", "/flag cleanup-issue unleash:checkout_v1"],
 };

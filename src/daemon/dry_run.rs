@@ -1,6 +1,7 @@
 //! What the reminders would do now. Asks GitLab and the flag services, needs no store, and writes nothing anywhere.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
@@ -13,6 +14,9 @@ use crate::flags::{Registry, Surroundings};
 use crate::gitlab::GitlabError;
 use crate::markdown::MarkerKey;
 use crate::telemetry::Metrics;
+
+/// How long whoever asks waits for a service that has no answer for the moment.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What one reminder would do.
 #[derive(Debug)]
@@ -54,7 +58,9 @@ pub async fn planned_reminders(config: &Config) -> Result<Vec<Planned>, StartErr
                 provider: provider.as_ref(),
                 project: &project,
                 markers: key.as_ref(),
+                former_names: flags.former_names(&reminder.provider),
                 bots: &bots,
+                patience: PATIENCE,
                 now: Timestamp::now(),
             })
             .await

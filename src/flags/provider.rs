@@ -232,6 +232,16 @@ pub trait FlagProvider: Send + Sync + 'static {
         Err(ProviderError::Unsupported)
     }
 
+    /// Every flag that can be named there, those in the archive or not; kept for as short a while. The default looks each key up:
+    /// a service that lists its flags tells it at once.
+    async fn flags(&self, from: ProjectId) -> Provided<Vec<Flag>> {
+        let mut flags = Vec::new();
+        for key in self.keys(from).await? {
+            flags.extend(self.look_up(from, &key).await?);
+        }
+        Ok(flags)
+    }
+
     /// The flag's state in every environment; `None` where the service does not know the flag any more.
     ///
     /// `internal_id` is the id that the flag had when it was linked: another flag of the same key is not this one.

@@ -1,5 +1,6 @@
 //! The providers as configured, by name, and what kinds of provider there are.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,6 +64,8 @@ pub fn kinds() -> &'static [KindDoc] {
 #[derive(Clone, Default)]
 pub struct Registry {
     providers: Vec<Arc<dyn FlagProvider>>,
+    /// What providers were called before, by the name that they have now.
+    former: HashMap<String, Vec<String>>,
 }
 
 impl std::fmt::Debug for Registry {
@@ -82,12 +85,18 @@ impl Registry {
             };
             providers.push((kind.build)(table, around)?);
         }
-        Ok(Self { providers })
+        let former = tables.iter().map(|table| (table.name.clone(), table.formerly.clone())).collect();
+        Ok(Self { providers, former })
     }
 
     /// A registry of providers that are made already.
     pub fn of(providers: Vec<Arc<dyn FlagProvider>>) -> Self {
-        Self { providers }
+        Self { providers, former: HashMap::new() }
+    }
+
+    /// What the provider of that name was called before.
+    pub fn former_names(&self, name: &str) -> &[String] {
+        self.former.get(name).map_or(&[], Vec::as_slice)
     }
 
     /// The provider of that name.

@@ -116,6 +116,17 @@ impl MarkerKey {
             .marker()
     }
 
+    /// The markers that such an issue may carry: the present one first, then those from when the flag's provider had another name.
+    pub fn of_cleanups(&self, project: ProjectId, flag: &Flag, former_names: &[String]) -> Vec<Marker> {
+        let mut markers = vec![self.of_cleanup(project, flag)];
+        for name in former_names {
+            let mut before = flag.clone();
+            before.flag.provider.clone_from(name);
+            markers.push(self.of_cleanup(project, &before));
+        }
+        markers
+    }
+
     /// The marker of a noteable's panel.
     pub fn of_panel(&self, noteable: &Noteable) -> Marker {
         Fields(self.keyed.clone()).text("flaglink panel 1").noteable(noteable).marker()

@@ -31,10 +31,14 @@ impl TheIssue<'_> {
     pub(super) async fn find(&self, sent: bool) -> Result<Option<SwitchEnd>, Trouble> {
         // Who we are is to be known before our own issues can be.
         self.world.me(&self.project.rule).await?;
-        let marker = self.world.markers().of_cleanup(self.project.detail.id, &self.cleanup.flag);
+        let flag = &self.cleanup.flag;
+        let former_names = self.world.flags().former_names(&flag.flag.provider);
+        let markers = self.world.markers().of_cleanups(self.project.detail.id, flag, former_names);
         let mut oldest: Option<NoteableDetail> = None;
         for bot in self.world.bots() {
-            let ours = |issue: NoteableDetail| marker.stands_in(&issue.description).then_some(issue);
+            let ours = |issue: NoteableDetail| {
+                markers.iter().any(|marker| marker.stands_in(&issue.description)).then_some(issue)
+            };
             let found = self.project.gitlab.issues_by(self.project.detail.id, bot, usize::MAX, ours).await?;
             oldest = found.into_iter().chain(oldest).min_by_key(|issue| issue.iid);
         }
@@ -49,10 +53,15 @@ impl TheIssue<'_> {
 
     async fn bring_up_to_date(&self, issue: &NoteableDetail) -> Result<(), Trouble> {
         let known = cleanup::find_out(self.world, self.project, self.provider, &self.cleanup.flag).await?;
-        let text = known.brought_up_to_date(self.project, &self.cleanup.flag, &issue.description);
+        // People may have edited it while all that was found out: what goes back is made of what stands there now.
+        let here = self.project.detail.id;
+        let Some(now) = self.project.gitlab.noteable(here, NoteableKind::Issue, issue.iid).await? else {
+            return Ok(());
+        };
+        let text = known.brought_up_to_date(self.project, &self.cleanup.flag, &now.description);
         let changed = text.is_some();
         if let Some(text) = text {
-            self.project.gitlab.describe(self.project.detail.id, issue.iid, text.as_str()).await?;
+            self.project.gitlab.describe(here, issue.iid, text.as_str()).await?;
         }
         let asked_on = self.asked_on().await?;
         if changed || asked_on.is_some() {

@@ -17,6 +17,8 @@ use crate::store::CommitError;
 
 /// How often it is looked whether a reminder is due; one that failed is due again then.
 const LOOK: Duration = Duration::from_secs(5 * 60);
+/// How long it is waited for a service that has no answer for the moment, before that reminder has failed.
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
 /// How long an issue may take to be opened; after that the next look finds out again whether it is to be.
 const WITHIN: Duration = Duration::from_secs(12 * 60 * 60);
 
@@ -67,16 +69,20 @@ async fn remind_once(pipeline: &Pipeline, reminder: &Reminder) -> Result<(), Tro
         provider: provider.as_ref(),
         project: &project,
         markers: Some(world.markers()),
+        former_names: world.flags().former_names(&reminder.provider),
         bots: &bots,
+        patience: PATIENCE,
         now,
     };
     let due = plan(&grounds).await?;
     tracing::info!(reminder = reminder.name(), flags = due.len(), "looked for flags to be cleaned up");
+    // It may have taken long.
+    let planned = Timestamp::now();
     let mut decision = Decision::new();
     let waiting = world.store().edges().await?;
     for one in due.iter().filter(|one| matches!(one.what, ToDo::Open | ToDo::Refresh(_))) {
         let edge =
-            edge(pipeline, reminder, project.detail.id, project.rule.cleanup_labels.as_slice(), one, now);
+            edge(pipeline, reminder, project.detail.id, project.rule.cleanup_labels.as_slice(), one, planned);
         // One that is still on its way is not doubled.
         if !waiting.iter().any(|known| known.cause == edge.cause) {
             decision.write(Write::PutEdge(Box::new(edge)));

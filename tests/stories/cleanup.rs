@@ -1,7 +1,7 @@
 //! Issues in which flags are to be cleaned up: one for each flag, what they say, and what they do not.
 
-use flaglink::sandbox::faults::{Fault, Rule};
-use flaglink::sandbox::gitlab::{Kind, Noteable, NoteableRef, Order, State, Visibility, level};
+use flaglink::sandbox::faults::{Fault, Received, Rule};
+use flaglink::sandbox::gitlab::{Kind, Model, Noteable, NoteableRef, Order, State, Visibility, level};
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use super::town::{PATIENCE, Plan, Town, as_read};
@@ -268,5 +268,92 @@ async fn a_hostile_key_is_inert_in_the_title_and_two_at_once_open_one_issue() {
     town.says(one, &line).await;
     assert_eq!(the_one(&town).description, trap);
     assert_eq!(the_one(&town).state, State::Opened);
+    town.end().await;
+}
+
+#[tokio::test]
+async fn a_provider_with_a_new_name_keeps_its_issues() {
+    let mut town = Town::planned(allowed()).await;
+    let issue = town.issue();
+    town.says(issue, "/flag cleanup-issue checkout_v2").await;
+    let made = the_one(&town);
+    // The reminder is of the new name already, and looks for the same issue.
+    town.stop().await;
+    town.start_rewritten(
+        "[providers.flagsmith]",
+        "[[reminders]]\nprovider = \"smith\"\nproject = \"shop/web\"\nafter = \"1ms\"\nevery = \"1h\"\n\n\
+         [providers.smith]\nformerly = [\"flagsmith\"]",
+    )
+    .await;
+    // The issue about the other flag is the reminder's.
+    let bot = town.bot;
+    let two = |model: &Model| model.noteables.values().filter(|one| one.author == bot).count() >= 2;
+    town.gitlab.until(PATIENCE, two).await.unwrap();
+    let note = town.says(issue, "/flag cleanup-issue checkout_v2").await;
+    assert_eq!(
+        town.answer(issue, note),
+        format!("[`#{}`] is there for that already.", made.place.iid),
+        "{:?}",
+        opened(&town)
+    );
+    assert_eq!(opened(&town).iter().filter(|one| one.title == made.title).count(), 1);
+    town.end().await;
+}
+
+#[tokio::test]
+async fn an_edit_that_is_made_while_it_is_brought_up_to_date_stays() {
+    let town = Town::planned(allowed()).await;
+    let issue = town.issue();
+    town.says(issue, "/flag cleanup-issue checkout_v2").await;
+    let made = the_one(&town);
+    town.ada.switch("checkout_v2", "production", true).unwrap();
+    town.rest().await;
+
+    let seen = |log: &[Received]| log.iter().filter(|one| one.query.contains("author_id=")).count();
+    let before = seen(&town.gitlab.faults().log());
+    let faults = town.flagsmith.faults().clone();
+    faults.add(Rule::new("GET", r"/features/featurestates/", Fault::Hold));
+    let note = town.gitlab.comment(town.mara, issue, "/flag cleanup-issue checkout_v2").unwrap();
+    town.gitlab.faults().until(PATIENCE, |log| seen(log) > before).await.unwrap();
+    let held =
+        |log: &[Received]| log.iter().any(|one| one.path.contains("/featurestates/") && one.status.is_none());
+    faults.until(PATIENCE, held).await.unwrap();
+    let edited = made.description.replacen("- [ ] Decide", "- [x] Decide", 1) + "\n\nIt is `blue`.";
+    town.gitlab.describe(town.mara, made.place, &edited).unwrap();
+    faults.clear();
+    town.rest().await;
+
+    assert_eq!(town.reactions(note), ["eyes", "white_check_mark"]);
+    let now = the_one(&town).description;
+    assert!(now.contains("- [x] Decide") && now.ends_with("It is `blue`."), "{now}");
+    assert!(now.contains("| `production` | 🟢 on"), "{now}");
+    town.end().await;
+}
+
+#[tokio::test]
+async fn what_has_become_confidential_unheard_is_not_named_any_more() {
+    let town = Town::planned(allowed()).await;
+    let (open, secret) = (town.issue(), town.issue());
+    for page in [open, secret] {
+        town.says(page, "/flag link checkout_v2").await;
+        town.says(page, "/flag link dark_mode").await;
+    }
+    town.says(open, "/flag cleanup-issue checkout_v2").await;
+    let named = format!("({})", town.page(secret));
+    let there = the_one(&town).description;
+    assert!(there.contains(&named), "{there}");
+
+    // No webhook tells of it.
+    town.gitlab.change(|model| model.noteables.get_mut(&secret).unwrap().confidential = true);
+    town.says(open, "/flag cleanup-issue checkout_v2").await;
+    town.says(open, "/flag cleanup-issue dark_mode").await;
+
+    let all = opened(&town);
+    assert_eq!(all.len(), 2);
+    for made in all {
+        let text = &made.description;
+        assert!(!text.contains(&named) && text.contains(&format!("({})", town.page(open))), "{text}");
+    }
+    assert!(related(&town, secret).len() <= 1, "the new one is related to it");
     town.end().await;
 }

@@ -1,5 +1,6 @@
 //! Reminders: flags that are the same everywhere for long get one issue each.
 
+use flaglink::sandbox::faults::{Fault, Rule};
 use flaglink::sandbox::flagsmith::Value;
 use flaglink::sandbox::gitlab::{Model, Noteable, State, Visibility};
 
@@ -141,5 +142,24 @@ async fn what_would_be_done_is_printed_and_nothing_is_done() {
     let said: serde_json::Value = serde_json::from_str(&run(&["--json"]).await.unwrap()).unwrap();
     assert_eq!(said[0]["flags"][0]["what"], "open", "{said}");
     assert!(opened(&town).is_empty());
+    town.end().await;
+}
+
+#[tokio::test]
+async fn a_service_that_is_busy_is_waited_for_and_a_flag_that_cannot_be_read_is_left_out() {
+    let mut town = Town::new().await;
+    town.ada.new_flag("third", false, Value::Nothing).unwrap();
+    let faults = town.flagsmith.faults().clone();
+    // About the first flag: later, and then never.
+    let about = r"/features/featurestates/";
+    let later = faults.add(Rule::new("GET", about, Fault::too_many(Some(1))).times(1));
+    let never = faults.add(Rule::new("GET", about, Fault::status(403)).times(1));
+    // What fails as a whole would be begun anew after five minutes.
+    town.start_with(&reminding("").more.replace("every = \"1s\"", "every = \"1h\""), &[]).await;
+    until_opened(&town, 2).await;
+    town.rest().await;
+
+    assert_eq!((faults.hits(later), faults.hits(never)), (1, 1), "{}", faults.describe());
+    assert_eq!(opened(&town).len(), 2, "{:?}", titles(&town));
     town.end().await;
 }

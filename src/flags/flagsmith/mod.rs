@@ -136,6 +136,11 @@ impl FlagProvider for Flagsmith {
         Ok(self.all_flags().await?.iter().map(|known| known.name.clone()).collect())
     }
 
+    async fn flags(&self, _from: ProjectId) -> Provided<Vec<Flag>> {
+        let dashboard = self.dashboard().await;
+        Ok(self.all_flags().await?.iter().map(|known| self.flag(known, dashboard.as_deref())).collect())
+    }
+
     async fn state(&self, flag: &FlagRef, internal_id: &str) -> Provided<Option<FlagState>> {
         self.state_of(flag, internal_id).await
     }

@@ -203,6 +203,11 @@ impl FlagProvider for GitlabFlags {
         Ok(home.all_flags().await?.iter().map(|flag| flag.name.clone()).collect())
     }
 
+    async fn flags(&self, from: ProjectId) -> Provided<Vec<Flag>> {
+        let home = self.home_of(from).await?;
+        Ok(home.all_flags().await?.iter().map(|flag| self.flag(&home, flag)).collect())
+    }
+
     async fn state(&self, flag: &FlagRef, internal_id: &str) -> Provided<Option<FlagState>> {
         let asked = (flag.clone(), internal_id.to_owned());
         Ok(self.states_in(&flag.scope, &[&asked]).await?.pop().flatten())

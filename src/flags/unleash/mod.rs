@@ -22,7 +22,9 @@ use http::header::AUTHORIZATION;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
+use catalog::Known;
 use searches::Searches;
+use wire::Feature;
 
 pub use settings::{UnleashSecrets, UnleashSettings};
 
@@ -141,6 +143,11 @@ impl FlagProvider for Unleash {
 
     async fn keys(&self, _from: ProjectId) -> Provided<Vec<String>> {
         Ok(self.all_flags().await?.iter().map(|feature| feature.name.clone()).collect())
+    }
+
+    async fn flags(&self, _from: ProjectId) -> Provided<Vec<Flag>> {
+        let live = |feature: &Feature| self.flag(&Known { feature: feature.clone(), archived: false });
+        Ok(self.all_flags().await?.iter().map(live).collect())
     }
 
     async fn state(&self, flag: &FlagRef, internal_id: &str) -> Provided<Option<FlagState>> {
