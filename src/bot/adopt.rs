@@ -203,16 +203,21 @@ pub async fn decide(
         return Ok(None);
     }
     let (linked, taken_off) = (turned.linked, turned.taken_off);
+    let ours = |mirrors: &BTreeMap<String, Mirror>| mirrors.values().filter(|mirror| mirror.ours).count();
+    let taken_over = ours(&mirrors) > ours(&before);
     let flag_ref = flag.flag.clone();
     let Some(mut record) = record_of(world, provider, &mut decision, known, flag, linked > 0, now).await?
     else {
         return Ok(None);
     };
     record.mirrors = mirrors;
-    if linked + taken_off > 0 {
-        if let Some(tagged) = &mut record.tagged {
-            tagged.due = true;
-        }
+    if linked + taken_off > 0
+        && let Some(tagged) = &mut record.tagged
+    {
+        tagged.due = true;
+    }
+    // From now on its title and state are ours to tell.
+    if linked + taken_off > 0 || taken_over {
         decision.mark_flag_stale(&flag_ref, now);
     }
     decision.write(Write::PutFlag(Box::new(record)));
