@@ -263,10 +263,8 @@ struct Work {
 /// The work that a link leads to, where its project adopts links and the bot sees it. Confidential work is not among it: a panel
 /// would tell of a flag there, but the link would have to go.
 async fn named_by(world: &World, flag: &FlagRef, link: &StandingLink) -> Result<Option<Work>, Trouble> {
-    let instances = world.store().register().await?.value.unwrap_or_default().instances;
-    let ours = instances.iter().find(|instance| &instance.id == world.instance());
-    let bases = ours.iter().flat_map(|instance| &instance.urls).map(String::as_str);
-    let Some(page) = WorkPage::read(&link.url, bases) else { return Ok(None) };
+    let bases = world.addresses().await?;
+    let Some(page) = WorkPage::read(&link.url, bases.iter().map(String::as_str)) else { return Ok(None) };
     if !adopts(world, &page.project_path, flag) {
         return Ok(None);
     }

@@ -214,3 +214,22 @@ async fn a_link_made_by_hand_to_what_is_linked_already_is_brought_up_to_date_whe
     assert_eq!(titles(&town), ["Checkout is slow"]);
     town.end().await;
 }
+
+#[tokio::test]
+async fn unlinked_is_unlinked_however_many_links_to_the_work_stand_there() {
+    let town = adopting().await;
+    let (issue, request) = (town.issue(), town.merge_request());
+    town.says(issue, "/flag link checkout_v2").await;
+    town.says(request, "/flag link checkout_v2").await;
+    let (page, diffs) = (town.page(issue), format!("{}/diffs", town.page(request)));
+    by_hand(&town, "checkout_v2", "GITLAB_ISSUE", &format!("{page}#note_5"));
+    by_hand(&town, "checkout_v2", "GITLAB_MR", &diffs);
+    let other = format!("{page}77");
+    by_hand(&town, "checkout_v2", "GITLAB_ISSUE", &other);
+    town.says(issue, "/flag unlink checkout_v2").await;
+    looks(&town, 1).await;
+    assert!(town.row(issue, "checkout_v2").is_none());
+    town.says(request, "/flag unlink checkout_v2").await;
+    assert_eq!(town.links("checkout_v2"), [other.as_str()], "all to this work, and no other");
+    town.end().await;
+}

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{Became, NotTrue, Pipeline, ceiling, is_hopeless, write_down};
 use crate::bot::adopt::decides_there;
-use crate::bot::back_links::{stands_as, wanted};
+use crate::bot::back_links::{all_to_the_work, stands_as, wanted};
 use crate::bot::{Trouble, World};
 use crate::domain::{Decision, FlagRecord, FlagRef, Level, Mirror, Write};
 use crate::flags::{BackLink, FlagProvider, StandingLink, same_page};
@@ -34,7 +34,7 @@ pub(super) async fn make_true(pipeline: &Pipeline, world: &World, flag: &FlagRef
     for (noteable, mirrored) in &record.mirrors {
         let moved = wanted.get(noteable).is_some_and(|link| !same_page(&link.url, &mirrored.url));
         if !wanted.contains_key(noteable) || moved {
-            changed |= troubles.of_one(mirror.take_away(noteable, mirrored, &standing).await)?;
+            changed |= troubles.of_one(mirror.take_away(noteable, mirrored, &standing, moved).await)?;
         }
     }
     for (noteable, link) in &wanted {
@@ -106,25 +106,33 @@ impl MirrorOf<'_> {
         (Timestamp::now() < ceiling).then_some(ceiling)
     }
 
+    /// Takes the link away. Where what stands there counts, too, every other link to the same work would put it back at the next
+    /// look, so those go with it; not when the work is only at another address (`moved`).
     async fn take_away(
         &self,
         noteable: &str,
         mirrored: &Mirror,
         standing: &[StandingLink],
+        moved: bool,
     ) -> Result<bool, NotTrue> {
-        let found = standing.iter().find(|standing| stands_as(standing, mirrored));
-        if let Some(found) = found
-            && (mirrored.ours
-                || mirrored.sent_at.is_some()
-                || decides_there(self.world, self.provider, self.flag, noteable).await?)
-        {
-            self.provider.remove_back_link(self.flag, &self.internal_id, &found.id).await?;
+        let the_one = standing.iter().find(|standing| mirrored.id.as_ref() == Some(&standing.id));
+        let the_one = the_one.or_else(|| standing.iter().find(|standing| stands_as(standing, mirrored)));
+        let mut found: Vec<&StandingLink> = the_one.into_iter().collect();
+        if decides_there(self.world, self.provider, self.flag, noteable).await? {
+            if !moved {
+                found = all_to_the_work(self.world, mirrored, standing).await?;
+            }
+        } else if !mirrored.ours && mirrored.sent_at.is_none() {
+            found.clear();
+        }
+        for link in &found {
+            self.provider.remove_back_link(self.flag, &self.internal_id, &link.id).await?;
         }
         self.remember(|record| {
             record.mirrors.remove(noteable);
         })
         .await?;
-        Ok(found.is_some())
+        Ok(!found.is_empty())
     }
 
     /// The link stands: whose it is is written down, and its title and state are brought up to date if it is ours.
