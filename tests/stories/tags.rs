@@ -172,6 +172,23 @@ async fn confidential_work_sets_no_tag_and_takes_its_own_back() {
 }
 
 #[tokio::test]
+async fn tags_of_the_other_kind_of_work_are_somebody_elses() {
+    let town = Town::new().await;
+    let (issue, request) = (town.issue(), town.merge_request());
+    let by_hand = json!({ "title": "by hand", "state": "opened" });
+    town.ada.link("checkout_v2", "GITLAB_ISSUE", &town.page(issue), by_hand).unwrap();
+    assert_eq!(tags(&town), ["Issue Open"], "Flagsmith's own");
+    town.says(request, "/flag link checkout_v2").await;
+    assert_eq!(tags(&town), ["Issue Open", "MR Open"]);
+    town.gitlab.merge(town.tobias, request).unwrap();
+    town.rest().await;
+    assert_eq!(tags(&town), ["Issue Open", "MR Merged"]);
+    town.says(request, "/flag unlink checkout_v2").await;
+    assert_eq!(tags(&town), ["Issue Open"]);
+    town.end().await;
+}
+
+#[tokio::test]
 async fn where_flagsmiths_own_integration_is_on_nothing_is_put_on_and_an_admin_reads_why() {
     let mut town = Town::new().await;
     own_integration(&town, true);

@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use super::{Became, NotTrue, Pipeline, ceiling, is_hopeless, write_down};
 use crate::bot::adopt::decides_there;
 use crate::bot::back_links::{all_to_the_work, stands_as, wanted};
+use crate::bot::tags::StateTag;
 use crate::bot::{Trouble, World};
-use crate::domain::{Decision, FlagRecord, FlagRef, Level, Mirror, Write};
+use crate::domain::{Decision, FlagRecord, FlagRef, Level, Mirror, Noteable, Write};
 use crate::flags::{BackLink, FlagProvider, StandingLink, same_page};
 use crate::net::Sent;
 
@@ -128,8 +129,14 @@ impl MirrorOf<'_> {
         for link in &found {
             self.provider.remove_back_link(self.flag, &self.internal_id, &link.id).await?;
         }
+        let kind = noteable.parse::<Noteable>().ok().map(|noteable| noteable.kind);
         self.remember(|record| {
             record.mirrors.remove(noteable);
+            // The service may have set a tag with the link, and none of ours was put on yet.
+            if let Some(kind) = kind.filter(|_| !found.is_empty() && self.provider.abilities().tags) {
+                let says = &mut record.tagged.get_or_insert_default().says;
+                says.insert(StateTag::some_of(kind).label().to_owned());
+            }
         })
         .await?;
         Ok(!found.is_empty())
