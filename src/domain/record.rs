@@ -237,6 +237,13 @@ pub struct FlagRecord {
     pub tagged: Option<Tagged>,
 }
 
+impl FlagRecord {
+    /// Whether something may stand on the flag in its own service because of linked work.
+    pub fn is_marked(&self) -> bool {
+        !self.mirrors.is_empty() || self.tagged.is_some()
+    }
+}
+
 /// The tags on a flag in its own service that tell the state of linked work.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Tagged {

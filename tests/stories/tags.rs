@@ -239,6 +239,29 @@ async fn what_was_missed_is_put_on_when_the_integration_is_switched_off() {
 }
 
 #[tokio::test]
+async fn what_is_unlinked_while_the_integration_is_on_is_taken_off_when_it_is_switched_off() {
+    let town = Town::planned(Plan { no_flag_webhook: true, ..Plan::default() }).await;
+    let (issue, other) = (town.issue(), town.issue());
+    town.says(issue, "/flag link checkout_v2").await;
+    town.says(other, "/flag link dark_mode").await;
+    own_integration(&town, true);
+    town.says(issue, "/flag unlink checkout_v2").await;
+    town.gitlab.retitle(town.mara, other, "Dark is dark").unwrap();
+    town.rest().await;
+    assert_eq!((tags(&town).len(), town.links("checkout_v2").len()), (1, 1), "left alone");
+    own_integration(&town, false);
+    let page = town.page(other);
+    let as_it_is = |world: &World| {
+        world.resources.values().all(|link| link.url == page && link.metadata["title"] == "Dark is dark")
+    };
+    town.flagsmith.until(PATIENCE, as_it_is).await.unwrap();
+    town.rest().await;
+    assert_eq!((tags(&town), town.links("checkout_v2")), (vec![], vec![]));
+    assert_eq!(town.ada.labels("dark_mode").unwrap(), ["Issue Open"]);
+    town.end().await;
+}
+
+#[tokio::test]
 async fn an_answer_that_is_lost_is_one_more_look() {
     let town = Town::new().await;
     town.ada.tag("checkout_v2", "team: shop").unwrap();

@@ -18,12 +18,23 @@ pub(super) async fn make_true(pipeline: &Pipeline, world: &World, flag: &FlagRef
     if !provider.abilities().back_links {
         return Ok(Became::Unchanged);
     }
-    let Some(record) = world.store().flag(flag).await?.value else { return Ok(Became::Unchanged) };
+    let mut decision = Decision::new();
+    let Some(mut record) = decision.rests_on(world.store().flag(flag).await?) else {
+        return Ok(Became::Unchanged);
+    };
     if record.missing_since.is_some() {
         return Ok(Became::Unchanged);
     }
     if world.refusals().ask(provider.as_ref()).await? {
-        return Ok(Became::Unchanged);
+        // What is missed meanwhile is looked at when the flag is ours again, also after a restart.
+        return Ok(match &mut record.tagged {
+            Some(tagged) if !tagged.due => {
+                tagged.due = true;
+                decision.write(Write::PutFlag(Box::new(record)));
+                Became::True(decision)
+            }
+            _ => Became::Unchanged,
+        });
     }
     let wanted = wanted(world, flag).await?;
     let internal_id = record.flag.internal_id.clone();
