@@ -203,16 +203,21 @@ pub async fn decide(
         return Ok(None);
     }
     let (linked, taken_off) = (turned.linked, turned.taken_off);
+    let ours = |mirrors: &BTreeMap<String, Mirror>| mirrors.values().filter(|mirror| mirror.ours).count();
+    let taken_over = ours(&mirrors) > ours(&before);
     let flag_ref = flag.flag.clone();
     let Some(mut record) = record_of(world, provider, &mut decision, known, flag, linked > 0, now).await?
     else {
         return Ok(None);
     };
     record.mirrors = mirrors;
-    if linked + taken_off > 0 {
-        if let Some(tagged) = &mut record.tagged {
-            tagged.due = true;
-        }
+    if linked + taken_off > 0
+        && let Some(tagged) = &mut record.tagged
+    {
+        tagged.due = true;
+    }
+    // From now on its title and state are ours to tell.
+    if linked + taken_off > 0 || taken_over {
         decision.mark_flag_stale(&flag_ref, now);
     }
     decision.write(Write::PutFlag(Box::new(record)));
@@ -258,10 +263,8 @@ struct Work {
 /// The work that a link leads to, where its project adopts links and the bot sees it. Confidential work is not among it: a panel
 /// would tell of a flag there, but the link would have to go.
 async fn named_by(world: &World, flag: &FlagRef, link: &StandingLink) -> Result<Option<Work>, Trouble> {
-    let instances = world.store().register().await?.value.unwrap_or_default().instances;
-    let ours = instances.iter().find(|instance| &instance.id == world.instance());
-    let bases = ours.iter().flat_map(|instance| &instance.urls).map(String::as_str);
-    let Some(page) = WorkPage::read(&link.url, bases) else { return Ok(None) };
+    let bases = world.addresses().await?;
+    let Some(page) = WorkPage::read(&link.url, bases.iter().map(String::as_str)) else { return Ok(None) };
     if !adopts(world, &page.project_path, flag) {
         return Ok(None);
     }

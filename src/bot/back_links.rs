@@ -6,10 +6,29 @@ use super::Trouble;
 use super::world::World;
 use crate::domain::{FlagRef, Mirror};
 use crate::flags::{BackLink, StandingLink, same_page};
+use crate::gitlab::WorkPage;
 
 /// Whether a link that stands on a flag is the one that is kept in mind: by its id, however its address is spelt, or by that.
 pub fn stands_as(standing: &StandingLink, mirror: &Mirror) -> bool {
     mirror.id.as_ref() == Some(&standing.id) || same_page(&standing.url, &mirror.url)
+}
+
+/// Of the links that stand on a flag, all that lead to the same work as the one that is kept in mind: to any of its pages.
+pub async fn all_to_the_work<'a>(
+    world: &World,
+    mirror: &Mirror,
+    standing: &'a [StandingLink],
+) -> Result<Vec<&'a StandingLink>, Trouble> {
+    let bases = world.addresses().await?;
+    let page = |url: &str| {
+        let page = WorkPage::read(url, bases.iter().map(String::as_str))?;
+        // GitLab does not tell paths apart by letter case.
+        Some(WorkPage { project_path: page.project_path.to_lowercase(), ..page })
+    };
+    let work = page(&mirror.url);
+    let leads_there =
+        |link: &&StandingLink| stands_as(link, mirror) || (work.is_some() && page(&link.url) == work);
+    Ok(standing.iter().filter(leads_there).collect())
 }
 
 /// The links that are to stand on the flag, by noteable in text form. Confidential work is not among them:

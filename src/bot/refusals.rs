@@ -12,6 +12,8 @@ struct Mind {
     why: Option<String>,
     /// What may have been missed meanwhile, or before the start, was looked at.
     looked: bool,
+    /// They were left alone for a while since that look: anything may have been missed.
+    was_left: bool,
 }
 
 /// Whose flags are left alone, by provider.
@@ -30,6 +32,7 @@ impl Refusals {
         let mind = minds.entry(provider.name().to_owned()).or_default();
         let before = std::mem::replace(&mut mind.why, why.clone());
         mind.looked &= !refused;
+        mind.was_left |= refused;
         drop(minds);
         match (before, why) {
             (None, Some(why)) => {
@@ -49,10 +52,16 @@ impl Refusals {
         self.minds().get(provider).is_some_and(|mind| mind.why.is_none() && !mind.looked)
     }
 
+    /// Whether its flags were left alone since the last such look.
+    pub fn was_left_alone(&self, provider: &str) -> bool {
+        self.minds().get(provider).is_some_and(|mind| mind.was_left)
+    }
+
     /// It was looked at.
     pub fn looked_at(&self, provider: &str) {
         if let Some(mind) = self.minds().get_mut(provider) {
             mind.looked = mind.why.is_none();
+            mind.was_left = mind.why.is_some();
         }
     }
 

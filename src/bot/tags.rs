@@ -64,9 +64,27 @@ impl StateTag {
         })
     }
 
+    /// One that stands for all tags of work of that kind.
+    pub fn some_of(kind: NoteableKind) -> Self {
+        match kind {
+            NoteableKind::Issue => Self::IssueOpen,
+            NoteableKind::MergeRequest => Self::MergeRequestOpen,
+        }
+    }
+
     fn is_of_issues(self) -> bool {
         matches!(self, Self::IssueOpen | Self::IssueClosed)
     }
+}
+
+/// The tags that are to go: those of issues, or of merge requests, where such work is linked, or was when tags were put on
+/// (`before`, by label). With work of the other kind flaglink has nothing to do: what says its state is somebody else's.
+pub fn to_go(before: &BTreeSet<String>, wanted: &BTreeSet<StateTag>) -> Vec<StateTag> {
+    let touched =
+        StateTag::ALL.into_iter().filter(|tag| wanted.contains(tag) || before.contains(tag.label()));
+    let kinds: BTreeSet<bool> = touched.map(StateTag::is_of_issues).collect();
+    let goes = |tag: &StateTag| kinds.contains(&tag.is_of_issues()) && !wanted.contains(tag);
+    StateTag::ALL.into_iter().filter(goes).collect()
 }
 
 /// The tags that are to stand on the flag.

@@ -156,6 +156,13 @@ impl World {
         &self.looks
     }
 
+    /// The addresses that the instance has or had.
+    pub async fn addresses(&self) -> Result<Vec<String>, Trouble> {
+        let instances = self.store().register().await?.value.unwrap_or_default().instances;
+        let ours = instances.into_iter().find(|instance| instance.id == self.parts.instance);
+        Ok(ours.map(|instance| instance.urls).unwrap_or_default())
+    }
+
     /// The noteable's name for good.
     pub fn noteable(&self, project: ProjectId, kind: NoteableKind, iid: u64) -> Noteable {
         Noteable { instance: self.parts.instance.clone(), project, kind, iid }

@@ -237,10 +237,17 @@ pub struct FlagRecord {
     pub tagged: Option<Tagged>,
 }
 
+impl FlagRecord {
+    /// Whether something may stand on the flag in its own service because of linked work.
+    pub fn is_marked(&self) -> bool {
+        !self.mirrors.is_empty() || self.tagged.is_some()
+    }
+}
+
 /// The tags on a flag in its own service that tell the state of linked work.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Tagged {
-    /// Those that were put on last, by label.
+    /// Those that were put on last, by label; while `due` also those that may stand there because of us.
     pub says: BTreeSet<String>,
     /// They are being written, or the service may have changed them with a link since: what stands is not known.
     pub due: bool,

@@ -1,6 +1,6 @@
 //! Polling: the safety net behind webhooks, and enough without them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -97,11 +97,16 @@ async fn mark_what_was_missed(pipeline: &Pipeline, provider: &dyn FlagProvider) 
     if !world.refusals().is_to_be_looked_at(provider.name()) {
         return Ok(());
     }
-    for flags in world.store().linked_flags(provider.name()).await?.chunks(AT_ONCE) {
+    let all = world.refusals().was_left_alone(provider.name());
+    let linked: BTreeSet<FlagRef> = world.store().linked_flags(provider.name()).await?.into_iter().collect();
+    // What was unlinked meanwhile may still carry what was put on before.
+    let marked: BTreeSet<FlagRef> = world.store().marked_flags(provider.name()).await?.into_iter().collect();
+    let flags: Vec<&FlagRef> = linked.union(&marked).collect();
+    for flags in flags.chunks(AT_ONCE) {
         let mut decision = Decision::new();
         for flag in flags {
             let Some(record) = world.store().flag(flag).await?.value else { continue };
-            if record.tagged.is_none_or(|tagged| tagged.due) {
+            if all || !linked.contains(*flag) || record.tagged.is_none_or(|tagged| tagged.due) {
                 decision.mark_flag_stale(flag, Timestamp::now());
             }
         }

@@ -119,6 +119,10 @@ pub trait Store: Send + Sync + 'static {
     /// The flags of that provider that something links, in the order of their keys.
     async fn linked_flags(&self, provider: &str) -> Result<Vec<FlagRef>, StoreError>;
 
+    /// The flags of that provider on which, as far as is known, something stands because of linked work, whether or not anything
+    /// links them now; in the order of their keys.
+    async fn marked_flags(&self, provider: &str) -> Result<Vec<FlagRef>, StoreError>;
+
     /// The names of all providers whose flags are linked.
     async fn providers_in_use(&self) -> Result<Vec<String>, StoreError>;
 

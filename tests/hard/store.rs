@@ -88,6 +88,9 @@ impl Store for Unsure {
     async fn linked_flags(&self, provider: &str) -> Result<Vec<FlagRef>, StoreError> {
         self.inner.linked_flags(provider).await
     }
+    async fn marked_flags(&self, provider: &str) -> Result<Vec<FlagRef>, StoreError> {
+        self.inner.marked_flags(provider).await
+    }
     async fn providers_in_use(&self) -> Result<Vec<String>, StoreError> {
         self.inner.providers_in_use().await
     }

@@ -3,7 +3,7 @@
 use flaglink::domain::{
     CommandRecord, CommandStatus, Decision, Event, Flag, FlagRecord, FlagRef, InboxId, Instance, InstanceId,
     Level, LinkChange, Mirror, NoteKey, NoteRecord, NoteSource, Noteable, NoteableKind, Outcome, Register,
-    ReplyBudget, Rev, Write,
+    ReplyBudget, Rev, Tagged, Write,
 };
 use flaglink::store::sled::SledStore;
 use flaglink::store::{CommitError, Store};
@@ -181,6 +181,23 @@ async fn the_index_follows_the_links() {
     assert!(store.linked_noteables(None, 9).await.unwrap().is_empty());
     assert!(store.providers_in_use().await.unwrap().is_empty());
     assert!(store.noteable(&issue(9)).await.unwrap().value.is_some(), "the record itself stays");
+}
+
+#[tokio::test]
+async fn flags_on_which_something_stands_are_listed_also_when_nothing_links_them() {
+    let folder = folder();
+    let store = open(folder.path());
+    let mut records = ["bare", "linked", "tagged"].map(|key| flag_record(&flag(key), ""));
+    for record in &mut records {
+        record.mirrors.clear();
+        record.tagged = None;
+    }
+    records[1].mirrors.insert(issue(1).to_string(), Mirror::default());
+    records[2].tagged = Some(Tagged::default());
+    let mut other = records[2].clone();
+    other.flag.flag.provider = "flagsmith2".to_owned();
+    commit(&store, records.into_iter().chain([other]).map(|record| Write::PutFlag(Box::new(record)))).await;
+    assert_eq!(store.marked_flags("flagsmith").await.unwrap(), [flag("linked"), flag("tagged")]);
 }
 
 #[tokio::test]

@@ -42,6 +42,14 @@ fn by_hand(town: &Town, flag: &str, kind: &str, url: &str) {
     town.ada.link(flag, kind, url, json!({ "title": "by hand", "state": "opened" })).unwrap();
 }
 
+/// What the links on all flags say, in the order in which they were made.
+fn titles(town: &Town) -> Vec<String> {
+    town.flagsmith.read(|world| {
+        let links = world.resources.values();
+        links.map(|link| link.metadata["title"].as_str().unwrap().to_owned()).collect()
+    })
+}
+
 #[tokio::test]
 async fn a_link_made_by_hand_is_adopted_however_its_address_is_written() {
     let town = adopting().await;
@@ -60,13 +68,7 @@ async fn a_link_made_by_hand_is_adopted_however_its_address_is_written() {
         [diffs.as_str()],
         "it stays as it was written, and stands there once"
     );
-    let titles = || {
-        town.flagsmith.read(|world| {
-            let links = world.resources.values();
-            links.map(|link| link.metadata["title"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
-        })
-    };
-    assert_eq!(titles(), ["Checkout is slow", "A faster checkout"], "kept up to date from now on");
+    assert_eq!(titles(&town), ["Checkout is slow", "A faster checkout"], "kept up to date from now on");
 
     // It is a link as any other: who unlinks it here takes it off there, and it does not come back.
     town.says(request, "/flag unlink dark_mode").await;
@@ -197,5 +199,37 @@ async fn a_project_that_is_renamed_and_an_issue_that_moves_keep_their_links() {
     let mut tags = town.ada.labels("checkout_v2").unwrap();
     tags.sort_unstable();
     assert_eq!(tags, ["Issue Closed", "MR Open"]);
+    town.end().await;
+}
+
+#[tokio::test]
+async fn a_link_made_by_hand_to_what_is_linked_already_is_brought_up_to_date_when_it_is_adopted() {
+    let mut town = Town::planned(Plan { no_flag_webhook: true, ..Plan::default() }).await;
+    let issue = town.issue();
+    by_hand(&town, "checkout_v2", "GITLAB_ISSUE", &town.page(issue));
+    town.says(issue, "/flag link checkout_v2").await;
+    assert_eq!(titles(&town), ["by hand"], "it is theirs");
+    town.start_rewritten("match = \"shop/**\"", "match = \"shop/**\"\n            adopt = true").await;
+    looks(&town, 1).await;
+    assert_eq!(titles(&town), ["Checkout is slow"]);
+    town.end().await;
+}
+
+#[tokio::test]
+async fn unlinked_is_unlinked_however_many_links_to_the_work_stand_there() {
+    let town = adopting().await;
+    let (issue, request) = (town.issue(), town.merge_request());
+    town.says(issue, "/flag link checkout_v2").await;
+    town.says(request, "/flag link checkout_v2").await;
+    let (page, diffs) = (town.page(issue), format!("{}/diffs", town.page(request)));
+    by_hand(&town, "checkout_v2", "GITLAB_ISSUE", &format!("{page}#note_5"));
+    by_hand(&town, "checkout_v2", "GITLAB_MR", &diffs);
+    let other = format!("{page}77");
+    by_hand(&town, "checkout_v2", "GITLAB_ISSUE", &other);
+    town.says(issue, "/flag unlink checkout_v2").await;
+    looks(&town, 1).await;
+    assert!(town.row(issue, "checkout_v2").is_none());
+    town.says(request, "/flag unlink checkout_v2").await;
+    assert_eq!(town.links("checkout_v2"), [other.as_str()], "all to this work, and no other");
     town.end().await;
 }

@@ -172,6 +172,23 @@ async fn confidential_work_sets_no_tag_and_takes_its_own_back() {
 }
 
 #[tokio::test]
+async fn tags_of_the_other_kind_of_work_are_somebody_elses() {
+    let town = Town::new().await;
+    let (issue, request) = (town.issue(), town.merge_request());
+    let by_hand = json!({ "title": "by hand", "state": "opened" });
+    town.ada.link("checkout_v2", "GITLAB_ISSUE", &town.page(issue), by_hand).unwrap();
+    assert_eq!(tags(&town), ["Issue Open"], "Flagsmith's own");
+    town.says(request, "/flag link checkout_v2").await;
+    assert_eq!(tags(&town), ["Issue Open", "MR Open"]);
+    town.gitlab.merge(town.tobias, request).unwrap();
+    town.rest().await;
+    assert_eq!(tags(&town), ["Issue Open", "MR Merged"]);
+    town.says(request, "/flag unlink checkout_v2").await;
+    assert_eq!(tags(&town), ["Issue Open"]);
+    town.end().await;
+}
+
+#[tokio::test]
 async fn where_flagsmiths_own_integration_is_on_nothing_is_put_on_and_an_admin_reads_why() {
     let mut town = Town::new().await;
     own_integration(&town, true);
@@ -218,6 +235,29 @@ async fn what_was_missed_is_put_on_when_the_integration_is_switched_off() {
     town.flagsmith.until(PATIENCE, closed).await.unwrap();
     town.rest().await;
     assert_eq!(tags(&town), ["Issue Closed"]);
+    town.end().await;
+}
+
+#[tokio::test]
+async fn what_is_unlinked_while_the_integration_is_on_is_taken_off_when_it_is_switched_off() {
+    let town = Town::planned(Plan { no_flag_webhook: true, ..Plan::default() }).await;
+    let (issue, other) = (town.issue(), town.issue());
+    town.says(issue, "/flag link checkout_v2").await;
+    town.says(other, "/flag link dark_mode").await;
+    own_integration(&town, true);
+    town.says(issue, "/flag unlink checkout_v2").await;
+    town.gitlab.retitle(town.mara, other, "Dark is dark").unwrap();
+    town.rest().await;
+    assert_eq!((tags(&town).len(), town.links("checkout_v2").len()), (1, 1), "left alone");
+    own_integration(&town, false);
+    let page = town.page(other);
+    let as_it_is = |world: &World| {
+        world.resources.values().all(|link| link.url == page && link.metadata["title"] == "Dark is dark")
+    };
+    town.flagsmith.until(PATIENCE, as_it_is).await.unwrap();
+    town.rest().await;
+    assert_eq!((tags(&town), town.links("checkout_v2")), (vec![], vec![]));
+    assert_eq!(town.ada.labels("dark_mode").unwrap(), ["Issue Open"]);
     town.end().await;
 }
 

@@ -6,9 +6,10 @@ use jiff::Timestamp;
 
 use super::{Became, NotTrue, Pipeline, ceiling, is_hopeless, write_down};
 use crate::bot::adopt::decides_there;
-use crate::bot::back_links::{stands_as, wanted};
+use crate::bot::back_links::{all_to_the_work, stands_as, wanted};
+use crate::bot::tags::StateTag;
 use crate::bot::{Trouble, World};
-use crate::domain::{Decision, FlagRecord, FlagRef, Level, Mirror, Write};
+use crate::domain::{Decision, FlagRecord, FlagRef, Level, Mirror, Noteable, Write};
 use crate::flags::{BackLink, FlagProvider, StandingLink, same_page};
 use crate::net::Sent;
 
@@ -17,12 +18,23 @@ pub(super) async fn make_true(pipeline: &Pipeline, world: &World, flag: &FlagRef
     if !provider.abilities().back_links {
         return Ok(Became::Unchanged);
     }
-    let Some(record) = world.store().flag(flag).await?.value else { return Ok(Became::Unchanged) };
+    let mut decision = Decision::new();
+    let Some(mut record) = decision.rests_on(world.store().flag(flag).await?) else {
+        return Ok(Became::Unchanged);
+    };
     if record.missing_since.is_some() {
         return Ok(Became::Unchanged);
     }
     if world.refusals().ask(provider.as_ref()).await? {
-        return Ok(Became::Unchanged);
+        // What is missed meanwhile is looked at when the flag is ours again, also after a restart.
+        return Ok(match &mut record.tagged {
+            Some(tagged) if !tagged.due => {
+                tagged.due = true;
+                decision.write(Write::PutFlag(Box::new(record)));
+                Became::True(decision)
+            }
+            _ => Became::Unchanged,
+        });
     }
     let wanted = wanted(world, flag).await?;
     let internal_id = record.flag.internal_id.clone();
@@ -34,7 +46,7 @@ pub(super) async fn make_true(pipeline: &Pipeline, world: &World, flag: &FlagRef
     for (noteable, mirrored) in &record.mirrors {
         let moved = wanted.get(noteable).is_some_and(|link| !same_page(&link.url, &mirrored.url));
         if !wanted.contains_key(noteable) || moved {
-            changed |= troubles.of_one(mirror.take_away(noteable, mirrored, &standing).await)?;
+            changed |= troubles.of_one(mirror.take_away(noteable, mirrored, &standing, moved).await)?;
         }
     }
     for (noteable, link) in &wanted {
@@ -106,25 +118,39 @@ impl MirrorOf<'_> {
         (Timestamp::now() < ceiling).then_some(ceiling)
     }
 
+    /// Takes the link away. Where what stands there counts, too, every other link to the same work would put it back at the next
+    /// look, so those go with it; not when the work is only at another address (`moved`).
     async fn take_away(
         &self,
         noteable: &str,
         mirrored: &Mirror,
         standing: &[StandingLink],
+        moved: bool,
     ) -> Result<bool, NotTrue> {
-        let found = standing.iter().find(|standing| stands_as(standing, mirrored));
-        if let Some(found) = found
-            && (mirrored.ours
-                || mirrored.sent_at.is_some()
-                || decides_there(self.world, self.provider, self.flag, noteable).await?)
-        {
-            self.provider.remove_back_link(self.flag, &self.internal_id, &found.id).await?;
+        let the_one = standing.iter().find(|standing| mirrored.id.as_ref() == Some(&standing.id));
+        let the_one = the_one.or_else(|| standing.iter().find(|standing| stands_as(standing, mirrored)));
+        let mut found: Vec<&StandingLink> = the_one.into_iter().collect();
+        if decides_there(self.world, self.provider, self.flag, noteable).await? {
+            if !moved {
+                found = all_to_the_work(self.world, mirrored, standing).await?;
+            }
+        } else if !mirrored.ours && mirrored.sent_at.is_none() {
+            found.clear();
         }
+        for link in &found {
+            self.provider.remove_back_link(self.flag, &self.internal_id, &link.id).await?;
+        }
+        let kind = noteable.parse::<Noteable>().ok().map(|noteable| noteable.kind);
         self.remember(|record| {
             record.mirrors.remove(noteable);
+            // The service may have set a tag with the link, and none of ours was put on yet.
+            if let Some(kind) = kind.filter(|_| !found.is_empty() && self.provider.abilities().tags) {
+                let says = &mut record.tagged.get_or_insert_default().says;
+                says.insert(StateTag::some_of(kind).label().to_owned());
+            }
         })
         .await?;
-        Ok(found.is_some())
+        Ok(!found.is_empty())
     }
 
     /// The link stands: whose it is is written down, and its title and state are brought up to date if it is ours.

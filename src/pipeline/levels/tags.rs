@@ -1,6 +1,6 @@
 //! The tags on a flag in its own service that tell the state of linked work.
 //!
-//! Only these six come and go. A person who takes one off has the last word until that state changes or something is
+//! Only these six come and go, and of them those of the kind of work that is or was linked. A person who takes one off has the last word until that state changes or something is
 //! linked.
 
 use std::collections::BTreeSet;
@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::{Became, NotTrue, Pipeline, ceiling, write_down};
 use crate::bot::World;
-use crate::bot::tags::{StateTag, wanted};
+use crate::bot::tags::{to_go, wanted};
 use crate::domain::{Decision, FlagRecord, FlagRef, Tagged, Write};
 
 pub(super) async fn make_true(pipeline: &Pipeline, world: &World, flag: &FlagRef) -> Result<Became, NotTrue> {
@@ -45,14 +45,11 @@ pub(super) async fn make_true(pipeline: &Pipeline, world: &World, flag: &FlagRef
     }
     // On disk before it is sent: what was put on has to go again, also when it is not known whether it was.
     let before = record.tagged.clone().unwrap_or_default();
-    record.tagged = Some(Tagged { says: before.says, due: true, sent_at: Some(Timestamp::now()) });
+    let gone: Vec<String> = to_go(&before.says, &wanted).iter().map(|tag| tag.label().to_owned()).collect();
+    let either: BTreeSet<String> = before.says.union(&says).cloned().collect();
+    record.tagged = Some(Tagged { says: either.clone(), due: true, sent_at: Some(Timestamp::now()) });
     let internal_id = record.flag.internal_id.clone();
     write_down(pipeline, put(decision, record)).await?;
-    let gone: Vec<String> = StateTag::ALL
-        .into_iter()
-        .filter(|tag| !wanted.contains(tag))
-        .map(|tag| tag.label().to_owned())
-        .collect();
     let there: Vec<String> = says.iter().cloned().collect();
     provider.change_tags(flag, &internal_id, &there, &gone).await?;
 
@@ -63,7 +60,7 @@ pub(super) async fn make_true(pipeline: &Pipeline, world: &World, flag: &FlagRef
     // A list that was sent before and never answered may still be written over this one.
     let open = before.sent_at.filter(|sent| Timestamp::now() < ceiling(*sent, pipeline));
     if let Some(sent) = open {
-        record.tagged = Some(Tagged { says, due: true, sent_at: Some(sent) });
+        record.tagged = Some(Tagged { says: either, due: true, sent_at: Some(sent) });
         write_down(pipeline, put(decision, record)).await?;
         return Ok(Became::NotYetKnown(
             ceiling(sent, pipeline),

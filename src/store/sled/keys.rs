@@ -140,6 +140,13 @@ pub(super) fn flag(flag: &FlagRef) -> Key {
     key
 }
 
+/// The beginning of the keys of all records of flags of a provider.
+pub(super) fn flags_of_provider(provider: &str) -> Key {
+    let mut key = vec![kind::FLAG];
+    push_name(&mut key, provider);
+    key
+}
+
 /// The installation's record.
 pub(super) fn register() -> Key {
     vec![kind::REGISTER]

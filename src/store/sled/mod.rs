@@ -217,6 +217,11 @@ impl Store for SledStore {
         self.read(move |tree| view::linked_flags(tree, &provider)).await
     }
 
+    async fn marked_flags(&self, provider: &str) -> Result<Vec<FlagRef>, StoreError> {
+        let provider = provider.to_owned();
+        self.read(move |tree| view::marked_flags(tree, &provider)).await
+    }
+
     async fn providers_in_use(&self) -> Result<Vec<String>, StoreError> {
         self.read(view::providers_in_use).await
     }

@@ -146,8 +146,7 @@ fn holds_nothing(record: &NoteableRecord, before: Timestamp) -> bool {
 /// question.
 fn is_at_rest(record: &FlagRecord, before: Timestamp) -> bool {
     record.seen_at < before
-        && record.mirrors.is_empty()
-        && record.tagged.is_none()
+        && !record.is_marked()
         && record.history.iter().all(|change| change.at < before)
         && record.asked.iter().all(|asked| asked.at < before)
 }

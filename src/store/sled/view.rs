@@ -6,7 +6,9 @@ use super::cell::{self, Cell};
 use super::fault::Fault;
 use super::keys::{self, Key, kind};
 use super::stored::{StoredEntry, StoredInbound};
-use crate::domain::{FlagRef, InboxEntry, InboxId, Noteable, NoteableRecord, RecordKey, Rev, Seen};
+use crate::domain::{
+    FlagRecord, FlagRef, InboxEntry, InboxId, Noteable, NoteableRecord, RecordKey, Rev, Seen,
+};
 
 pub(super) fn decoded<T: DeserializeOwned>(cell: &Cell) -> Result<T, Fault> {
     Ok(serde_json::from_slice(&cell.packed.unpack()?)?)
@@ -81,6 +83,19 @@ pub(super) fn is_linked(tree: &::sled::Tree, flag: &FlagRef) -> Result<bool, Fau
 pub(super) fn linked_flags(tree: &::sled::Tree, provider: &str) -> Result<Vec<FlagRef>, Fault> {
     let prefix = keys::index_of_provider(provider);
     distinct(tree, &prefix, keys::index_of_flag)
+}
+
+/// The flags of a provider on which something stands because of linked work.
+pub(super) fn marked_flags(tree: &::sled::Tree, provider: &str) -> Result<Vec<FlagRef>, Fault> {
+    let mut flags = Vec::new();
+    for pair in tree.scan_prefix(keys::flags_of_provider(provider)) {
+        let (key, head) = pair?;
+        let record: FlagRecord = decoded(&cell::whole(tree, &key, &head)?)?;
+        if record.is_marked() {
+            flags.push(record.flag.flag);
+        }
+    }
+    Ok(flags)
 }
 
 /// The providers of all linked flags, each once.
