@@ -10,7 +10,7 @@ use crate::markdown::cleanup::{self as say, Facts, Why};
 use crate::markdown::job::Page;
 
 /// So many issues are related to it.
-const RELATED: usize = 20;
+const RELATED: usize = linked::READ_AGAIN;
 
 /// What was found out for the issue about a flag.
 pub struct Known {
@@ -32,7 +32,7 @@ pub async fn find_out(
     let seen = known.filter(|known| known.flag.internal_id == flag.internal_id);
     about.changed_at = about.changed_at.max(seen.and_then(|known| known.history.last().map(|last| last.at)));
     // What is related, and all that is named, is looked at; of the others the text tells only how many there are.
-    let linked = linked::still_named(world, project, &flag.flag, RELATED).await?;
+    let linked = linked::still_named(world, project, &flag.flag).await?;
     Ok(Known { state, about, linked })
 }
 

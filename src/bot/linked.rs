@@ -6,9 +6,12 @@ use crate::domain::{FlagRef, NoteableRecord, Visibility};
 use crate::markdown::job::Page;
 use crate::net::Failure;
 
+/// So many pages are read again before they are named: more than any text names.
+pub(super) const READ_AGAIN: usize = 20;
+
 /// The issues and merge requests that a flag is linked to and that whoever may read the project may know of: those of the
 /// same project and of public ones, and nothing that is confidential.
-pub(super) async fn named_here(
+async fn named_here(
     world: &World,
     project: &Project,
     flag: &FlagRef,
@@ -24,17 +27,16 @@ pub(super) async fn named_here(
     Ok(found)
 }
 
-/// The same as GitLab says now, for texts that stay: the first `many` are read there, and what has become confidential
+/// The same as GitLab says now, for texts that stay: the first [`READ_AGAIN`] are read there, and what has become confidential
 /// or cannot be read is left out. Those behind them are as they were last seen.
 pub(super) async fn still_named(
     world: &World,
     project: &Project,
     flag: &FlagRef,
-    many: usize,
 ) -> Result<Vec<NoteableRecord>, Trouble> {
     let mut found = Vec::new();
     for record in named_here(world, project, flag).await? {
-        if found.len() >= many || may_know(world, project, &record).await? {
+        if found.len() >= READ_AGAIN || may_know(world, project, &record).await? {
             found.push(record);
         }
     }

@@ -55,6 +55,21 @@ async fn a_flag_is_archived_and_the_answer_says_how_it_was_and_where_it_is_linke
 }
 
 #[tokio::test]
+async fn what_has_become_confidential_unheard_is_not_named_in_the_answer() {
+    let town = Town::planned(allowed()).await;
+    let (issue, secret) = (town.issue(), town.gitlab.issue(town.mara, town.shop, "Soon secret", "").unwrap());
+    for page in [issue, secret] {
+        town.says(page, "/flag link checkout_v2").await;
+    }
+    // No webhook tells of it.
+    town.gitlab.change(|model| model.noteables.get_mut(&secret).unwrap().confidential = true);
+    let note = town.says(issue, "/flag archive checkout_v2").await;
+    let answer = town.answer(issue, note);
+    assert!(answer.ends_with("It is still linked in [`shop/web#1`]."), "{answer}");
+    town.end().await;
+}
+
+#[tokio::test]
 async fn nobody_may_archive_unless_it_is_allowed() {
     let town = Town::new().await;
     let issue = town.issue();

@@ -79,7 +79,7 @@ async fn ended(world: &World, note: &NoteKey, end: &SwitchEnd) -> Result<Ran, Un
         SwitchEnd::Archived { flag, was } => {
             let mut pages = Vec::new();
             if let Some(project) = &project {
-                let records = linked::named_here(world, project, &flag.flag).await?;
+                let records = linked::still_named(world, project, &flag.flag).await?;
                 pages.extend(records.iter().map(linked::page));
             }
             Ran::answered(job::archived(flag, was, &pages, show_values))
