@@ -18,3 +18,4 @@ pub mod pipeline;
 pub mod sandbox;
 pub mod store;
 pub mod telemetry;
+pub mod tunnel;

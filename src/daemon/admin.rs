@@ -21,6 +21,7 @@ use crate::http::{letter_view, view};
 use crate::pipeline::{HooksOff, How, Pipeline, Which};
 use crate::store::StoreError;
 use crate::telemetry::Metrics;
+use crate::tunnel::PublicAddress;
 
 pub(super) struct View {
     pub(super) pipeline: Arc<Pipeline>,
@@ -32,7 +33,7 @@ pub(super) struct View {
     /// `[limits] backlog`.
     pub(super) backlog: u64,
     pub(super) gitlab_url: Url,
-    pub(super) public_url: Option<Url>,
+    pub(super) address: PublicAddress,
 }
 
 /// Something that has waited longer than this does not move.
@@ -90,11 +91,9 @@ impl AdminView for View {
     async fn status(&self) -> Status {
         let world = self.pipeline.world();
         let now = Timestamp::now();
+        let base = self.address.now();
         let address = |source: &str, path: String| WebhookAddress {
-            url: self
-                .public_url
-                .as_ref()
-                .map(|base| format!("{}{path}", base.as_str().trim_end_matches('/'))),
+            url: base.as_ref().map(|base| format!("{}{path}", base.as_str().trim_end_matches('/'))),
             source: source.to_owned(),
             path,
         };

@@ -27,6 +27,7 @@ use crate::pipeline::{
 };
 use crate::store::export::save_links;
 use crate::store::sled::SledStore;
+use crate::tunnel::PublicAddress;
 
 pub use build::StartError;
 pub use dry_run::{Planned, planned_reminders};
@@ -82,6 +83,7 @@ impl Daemon {
         let admin_at = build::local(&admin)?;
 
         world.begin_rules(GITLABS_TIME).await?;
+        let address = PublicAddress::fixed(config.listen.public_url.clone());
         let health = Arc::new(health::Health::default());
         let hooks_off = Arc::new(HooksOff::default());
         let door = Arc::new(door::FrontDoor::new(Arc::clone(&pipeline), &config));
@@ -94,7 +96,7 @@ impl Daemon {
             stop: stop.clone(),
             backlog: config.limits.backlog,
             gitlab_url: config.gitlab.url.clone(),
-            public_url: config.listen.public_url.clone(),
+            address: address.clone(),
         });
         let tcp_gate =
             TcpGate::new(admin_at, &config.listen.admin.to_string(), config.listen.admin_token.clone());
@@ -133,7 +135,7 @@ impl Daemon {
         let (runs, caught_up) = watch::channel(0);
         let plan = CatchingUp {
             every: config.gitlab.catch_up.duration(),
-            address: OwnAddress { public_url: config.listen.public_url.clone(), listener: webhooks_at },
+            address: OwnAddress { public: address, listener: webhooks_at },
             hooks_off,
             runs,
         };

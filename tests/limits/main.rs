@@ -12,5 +12,7 @@ mod disk;
 mod drain;
 mod hostile;
 mod large;
+#[path = "../support/loopback.rs"]
+mod loopback;
 mod notify;
 mod place;

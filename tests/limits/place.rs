@@ -13,6 +13,8 @@ use flaglink::sandbox::flagsmith::Flagsmith;
 use flaglink::sandbox::gitlab::{Gitlab, NoteableRef, Visibility, level};
 use serde_json::{Value, json};
 
+use crate::loopback::free_port;
+
 /// How long anything may take before a story has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// The secret of GitLab's webhook.
@@ -45,10 +47,6 @@ pub(crate) struct Daemon(Child);
 pub(crate) struct Webhook {
     key: String,
     body: bytes::Bytes,
-}
-
-fn free_port() -> SocketAddr {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 impl Place {

@@ -3,6 +3,7 @@
 //! Everything speaks real HTTP. A story says what people do, waits until all of it has come to rest, and says what must be seen.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,6 +13,9 @@ use flaglink::sandbox::flagsmith::{Flagsmith, Person};
 use flaglink::sandbox::gitlab::{Awardable, Gitlab, HookSpec, Note, NoteableRef, Visibility, level};
 use jiff::SignedDuration;
 use tempfile::TempDir;
+
+#[path = "loopback.rs"]
+pub(crate) mod loopback;
 
 /// How long anything may take before a story has failed. Far longer than anything takes.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -66,7 +70,7 @@ pub(crate) struct Town {
     config: String,
     folder: TempDir,
     daemon: Option<Daemon>,
-    address: std::net::SocketAddr,
+    address: SocketAddr,
 }
 
 impl Town {
@@ -114,7 +118,7 @@ impl Town {
         let config = format!(
             r#"
             [listen]
-            webhooks = "127.0.0.1:0"
+            webhooks = "{webhooks}"
             admin = "127.0.0.1:0"
             socket = "flaglink.sock"
             {listen}
@@ -144,6 +148,7 @@ impl Town {
 
             {more}
             "#,
+            webhooks = SocketAddr::new(loopback::ip_of_its_own(), 0),
             gitlab = gitlab.url(),
             flagsmith = flagsmith.url(),
             listen = plan.listen,
@@ -200,7 +205,7 @@ impl Town {
     }
 
     /// Where webhooks come in.
-    pub(crate) fn address(&self) -> std::net::SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
@@ -218,7 +223,8 @@ impl Town {
 
     /// Starts it again on the same store, with the same address.
     pub(crate) async fn start(&mut self) {
-        let config = self.config.replacen("127.0.0.1:0", &self.address.to_string(), 1);
+        let unbound = SocketAddr::new(self.address.ip(), 0).to_string();
+        let config = self.config.replacen(&unbound, &self.address.to_string(), 1);
         self.daemon = Some(start(&config, &self.folder).await);
     }
 
@@ -434,6 +440,6 @@ fn write_secret(folder: &TempDir, name: &str, text: &str) {
     std::fs::set_permissions(path, only_mine).unwrap();
 }
 
-fn hook_url(address: std::net::SocketAddr) -> String {
+fn hook_url(address: SocketAddr) -> String {
     format!("http://{address}/hooks/gitlab")
 }

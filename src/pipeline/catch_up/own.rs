@@ -4,14 +4,16 @@ use std::net::SocketAddr;
 
 use url::Url;
 
+use crate::tunnel::PublicAddress;
+
 /// The path of webhooks that were made by hand; those that flaglink registers have one more segment.
 const PATH: &str = "hooks/gitlab";
 
 /// The addresses under which GitLab reaches the webhook listener.
 #[derive(Debug, Clone)]
 pub struct OwnAddress {
-    /// `listen.public_url`, ends with `/`.
-    pub public_url: Option<Url>,
+    /// How the world reaches it.
+    pub public: PublicAddress,
     /// Where the listener listens.
     pub listener: SocketAddr,
 }
@@ -31,7 +33,7 @@ impl OwnAddress {
     /// Whose a webhook is, by the address that it sends to.
     pub(super) fn whose(&self, url: &str) -> Whose {
         let Ok(url) = Url::parse(url) else { return Whose::Others };
-        if let Some(public) = &self.public_url {
+        if let Some(public) = self.public.now() {
             let same = url.scheme() == public.scheme()
                 && url.host() == public.host()
                 && url.port_or_known_default() == public.port_or_known_default();

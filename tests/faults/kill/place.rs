@@ -9,6 +9,7 @@ use flaglink::sandbox::gitlab::{Gitlab, HookSpec, Visibility, level};
 use super::chance::Chance;
 use super::flags::Services;
 use super::people::Model;
+use crate::town::loopback::free_port;
 use crate::town::{FLAGSMITH_SECRET, GITLAB_SECRET};
 
 const UNLEASH_SECRET: &str = "Bearer town-unleash-webhook-secret";
@@ -33,10 +34,6 @@ pub(super) struct Place {
     pub(super) killed: usize,
     /// What was done to it, for whoever has to find out what went wrong.
     pub(super) diary: Vec<String>,
-}
-
-fn free_port() -> SocketAddr {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 impl Place {

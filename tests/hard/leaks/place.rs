@@ -15,6 +15,7 @@ use flaglink::sandbox::unleash::Unleash;
 
 use super::needles::Needles;
 use crate::town::as_read;
+use crate::town::loopback::free_port;
 
 /// How long anything may take, retries included.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -47,10 +48,6 @@ pub(super) struct Place {
     daemon: Option<Daemon>,
     runs: usize,
     seen: BTreeMap<String, Vec<u8>>,
-}
-
-fn free_port() -> SocketAddr {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 const SIGNING: &str = "whsec_c2lnbmluZytTZWNyZXQvb2YtZ2l0bGFiLWhvb2tzPTE=";
