@@ -10,6 +10,7 @@ use super::admin_view::AdminView;
 use super::api;
 use super::api_believe;
 use super::api_queue;
+use super::api_reload;
 use super::body::{Answer, RequestBody};
 use super::gate::{Gate, Refusal};
 use super::probes::{healthz, metrics, problem, readyz};
@@ -51,6 +52,8 @@ pub enum Route {
     QueueRetry,
     /// Dead letters are forgotten.
     QueueDrop,
+    /// The configuration is read again.
+    Reload,
     /// How the daemon is.
     Status,
     /// The description of all this.
@@ -59,7 +62,7 @@ pub enum Route {
 
 impl Route {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Health,
         Self::Ready,
         Self::Metrics,
@@ -70,6 +73,7 @@ impl Route {
         Self::QueueItem,
         Self::QueueRetry,
         Self::QueueDrop,
+        Self::Reload,
         Self::Status,
         Self::OpenApi,
     ];
@@ -87,6 +91,7 @@ impl Route {
             Self::QueueItem => "/api/v1/queue/{id}",
             Self::QueueRetry => "/api/v1/queue/retry",
             Self::QueueDrop => "/api/v1/queue/drop",
+            Self::Reload => "/api/v1/reload",
             Self::Status => "/api/v1/status",
             Self::OpenApi => "/api/v1/openapi.json",
         }
@@ -94,7 +99,7 @@ impl Route {
 
     /// Whether it changes something. Then it is a `POST`, else a `GET`.
     pub fn changes(self) -> bool {
-        matches!(self, Self::ProvidersBelieve | Self::QueueRetry | Self::QueueDrop)
+        matches!(self, Self::ProvidersBelieve | Self::QueueRetry | Self::QueueDrop | Self::Reload)
     }
 
     /// Whether it needs the admin token over TCP wherever that listens: it changes something, or shows what people wrote.
@@ -174,6 +179,7 @@ impl Admin {
             Route::QueueItem => api_queue::queue_item(view.as_ref(), id).await,
             Route::QueueRetry => api_queue::retry(view.as_ref(), &request.headers, body).await,
             Route::QueueDrop => api_queue::drop_letters(view.as_ref(), &request.headers, body).await,
+            Route::Reload => api_reload::reload(view.as_ref(), &request.headers, body).await,
             Route::Status => api::status(view.as_ref()).await,
             Route::OpenApi => api::openapi(),
         }

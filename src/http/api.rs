@@ -14,7 +14,10 @@ use super::admin_view::AdminView;
 use super::api_believe;
 use super::api_letter::QueueItem;
 use super::api_queue;
-use super::api_types::{Believed, Letters, LettersDealt, LinksPage, Missing, Problem, Queue, Status};
+use super::api_reload;
+use super::api_types::{
+    Believed, Letters, LettersDealt, LinksPage, Missing, Problem, Queue, Reload, Reloaded, Status,
+};
 use super::body::{Answer, StreamError, json, streamed};
 use super::probes::{self, problem};
 
@@ -45,6 +48,7 @@ const EXPORT_AHEAD: usize = 2;
         api_queue::retry,
         api_queue::drop_letters,
         api_believe::believe,
+        api_reload::reload,
         status,
         openapi,
     ),
@@ -57,6 +61,8 @@ const EXPORT_AHEAD: usize = 2;
         QueueItem,
         Letters,
         LettersDealt,
+        Reload,
+        Reloaded,
         Status
     ))
 )]

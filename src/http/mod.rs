@@ -6,6 +6,7 @@ mod api;
 mod api_believe;
 pub mod api_letter;
 mod api_queue;
+mod api_reload;
 pub mod api_types;
 mod body;
 mod change;
