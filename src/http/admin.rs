@@ -9,6 +9,7 @@ use hyper::{Method, Request, StatusCode};
 use super::admin_view::AdminView;
 use super::api;
 use super::api_believe;
+use super::api_links;
 use super::api_queue;
 use super::api_reload;
 use super::body::{Answer, RequestBody};
@@ -42,6 +43,8 @@ pub enum Route {
     Links,
     /// All links as JSON Lines.
     Export,
+    /// Links are made or taken off.
+    LinksChange,
     /// What waits.
     Queue,
     /// Flags that a provider does not know any more are taken for gone.
@@ -62,12 +65,13 @@ pub enum Route {
 
 impl Route {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Health,
         Self::Ready,
         Self::Metrics,
         Self::Links,
         Self::Export,
+        Self::LinksChange,
         Self::Queue,
         Self::ProvidersBelieve,
         Self::QueueItem,
@@ -86,6 +90,7 @@ impl Route {
             Self::Metrics => "/metrics",
             Self::Links => "/api/v1/links",
             Self::Export => "/api/v1/links/export",
+            Self::LinksChange => "/api/v1/links/change",
             Self::Queue => "/api/v1/queue",
             Self::ProvidersBelieve => "/api/v1/providers/believe",
             Self::QueueItem => "/api/v1/queue/{id}",
@@ -99,7 +104,10 @@ impl Route {
 
     /// Whether it changes something. Then it is a `POST`, else a `GET`.
     pub fn changes(self) -> bool {
-        matches!(self, Self::ProvidersBelieve | Self::QueueRetry | Self::QueueDrop | Self::Reload)
+        matches!(
+            self,
+            Self::ProvidersBelieve | Self::QueueRetry | Self::QueueDrop | Self::Reload | Self::LinksChange
+        )
     }
 
     /// Whether it needs the admin token over TCP wherever that listens: it changes something, or shows what people wrote.
@@ -175,6 +183,7 @@ impl Admin {
             Route::Links => api::links(view.as_ref(), query).await,
             Route::Export => api::export(Arc::clone(view)).await,
             Route::ProvidersBelieve => api_believe::believe(view.as_ref(), &request.headers, body).await,
+            Route::LinksChange => api_links::change(view.as_ref(), &request.headers, body).await,
             Route::Queue => api_queue::queue(view.as_ref(), query).await,
             Route::QueueItem => api_queue::queue_item(view.as_ref(), id).await,
             Route::QueueRetry => api_queue::retry(view.as_ref(), &request.headers, body).await,

@@ -13,10 +13,12 @@ use crate::store::StoreError;
 use super::admin_view::AdminView;
 use super::api_believe;
 use super::api_letter::QueueItem;
+use super::api_links;
 use super::api_queue;
 use super::api_reload;
 use super::api_types::{
-    Believed, Letters, LettersDealt, LinksPage, Missing, Problem, Queue, Reload, Reloaded, Status,
+    Believed, ChangedLink, Letters, LettersDealt, LinkBecame, LinkWish, LinksChange, LinksChanged, LinksPage,
+    Missing, Problem, Queue, Reload, Reloaded, Status, WantedAsExported, WantedLink,
 };
 use super::body::{Answer, StreamError, json, streamed};
 use super::probes::{self, problem};
@@ -48,6 +50,7 @@ const EXPORT_AHEAD: usize = 2;
         api_queue::retry,
         api_queue::drop_letters,
         api_believe::believe,
+        api_links::change,
         api_reload::reload,
         status,
         openapi,
@@ -61,6 +64,13 @@ const EXPORT_AHEAD: usize = 2;
         QueueItem,
         Letters,
         LettersDealt,
+        LinksChange,
+        LinksChanged,
+        LinkWish,
+        LinkBecame,
+        ChangedLink,
+        WantedLink,
+        WantedAsExported,
         Reload,
         Reloaded,
         Status
