@@ -3,6 +3,7 @@
 mod admin;
 mod admin_view;
 mod api;
+mod api_address;
 mod api_believe;
 pub mod api_letter;
 mod api_queue;

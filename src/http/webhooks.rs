@@ -16,6 +16,7 @@ use crate::domain::{Delivery, DeliverySource};
 use crate::flags::{Verdict, WebhookRequest};
 use crate::gitlab::Standing;
 use crate::telemetry::{Metrics, TraceId};
+use crate::tunnel::{Nonces, PublicAddress};
 
 use super::body::{Answer, RequestBody, empty, text};
 use super::serve::{Handler, Peer};
@@ -90,12 +91,37 @@ pub trait Door: Send + Sync + 'static {
 pub struct Webhooks {
     door: Arc<dyn Door>,
     metrics: Arc<Metrics>,
+    address: PublicAddress,
+    nonces: Nonces,
 }
 
 impl Webhooks {
     /// A listener in front of that door.
     pub fn new(door: Arc<dyn Door>, metrics: Arc<Metrics>) -> Self {
-        Self { door, metrics }
+        Self { door, metrics, address: PublicAddress::fixed(None), nonces: Nonces::default() }
+    }
+
+    /// It is reached under that address. The address may have a path: a proxy may take it away before it passes a request on,
+    /// or not, so every path is known with it and without it.
+    #[must_use]
+    pub fn reached_at(self, address: PublicAddress) -> Self {
+        Self { address, ..self }
+    }
+
+    /// It answers those who prove an address.
+    #[must_use]
+    pub fn proving(self, nonces: Nonces) -> Self {
+        Self { nonces, ..self }
+    }
+
+    /// The path as it is here.
+    fn below<'a>(&self, path: &'a str) -> &'a str {
+        let Some(address) = self.address.now() else { return path };
+        let before = address.path().trim_end_matches('/');
+        match path.strip_prefix(before) {
+            Some(rest) if rest.starts_with('/') => rest,
+            _ => path,
+        }
     }
 }
 
@@ -130,8 +156,12 @@ impl Handler for Webhooks {
         let method = request.method().clone();
         // The query is not looked at and not logged: people put secrets there.
         let path: String = request.uri().path().chars().take(200).collect();
-        let answer = match place(request.uri().path()) {
-            None => not_found(),
+        let answer = match place(self.below(request.uri().path())) {
+            None => match self.nonces.answer(request.uri().path()) {
+                Some(answer) if method == Method::GET => text(StatusCode::OK, answer),
+                Some(_) => not_allowed("GET"),
+                None => not_found(),
+            },
             Some(Place::Health) if matches!(method, Method::GET | Method::HEAD) => text(StatusCode::OK, "ok"),
             Some(Place::Health) => not_allowed("GET, HEAD"),
             Some(Place::Hook(source)) => {
