@@ -113,7 +113,9 @@ impl Daemon {
             });
         };
         let door = Webhooks::new(door, Arc::clone(&built.metrics));
-        let door = Arc::new(door.reached_at(address.clone()).proving(nonces));
+        let door = Arc::new(
+            door.reached_at(address.clone()).proving(nonces).trusting(config.listen.trusted_proxies.clone()),
+        );
         let options = ServeOptions {
             name: "webhooks",
             drain_timeout: drain,
