@@ -236,7 +236,9 @@ fn embedded(section: &Section, table: &TunnelTable) -> Result<Option<Embedded>, 
         match Host::parse(domain.trim()) {
             Ok(Host::Domain(_)) => {}
             _ => {
-                return Err(section.error("ngrok_domain", "this should be a name such as \"flags.ngrok.app\""));
+                return Err(
+                    section.error("ngrok_domain", "this should be a name such as \"flags.ngrok.app\"")
+                );
             }
         }
     }

@@ -21,7 +21,7 @@ use crate::http::{letter_view, view};
 use crate::pipeline::{HooksOff, How, Pipeline, Which};
 use crate::store::StoreError;
 use crate::telemetry::Metrics;
-use crate::tunnel::{Prover, PublicAddress, Trouble};
+use crate::tunnel::{Prover, PublicAddress, Remark, Trouble};
 
 pub(super) struct View {
     pub(super) pipeline: Arc<Pipeline>,
@@ -35,6 +35,8 @@ pub(super) struct View {
     pub(super) gitlab_url: Url,
     pub(super) address: PublicAddress,
     pub(super) prover: Prover,
+    /// Where the address is to be found: what is the matter with that.
+    pub(super) tunnel: Option<Remark>,
 }
 
 /// Something that has waited longer than this does not move.
@@ -139,6 +141,7 @@ impl AdminView for View {
         remarks.extend(world.adoptions().doubts().told());
         remarks.extend(world.refusals().told());
         remarks.extend(self.hooks_off.lines());
+        remarks.extend(self.tunnel.as_ref().and_then(Remark::line));
         let dead = world.store().backlog().await.map_or(0, |backlog| backlog.dead);
         if dead == 0 {
             return remarks;
@@ -156,11 +159,18 @@ impl AdminView for View {
 
     async fn prove_address(&self) -> AddressProof {
         let Some(url) = self.address.now() else {
-            let why = "no public address is known: write it in `public_url` of [listen]";
+            let why = match &self.tunnel {
+                Some(remark) => remark.line().unwrap_or_else(|| {
+                    "the public address is not known yet: the agents of tunnels on this machine are being asked".to_owned()
+                }),
+                None => "no public address is known: write it into `public_url` of [listen], or `public_url = \"auto\"` where a \
+                         tunnel's agent on this machine knows it"
+                    .to_owned(),
+            };
             return AddressProof {
                 url: None,
                 proven: false,
-                why: Some(why.to_owned()),
+                why: Some(why),
                 trouble: Some(Trouble::NoAddress.word().to_owned()),
             };
         };

@@ -7,6 +7,7 @@ mod dry_run;
 mod health;
 mod identity;
 mod notify;
+mod public;
 mod renamed;
 
 use std::sync::Arc;
@@ -17,7 +18,6 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::bot::World;
 use crate::config::Config;
 use crate::http::{
     Admin, Gate, Listener, MAX_BODY, ServeOptions, SocketFile, TcpGate, Webhooks, bind_socket, serve,
@@ -27,7 +27,7 @@ use crate::pipeline::{
 };
 use crate::store::export::save_links;
 use crate::store::sled::SledStore;
-use crate::tunnel::{Nonces, Prover, PublicAddress};
+use crate::tunnel::{Nonces, Prover};
 
 pub use build::StartError;
 pub use dry_run::{Planned, planned_reminders};
@@ -83,9 +83,10 @@ impl Daemon {
         let admin_at = build::local(&admin)?;
 
         world.begin_rules(GITLABS_TIME).await?;
-        let address = PublicAddress::fixed(config.listen.public_url.clone());
         let nonces = Nonces::default();
         let prover = Prover::new(nonces.clone(), webhooks_at, config.gitlab.ca_file.clone())?;
+        let (address, find) = public::address(&config, webhooks_at, &prover)?;
+        let tunnel = find.as_ref().map(public::Find::remark);
         let health = Arc::new(health::Health::default());
         let hooks_off = Arc::new(HooksOff::default());
         let door = Arc::new(door::FrontDoor::new(Arc::clone(&pipeline), &config));
@@ -100,6 +101,7 @@ impl Daemon {
             gitlab_url: config.gitlab.url.clone(),
             address: address.clone(),
             prover,
+            tunnel,
         });
         let tcp_gate =
             TcpGate::new(admin_at, &config.listen.admin.to_string(), config.listen.admin_token.clone());
@@ -141,7 +143,7 @@ impl Daemon {
         let (runs, caught_up) = watch::channel(0);
         let plan = CatchingUp {
             every: config.gitlab.catch_up.duration(),
-            address: OwnAddress { public: address, listener: webhooks_at },
+            address: OwnAddress { public: address.clone(), listener: webhooks_at },
             hooks_off,
             runs,
         };
@@ -150,7 +152,14 @@ impl Daemon {
         tasks.spawn(watch_visibility(Arc::clone(&pipeline), stop.clone()));
         tasks.spawn(health::watch(Arc::clone(&pipeline), health, stop.clone()));
         tasks.spawn(keep_up(Arc::clone(&pipeline), upkeep(&built.store), stop.clone()));
-        say_where(&config, webhooks_at, admin_at, &world);
+        tracing::info!("webhooks come in on {webhooks_at}; health, metrics and the API are on {admin_at}");
+        if !config.listen.public_auto {
+            public::say_where(address.now().as_ref(), webhooks_at, &world);
+        }
+        if let Some(find) = find {
+            tasks.spawn(find.run(stop.clone()));
+            tasks.spawn(public::tell(address, webhooks_at, world, stop.clone()));
+        }
         Ok(Self {
             pipeline,
             stop,
@@ -245,33 +254,5 @@ fn upkeep(store: &Arc<SledStore>) -> Upkeep {
                 saved.map_err(|error| error.to_string())
             })
         }),
-    }
-}
-
-/// The addresses, as somebody who sets hooks up needs them.
-fn say_where(config: &Config, webhooks: std::net::SocketAddr, admin: std::net::SocketAddr, world: &World) {
-    let base = match &config.listen.public_url {
-        Some(url) => url.to_string(),
-        None => format!("http://{webhooks}/"),
-    };
-    let base = base.trim_end_matches('/');
-    tracing::info!("webhooks come in on {webhooks}; health, metrics and the API are on {admin}");
-    tracing::info!("GitLab's webhook address: {base}/hooks/gitlab");
-    for provider in world.flags().iter() {
-        if door::takes_webhooks(provider.as_ref()) {
-            tracing::info!(
-                "webhook address for {} ({}): {base}/hooks/providers/{}",
-                provider.name(),
-                provider.service(),
-                provider.name()
-            );
-        } else {
-            tracing::info!(
-                "{} ({}) is polled every {} s; it has no webhook secret",
-                provider.name(),
-                provider.service(),
-                provider.poll_interval().as_secs()
-            );
-        }
     }
 }
