@@ -11,11 +11,13 @@ use url::Url;
 
 use super::door::takes_webhooks;
 use super::health::Health;
+use super::reload::Reloader;
 use crate::domain::Noteable;
 use crate::http::AdminView;
 use crate::http::api_letter::QueueItem;
 use crate::http::api_types::{
-    AddressProof, GitlabStatus, LettersDealt, LinksPage, ProviderStatus, Queue, Status, WebhookAddress,
+    AddressProof, GitlabStatus, LettersDealt, LinksPage, ProviderStatus, Queue, Reloaded, Status,
+    WebhookAddress,
 };
 use crate::http::{letter_view, view};
 use crate::pipeline::{HooksOff, How, Pipeline, Which};
@@ -25,6 +27,7 @@ use crate::tunnel::{Prover, PublicAddress, Remark, Trouble};
 
 pub(super) struct View {
     pub(super) pipeline: Arc<Pipeline>,
+    pub(super) reloader: Arc<Reloader>,
     pub(super) health: Arc<Health>,
     pub(super) hooks_off: Arc<HooksOff>,
     pub(super) metrics: Arc<Metrics>,
@@ -125,6 +128,10 @@ impl AdminView for View {
             },
             providers,
         }
+    }
+
+    async fn reload(&self) -> Result<Reloaded, String> {
+        self.reloader.reload().await
     }
 
     async fn queue(&self, limit: usize) -> Result<Queue, StoreError> {

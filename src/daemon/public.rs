@@ -9,24 +9,33 @@ use url::Url;
 use super::door::takes_webhooks;
 use crate::bot::World;
 use crate::config::Config;
-use crate::net::ClientError;
+use crate::pipeline::Pipeline;
 use crate::tunnel::{Known, Prover, PublicAddress, Remark, Watch};
 
-/// Finds the address.
-pub(super) struct Find {
-    watch: Watch,
+/// What finds the address.
+pub(super) struct Finding {
+    listener: SocketAddr,
+    prover: Prover,
+    known: Arc<Known>,
     remark: Remark,
 }
 
-impl Find {
+impl Finding {
     /// What is to be told about it.
     pub(super) fn remark(&self) -> Remark {
         self.remark.clone()
     }
 
-    /// Finds it, and watches over it, until `stop`.
-    pub(super) async fn run(self, stop: CancellationToken) {
-        self.watch.run(stop).await;
+    /// Finds it as that configuration says, and watches over it, until `stop`.
+    pub(super) fn run(&self, config: &Config, stop: CancellationToken) -> impl Future<Output = ()> + use<> {
+        let known = Arc::clone(&self.known);
+        let watch = Watch::new(&config.tunnel, self.listener, self.prover.clone(), known);
+        async move {
+            match watch {
+                Ok(watch) => watch.run(stop).await,
+                Err(error) => tracing::error!(%error, "the public address cannot be looked for"),
+            }
+        }
     }
 }
 
@@ -35,27 +44,26 @@ pub(super) fn address(
     config: &Config,
     listener: SocketAddr,
     prover: &Prover,
-) -> Result<(PublicAddress, Option<Find>), ClientError> {
+) -> (PublicAddress, Option<Finding>) {
     if !config.listen.public_auto {
-        return Ok((PublicAddress::fixed(config.listen.public_url.clone()), None));
+        return (PublicAddress::fixed(config.listen.public_url.clone()), None);
     }
     let (say, address) = PublicAddress::found();
     let remark = Remark::default();
-    let known = Known::new(say, remark.clone());
-    let watch = Watch::new(&config.tunnel, listener, prover.clone(), known)?;
-    Ok((address, Some(Find { watch, remark })))
+    let known = Arc::new(Known::new(say, remark.clone()));
+    (address, Some(Finding { listener, prover: prover.clone(), known, remark }))
 }
 
 /// Says where webhooks come in whenever that is known anew.
 pub(super) async fn tell(
     mut address: PublicAddress,
     listener: SocketAddr,
-    world: Arc<World>,
+    pipeline: Arc<Pipeline>,
     stop: CancellationToken,
 ) {
     loop {
         tokio::select! {
-            () = address.changed() => say_where(address.now().as_ref(), listener, &world),
+            () = address.changed() => say_where(address.now().as_ref(), listener, &pipeline.world()),
             () = stop.cancelled() => return,
         }
     }

@@ -11,6 +11,7 @@ use super::api;
 use super::api_address;
 use super::api_believe;
 use super::api_queue;
+use super::api_reload;
 use super::body::{Answer, RequestBody};
 use super::gate::{Gate, Refusal};
 use super::probes::{healthz, metrics, problem, readyz};
@@ -52,6 +53,8 @@ pub enum Route {
     QueueRetry,
     /// Dead letters are forgotten.
     QueueDrop,
+    /// The configuration is read again.
+    Reload,
     /// How the daemon is.
     Status,
     /// Whether this flaglink answers under its public address.
@@ -62,7 +65,7 @@ pub enum Route {
 
 impl Route {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Health,
         Self::Ready,
         Self::Metrics,
@@ -73,6 +76,7 @@ impl Route {
         Self::QueueItem,
         Self::QueueRetry,
         Self::QueueDrop,
+        Self::Reload,
         Self::Status,
         Self::AddressProve,
         Self::OpenApi,
@@ -91,6 +95,7 @@ impl Route {
             Self::QueueItem => "/api/v1/queue/{id}",
             Self::QueueRetry => "/api/v1/queue/retry",
             Self::QueueDrop => "/api/v1/queue/drop",
+            Self::Reload => "/api/v1/reload",
             Self::Status => "/api/v1/status",
             Self::AddressProve => "/api/v1/address/prove",
             Self::OpenApi => "/api/v1/openapi.json",
@@ -99,7 +104,10 @@ impl Route {
 
     /// Whether it changes something, or sets something going. Then it is a `POST`, else a `GET`.
     pub fn changes(self) -> bool {
-        matches!(self, Self::ProvidersBelieve | Self::QueueRetry | Self::QueueDrop | Self::AddressProve)
+        matches!(
+            self,
+            Self::ProvidersBelieve | Self::QueueRetry | Self::QueueDrop | Self::Reload | Self::AddressProve
+        )
     }
 
     /// Whether it needs the admin token over TCP wherever that listens: it changes something, or shows what people wrote.
@@ -179,6 +187,7 @@ impl Admin {
             Route::QueueItem => api_queue::queue_item(view.as_ref(), id).await,
             Route::QueueRetry => api_queue::retry(view.as_ref(), &request.headers, body).await,
             Route::QueueDrop => api_queue::drop_letters(view.as_ref(), &request.headers, body).await,
+            Route::Reload => api_reload::reload(view.as_ref(), &request.headers, body).await,
             Route::Status => api::status(view.as_ref()).await,
             Route::AddressProve => api_address::prove(view.as_ref(), &request.headers, body).await,
             Route::OpenApi => api::openapi(),

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::api_letter::QueueItem;
-use super::api_types::{AddressProof, LettersDealt, LinksPage, Queue, Status};
+use super::api_types::{AddressProof, LettersDealt, LinksPage, Queue, Reloaded, Status};
 use crate::domain::Noteable;
 use crate::pipeline::{How, Which};
 use crate::store::StoreError;
@@ -34,6 +34,9 @@ pub trait AdminView: Send + Sync + 'static {
 
     /// Asks under the public address, from outside, whether this flaglink answers there.
     async fn prove_address(&self) -> AddressProof;
+
+    /// Reads the configuration again and works by it, or says why the one from before stays in force.
+    async fn reload(&self) -> Result<Reloaded, String>;
 
     /// What has that number, whether it waits or was given up.
     /// [`letter_view::queue_item`](super::letter_view::queue_item) makes it from a store.

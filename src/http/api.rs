@@ -15,8 +15,10 @@ use super::api_address;
 use super::api_believe;
 use super::api_letter::QueueItem;
 use super::api_queue;
+use super::api_reload;
 use super::api_types::{
-    AddressProof, Believed, Letters, LettersDealt, LinksPage, Missing, Problem, ProveAddress, Queue, Status,
+    AddressProof, Believed, Letters, LettersDealt, LinksPage, Missing, Problem, ProveAddress, Queue, Reload,
+    Reloaded, Status,
 };
 use super::body::{Answer, StreamError, json, streamed};
 use super::probes::{self, problem};
@@ -48,6 +50,7 @@ const EXPORT_AHEAD: usize = 2;
         api_queue::retry,
         api_queue::drop_letters,
         api_believe::believe,
+        api_reload::reload,
         status,
         api_address::prove,
         openapi,
@@ -63,6 +66,8 @@ const EXPORT_AHEAD: usize = 2;
         QueueItem,
         Letters,
         LettersDealt,
+        Reload,
+        Reloaded,
         Status
     ))
 )]

@@ -161,6 +161,24 @@ pub struct Believed {
     pub flags: usize,
 }
 
+/// The configuration is to be read again. Nothing is said with it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Reload {}
+
+/// The configuration was read again and is in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Reloaded {
+    /// How many project rules there are.
+    pub rules: usize,
+    /// How many flag services there are.
+    pub providers: usize,
+    /// What works but should be looked at, whole sentences.
+    pub warnings: Vec<String>,
+    /// Keys that are different now and are followed at the next start only.
+    pub at_the_next_start: Vec<String>,
+}
+
 /// Which dead letters are meant: some, or all.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]

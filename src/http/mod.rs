@@ -7,6 +7,7 @@ mod api_address;
 mod api_believe;
 pub mod api_letter;
 mod api_queue;
+mod api_reload;
 pub mod api_types;
 mod body;
 mod change;

@@ -49,7 +49,7 @@ impl Known {
         self.remark.set(None);
         match self.now() {
             Some(known) if known == *url => {
-                tracing::info!(agent, "the public address {url} is there again, and proven")
+                tracing::info!(agent, "the public address {url} is proven again")
             }
             Some(known) => tracing::warn!(
                 agent,

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
@@ -29,7 +30,7 @@ pub struct Watch {
     every: Duration,
     listener: SocketAddr,
     prover: Prover,
-    known: Known,
+    known: Arc<Known>,
     /// Whether the present address was offered when it was last looked.
     offered: bool,
     failed: HashMap<Url, Failed>,
@@ -48,7 +49,7 @@ impl Watch {
         settings: &TunnelSettings,
         listener: SocketAddr,
         prover: Prover,
-        known: Known,
+        known: Arc<Known>,
     ) -> Result<Self, ClientError> {
         Ok(Self {
             agents: Agents::new(settings)?,

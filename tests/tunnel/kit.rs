@@ -234,7 +234,7 @@ impl Here {
     pub(crate) fn look(&self, settings: &TunnelSettings) -> Looking {
         let (say, address) = PublicAddress::found();
         let remark = Remark::default();
-        let known = Known::new(say, remark.clone());
+        let known = Arc::new(Known::new(say, remark.clone()));
         let watch = Watch::new(settings, self.at, self.prover.clone(), known).unwrap();
         tokio::spawn(watch.run(self.stop.clone()));
         Looking { address, remark }
