@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::health::{self, Health};
+use super::public::Finding;
 use crate::config::Config;
 use crate::pipeline::{CatchingUp, HooksOff, OwnAddress, Pipeline, catch_up, poll, remind};
 
@@ -23,6 +24,8 @@ pub(super) struct Gear {
     pub(super) address: OwnAddress,
     /// How often catching up has looked since the start.
     pub(super) runs: watch::Sender<u64>,
+    /// Where the public address is not written but found.
+    pub(super) finding: Option<Finding>,
     /// The end of the daemon.
     pub(super) stop: CancellationToken,
 }
@@ -49,6 +52,9 @@ impl Shift {
             runs: gear.runs.clone(),
         };
         tasks.spawn(catch_up(Arc::clone(&gear.pipeline), plan, stop.clone()));
+        if let Some(finding) = &gear.finding {
+            tasks.spawn(finding.run(config, stop.clone()));
+        }
         tasks.spawn(remind(Arc::clone(&gear.pipeline), config.reminders.clone(), stop.clone()));
         tasks.spawn(health::watch(Arc::clone(&gear.pipeline), Arc::clone(&gear.health), stop.clone()));
         Self { stop, tasks }

@@ -8,6 +8,7 @@ use hyper::{Method, Request, StatusCode};
 
 use super::admin_view::AdminView;
 use super::api;
+use super::api_address;
 use super::api_believe;
 use super::api_links;
 use super::api_queue;
@@ -59,13 +60,15 @@ pub enum Route {
     Reload,
     /// How the daemon is.
     Status,
+    /// Whether this flaglink answers under its public address.
+    AddressProve,
     /// The description of all this.
     OpenApi,
 }
 
 impl Route {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Health,
         Self::Ready,
         Self::Metrics,
@@ -79,6 +82,7 @@ impl Route {
         Self::QueueDrop,
         Self::Reload,
         Self::Status,
+        Self::AddressProve,
         Self::OpenApi,
     ];
 
@@ -98,15 +102,21 @@ impl Route {
             Self::QueueDrop => "/api/v1/queue/drop",
             Self::Reload => "/api/v1/reload",
             Self::Status => "/api/v1/status",
+            Self::AddressProve => "/api/v1/address/prove",
             Self::OpenApi => "/api/v1/openapi.json",
         }
     }
 
-    /// Whether it changes something. Then it is a `POST`, else a `GET`.
+    /// Whether it changes something, or sets something going. Then it is a `POST`, else a `GET`.
     pub fn changes(self) -> bool {
         matches!(
             self,
-            Self::ProvidersBelieve | Self::QueueRetry | Self::QueueDrop | Self::Reload | Self::LinksChange
+            Self::ProvidersBelieve
+                | Self::QueueRetry
+                | Self::QueueDrop
+                | Self::Reload
+                | Self::LinksChange
+                | Self::AddressProve
         )
     }
 
@@ -190,6 +200,7 @@ impl Admin {
             Route::QueueDrop => api_queue::drop_letters(view.as_ref(), &request.headers, body).await,
             Route::Reload => api_reload::reload(view.as_ref(), &request.headers, body).await,
             Route::Status => api::status(view.as_ref()).await,
+            Route::AddressProve => api_address::prove(view.as_ref(), &request.headers, body).await,
             Route::OpenApi => api::openapi(),
         }
     }
