@@ -74,6 +74,18 @@ async fn everything_works_before_the_address_is_known_and_it_is_shown_as_soon_as
     );
     assert_eq!(ask(&town, "GET /readyz", "").await, "ready");
 
+    // What is written in [tunnel] counts from the reload on, and the address stays what it is.
+    let reloaded = town.reload("allow = [\"127.0.0.1\"]", "allow = [\"*.ngrok.app\"]").await.unwrap();
+    assert_eq!(reloaded.at_the_next_start, [""; 0]);
+    let refused = async {
+        while !ask(&town, "GET /readyz", "").await.contains("no pattern of `allow` in [tunnel] fits") {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, refused).await.unwrap();
+    assert_eq!(proof(&town).await.url, Some(way.url.clone()));
+    town.reload("allow = [\"*.ngrok.app\"]", "allow = [\"127.0.0.1\"]").await.unwrap();
+
     // Down and up again it is looked for anew.
     town.stop().await;
     agent.offers(&[]);
