@@ -84,16 +84,16 @@ async fn a_tunnel_that_goes_away_is_told_of_and_its_address_kept() {
 }
 
 #[tokio::test]
-async fn of_two_agents_the_one_that_says_where_it_leads_comes_first_and_the_address_stays() {
+async fn of_several_addresses_the_first_by_a_fixed_order_is_taken_and_it_stays() {
     let here = Here::start().await;
     let (one, other) = (Way::to(here.at).await, Way::to(here.at).await);
     let mut urls = [one.url.as_str(), other.url.as_str()];
+    urls.sort_unstable();
     let agent = Stand::ngrok(&[(urls[1], &here.to()), (urls[0], &here.to())]).await;
     let second = Stand::ngrok(&[(urls[0], &here.to())]).await;
     let mut settings = settings();
     settings.ngrok = vec![agent.at(), second.at()];
     let mut looking = here.look(&settings);
-    urls.sort_unstable();
     assert_eq!(looking.found().await, urls[0]);
     // The other one comes up at the top: nobody wants webhooks to move for that.
     agent.offers(&[(urls[1], &here.to())]);
