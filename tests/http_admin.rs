@@ -15,7 +15,8 @@ use bytes::Bytes;
 use flaglink::domain::Noteable;
 use flaglink::http::api_letter::{QueueItem, QueuedRequest};
 use flaglink::http::api_types::{
-    AddressProof, GitlabStatus, Health, LettersDealt, LinkedNoteable, LinksPage, Queue, Reloaded, Status,
+    AddressProof, GitlabStatus, Health, LettersDealt, LinkedNoteable, LinksChange, LinksChanged, LinksPage,
+    Queue, Reloaded, Status,
 };
 use flaglink::http::{
     Admin, AdminView, ApiDoc, Gate, Listener, Route, ServeOptions, SocketError, TcpGate, bind_socket, serve,
@@ -86,6 +87,10 @@ impl AdminView for Daemon {
     async fn believe(&self, provider: &str) -> Result<Option<usize>, StoreError> {
         self.damage()?;
         Ok((provider == "flagsmith").then_some(7))
+    }
+
+    async fn change_links(&self, change: LinksChange) -> LinksChanged {
+        LinksChanged { applied: change.apply, links: Vec::new() }
     }
 
     async fn reload(&self) -> Result<Reloaded, String> {
@@ -401,6 +406,7 @@ async fn over_tcp_what_changes_something_or_shows_what_people_wrote_needs_the_to
     let good = |route| match route {
         Route::ProvidersBelieve => r#"{"provider":"flagsmith"}"#,
         Route::Reload => "{}",
+        Route::LinksChange => r#"{"apply":false,"wish":"link","links":[]}"#,
         _ => r#"{"all":true}"#,
     };
     for route in Route::ALL.into_iter().filter(|route| route.is_for_trusted()) {

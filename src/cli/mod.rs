@@ -7,6 +7,7 @@ mod config;
 mod demo;
 mod document;
 mod links;
+mod links_change;
 mod logging;
 mod queue;
 mod queue_item;

@@ -16,10 +16,11 @@ use crate::domain::Noteable;
 use crate::http::AdminView;
 use crate::http::api_letter::QueueItem;
 use crate::http::api_types::{
-    AddressProof, GitlabStatus, LettersDealt, LinksPage, ProviderStatus, Queue, Reloaded, Status,
-    WebhookAddress,
+    AddressProof, GitlabStatus, LettersDealt, LinksChange, LinksChanged, LinksPage, ProviderStatus, Queue,
+    Reloaded, Status, WebhookAddress,
 };
-use crate::http::{letter_view, view};
+use crate::http::{letter_view, link_view, view};
+use crate::pipeline::by_hand::Hand;
 use crate::pipeline::{HooksOff, How, Pipeline, Which};
 use crate::store::StoreError;
 use crate::telemetry::Metrics;
@@ -128,6 +129,11 @@ impl AdminView for View {
             },
             providers,
         }
+    }
+
+    async fn change_links(&self, change: LinksChange) -> LinksChanged {
+        let world = self.pipeline.world();
+        link_view::change(&Hand::of_pipeline(&self.pipeline, &world), &world, change).await
     }
 
     async fn reload(&self) -> Result<Reloaded, String> {

@@ -2,6 +2,7 @@
 
 mod admin;
 mod build;
+mod by_hand;
 mod clients;
 mod door;
 mod dry_run;
@@ -33,6 +34,7 @@ use crate::store::sled::SledStore;
 use crate::tunnel::{Nonces, Prover};
 
 pub use build::StartError;
+pub use by_hand::ByHand;
 pub use dry_run::{Planned, planned_reminders};
 pub use notify::heartbeat;
 pub use reload::Reader;

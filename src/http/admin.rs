@@ -10,6 +10,7 @@ use super::admin_view::AdminView;
 use super::api;
 use super::api_address;
 use super::api_believe;
+use super::api_links;
 use super::api_queue;
 use super::api_reload;
 use super::body::{Answer, RequestBody};
@@ -43,6 +44,8 @@ pub enum Route {
     Links,
     /// All links as JSON Lines.
     Export,
+    /// Links are made or taken off.
+    LinksChange,
     /// What waits.
     Queue,
     /// Flags that a provider does not know any more are taken for gone.
@@ -65,12 +68,13 @@ pub enum Route {
 
 impl Route {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Health,
         Self::Ready,
         Self::Metrics,
         Self::Links,
         Self::Export,
+        Self::LinksChange,
         Self::Queue,
         Self::ProvidersBelieve,
         Self::QueueItem,
@@ -90,6 +94,7 @@ impl Route {
             Self::Metrics => "/metrics",
             Self::Links => "/api/v1/links",
             Self::Export => "/api/v1/links/export",
+            Self::LinksChange => "/api/v1/links/change",
             Self::Queue => "/api/v1/queue",
             Self::ProvidersBelieve => "/api/v1/providers/believe",
             Self::QueueItem => "/api/v1/queue/{id}",
@@ -106,7 +111,12 @@ impl Route {
     pub fn changes(self) -> bool {
         matches!(
             self,
-            Self::ProvidersBelieve | Self::QueueRetry | Self::QueueDrop | Self::Reload | Self::AddressProve
+            Self::ProvidersBelieve
+                | Self::QueueRetry
+                | Self::QueueDrop
+                | Self::Reload
+                | Self::LinksChange
+                | Self::AddressProve
         )
     }
 
@@ -183,6 +193,7 @@ impl Admin {
             Route::Links => api::links(view.as_ref(), query).await,
             Route::Export => api::export(Arc::clone(view)).await,
             Route::ProvidersBelieve => api_believe::believe(view.as_ref(), &request.headers, body).await,
+            Route::LinksChange => api_links::change(view.as_ref(), &request.headers, body).await,
             Route::Queue => api_queue::queue(view.as_ref(), query).await,
             Route::QueueItem => api_queue::queue_item(view.as_ref(), id).await,
             Route::QueueRetry => api_queue::retry(view.as_ref(), &request.headers, body).await,

@@ -5,7 +5,9 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::api_letter::QueueItem;
-use super::api_types::{AddressProof, LettersDealt, LinksPage, Queue, Reloaded, Status};
+use super::api_types::{
+    AddressProof, LettersDealt, LinksChange, LinksChanged, LinksPage, Queue, Reloaded, Status,
+};
 use crate::domain::Noteable;
 use crate::pipeline::{How, Which};
 use crate::store::StoreError;
@@ -44,6 +46,9 @@ pub trait AdminView: Send + Sync + 'static {
 
     /// Takes dead letters back or drops them.
     async fn deal(&self, how: How, which: Which) -> Result<LettersDealt, StoreError>;
+
+    /// Makes links or takes them off, or says what would become of them. [`Hand`](crate::pipeline::by_hand::Hand) does it.
+    async fn change_links(&self, change: LinksChange) -> LinksChanged;
 
     /// A page of links. [`view::links_page`](super::view::links_page) makes it from a store.
     async fn links(&self, after: Option<&Noteable>, limit: usize) -> Result<LinksPage, StoreError>;

@@ -14,11 +14,13 @@ use super::admin_view::AdminView;
 use super::api_address;
 use super::api_believe;
 use super::api_letter::QueueItem;
+use super::api_links;
 use super::api_queue;
 use super::api_reload;
 use super::api_types::{
-    AddressProof, Believed, Letters, LettersDealt, LinksPage, Missing, Problem, ProveAddress, Queue, Reload,
-    Reloaded, Status,
+    AddressProof, Believed, ChangedLink, Letters, LettersDealt, LinkBecame, LinkWish, LinksChange,
+    LinksChanged, LinksPage, Missing, Problem, ProveAddress, Queue, Reload, Reloaded, Status,
+    WantedAsExported, WantedLink,
 };
 use super::body::{Answer, StreamError, json, streamed};
 use super::probes::{self, problem};
@@ -50,6 +52,7 @@ const EXPORT_AHEAD: usize = 2;
         api_queue::retry,
         api_queue::drop_letters,
         api_believe::believe,
+        api_links::change,
         api_reload::reload,
         status,
         api_address::prove,
@@ -66,6 +69,13 @@ const EXPORT_AHEAD: usize = 2;
         QueueItem,
         Letters,
         LettersDealt,
+        LinksChange,
+        LinksChanged,
+        LinkWish,
+        LinkBecame,
+        ChangedLink,
+        WantedLink,
+        WantedAsExported,
         Reload,
         Reloaded,
         Status

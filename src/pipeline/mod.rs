@@ -5,6 +5,7 @@
 
 mod adopting;
 mod bodies;
+pub mod by_hand;
 mod catch_up;
 mod cleanup;
 mod edges;
