@@ -115,7 +115,7 @@ impl Config {
         }
         let store_settings = StoreSettings::check(&store)?;
         let listen = Listen::check(&listen, &store_settings.path, &mut warnings)?;
-        let gitlab = GitlabSettings::check(&gitlab, &mut warnings)?;
+        let gitlab = GitlabSettings::check(&gitlab, listen.public_url.is_some(), &mut warnings)?;
         let providers = check_names(providers, &store_settings, &store)?;
         let rules = check_rules(rules, &providers, &around, &mut warnings)?;
         let reminders = check_reminders(&reminders, &providers, &rules, &around)?;

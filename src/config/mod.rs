@@ -5,6 +5,7 @@
 
 mod error;
 mod file;
+mod hooks;
 mod limits;
 mod load;
 mod marker_key;
@@ -25,6 +26,7 @@ mod toggle;
 mod tree;
 
 pub use error::ConfigError;
+pub use hooks::Hooks;
 pub use limits::Limits;
 pub use load::{Config, DEFAULT_PLACES, find};
 pub use marker_key::MarkerKeySource;
