@@ -138,6 +138,7 @@ impl AdminView for View {
         remarks.extend(world.adoptions().doubts().told());
         remarks.extend(world.refusals().told());
         remarks.extend(self.hooks_off.lines());
+        remarks.extend(self.pipeline.hooks().lines());
         let dead = world.store().backlog().await.map_or(0, |backlog| backlog.dead);
         if dead == 0 {
             return remarks;

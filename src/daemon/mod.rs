@@ -23,7 +23,8 @@ use crate::http::{
     Admin, Gate, Listener, MAX_BODY, ServeOptions, SocketFile, TcpGate, Webhooks, bind_socket, serve,
 };
 use crate::pipeline::{
-    CatchingUp, HooksOff, OwnAddress, Pipeline, Upkeep, catch_up, keep_up, poll, remind, watch_visibility,
+    CatchingUp, HookSettings, HooksOff, KeepingInStep, OwnAddress, Pipeline, Upkeep, catch_up,
+    keep_hooks_in_step, keep_up, poll, remind, watch_visibility,
 };
 use crate::store::export::save_links;
 use crate::store::sled::SledStore;
@@ -56,6 +57,7 @@ pub struct Daemon {
     admin: std::net::SocketAddr,
     drain: Duration,
     caught_up: watch::Receiver<u64>,
+    in_step: watch::Receiver<u64>,
     /// Removed with the daemon.
     _socket: SocketFile,
 }
@@ -86,6 +88,9 @@ impl Daemon {
         let address = PublicAddress::fixed(config.listen.public_url.clone());
         let health = Arc::new(health::Health::default());
         let hooks_off = Arc::new(HooksOff::default());
+        let hooks = HookSettings { address: address.clone(), register: config.gitlab.register_hooks };
+        let kept = world.store().hooks().await?;
+        pipeline.hooks().load(&kept, world.markers(), config.gitlab.require_signature);
         let door = Arc::new(door::FrontDoor::new(Arc::clone(&pipeline), &config));
         let view: Arc<dyn crate::http::AdminView> = Arc::new(admin::View {
             pipeline: Arc::clone(&pipeline),
@@ -140,6 +145,9 @@ impl Daemon {
             runs,
         };
         tasks.spawn(catch_up(Arc::clone(&pipeline), plan, stop.clone()));
+        let (runs, in_step) = watch::channel(0);
+        let plan = KeepingInStep { settings: hooks, every: config.gitlab.catch_up.duration(), runs };
+        tasks.spawn(keep_hooks_in_step(Arc::clone(&pipeline), plan, stop.clone()));
         tasks.spawn(remind(Arc::clone(&pipeline), config.reminders.clone(), stop.clone()));
         tasks.spawn(watch_visibility(Arc::clone(&pipeline), stop.clone()));
         tasks.spawn(health::watch(Arc::clone(&pipeline), health, stop.clone()));
@@ -154,6 +162,7 @@ impl Daemon {
             admin: admin_at,
             drain,
             caught_up,
+            in_step,
             _socket: socket_file,
         })
     }
@@ -182,6 +191,17 @@ impl Daemon {
     /// How often catching up has looked since the start.
     pub fn times_caught_up(&self) -> u64 {
         *self.caught_up.borrow()
+    }
+
+    /// Returns when the registered webhooks have been looked at that many times since the start. At once where flaglink
+    /// registers none.
+    pub async fn hooks_looked_at(&self, times: u64) {
+        let _ = self.in_step.clone().wait_for(|runs| *runs >= times).await;
+    }
+
+    /// How often the registered webhooks have been looked at since the start.
+    pub fn times_hooks_looked_at(&self) -> u64 {
+        *self.in_step.borrow()
     }
 
     /// How many things wait or are being carried out.
@@ -250,7 +270,12 @@ fn say_where(config: &Config, webhooks: std::net::SocketAddr, admin: std::net::S
     };
     let base = base.trim_end_matches('/');
     tracing::info!("webhooks come in on {webhooks}; health, metrics and the API are on {admin}");
-    tracing::info!("GitLab's webhook address: {base}/hooks/gitlab");
+    if config.gitlab.register_hooks {
+        tracing::info!("flaglink registers its webhooks in GitLab below {base}/hooks/gitlab/");
+    }
+    if !config.gitlab.webhook_secrets.is_empty() || !config.gitlab.signing_tokens.is_empty() {
+        tracing::info!("GitLab's webhook address: {base}/hooks/gitlab");
+    }
     for provider in world.flags().iter() {
         if door::takes_webhooks(provider.as_ref()) {
             tracing::info!(

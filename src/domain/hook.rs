@@ -58,6 +58,9 @@ pub struct HookRecord {
     /// A creation was sent at this moment and its answer is not known.
     #[serde(default)]
     pub sent_at: Option<Timestamp>,
+    /// Somebody has had it taken away with `flaglink hooks remove`: it stays away until it is asked for again.
+    #[serde(default)]
+    pub off: bool,
     /// What last went wrong, for people; `None` where nothing did.
     #[serde(default)]
     pub trouble: Option<String>,
@@ -87,6 +90,7 @@ impl HookRecord {
             confirmed: String::new(),
             signed: false,
             sent_at: None,
+            off: false,
             trouble: None,
         }
     }

@@ -33,6 +33,6 @@ pub use issues::NewIssue;
 pub use own_hooks::{HookWish, SentFailure, Version};
 pub use pace::{Bucket, Pace, Turn};
 pub use page::WorkPage;
-pub use payload::{Classified, classify, may_command};
+pub use payload::{Classified, classify, may_command, project_of};
 pub use time::read_time;
 pub use verify::{Standing, WebhookSecrets};

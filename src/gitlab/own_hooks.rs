@@ -92,6 +92,22 @@ impl HookWish {
         self.url.scheme() == "https"
     }
 
+    /// What a server says back must not bring a secret into a log.
+    fn without_secrets(&self, error: GitlabError) -> GitlabError {
+        let clean = |text: String| {
+            let secrets = std::iter::once(&self.token).chain(&self.signing_token);
+            secrets.fold(text, |text, secret| text.replace(secret.expose_secret(), "[secret]"))
+        };
+        match error {
+            GitlabError::Failed(mut failure) => {
+                failure.message = clean(failure.message);
+                failure.said = clean(failure.said);
+                GitlabError::Failed(failure)
+            }
+            GitlabError::Strange(text) => GitlabError::Strange(clean(text)),
+        }
+    }
+
     /// The token is in every body: GitLab drops it when the address changes without it (gitlab#384326).
     fn body(&self) -> Value {
         let mut body = Map::new();
@@ -162,7 +178,8 @@ impl GitlabApi {
 
     async fn write_hook(&self, home: HookHome, hook: Option<u64>, wish: &HookWish) -> GitlabResult<Hook> {
         let body = wish.body();
-        let answer = self.client.answer(&WriteHook { home, hook, body: &body }).await?;
+        let answer = self.client.answer(&WriteHook { home, hook, body: &body }).await;
+        let answer = answer.map_err(|error| wish.without_secrets(error))?;
         let hook = parse::<Object<RawHook>>(&answer, "a webhook")?.0.hook();
         hook.ok_or_else(|| GitlabError::Strange("GitLab's answer has no webhook in it".to_owned()))
     }

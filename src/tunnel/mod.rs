@@ -15,6 +15,19 @@ impl PublicAddress {
         Self { known: watch::channel(url).1 }
     }
 
+    /// One that is found out while flaglink runs, and may change.
+    pub fn watched(known: watch::Receiver<Option<Url>>) -> Self {
+        Self { known }
+    }
+
+    /// Returns when the address is another one than it was when this was last asked.
+    pub async fn changed(&mut self) {
+        // Where nobody finds it out it stays as it is.
+        if self.known.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// The address, if there is one.
     pub fn now(&self) -> Option<Url> {
         self.known.borrow().clone()
