@@ -21,7 +21,9 @@ pub enum Hooks {
 pub(super) fn group_of(pattern: &str) -> Result<String, &'static str> {
     let group = pattern.strip_suffix("/**").or_else(|| pattern.strip_suffix("/*")).unwrap_or_default();
     if group.is_empty() || group.contains(['*', '?', '[', ']', '{', '}', '\\']) {
-        return Err("a webhook of a group is for all projects of one group, so `match` has to be like \"GROUP/**\" then");
+        return Err(
+            "a webhook of a group is for all projects of one group, so `match` has to be like \"GROUP/**\" then",
+        );
     }
     Ok(group.to_owned())
 }

@@ -5,6 +5,7 @@ mod build;
 mod door;
 mod dry_run;
 mod health;
+mod hooks;
 mod identity;
 mod notify;
 mod renamed;
@@ -32,6 +33,7 @@ use crate::tunnel::PublicAddress;
 
 pub use build::StartError;
 pub use dry_run::{Planned, planned_reminders};
+pub use hooks::HookDesk;
 pub use notify::heartbeat;
 
 /// How long, when lanes and webhooks are drained, everything else may take: the last export, and whoever asks the admin
@@ -102,6 +104,7 @@ impl Daemon {
             backlog: config.limits.backlog,
             gitlab_url: config.gitlab.url.clone(),
             address: address.clone(),
+            hooks: HookDesk::new(Arc::clone(&pipeline), hooks.clone()),
         });
         let tcp_gate =
             TcpGate::new(admin_at, &config.listen.admin.to_string(), config.listen.admin_token.clone());

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::{
-    DeadLetter, Edge, EdgeId, Event, FlagRecord, FlagRef, HookRecord, HookTarget, InboxId, Level, NoteKey, NoteRecord, Noteable,
-    NoteableRecord, Register,
+    DeadLetter, Edge, EdgeId, Event, FlagRecord, FlagRef, HookRecord, HookTarget, InboxId, Level, NoteKey,
+    NoteRecord, Noteable, NoteableRecord, Register,
 };
 
 /// The version of a record: grows with each write. 0 is a record that is not there.

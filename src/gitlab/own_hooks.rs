@@ -83,7 +83,8 @@ impl HookWish {
     /// Events that it is sent for and that are of no use.
     pub fn needless(&self, hook: &Hook) -> Vec<String> {
         // Events that are not in our list cannot be switched off by us.
-        let ours = |event: &&String| EVENTS.contains(&event.as_str()) && !self.events.contains(event.as_str());
+        let ours =
+            |event: &&String| EVENTS.contains(&event.as_str()) && !self.events.contains(event.as_str());
         hook.triggers.iter().filter(ours).cloned().collect()
     }
 
@@ -199,8 +200,7 @@ impl GitlabApi {
         hook: u64,
         most: u64,
     ) -> GitlabResult<Vec<SentFailure>> {
-        let listed =
-            self.client.listed::<Object<RawSent>, _>(&FailedEvents { home, hook }, 1, most).await?;
+        let listed = self.client.listed::<Object<RawSent>, _>(&FailedEvents { home, hook }, 1, most).await?;
         let shown = |text: String| crate::net::one_line(&text, MOST_SHOWN);
         let failure = |sent: RawSent| SentFailure {
             status: match sent.response_status {

@@ -9,6 +9,7 @@ use hyper::{Method, Request, StatusCode};
 use super::admin_view::AdminView;
 use super::api;
 use super::api_believe;
+use super::api_hooks;
 use super::api_queue;
 use super::body::{Answer, RequestBody};
 use super::gate::{Gate, Refusal};
@@ -51,6 +52,14 @@ pub enum Route {
     QueueRetry,
     /// Dead letters are forgotten.
     QueueDrop,
+    /// How the registered webhooks stand.
+    Hooks,
+    /// They are brought into step.
+    HooksSync,
+    /// They are removed.
+    HooksRemove,
+    /// They are tested.
+    HooksTest,
     /// How the daemon is.
     Status,
     /// The description of all this.
@@ -59,7 +68,7 @@ pub enum Route {
 
 impl Route {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 16] = [
         Self::Health,
         Self::Ready,
         Self::Metrics,
@@ -70,6 +79,10 @@ impl Route {
         Self::QueueItem,
         Self::QueueRetry,
         Self::QueueDrop,
+        Self::Hooks,
+        Self::HooksSync,
+        Self::HooksRemove,
+        Self::HooksTest,
         Self::Status,
         Self::OpenApi,
     ];
@@ -87,6 +100,10 @@ impl Route {
             Self::QueueItem => "/api/v1/queue/{id}",
             Self::QueueRetry => "/api/v1/queue/retry",
             Self::QueueDrop => "/api/v1/queue/drop",
+            Self::Hooks => "/api/v1/hooks",
+            Self::HooksSync => "/api/v1/hooks/sync",
+            Self::HooksRemove => "/api/v1/hooks/remove",
+            Self::HooksTest => "/api/v1/hooks/test",
             Self::Status => "/api/v1/status",
             Self::OpenApi => "/api/v1/openapi.json",
         }
@@ -94,12 +111,21 @@ impl Route {
 
     /// Whether it changes something. Then it is a `POST`, else a `GET`.
     pub fn changes(self) -> bool {
-        matches!(self, Self::ProvidersBelieve | Self::QueueRetry | Self::QueueDrop)
+        matches!(
+            self,
+            Self::ProvidersBelieve
+                | Self::QueueRetry
+                | Self::QueueDrop
+                | Self::HooksSync
+                | Self::HooksRemove
+                | Self::HooksTest
+        )
     }
 
-    /// Whether it needs the admin token over TCP wherever that listens: it changes something, or shows what people wrote.
+    /// Whether it needs the admin token over TCP wherever that listens: it changes something, shows what people wrote, or asks much of
+    /// GitLab.
     pub fn is_for_trusted(self) -> bool {
-        self.changes() || self == Self::QueueItem
+        self.changes() || matches!(self, Self::QueueItem | Self::Hooks)
     }
 
     /// What a path leads to, and the number in it where it has one.
@@ -174,6 +200,10 @@ impl Admin {
             Route::QueueItem => api_queue::queue_item(view.as_ref(), id).await,
             Route::QueueRetry => api_queue::retry(view.as_ref(), &request.headers, body).await,
             Route::QueueDrop => api_queue::drop_letters(view.as_ref(), &request.headers, body).await,
+            Route::Hooks => api_hooks::hooks(view.as_ref(), query).await,
+            Route::HooksSync => api_hooks::sync(view.as_ref(), &request.headers, body).await,
+            Route::HooksRemove => api_hooks::remove(view.as_ref(), &request.headers, body).await,
+            Route::HooksTest => api_hooks::test(view.as_ref(), &request.headers, body).await,
             Route::Status => api::status(view.as_ref()).await,
             Route::OpenApi => api::openapi(),
         }

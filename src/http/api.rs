@@ -12,6 +12,7 @@ use crate::store::StoreError;
 
 use super::admin_view::AdminView;
 use super::api_believe;
+use super::api_hooks::{self, HookReports, HooksAsked, HooksDone, HooksTested};
 use super::api_letter::QueueItem;
 use super::api_queue;
 use super::api_types::{Believed, Letters, LettersDealt, LinksPage, Missing, Problem, Queue, Status};
@@ -45,11 +46,19 @@ const EXPORT_AHEAD: usize = 2;
         api_queue::retry,
         api_queue::drop_letters,
         api_believe::believe,
+        api_hooks::hooks,
+        api_hooks::sync,
+        api_hooks::remove,
+        api_hooks::test,
         status,
         openapi,
     ),
     components(schemas(
         Believed,
+        HookReports,
+        HooksAsked,
+        HooksDone,
+        HooksTested,
         LinksPage,
         Missing,
         Problem,

@@ -10,8 +10,8 @@ use async_trait::async_trait;
 pub use self::sled::{OpenError, SledStore, StoreOptions};
 
 use crate::domain::{
-    DeadLetter, Decision, Delivery, Edge, EdgeId, FlagRecord, FlagRef, HookRecord, HookTarget, InboxEntry, InboxId, Kept, NoteKey,
-    NoteRecord, Noteable, NoteableRecord, Register, Seen, Stale,
+    DeadLetter, Decision, Delivery, Edge, EdgeId, FlagRecord, FlagRef, HookRecord, HookTarget, InboxEntry,
+    InboxId, Kept, NoteKey, NoteRecord, Noteable, NoteableRecord, Register, Seen, Stale,
 };
 
 /// Why the store could not do what was asked.

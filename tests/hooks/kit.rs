@@ -68,7 +68,12 @@ impl Place {
 
     pub(crate) fn hooks_of(&self, project: u64) -> Vec<Hook> {
         self.gitlab.read(|model| {
-            model.hooks.values().filter(|hook| hook.project == project && hook.group.is_none()).cloned().collect()
+            model
+                .hooks
+                .values()
+                .filter(|hook| hook.project == project && hook.group.is_none())
+                .cloned()
+                .collect()
         })
     }
 
@@ -247,9 +252,9 @@ impl Flaglink {
     /// A comment works through the registered webhook alone.
     pub(crate) async fn works(&self, place: &Place, on: NoteableRef) {
         let note = self.hears(place, on, "/flag list").await;
-        let said: Vec<String> = place.gitlab.read(|model| {
-            model.reactions(note, place.bot).into_iter().map(str::to_owned).collect()
-        });
+        let said: Vec<String> = place
+            .gitlab
+            .read(|model| model.reactions(note, place.bot).into_iter().map(str::to_owned).collect());
         let deliveries = place.gitlab.read(|model| {
             let all = model.deliveries.values().map(|one| format!("{} {} {:?}", one.hook, one.url, one.fate));
             all.collect::<Vec<_>>().join("\n")

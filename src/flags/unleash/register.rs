@@ -65,7 +65,8 @@ impl Unleash {
     pub(super) async fn unregister(&self, url: &Url) -> Provided<()> {
         let mark = format!("flaglink at {url}");
         let there: Addons = self.api.get("addons").await?;
-        for addon in there.addons.iter().filter(|addon| addon.provider == "webhook" && is_ours(addon, &mark)) {
+        for addon in there.addons.iter().filter(|addon| addon.provider == "webhook" && is_ours(addon, &mark))
+        {
             self.api.delete(&format!("addons/{}", addon.id)).await?;
         }
         Ok(())

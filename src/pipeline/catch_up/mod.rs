@@ -19,8 +19,8 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{Pipeline, hooks_in_step};
 use super::retry::{STORE_FAILED, delay};
+use super::{Pipeline, hooks_in_step};
 use crate::bot::limits::COMMAND_AGE;
 use crate::bot::{Trouble, Waits, World};
 use crate::domain::{HookTarget, NoteKey, NoteableKind, ProjectId};

@@ -63,18 +63,20 @@ impl HookChoice {
     }
 
     /// The names that mean nothing, each with what to do about it.
-    fn unknown<'a>(&'a self, known: impl Iterator<Item = String>) -> impl Iterator<Item = (String, HookProblem)> + 'a {
+    fn unknown<'a>(
+        &'a self,
+        known: impl Iterator<Item = String>,
+    ) -> impl Iterator<Item = (String, HookProblem)> + 'a {
         let known: Vec<String> = known.map(|name| name.to_lowercase()).collect();
-        self.names
-            .iter()
-            .filter(move |name| !known.contains(&name.trim_matches('/').to_lowercase()))
-            .map(|name| {
+        self.names.iter().filter(move |name| !known.contains(&name.trim_matches('/').to_lowercase())).map(
+            |name| {
                 let problem = HookProblem::new(
                     format!("flaglink has to do with no project, group or provider {name}"),
                     "Its path has to match a [[projects]] entry, and the bot has to be a member of it.",
                 );
                 (name.clone(), problem)
-            })
+            },
+        )
     }
 }
 
@@ -232,8 +234,7 @@ async fn take_away(office: &Office<'_>, wanted: &Wanted, dry_run: bool, by_hand:
         let before = seen.value.clone();
         let mut record =
             before.unwrap_or_else(|| HookRecord::new(wanted.target.clone(), wanted.name.clone()));
-        let failed =
-            |error: &GitlabError| words::of_gitlab(error, &wanted.target, &wanted.name, "");
+        let failed = |error: &GitlabError| words::of_gitlab(error, &wanted.target, &wanted.name, "");
         let hooks = wanted.gitlab.hooks_of(wanted.home).await.map_err(|error| failed(&error))?;
         let ours = step::ours(office, wanted, &record, hooks);
         let did: Vec<String> = ours.iter().map(|hook| format!("webhook {} removed", hook.id)).collect();

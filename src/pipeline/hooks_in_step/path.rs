@@ -31,9 +31,8 @@ pub(super) fn new(key: &MarkerKey, target: &HookTarget) -> Option<String> {
 
 /// Whether this installation made that path for that target.
 pub(in crate::pipeline) fn is_ours(key: &MarkerKey, target: &HookTarget, path: &str) -> bool {
-    path.rsplit_once('-').is_some_and(|(random, given)| {
-        random.len() == RANDOM * 2 && digest(key, target, random) == given
-    })
+    path.rsplit_once('-')
+        .is_some_and(|(random, given)| random.len() == RANDOM * 2 && digest(key, target, random) == given)
 }
 
 fn digest(key: &MarkerKey, target: &HookTarget, random: &str) -> String {

@@ -32,7 +32,10 @@ pub(super) fn polled(provider: &dyn FlagProvider) -> Option<HookProblem> {
     let every = provider.poll_interval().as_secs();
     if !provider.abilities().register_webhook {
         return Some(HookProblem::new(
-            format!("flaglink cannot register webhooks at {}; it is asked every {every} s", provider.service()),
+            format!(
+                "flaglink cannot register webhooks at {}; it is asked every {every} s",
+                provider.service()
+            ),
             "If it can send any, make the webhook by hand.",
         ));
     }
@@ -95,7 +98,10 @@ fn refused(provider: &dyn FlagProvider, error: &ProviderError) -> HookProblem {
 
 fn failed(provider: &dyn FlagProvider, what: String) -> HookProblem {
     let every = provider.poll_interval().as_secs();
-    HookProblem::new(what, format!("Until that is put right, {} is asked every {every} s for what changed.", provider.name()))
+    HookProblem::new(
+        what,
+        format!("Until that is put right, {} is asked every {every} s for what changed.", provider.name()),
+    )
 }
 
 /// Brings the webhook at a service into step: one at the present address, and none at a former one.
@@ -109,7 +115,8 @@ pub(super) async fn step(
         return None;
     };
     let name = provider.name().to_owned();
-    let mut done = HookDone { kind: "provider".to_owned(), name: name.clone(), did: Vec::new(), problem: None };
+    let mut done =
+        HookDone { kind: "provider".to_owned(), name: name.clone(), did: Vec::new(), problem: None };
     let Some(base) = &office.base else {
         done.problem = Some(words::no_address());
         return Some(done);
@@ -177,7 +184,11 @@ pub(super) async fn step(
 }
 
 /// Takes the webhook at a service away.
-pub(super) async fn remove(office: &Office<'_>, provider: &dyn FlagProvider, dry_run: bool) -> Option<HookDone> {
+pub(super) async fn remove(
+    office: &Office<'_>,
+    provider: &dyn FlagProvider,
+    dry_run: bool,
+) -> Option<HookDone> {
     let name = provider.name();
     let target = HookTarget::Provider(name.to_owned());
     let mut seen = office.world.store().hook(&target).await.ok()?;

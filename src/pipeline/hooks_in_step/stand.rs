@@ -85,18 +85,14 @@ async fn one_report(
     };
     describe(&mut report, &sight, hook, wanted);
     if let Ok(failures) = wanted.gitlab.last_failures(wanted.home, hook.id, FAILURES).await {
-        let failure = |one: SentFailure| HookFailure {
-            status: one.status,
-            answer: one.answer,
-            trigger: one.trigger,
-        };
+        let failure =
+            |one: SentFailure| HookFailure { status: one.status, answer: one.answer, trigger: one.trigger };
         report.failures = Some(failures.into_iter().map(failure).collect());
     }
     if hook.state != HookState::On {
         report.problems.push(off(hook, &wanted.name, report.failures.as_deref()));
     }
-    report.standing =
-        if report.problems.is_empty() { HookStanding::Right } else { HookStanding::Wrong };
+    report.standing = if report.problems.is_empty() { HookStanding::Right } else { HookStanding::Wrong };
     report
 }
 
@@ -133,7 +129,12 @@ fn off(hook: &Hook, name: &str, failures: Option<&[HookFailure]>) -> HookProblem
         format!("; the last answer was {}{answer}", last.status)
     });
     HookProblem::new(
-        format!("GitLab has switched it off {how}, because it could not be delivered{}", last.unwrap_or_default()),
-        format!("See to it that GitLab reaches flaglink at that address; `flaglink hooks test {name}` switches it on again."),
+        format!(
+            "GitLab has switched it off {how}, because it could not be delivered{}",
+            last.unwrap_or_default()
+        ),
+        format!(
+            "See to it that GitLab reaches flaglink at that address; `flaglink hooks test {name}` switches it on again."
+        ),
     )
 }

@@ -59,7 +59,8 @@ pub(super) fn ours(office: &Office<'_>, wanted: &Wanted, record: &HookRecord, ho
 /// Looks at the webhook of a project or group. Nothing is changed.
 pub(super) async fn look(office: &Office<'_>, wanted: &Wanted, base: &Url) -> Result<Sight, HookProblem> {
     let listed = wanted.gitlab.hooks_of(wanted.home).await;
-    let hooks = listed.map_err(|error| words::of_gitlab(&error, &wanted.target, &wanted.name, base.as_str()))?;
+    let hooks =
+        listed.map_err(|error| words::of_gitlab(&error, &wanted.target, &wanted.name, base.as_str()))?;
     let seen = office.world.store().hook(&wanted.target).await.map_err(|error| words::of_store(&error))?;
     let before = seen.value.clone();
     let before = before.unwrap_or_else(|| HookRecord::new(wanted.target.clone(), wanted.name.clone()));
@@ -133,9 +134,8 @@ fn choose_path(
         for old in record.paths.iter_mut().filter(|old| old.until.is_none()) {
             old.until = Some(retry::when(now, OLD_PATHS));
         }
-        let new = path::new(key, &record.target).ok_or_else(|| {
-            HookProblem::passing("the system gives no random numbers")
-        })?;
+        let new = path::new(key, &record.target)
+            .ok_or_else(|| HookProblem::passing("the system gives no random numbers"))?;
         record.paths.push(HookPath { id: new, until: None });
         record.base = Some(base.to_string());
         record.key = print;
@@ -164,8 +164,8 @@ impl Sight {
         if hook.checks_certificates.is_some_and(|checks| checks != self.wish.checks_certificates()) {
             reasons.push("certificates".to_owned());
         }
-        let gone = hook.has_token == Some(false)
-            || (self.record.signed && hook.has_signing_token == Some(false));
+        let gone =
+            hook.has_token == Some(false) || (self.record.signed && hook.has_signing_token == Some(false));
         let confirmed = self.record.confirmed == self.confirmation(path);
         self.secret_in_step = confirmed && !gone && !office.live().is_doubted(path);
         if !self.secret_in_step {
@@ -193,7 +193,11 @@ impl Sight {
     }
 
     /// Does it. What is to be known when the answer is lost is on disk before anything is sent.
-    pub(super) async fn act(mut self, office: &Office<'_>, wanted: &Wanted) -> (Vec<String>, Option<HookProblem>) {
+    pub(super) async fn act(
+        mut self,
+        office: &Office<'_>,
+        wanted: &Wanted,
+    ) -> (Vec<String>, Option<HookProblem>) {
         self.record.off = false;
         let now = Timestamp::now();
         if self.hook.is_none()

@@ -81,8 +81,7 @@ pub(super) async fn find(world: &World) -> Result<Targets, Trouble> {
     let mut groups: BTreeMap<String, (GitlabApi, BTreeSet<&'static str>)> = BTreeMap::new();
     for rule in &world.rules().rules {
         let Some(group) = rule.hooked_group() else { continue };
-        let entry =
-            groups.entry(group).or_insert_with(|| (world.client_for(rule).clone(), BTreeSet::new()));
+        let entry = groups.entry(group).or_insert_with(|| (world.client_for(rule).clone(), BTreeSet::new()));
         entry.1.extend(events(world, rule));
     }
     for (name, (gitlab, events)) in groups {
@@ -112,7 +111,11 @@ pub(super) async fn find(world: &World) -> Result<Targets, Trouble> {
 
 fn events(world: &World, rule: &ProjectRule) -> BTreeSet<&'static str> {
     let mut events = BTreeSet::from(NEEDED);
-    if world.flags().hearing_gitlab().any(|provider| rule.providers.iter().any(|name| name == provider.name())) {
+    if world
+        .flags()
+        .hearing_gitlab()
+        .any(|provider| rule.providers.iter().any(|name| name == provider.name()))
+    {
         events.insert(OF_FLAGS);
     }
     events

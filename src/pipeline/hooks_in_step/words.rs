@@ -29,7 +29,9 @@ fn not_allowed(target: &HookTarget, name: &str) -> HookProblem {
              \"project\"` in that [[projects]] entry.",
         ),
         _ => HookProblem::new(
-            format!("GitLab does not let flaglink see or make webhooks of {name}: the bot's role there is too small"),
+            format!(
+                "GitLab does not let flaglink see or make webhooks of {name}: the bot's role there is too small"
+            ),
             "Make the bot a Maintainer of the project; or make the webhook by hand and write `hooks = \"none\"` in that \
              [[projects]] entry.",
         ),

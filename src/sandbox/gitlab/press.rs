@@ -32,7 +32,8 @@ impl Model {
         let (event, body) = match trigger {
             "note_events" | "confidential_note_events" => {
                 let confidential = trigger == "confidential_note_events";
-                let newest = self.notes.values().rev().find(|note| self.goes_to(hook_itself, note.on.project));
+                let newest =
+                    self.notes.values().rev().find(|note| self.goes_to(hook_itself, note.on.project));
                 let note = newest.ok_or_else(|| lacks("notes"))?;
                 let event = if confidential { "Confidential Note Hook" } else { "Note Hook" };
                 (event, self.note_body(note, "create", user))

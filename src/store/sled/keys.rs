@@ -7,7 +7,8 @@
 use sha2::{Digest, Sha256};
 
 use crate::domain::{
-    DeliverySource, EdgeId, FlagRef, HookTarget, InboxId, Level, NoteKey, NoteSource, Noteable, NoteableKind, RecordKey,
+    DeliverySource, EdgeId, FlagRef, HookTarget, InboxId, Level, NoteKey, NoteSource, Noteable, NoteableKind,
+    RecordKey,
 };
 
 /// A key of the tree.

@@ -42,8 +42,8 @@ use self::shared::Shared;
 use self::stored::Ready;
 use super::{Backlog, CommitError, DeadTally, Store, StoreError};
 use crate::domain::{
-    DeadLetter, Decision, Delivery, Edge, EdgeId, FlagRecord, FlagRef, HookRecord, HookTarget, InboxEntry, InboxId, Kept, Level,
-    NoteKey, NoteRecord, Noteable, NoteableRecord, RecordKey, Register, Seen, Stale,
+    DeadLetter, Decision, Delivery, Edge, EdgeId, FlagRecord, FlagRef, HookRecord, HookTarget, InboxEntry,
+    InboxId, Kept, Level, NoteKey, NoteRecord, Noteable, NoteableRecord, RecordKey, Register, Seen, Stale,
 };
 
 /// Larger bodies are digested and compressed off the async threads.

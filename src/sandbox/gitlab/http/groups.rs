@@ -24,7 +24,9 @@ pub(super) fn route(call: &mut Call<'_>, id: &str, rest: &[&str]) -> Result<Resp
     match rest {
         [] => call.only_get(|call| show(call, group)),
         // Without the licence there is no such path.
-        ["hooks", rest @ ..] if call.model.settings.group_hooks => hooks::route(call, Home::Group(group), rest),
+        ["hooks", rest @ ..] if call.model.settings.group_hooks => {
+            hooks::route(call, Home::Group(group), rest)
+        }
         _ => Err(unknown()),
     }
 }
