@@ -112,10 +112,11 @@ fn describe(report: &mut HookReport, sight: &Sight, hook: &Hook, wanted: &Wanted
         HookState::Off => "disabled",
     };
     report.alert_status = Some(alert.to_owned());
-    let todo = sight.to_do();
-    if !todo.is_empty() {
+    let mut needs = sight.reasons.clone();
+    needs.extend(sight.doubles.iter().map(|double| format!("its double, webhook {}, removed", double.id)));
+    if !needs.is_empty() {
         report.problems.push(HookProblem::new(
-            format!("it is not as it should be; to be done: {}", todo.join("; ")),
+            format!("it needs a change: {}", needs.join(", ")),
             format!("`flaglink hooks sync {}` puts it right.", wanted.name),
         ));
     }
