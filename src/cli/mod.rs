@@ -8,9 +8,11 @@ mod demo;
 mod document;
 mod hooks;
 mod links;
+mod links_change;
 mod logging;
 mod queue;
 mod queue_item;
+mod reload;
 mod reminders;
 mod run;
 #[cfg(feature = "demo")]
@@ -69,6 +71,8 @@ enum Command {
     Queue(queue::Queue),
     /// Flags that may be cleaned up, as `[[reminders]]` says
     Reminders(reminders::Reminders),
+    /// Have the running daemon read its configuration again
+    Reload,
     /// The configuration
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -130,6 +134,7 @@ impl Command {
             Self::Hooks(hooks) => quiet(context, hooks.perform(context)),
             Self::Queue(queue) => quiet(context, queue.perform(context)),
             Self::Reminders(reminders) => quiet(context, reminders.perform(context)),
+            Self::Reload => quiet(context, reload::reload(context)),
             Self::Config(config) => config.perform(context),
             Self::Completions { shell } => completions::write(shell),
         }

@@ -10,7 +10,9 @@ use super::admin_view::AdminView;
 use super::api;
 use super::api_believe;
 use super::api_hooks;
+use super::api_links;
 use super::api_queue;
+use super::api_reload;
 use super::body::{Answer, RequestBody};
 use super::gate::{Gate, Refusal};
 use super::probes::{healthz, metrics, problem, readyz};
@@ -42,6 +44,8 @@ pub enum Route {
     Links,
     /// All links as JSON Lines.
     Export,
+    /// Links are made or taken off.
+    LinksChange,
     /// What waits.
     Queue,
     /// Flags that a provider does not know any more are taken for gone.
@@ -60,6 +64,8 @@ pub enum Route {
     HooksRemove,
     /// They are tested.
     HooksTest,
+    /// The configuration is read again.
+    Reload,
     /// How the daemon is.
     Status,
     /// The description of all this.
@@ -68,12 +74,13 @@ pub enum Route {
 
 impl Route {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Health,
         Self::Ready,
         Self::Metrics,
         Self::Links,
         Self::Export,
+        Self::LinksChange,
         Self::Queue,
         Self::ProvidersBelieve,
         Self::QueueItem,
@@ -83,6 +90,7 @@ impl Route {
         Self::HooksSync,
         Self::HooksRemove,
         Self::HooksTest,
+        Self::Reload,
         Self::Status,
         Self::OpenApi,
     ];
@@ -95,6 +103,7 @@ impl Route {
             Self::Metrics => "/metrics",
             Self::Links => "/api/v1/links",
             Self::Export => "/api/v1/links/export",
+            Self::LinksChange => "/api/v1/links/change",
             Self::Queue => "/api/v1/queue",
             Self::ProvidersBelieve => "/api/v1/providers/believe",
             Self::QueueItem => "/api/v1/queue/{id}",
@@ -104,6 +113,7 @@ impl Route {
             Self::HooksSync => "/api/v1/hooks/sync",
             Self::HooksRemove => "/api/v1/hooks/remove",
             Self::HooksTest => "/api/v1/hooks/test",
+            Self::Reload => "/api/v1/reload",
             Self::Status => "/api/v1/status",
             Self::OpenApi => "/api/v1/openapi.json",
         }
@@ -119,6 +129,8 @@ impl Route {
                 | Self::HooksSync
                 | Self::HooksRemove
                 | Self::HooksTest
+                | Self::Reload
+                | Self::LinksChange
         )
     }
 
@@ -196,6 +208,7 @@ impl Admin {
             Route::Links => api::links(view.as_ref(), query).await,
             Route::Export => api::export(Arc::clone(view)).await,
             Route::ProvidersBelieve => api_believe::believe(view.as_ref(), &request.headers, body).await,
+            Route::LinksChange => api_links::change(view.as_ref(), &request.headers, body).await,
             Route::Queue => api_queue::queue(view.as_ref(), query).await,
             Route::QueueItem => api_queue::queue_item(view.as_ref(), id).await,
             Route::QueueRetry => api_queue::retry(view.as_ref(), &request.headers, body).await,
@@ -204,6 +217,7 @@ impl Admin {
             Route::HooksSync => api_hooks::sync(view.as_ref(), &request.headers, body).await,
             Route::HooksRemove => api_hooks::remove(view.as_ref(), &request.headers, body).await,
             Route::HooksTest => api_hooks::test(view.as_ref(), &request.headers, body).await,
+            Route::Reload => api_reload::reload(view.as_ref(), &request.headers, body).await,
             Route::Status => api::status(view.as_ref()).await,
             Route::OpenApi => api::openapi(),
         }

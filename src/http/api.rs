@@ -14,8 +14,13 @@ use super::admin_view::AdminView;
 use super::api_believe;
 use super::api_hooks::{self, HookReports, HooksAsked, HooksDone, HooksTested};
 use super::api_letter::QueueItem;
+use super::api_links;
 use super::api_queue;
-use super::api_types::{Believed, Letters, LettersDealt, LinksPage, Missing, Problem, Queue, Status};
+use super::api_reload;
+use super::api_types::{
+    Believed, ChangedLink, Letters, LettersDealt, LinkBecame, LinkWish, LinksChange, LinksChanged, LinksPage,
+    Missing, Problem, Queue, Reload, Reloaded, Status, WantedAsExported, WantedLink,
+};
 use super::body::{Answer, StreamError, json, streamed};
 use super::probes::{self, problem};
 
@@ -50,6 +55,8 @@ const EXPORT_AHEAD: usize = 2;
         api_hooks::sync,
         api_hooks::remove,
         api_hooks::test,
+        api_links::change,
+        api_reload::reload,
         status,
         openapi,
     ),
@@ -66,6 +73,15 @@ const EXPORT_AHEAD: usize = 2;
         QueueItem,
         Letters,
         LettersDealt,
+        LinksChange,
+        LinksChanged,
+        LinkWish,
+        LinkBecame,
+        ChangedLink,
+        WantedLink,
+        WantedAsExported,
+        Reload,
+        Reloaded,
         Status
     ))
 )]

@@ -25,7 +25,7 @@ pub struct KeepingInStep {
 
 /// Keeps webhooks in step until `stop`: at once, when the public address changes, and on a timer.
 pub async fn keep_hooks_in_step(pipeline: Arc<Pipeline>, plan: KeepingInStep, stop: CancellationToken) {
-    if !plan.settings.register {
+    if !pipeline.hooks().registers() {
         return;
     }
     let mut address = plan.settings.address.clone();
