@@ -24,6 +24,7 @@ mod span;
 mod star;
 mod toggle;
 mod tree;
+mod tunnel;
 
 pub use error::ConfigError;
 pub use hooks::Hooks;
@@ -39,3 +40,4 @@ pub use rules::{ProjectRule, Rules};
 pub use settings::{GitlabSettings, Listen, StoreSettings};
 pub use span::{ParseSpanError, Span};
 pub use star::fits;
+pub use tunnel::{Embedded, HostPattern, TunnelSettings};

@@ -17,15 +17,15 @@ use crate::domain::Noteable;
 use crate::http::AdminView;
 use crate::http::api_letter::QueueItem;
 use crate::http::api_types::{
-    GitlabStatus, LettersDealt, LinksChange, LinksChanged, LinksPage, ProviderStatus, Queue, Reloaded,
-    Status, WebhookAddress,
+    AddressProof, GitlabStatus, LettersDealt, LinksChange, LinksChanged, LinksPage, ProviderStatus, Queue,
+    Reloaded, Status, WebhookAddress,
 };
 use crate::http::{letter_view, link_view, view};
 use crate::pipeline::by_hand::Hand;
 use crate::pipeline::{HookChoice, HookDone, HookReport, HookTested, HooksOff, How, Pipeline, Which};
 use crate::store::StoreError;
 use crate::telemetry::Metrics;
-use crate::tunnel::PublicAddress;
+use crate::tunnel::{Prover, PublicAddress, Remark, Trouble};
 
 pub(super) struct View {
     pub(super) pipeline: Arc<Pipeline>,
@@ -40,6 +40,9 @@ pub(super) struct View {
     pub(super) gitlab_url: Url,
     pub(super) address: PublicAddress,
     pub(super) hooks: HookDesk,
+    pub(super) prover: Prover,
+    /// Where the address is to be found: what is the matter with that.
+    pub(super) tunnel: Option<Remark>,
 }
 
 /// Something that has waited longer than this does not move.
@@ -154,6 +157,7 @@ impl AdminView for View {
         remarks.extend(world.refusals().told());
         remarks.extend(self.hooks_off.lines());
         remarks.extend(self.pipeline.hooks().lines());
+        remarks.extend(self.tunnel.as_ref().and_then(Remark::line));
         let dead = world.store().backlog().await.map_or(0, |backlog| backlog.dead);
         if dead == 0 {
             return remarks;
@@ -167,6 +171,32 @@ impl AdminView for View {
             since.unwrap_or_default()
         ));
         remarks
+    }
+
+    async fn prove_address(&self) -> AddressProof {
+        let Some(url) = self.address.now() else {
+            let why = match &self.tunnel {
+                Some(remark) => remark.line().unwrap_or_else(|| {
+                    "the public address is not known yet: the agents of tunnels on this machine are being asked".to_owned()
+                }),
+                None => "no public address is known: write it into `public_url` of [listen], or `public_url = \"auto\"` where a \
+                         tunnel's agent on this machine knows it"
+                    .to_owned(),
+            };
+            return AddressProof {
+                url: None,
+                proven: false,
+                why: Some(why),
+                trouble: Some(Trouble::NoAddress.word().to_owned()),
+            };
+        };
+        let unproven = self.prover.prove(&url).await.err();
+        AddressProof {
+            url: Some(url.to_string()),
+            proven: unproven.is_none(),
+            trouble: unproven.as_ref().map(|unproven| unproven.trouble.word().to_owned()),
+            why: unproven.map(|unproven| unproven.why),
+        }
     }
 
     async fn queue_item(&self, id: u64) -> Result<Option<QueueItem>, StoreError> {

@@ -10,6 +10,7 @@ mod health;
 mod hooks;
 mod identity;
 mod notify;
+mod public;
 mod reload;
 mod renamed;
 mod shift;
@@ -23,7 +24,6 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::bot::World;
 use crate::config::Config;
 use crate::http::api_types::Reloaded;
 use crate::http::{
@@ -34,7 +34,7 @@ use crate::pipeline::{
 };
 use crate::store::export::save_links;
 use crate::store::sled::SledStore;
-use crate::tunnel::PublicAddress;
+use crate::tunnel::{Nonces, Prover};
 
 pub use build::StartError;
 pub use by_hand::ByHand;
@@ -105,7 +105,11 @@ impl Daemon {
         let admin_at = build::local(&admin)?;
 
         world.begin_rules(GITLABS_TIME).await?;
-        let address = PublicAddress::fixed(config.listen.public_url.clone());
+        let nonces = Nonces::default();
+        let prover = Prover::new(nonces.clone(), webhooks_at, config.gitlab.ca_file.clone())?;
+        let (address, finding) = public::address(&config, webhooks_at, &prover);
+        let tunnel = finding.as_ref().map(public::Finding::remark);
+        let (public, trusted_proxies) = (address.clone(), config.listen.trusted_proxies.clone());
         let health = Arc::new(health::Health::default());
         let hooks_off = Arc::new(HooksOff::default());
         let kept = world.store().hooks().await?;
@@ -116,7 +120,10 @@ impl Daemon {
 
         pipeline.load().await?;
         rules_changed(&pipeline).await?;
-        say_where(&config, webhooks_at, admin_at, &world);
+        tracing::info!("webhooks come in on {webhooks_at}; health, metrics and the API are on {admin_at}");
+        if finding.is_none() {
+            public::say_where(address.now().as_ref(), webhooks_at, &pipeline);
+        }
         let (backlog, gitlab_url) = (config.limits.backlog, config.gitlab.url.clone());
         let (metrics, store) = (Arc::clone(&built.lasting.metrics), Arc::clone(&built.lasting.store));
         let (runs, caught_up) = watch::channel(0);
@@ -128,6 +135,7 @@ impl Daemon {
             address: OwnAddress { public: address.clone(), listener: webhooks_at },
             runs,
             hook_runs,
+            finding,
             stop: stop.clone(),
         };
         let reloader = reload::Reloader::begin(
@@ -150,6 +158,8 @@ impl Daemon {
             gitlab_url,
             hooks: HookDesk::new(Arc::clone(&pipeline), HookSettings { address: address.clone() }),
             address,
+            prover,
+            tunnel,
         });
         let mut tasks = JoinSet::new();
         let listen = |tasks: &mut JoinSet<()>, listener, handler, options, stop: &CancellationToken| {
@@ -158,7 +168,8 @@ impl Daemon {
                 serve(listener, handler, options, stop).await;
             });
         };
-        let door = Arc::new(Webhooks::new(front, metrics));
+        let door = Webhooks::new(front, metrics).reached_at(public.clone()).proving(nonces);
+        let door = Arc::new(door.trusting(trusted_proxies));
         let options = ServeOptions {
             name: "webhooks",
             drain_timeout: drain,
@@ -180,6 +191,7 @@ impl Daemon {
 
         tasks.spawn(watch_visibility(Arc::clone(&pipeline), stop.clone()));
         tasks.spawn(keep_up(Arc::clone(&pipeline), upkeep(&store), stop.clone()));
+        tasks.spawn(public::tell(public, webhooks_at, Arc::clone(&pipeline), stop.clone()));
         Ok(Self {
             pipeline,
             reloader,
@@ -310,38 +322,5 @@ fn upkeep(store: &Arc<SledStore>) -> Upkeep {
                 saved.map_err(|error| error.to_string())
             })
         }),
-    }
-}
-
-/// The addresses, as somebody who sets hooks up needs them.
-fn say_where(config: &Config, webhooks: std::net::SocketAddr, admin: std::net::SocketAddr, world: &World) {
-    let base = match &config.listen.public_url {
-        Some(url) => url.to_string(),
-        None => format!("http://{webhooks}/"),
-    };
-    let base = base.trim_end_matches('/');
-    tracing::info!("webhooks come in on {webhooks}; health, metrics and the API are on {admin}");
-    if config.gitlab.register_hooks {
-        tracing::info!("flaglink registers its webhooks in GitLab below {base}/hooks/gitlab/");
-    }
-    if !config.gitlab.webhook_secrets.is_empty() || !config.gitlab.signing_tokens.is_empty() {
-        tracing::info!("GitLab's webhook address: {base}/hooks/gitlab");
-    }
-    for provider in world.flags().iter() {
-        if door::takes_webhooks(provider.as_ref()) {
-            tracing::info!(
-                "webhook address for {} ({}): {base}/hooks/providers/{}",
-                provider.name(),
-                provider.service(),
-                provider.name()
-            );
-        } else {
-            tracing::info!(
-                "{} ({}) is polled every {} s; it has no webhook secret",
-                provider.name(),
-                provider.service(),
-                provider.poll_interval().as_secs()
-            );
-        }
     }
 }

@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::health::{self, Health};
+use super::public::Finding;
 use crate::config::Config;
 use crate::pipeline::{
     CatchingUp, HookSettings, HooksOff, KeepingInStep, OwnAddress, Pipeline, catch_up, keep_hooks_in_step,
@@ -28,6 +29,8 @@ pub(super) struct Gear {
     pub(super) runs: watch::Sender<u64>,
     /// How often the registered webhooks have been looked at since the start.
     pub(super) hook_runs: watch::Sender<u64>,
+    /// Where the public address is not written but found.
+    pub(super) finding: Option<Finding>,
     /// The end of the daemon.
     pub(super) stop: CancellationToken,
 }
@@ -60,6 +63,9 @@ impl Shift {
             runs: gear.hook_runs.clone(),
         };
         tasks.spawn(keep_hooks_in_step(Arc::clone(&gear.pipeline), plan, stop.clone()));
+        if let Some(finding) = &gear.finding {
+            tasks.spawn(finding.run(config, stop.clone()));
+        }
         tasks.spawn(remind(Arc::clone(&gear.pipeline), config.reminders.clone(), stop.clone()));
         tasks.spawn(health::watch(Arc::clone(&gear.pipeline), Arc::clone(&gear.health), stop.clone()));
         Self { stop, tasks }

@@ -8,6 +8,7 @@ use hyper::{Method, Request, StatusCode};
 
 use super::admin_view::AdminView;
 use super::api;
+use super::api_address;
 use super::api_believe;
 use super::api_hooks;
 use super::api_links;
@@ -68,13 +69,15 @@ pub enum Route {
     Reload,
     /// How the daemon is.
     Status,
+    /// Whether this flaglink answers under its public address.
+    AddressProve,
     /// The description of all this.
     OpenApi,
 }
 
 impl Route {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Health,
         Self::Ready,
         Self::Metrics,
@@ -92,6 +95,7 @@ impl Route {
         Self::HooksTest,
         Self::Reload,
         Self::Status,
+        Self::AddressProve,
         Self::OpenApi,
     ];
 
@@ -115,11 +119,12 @@ impl Route {
             Self::HooksTest => "/api/v1/hooks/test",
             Self::Reload => "/api/v1/reload",
             Self::Status => "/api/v1/status",
+            Self::AddressProve => "/api/v1/address/prove",
             Self::OpenApi => "/api/v1/openapi.json",
         }
     }
 
-    /// Whether it changes something. Then it is a `POST`, else a `GET`.
+    /// Whether it changes something, or sets something going. Then it is a `POST`, else a `GET`.
     pub fn changes(self) -> bool {
         matches!(
             self,
@@ -131,6 +136,7 @@ impl Route {
                 | Self::HooksTest
                 | Self::Reload
                 | Self::LinksChange
+                | Self::AddressProve
         )
     }
 
@@ -219,6 +225,7 @@ impl Admin {
             Route::HooksTest => api_hooks::test(view.as_ref(), &request.headers, body).await,
             Route::Reload => api_reload::reload(view.as_ref(), &request.headers, body).await,
             Route::Status => api::status(view.as_ref()).await,
+            Route::AddressProve => api_address::prove(view.as_ref(), &request.headers, body).await,
             Route::OpenApi => api::openapi(),
         }
     }

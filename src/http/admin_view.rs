@@ -5,7 +5,9 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::api_letter::QueueItem;
-use super::api_types::{LettersDealt, LinksChange, LinksChanged, LinksPage, Queue, Reloaded, Status};
+use super::api_types::{
+    AddressProof, LettersDealt, LinksChange, LinksChanged, LinksPage, Queue, Reloaded, Status,
+};
 use crate::domain::Noteable;
 use crate::pipeline::{HookChoice, HookDone, HookReport, HookTested, How, Which};
 use crate::store::StoreError;
@@ -31,6 +33,9 @@ pub trait AdminView: Send + Sync + 'static {
     /// What is worth a look and keeps flaglink from nothing, one line each; told beside the readiness. It does not count against
     /// it: what takes an instance that is not ready out of service would keep it from ever being well again.
     async fn remarks(&self) -> Vec<String>;
+
+    /// Asks under the public address, from outside, whether this flaglink answers there.
+    async fn prove_address(&self) -> AddressProof;
 
     /// Reads the configuration again and works by it, or says why the one from before stays in force.
     async fn reload(&self) -> Result<Reloaded, String>;
