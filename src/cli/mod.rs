@@ -6,6 +6,7 @@ mod config;
 #[cfg(feature = "demo")]
 mod demo;
 mod document;
+mod hooks;
 mod links;
 mod links_change;
 mod logging;
@@ -62,6 +63,9 @@ enum Command {
     /// The links between flags and work
     #[command(subcommand)]
     Links(links::Links),
+    /// The webhooks that flaglink registers itself
+    #[command(subcommand)]
+    Hooks(hooks::Hooks),
     /// What waits, and what was given up
     #[command(subcommand)]
     Queue(queue::Queue),
@@ -127,6 +131,7 @@ impl Command {
             #[cfg(feature = "demo")]
             Self::Sandbox(sandbox) => several(context, sandbox.run(context)),
             Self::Links(links) => quiet(context, links.perform(context)),
+            Self::Hooks(hooks) => quiet(context, hooks.perform(context)),
             Self::Queue(queue) => quiet(context, queue.perform(context)),
             Self::Reminders(reminders) => quiet(context, reminders.perform(context)),
             Self::Reload => quiet(context, reload::reload(context)),

@@ -140,6 +140,16 @@ impl Source {
     }
 }
 
+/// The running daemon. `None`: none runs, and its store is ours to open.
+pub(super) async fn daemon_or_own_store(context: &Context) -> Result<Option<Client>, Trouble> {
+    let Places { socket, store } = Places::load(&context.config_file()?, &context.env)?;
+    if let Some(client) = Client::connect(&socket).await? {
+        return Ok(Some(client));
+    }
+    may_open_store(&socket, &store)?;
+    Ok(None)
+}
+
 impl From<StoreError> for Trouble {
     fn from(error: StoreError) -> Self {
         Self::World(error.to_string())

@@ -123,7 +123,8 @@ impl Config {
         let store_settings = StoreSettings::check(&store)?;
         let listen = Listen::check(&listen, &store_settings.path, &mut warnings)?;
         let tunnel = TunnelSettings::check(&tunnel, listen.public_auto, &mut warnings)?;
-        let gitlab = GitlabSettings::check(&gitlab, &mut warnings)?;
+        let public = listen.public_auto || listen.public_url.is_some();
+        let gitlab = GitlabSettings::check(&gitlab, public, &mut warnings)?;
         let providers = check_names(providers, &store_settings, &store)?;
         let rules = check_rules(rules, &providers, &around, &mut warnings)?;
         let reminders = check_reminders(&reminders, &providers, &rules, &around)?;

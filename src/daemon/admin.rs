@@ -11,6 +11,7 @@ use url::Url;
 
 use super::door::takes_webhooks;
 use super::health::Health;
+use super::hooks::HookDesk;
 use super::reload::Reloader;
 use crate::domain::Noteable;
 use crate::http::AdminView;
@@ -21,7 +22,7 @@ use crate::http::api_types::{
 };
 use crate::http::{letter_view, link_view, view};
 use crate::pipeline::by_hand::Hand;
-use crate::pipeline::{HooksOff, How, Pipeline, Which};
+use crate::pipeline::{HookChoice, HookDone, HookReport, HookTested, HooksOff, How, Pipeline, Which};
 use crate::store::StoreError;
 use crate::telemetry::Metrics;
 use crate::tunnel::{Prover, PublicAddress, Remark, Trouble};
@@ -38,6 +39,7 @@ pub(super) struct View {
     pub(super) backlog: u64,
     pub(super) gitlab_url: Url,
     pub(super) address: PublicAddress,
+    pub(super) hooks: HookDesk,
     pub(super) prover: Prover,
     /// Where the address is to be found: what is the matter with that.
     pub(super) tunnel: Option<Remark>,
@@ -154,6 +156,7 @@ impl AdminView for View {
         remarks.extend(world.adoptions().doubts().told());
         remarks.extend(world.refusals().told());
         remarks.extend(self.hooks_off.lines());
+        remarks.extend(self.pipeline.hooks().lines());
         remarks.extend(self.tunnel.as_ref().and_then(Remark::line));
         let dead = world.store().backlog().await.map_or(0, |backlog| backlog.dead);
         if dead == 0 {
@@ -202,6 +205,22 @@ impl AdminView for View {
 
     async fn deal(&self, how: How, which: Which) -> Result<LettersDealt, StoreError> {
         Ok(self.pipeline.deal(how, &which).await?.into())
+    }
+
+    async fn hooks(&self, choice: HookChoice) -> Result<Vec<HookReport>, String> {
+        self.hooks.report(&choice).await
+    }
+
+    async fn sync_hooks(&self, choice: HookChoice, dry_run: bool) -> Result<Vec<HookDone>, String> {
+        self.hooks.sync(&choice, dry_run).await
+    }
+
+    async fn remove_hooks(&self, choice: HookChoice, dry_run: bool) -> Result<Vec<HookDone>, String> {
+        self.hooks.remove(&choice, dry_run).await
+    }
+
+    async fn test_hooks(&self, choice: HookChoice) -> Result<Vec<HookTested>, String> {
+        self.hooks.test(&choice).await
     }
 
     async fn links(&self, after: Option<&Noteable>, limit: usize) -> Result<LinksPage, StoreError> {

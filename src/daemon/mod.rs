@@ -7,6 +7,7 @@ mod clients;
 mod door;
 mod dry_run;
 mod health;
+mod hooks;
 mod identity;
 mod notify;
 mod public;
@@ -28,7 +29,9 @@ use crate::http::api_types::Reloaded;
 use crate::http::{
     Admin, Gate, Listener, MAX_BODY, ServeOptions, SocketFile, TcpGate, Webhooks, bind_socket, serve,
 };
-use crate::pipeline::{HooksOff, OwnAddress, Pipeline, Upkeep, keep_up, rules_changed, watch_visibility};
+use crate::pipeline::{
+    HookSettings, HooksOff, OwnAddress, Pipeline, Upkeep, keep_up, rules_changed, watch_visibility,
+};
 use crate::store::export::save_links;
 use crate::store::sled::SledStore;
 use crate::tunnel::{Nonces, Prover};
@@ -36,6 +39,7 @@ use crate::tunnel::{Nonces, Prover};
 pub use build::StartError;
 pub use by_hand::ByHand;
 pub use dry_run::{Planned, planned_reminders};
+pub use hooks::HookDesk;
 pub use notify::heartbeat;
 pub use reload::Reader;
 
@@ -63,6 +67,7 @@ pub struct Daemon {
     admin: std::net::SocketAddr,
     drain: Duration,
     caught_up: watch::Receiver<u64>,
+    in_step: watch::Receiver<u64>,
     /// Removed with the daemon.
     _socket: SocketFile,
 }
@@ -107,6 +112,8 @@ impl Daemon {
         let (public, trusted_proxies) = (address.clone(), config.listen.trusted_proxies.clone());
         let health = Arc::new(health::Health::default());
         let hooks_off = Arc::new(HooksOff::default());
+        let kept = world.store().hooks().await?;
+        pipeline.hooks().load(&kept, world.markers());
         let front = Arc::new(door::FrontDoor::new(Arc::clone(&pipeline), &config));
         let tcp_gate =
             TcpGate::new(admin_at, &config.listen.admin.to_string(), config.listen.admin_token.clone());
@@ -115,7 +122,7 @@ impl Daemon {
         rules_changed(&pipeline).await?;
         tracing::info!("webhooks come in on {webhooks_at}; health, metrics and the API are on {admin_at}");
         match &finding {
-            None => public::say_where(address.now().as_ref(), webhooks_at, &world),
+            None => public::say_where(address.now().as_ref(), webhooks_at, &pipeline),
             Some(_) => tracing::info!(
                 "the public address is looked for; where webhooks come in is said when it is found"
             ),
@@ -123,12 +130,14 @@ impl Daemon {
         let (backlog, gitlab_url) = (config.limits.backlog, config.gitlab.url.clone());
         let (metrics, store) = (Arc::clone(&built.lasting.metrics), Arc::clone(&built.lasting.store));
         let (runs, caught_up) = watch::channel(0);
+        let (hook_runs, in_step) = watch::channel(0);
         let gear = shift::Gear {
             pipeline: Arc::clone(&pipeline),
             health: Arc::clone(&health),
             hooks_off: Arc::clone(&hooks_off),
             address: OwnAddress { public: address.clone(), listener: webhooks_at },
             runs,
+            hook_runs,
             finding,
             stop: stop.clone(),
         };
@@ -150,6 +159,7 @@ impl Daemon {
             stop: stop.clone(),
             backlog,
             gitlab_url,
+            hooks: HookDesk::new(Arc::clone(&pipeline), HookSettings { address: address.clone() }),
             address,
             prover,
             tunnel,
@@ -195,6 +205,7 @@ impl Daemon {
             admin: admin_at,
             drain,
             caught_up,
+            in_step,
             _socket: socket_file,
         })
     }
@@ -223,6 +234,17 @@ impl Daemon {
     /// How often catching up has looked since the start.
     pub fn times_caught_up(&self) -> u64 {
         *self.caught_up.borrow()
+    }
+
+    /// Returns when the registered webhooks have been looked at that many times since the start. At once where flaglink
+    /// registers none.
+    pub async fn hooks_looked_at(&self, times: u64) {
+        let _ = self.in_step.clone().wait_for(|runs| *runs >= times).await;
+    }
+
+    /// How often the registered webhooks have been looked at since the start.
+    pub fn times_hooks_looked_at(&self) -> u64 {
+        *self.in_step.borrow()
     }
 
     /// How many things wait or are being carried out.

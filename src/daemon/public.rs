@@ -7,7 +7,6 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::door::takes_webhooks;
-use crate::bot::World;
 use crate::config::Config;
 use crate::pipeline::Pipeline;
 use crate::tunnel::{Known, Prover, PublicAddress, Remark, Watch};
@@ -68,18 +67,22 @@ pub(super) async fn tell(
 ) {
     loop {
         tokio::select! {
-            () = address.changed() => say_where(address.now().as_ref(), listener, &pipeline.world()),
+            () = address.changed() => say_where(address.now().as_ref(), listener, &pipeline),
             () = stop.cancelled() => return,
         }
     }
 }
 
 /// The addresses, as somebody who sets hooks up needs them.
-pub(super) fn say_where(public: Option<&Url>, listener: SocketAddr, world: &World) {
+pub(super) fn say_where(public: Option<&Url>, listener: SocketAddr, pipeline: &Pipeline) {
     let base = public.map_or_else(|| format!("http://{listener}/"), Url::to_string);
     let base = base.trim_end_matches('/');
-    tracing::info!("GitLab's webhook address: {base}/hooks/gitlab");
-    for provider in world.flags().iter() {
+    if pipeline.hooks().registers() {
+        tracing::info!("flaglink registers its webhooks in GitLab below {base}/hooks/gitlab/");
+    } else {
+        tracing::info!("GitLab's webhook address: {base}/hooks/gitlab");
+    }
+    for provider in pipeline.world().flags().iter() {
         if takes_webhooks(provider.as_ref()) {
             tracing::info!(
                 "webhook address for {} ({}): {base}/hooks/providers/{}",

@@ -12,6 +12,7 @@ mod issues;
 mod labels;
 mod lenient;
 mod notes;
+mod own_hooks;
 mod pace;
 mod page;
 mod payload;
@@ -24,12 +25,14 @@ pub use api::{
     AccessLevel, Discussion, GitlabApi, Me, NewNote, Note, NoteEdit, NoteType, NoteableDetail, ProjectDetail,
 };
 pub use changed::Changed;
+pub use endpoints::HookHome;
 pub use error::{GitlabError, GitlabResult};
 pub use feature_flags::{Environment, FeatureFlag, FlagChange, FlagScope, FlagStrategy};
 pub use hooks::{FailedDelivery, Hook, HookState};
 pub use issues::NewIssue;
+pub use own_hooks::{HookWish, SentFailure, Version};
 pub use pace::{Bucket, Pace, Turn};
 pub use page::WorkPage;
-pub use payload::{Classified, classify, may_command};
+pub use payload::{Classified, classify, may_command, project_of};
 pub use time::read_time;
 pub use verify::{Standing, WebhookSecrets};

@@ -10,6 +10,7 @@ use super::admin_view::AdminView;
 use super::api;
 use super::api_address;
 use super::api_believe;
+use super::api_hooks;
 use super::api_links;
 use super::api_queue;
 use super::api_reload;
@@ -56,6 +57,14 @@ pub enum Route {
     QueueRetry,
     /// Dead letters are forgotten.
     QueueDrop,
+    /// How the registered webhooks stand.
+    Hooks,
+    /// They are brought into step.
+    HooksSync,
+    /// They are removed.
+    HooksRemove,
+    /// They are tested.
+    HooksTest,
     /// The configuration is read again.
     Reload,
     /// How the daemon is.
@@ -68,7 +77,7 @@ pub enum Route {
 
 impl Route {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 19] = [
         Self::Health,
         Self::Ready,
         Self::Metrics,
@@ -80,6 +89,10 @@ impl Route {
         Self::QueueItem,
         Self::QueueRetry,
         Self::QueueDrop,
+        Self::Hooks,
+        Self::HooksSync,
+        Self::HooksRemove,
+        Self::HooksTest,
         Self::Reload,
         Self::Status,
         Self::AddressProve,
@@ -100,6 +113,10 @@ impl Route {
             Self::QueueItem => "/api/v1/queue/{id}",
             Self::QueueRetry => "/api/v1/queue/retry",
             Self::QueueDrop => "/api/v1/queue/drop",
+            Self::Hooks => "/api/v1/hooks",
+            Self::HooksSync => "/api/v1/hooks/sync",
+            Self::HooksRemove => "/api/v1/hooks/remove",
+            Self::HooksTest => "/api/v1/hooks/test",
             Self::Reload => "/api/v1/reload",
             Self::Status => "/api/v1/status",
             Self::AddressProve => "/api/v1/address/prove",
@@ -114,15 +131,19 @@ impl Route {
             Self::ProvidersBelieve
                 | Self::QueueRetry
                 | Self::QueueDrop
+                | Self::HooksSync
+                | Self::HooksRemove
+                | Self::HooksTest
                 | Self::Reload
                 | Self::LinksChange
                 | Self::AddressProve
         )
     }
 
-    /// Whether it needs the admin token over TCP wherever that listens: it changes something, or shows what people wrote.
+    /// Whether it needs the admin token over TCP wherever that listens: it changes something, shows what people wrote, or asks much of
+    /// GitLab.
     pub fn is_for_trusted(self) -> bool {
-        self.changes() || self == Self::QueueItem
+        self.changes() || matches!(self, Self::QueueItem | Self::Hooks)
     }
 
     /// What a path leads to, and the number in it where it has one.
@@ -198,6 +219,10 @@ impl Admin {
             Route::QueueItem => api_queue::queue_item(view.as_ref(), id).await,
             Route::QueueRetry => api_queue::retry(view.as_ref(), &request.headers, body).await,
             Route::QueueDrop => api_queue::drop_letters(view.as_ref(), &request.headers, body).await,
+            Route::Hooks => api_hooks::hooks(view.as_ref(), query).await,
+            Route::HooksSync => api_hooks::sync(view.as_ref(), &request.headers, body).await,
+            Route::HooksRemove => api_hooks::remove(view.as_ref(), &request.headers, body).await,
+            Route::HooksTest => api_hooks::test(view.as_ref(), &request.headers, body).await,
             Route::Reload => api_reload::reload(view.as_ref(), &request.headers, body).await,
             Route::Status => api::status(view.as_ref()).await,
             Route::AddressProve => api_address::prove(view.as_ref(), &request.headers, body).await,

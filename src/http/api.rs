@@ -13,6 +13,7 @@ use crate::store::StoreError;
 use super::admin_view::AdminView;
 use super::api_address;
 use super::api_believe;
+use super::api_hooks::{self, HookReports, HooksAsked, HooksDone, HooksTested};
 use super::api_letter::QueueItem;
 use super::api_links;
 use super::api_queue;
@@ -52,6 +53,10 @@ const EXPORT_AHEAD: usize = 2;
         api_queue::retry,
         api_queue::drop_letters,
         api_believe::believe,
+        api_hooks::hooks,
+        api_hooks::sync,
+        api_hooks::remove,
+        api_hooks::test,
         api_links::change,
         api_reload::reload,
         status,
@@ -61,6 +66,10 @@ const EXPORT_AHEAD: usize = 2;
     components(schemas(
         AddressProof,
         Believed,
+        HookReports,
+        HooksAsked,
+        HooksDone,
+        HooksTested,
         LinksPage,
         Missing,
         Problem,

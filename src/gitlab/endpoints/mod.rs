@@ -15,7 +15,8 @@ pub(super) use also::Also;
 pub(super) use discussions::{DiscussionReply, Discussions, OneDiscussion};
 pub(super) use feature_flags::{ChangeFlag, Environments, FeatureFlags, NewFlag, OneFlag};
 pub(super) use graphql::NoteEditor;
-pub(super) use hooks::{FailedEvents, TestHook};
+pub use hooks::HookHome;
+pub(super) use hooks::{DeleteHook, FailedEvents, Group, Hooks, TestHook, Version, WriteHook};
 pub(super) use issues::{Describe, IssuesBy, OpenIssue, Relate, UsersLike};
 pub(super) use notes::{DeleteNote, EditNote, NewComment, OneNote};
 
