@@ -97,7 +97,15 @@ impl HookWish {
     fn without_secrets(&self, error: GitlabError) -> GitlabError {
         let clean = |text: String| {
             let secrets = std::iter::once(&self.token).chain(&self.signing_token);
-            secrets.fold(text, |text, secret| text.replace(secret.expose_secret(), "[secret]"))
+            secrets.fold(text, |text, secret| {
+                let whole = text.replace(secret.expose_secret(), "[secret]");
+                // What was said is shortened: the beginning of a secret may stand at its end.
+                let beginning: String = secret.expose_secret().chars().take(BEGINNING).collect();
+                match whole.find(&beginning) {
+                    Some(at) => format!("{}[secret]", whole.get(..at).unwrap_or_default()),
+                    None => whole,
+                }
+            })
         };
         match error {
             GitlabError::Failed(mut failure) => {
@@ -163,6 +171,8 @@ struct RawVersion {
     version: Option<String>,
 }
 
+/// So much of a secret tells it from everything else; signing tokens begin with `whsec_`.
+const BEGINNING: usize = 12;
 /// The most of an answer that is shown, in characters.
 const MOST_SHOWN: usize = 200;
 

@@ -148,3 +148,31 @@ async fn a_test_says_whether_it_came_here() {
     assert_eq!(code, 1);
     assert!(err.contains("flaglink is not running"), "{err}");
 }
+
+/// Whatever GitLab says back, and however much is logged.
+#[tokio::test]
+async fn the_secrets_of_webhooks_are_said_nowhere() {
+    let place = Place::new().await;
+    place.gitlab.change(|model| "19.1.0-ee".clone_into(&mut model.settings.version));
+    let mut flaglink = Flaglink::new();
+    flaglink.start(&place).await;
+    flaglink.stop().await;
+    let hook = place.hook_of(place.shop);
+    let secrets = [hook.token.clone().unwrap(), hook.signing_token.clone().unwrap()];
+    place.change_hook(hook.id, |hook| hook.events.clear());
+    let body = serde_json::json!({ "message": { "token": secrets.clone(), "url": ["is odd"] } }).to_string();
+    let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+    let echo = Fault::Answer { status: 422, headers, body };
+    let rule = place.gitlab.faults().add(Rule::new("PUT", "/hooks/", echo).times(1));
+    for arguments in
+        [&["hooks", "sync"][..], &["hooks", "list"], &["hooks", "sync"], &["hooks", "list", "--json"]]
+    {
+        let (_, out, err) = said(&flaglink, &[&["--log", "trace"], arguments].concat()).await;
+        for secret in &secrets {
+            let bare = secret.trim_start_matches("whsec_");
+            assert!(!out.contains(bare) && !err.contains(bare), "{arguments:?}: {out}{err}");
+        }
+    }
+    assert_eq!(place.gitlab.faults().hits(rule), 1);
+    assert_eq!(place.hook_of(place.shop).events, hook.events);
+}
