@@ -5,15 +5,18 @@ mod completions;
 mod config;
 #[cfg(feature = "demo")]
 mod demo;
+pub mod doctor;
 mod document;
 mod links;
 mod logging;
+mod progress;
 mod queue;
 mod queue_item;
 mod reminders;
 mod run;
 #[cfg(feature = "demo")]
 mod sandbox;
+mod screen;
 mod source;
 mod table;
 mod trouble;
@@ -57,6 +60,8 @@ enum Command {
     /// The whole loop on this machine, no accounts: a GitLab, a flag service, and the daemon between them
     #[cfg(feature = "demo")]
     Demo(demo::Demo),
+    /// Check everything that can be checked, and say what to do about each failure
+    Doctor(doctor::Doctor),
     /// The links between flags and work
     #[command(subcommand)]
     Links(links::Links),
@@ -122,6 +127,7 @@ impl Command {
             Self::Demo(demo) => several(context, demo.run(context)),
             #[cfg(feature = "demo")]
             Self::Sandbox(sandbox) => several(context, sandbox.run(context)),
+            Self::Doctor(doctor) => quiet(context, doctor.perform(context)),
             Self::Links(links) => quiet(context, links.perform(context)),
             Self::Queue(queue) => quiet(context, queue.perform(context)),
             Self::Reminders(reminders) => quiet(context, reminders.perform(context)),

@@ -148,7 +148,7 @@ impl From<StoreError> for Trouble {
 
 /// Opens the store as it is. It is not made here, and not opened as another user: files that would then belong to
 /// that one would keep the daemon from starting.
-fn open_store(socket: &Path, path: &Path) -> Result<SledStore, Trouble> {
+pub(super) fn open_store(socket: &Path, path: &Path) -> Result<SledStore, Trouble> {
     let none = || {
         Trouble::World(format!(
             "flaglink is not running (nothing answers on {}), and there is no store in {} yet. Start it with `flaglink \
@@ -194,7 +194,7 @@ fn open_store(socket: &Path, path: &Path) -> Result<SledStore, Trouble> {
 }
 
 /// A user's name, or `#` and the number, as sudo takes both.
-fn user_name(uid: u32) -> String {
+pub(super) fn user_name(uid: u32) -> String {
     let known = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     let name = known.lines().find_map(|line| {
         let mut fields = line.split(':');

@@ -14,6 +14,8 @@ pub(super) enum Trouble {
     World(String),
     /// Something is wrong with the arguments or the configuration.
     Arguments(String),
+    /// Something is wrong with the world, and the answer has said what.
+    Told,
     /// Whoever read our output has gone (`| head`): nothing is wrong at all.
     NobodyReads,
 }
@@ -21,7 +23,7 @@ pub(super) enum Trouble {
 impl Trouble {
     pub(super) fn exit_code(&self) -> ExitCode {
         match self {
-            Self::World(_) => ExitCode::from(1),
+            Self::World(_) | Self::Told => ExitCode::from(1),
             Self::Arguments(_) => ExitCode::from(2),
             Self::NobodyReads => ExitCode::SUCCESS,
         }

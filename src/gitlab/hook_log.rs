@@ -47,8 +47,7 @@ impl GitlabApi {
     /// The newest entries of a webhook's log, the newest first: `GET /projects/:id/hooks/:hook_id/events`. `None` where GitLab
     /// does not tell (before 17.3).
     pub async fn hook_log(&self, project: ProjectId, hook: u64) -> GitlabResult<Option<Vec<LoggedAnswer>>> {
-        let listed =
-            self.client.listed::<Object<RawLogged>, _>(&AllEvents { project, hook }, 1, 20).await;
+        let listed = self.client.listed::<Object<RawLogged>, _>(&AllEvents { project, hook }, 1, 20).await;
         match listed {
             Ok(listed) => Ok(Some(listed.entries.into_iter().map(|Object(raw)| raw.logged()).collect())),
             Err(GitlabError::Failed(failure)) if failure.is_not_found() => Ok(None),

@@ -28,8 +28,8 @@ use crate::domain::{Flag, FlagRef, FlagState, ProjectId};
 use crate::flags::cached::Cached;
 use crate::flags::settings::SettingError;
 use crate::flags::{
-    Abilities, About, BackLink, FlagProvider, Hint, Provided, ProviderError, ServiceProject, Settable, StandingLink,
-    Switch, Switched, Verdict, WebhookRequest, WebhookThere,
+    Abilities, About, BackLink, FlagProvider, Hint, Provided, ProviderError, ServiceProject, Settable,
+    StandingLink, Switch, Switched, Verdict, WebhookRequest, WebhookThere,
 };
 use crate::net::HttpClient;
 

@@ -28,7 +28,8 @@ impl Flagsmith {
             match self.api.list(&path, |hook: Webhook| all.push(hook)).await {
                 Err(ProviderError::Failed(failure)) if matches!(failure.status, Some(401 | 403 | 404)) => {
                     return Ok(WebhookThere::Unseen(
-                        "the key may not see webhooks of the organisation: only an admin's key may".to_owned(),
+                        "the key may not see webhooks of the organisation: only an admin's key may"
+                            .to_owned(),
                     ));
                 }
                 other => other?,

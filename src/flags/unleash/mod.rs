@@ -34,8 +34,8 @@ use crate::flags::cached::Cached;
 use crate::flags::json_api::JsonApi;
 use crate::flags::settings::SettingError;
 use crate::flags::{
-    Abilities, About, BackLink, Changes, FlagProvider, Hint, Provided, ServiceProject, Settable, StandingLink,
-    Switch, Switched, Verdict, WebhookRequest, WebhookThere,
+    Abilities, About, BackLink, Changes, FlagProvider, Hint, Provided, ServiceProject, Settable,
+    StandingLink, Switch, Switched, Verdict, WebhookRequest, WebhookThere,
 };
 use crate::net::HttpClient;
 
