@@ -16,7 +16,7 @@ use flaglink::domain::{
     Person, Purpose, Reaction, WorkState, Write,
 };
 use flaglink::http::api_letter::QueueItem;
-use flaglink::http::api_types::{LettersDealt, LinksPage, Queue, Status};
+use flaglink::http::api_types::{AddressProof, LettersDealt, LinksPage, Queue, Status};
 use flaglink::http::{
     Admin, AdminView, Answer, Drained, Gate, Handler, Listener, Peer, RequestBody, ServeOptions, SocketFile,
     bind_socket, letter_view, serve, text, view,
@@ -136,6 +136,10 @@ impl AdminView for Daemon {
 
     async fn remarks(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    async fn prove_address(&self) -> AddressProof {
+        AddressProof { url: None, proven: false, why: None, trouble: None }
     }
 
     async fn queue_item(&self, id: u64) -> Result<Option<QueueItem>, StoreError> {

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use flaglink::domain::Noteable;
 use flaglink::http::api_letter::{QueueItem, QueuedRequest};
 use flaglink::http::api_types::{
-    GitlabStatus, Health, LettersDealt, LinkedNoteable, LinksPage, Queue, Status,
+    AddressProof, GitlabStatus, Health, LettersDealt, LinkedNoteable, LinksPage, Queue, Status,
 };
 use flaglink::http::{
     Admin, AdminView, ApiDoc, Gate, Listener, Route, ServeOptions, SocketError, TcpGate, bind_socket, serve,
@@ -90,6 +90,10 @@ impl AdminView for Daemon {
 
     async fn remarks(&self) -> Vec<String> {
         self.remarks.clone()
+    }
+
+    async fn prove_address(&self) -> AddressProof {
+        AddressProof { url: None, proven: false, why: None, trouble: None }
     }
 
     async fn queue_item(&self, id: u64) -> Result<Option<QueueItem>, StoreError> {

@@ -19,9 +19,14 @@ pub(crate) struct ListenTable {
     pub(crate) webhooks: String,
     /// The address under which the webhook listener is reached from outside, such as `https://flags.example.com`. It is
     /// used to show the addresses of the webhooks, at start and in the status, and to tell flaglink's own webhooks in GitLab from
-    /// those of others: only such are switched on again when GitLab has switched them off.
+    /// those of others: only such are switched on again when GitLab has switched them off. It may have a path: what stands before
+    /// flaglink may pass it on or take it away, both is understood. `"auto"`: the tunnel's agent on this machine is asked, as
+    /// `[tunnel]` says.
     #[schemars(extend("format" = "uri"))]
     pub(crate) public_url: Option<String>,
+    /// Proxies that are believed when they say in `X-Forwarded-For` for whom they ask: addresses (`"127.0.0.1"`) or networks
+    /// (`"10.0.0.0/8"`). What anybody else says there is ignored. It is used to say in the log who sent a request that was refused.
+    pub(crate) trusted_proxies: Vec<String>,
     /// Address and port for health, readiness, metrics and the API.
     pub(crate) admin: String,
     /// File with the token for the admin listener. Without a token nothing can be changed there; anywhere but on a
@@ -40,6 +45,7 @@ impl Default for ListenTable {
         Self {
             webhooks: "127.0.0.1:8080".to_owned(),
             public_url: None,
+            trusted_proxies: Vec::new(),
             admin: "127.0.0.1:9180".to_owned(),
             admin_token_file: None,
             admin_token_env: None,

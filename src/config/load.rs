@@ -13,6 +13,7 @@ use super::secret::Surroundings;
 use super::section::{SecretFile, Section};
 use super::settings::{GitlabSettings, Listen, StoreSettings};
 use super::tree::{self, Data, Node};
+use super::tunnel::TunnelSettings;
 use super::{ConfigError, read};
 
 /// Where the file is looked for, best first, unless it is named.
@@ -22,7 +23,8 @@ pub const DEFAULT_PLACES: [&str; 2] = ["flaglink.toml", "/etc/flaglink/flaglink.
 const MOST: u64 = 1024 * 1024;
 
 /// The tables that there are.
-const TABLES: [&str; 7] = ["listen", "store", "limits", "gitlab", "providers", "projects", "reminders"];
+const TABLES: [&str; 8] =
+    ["listen", "tunnel", "store", "limits", "gitlab", "providers", "projects", "reminders"];
 
 /// What a rule looks like, for those who have none.
 const RULE_SAMPLE: &str =
@@ -39,6 +41,8 @@ pub struct Config {
     pub path: PathBuf,
     /// `[listen]`.
     pub listen: Listen,
+    /// `[tunnel]`.
+    pub tunnel: TunnelSettings,
     /// `[store]`.
     pub store: StoreSettings,
     /// `[limits]`.
@@ -107,17 +111,21 @@ impl Config {
             Section::new(format!("[{name}]"), node, around.clone())
         };
         let (listen, store, gitlab) = (section("listen"), section("store"), section("gitlab"));
+        let tunnel = section("tunnel");
         let limits = Limits::check(&section("limits"))?;
         let providers = providers(section("providers"), &around)?;
         let (rules, reminders) = (section("projects"), section("reminders"));
 
         let (mut warnings, mut secret_files) = (Vec::new(), Vec::new());
-        for section in [&listen, &store, &gitlab].into_iter().chain(providers.iter().map(|p| &p.section)) {
+        for section in
+            [&listen, &tunnel, &store, &gitlab].into_iter().chain(providers.iter().map(|p| &p.section))
+        {
             warnings.extend(section.open_files());
             secret_files.extend(section.secret_files());
         }
         let store_settings = StoreSettings::check(&store)?;
         let listen = Listen::check(&listen, &store_settings.path, &mut warnings)?;
+        let tunnel = TunnelSettings::check(&tunnel, listen.public_auto, &mut warnings)?;
         let gitlab = GitlabSettings::check(&gitlab, &mut warnings)?;
         let providers = check_names(providers, &store_settings, &store)?;
         let rules = check_rules(rules, &providers, &around, &mut warnings, &mut secret_files)?;
@@ -125,6 +133,7 @@ impl Config {
         Ok(Self {
             path: path.to_owned(),
             listen,
+            tunnel,
             store: store_settings,
             limits,
             gitlab,

@@ -23,6 +23,7 @@ mod span;
 mod star;
 mod toggle;
 mod tree;
+mod tunnel;
 
 pub use error::ConfigError;
 pub use limits::Limits;
@@ -39,3 +40,4 @@ pub(crate) use section::travels_in_the_clear;
 pub use settings::{GitlabSettings, Listen, StoreSettings};
 pub use span::{ParseSpanError, Span};
 pub use star::fits;
+pub use tunnel::{Embedded, HostPattern, TunnelSettings};

@@ -1,9 +1,10 @@
 //! The checked settings: what the other rooms read.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
+use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
@@ -16,6 +17,9 @@ use super::span::Span;
 /// The longest path that a unix socket can have on Linux (`sun_path` has 108 bytes with its final zero).
 const LONGEST_SOCKET: usize = 107;
 
+/// What stands for an address that is to be found out.
+const AUTO: &str = "auto";
+
 /// The directory for the socket that the service manager makes, where it runs flaglink.
 const RUN_DIR: &str = "/run/flaglink";
 
@@ -24,8 +28,12 @@ const RUN_DIR: &str = "/run/flaglink";
 pub struct Listen {
     /// For webhooks.
     pub webhooks: SocketAddr,
-    /// How the webhook listener is reached from outside; ends with `/`.
+    /// How the webhook listener is reached from outside, where that is written; ends with `/`.
     pub public_url: Option<Url>,
+    /// Whether that is to be found out (`public_url = "auto"`).
+    pub public_auto: bool,
+    /// Who may say on whose behalf a request comes.
+    pub trusted_proxies: Vec<IpNet>,
     /// For health, metrics and the API.
     pub admin: SocketAddr,
     /// What the admin listener asks for.
@@ -94,9 +102,10 @@ impl Listen {
                 ),
             ));
         }
+        let public_auto = table.public_url.as_deref() == Some(AUTO);
         let public_url = match table.public_url.as_deref() {
             None => None,
-            Some("auto") => return Err(section.later("public_url", "\"auto\"")),
+            Some(AUTO) => None,
             Some(text) => Some(section.base_url("public_url", text)?),
         };
         if public_url.as_ref().is_some_and(travels_in_the_clear) {
@@ -106,8 +115,25 @@ impl Listen {
             );
         }
         let socket = socket(section, &table, store)?;
-        Ok(Self { webhooks, public_url, admin, admin_token, socket })
+        let trusted_proxies = networks(section, &table.trusted_proxies)?;
+        Ok(Self { webhooks, public_url, public_auto, trusted_proxies, admin, admin_token, socket })
     }
+}
+
+/// Who may speak for others.
+fn networks(section: &Section, all: &[String]) -> Result<Vec<IpNet>, ConfigError> {
+    let read = |text: &String| {
+        let text = text.trim();
+        let network = text.parse::<IpAddr>().map(IpNet::from).or_else(|_| text.parse::<IpNet>());
+        match network {
+            Ok(all) if all.prefix_len() == 0 => Err("this is everybody, and everybody can write that header"),
+            Ok(network) => Ok(network.trunc()),
+            Err(_) => {
+                Err("this should be an IP address or a network, such as \"127.0.0.1\" or \"10.0.0.0/8\"")
+            }
+        }
+    };
+    all.iter().map(read).collect::<Result<_, _>>().map_err(|why| section.error("trusted_proxies", why))
 }
 
 /// Where the socket for the command line is.

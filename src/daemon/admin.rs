@@ -15,13 +15,13 @@ use crate::domain::Noteable;
 use crate::http::AdminView;
 use crate::http::api_letter::QueueItem;
 use crate::http::api_types::{
-    GitlabStatus, LettersDealt, LinksPage, ProviderStatus, Queue, Status, WebhookAddress,
+    AddressProof, GitlabStatus, LettersDealt, LinksPage, ProviderStatus, Queue, Status, WebhookAddress,
 };
 use crate::http::{letter_view, view};
 use crate::pipeline::{HooksOff, How, Pipeline, Which};
 use crate::store::StoreError;
 use crate::telemetry::Metrics;
-use crate::tunnel::PublicAddress;
+use crate::tunnel::{Prover, PublicAddress, Trouble};
 
 pub(super) struct View {
     pub(super) pipeline: Arc<Pipeline>,
@@ -34,6 +34,7 @@ pub(super) struct View {
     pub(super) backlog: u64,
     pub(super) gitlab_url: Url,
     pub(super) address: PublicAddress,
+    pub(super) prover: Prover,
 }
 
 /// Something that has waited longer than this does not move.
@@ -151,6 +152,25 @@ impl AdminView for View {
             since.unwrap_or_default()
         ));
         remarks
+    }
+
+    async fn prove_address(&self) -> AddressProof {
+        let Some(url) = self.address.now() else {
+            let why = "no public address is known: write it in `public_url` of [listen]";
+            return AddressProof {
+                url: None,
+                proven: false,
+                why: Some(why.to_owned()),
+                trouble: Some(Trouble::NoAddress.word().to_owned()),
+            };
+        };
+        let unproven = self.prover.prove(&url).await.err();
+        AddressProof {
+            url: Some(url.to_string()),
+            proven: unproven.is_none(),
+            trouble: unproven.as_ref().map(|unproven| unproven.trouble.word().to_owned()),
+            why: unproven.map(|unproven| unproven.why),
+        }
     }
 
     async fn queue_item(&self, id: u64) -> Result<Option<QueueItem>, StoreError> {

@@ -27,7 +27,7 @@ use crate::pipeline::{
 };
 use crate::store::export::save_links;
 use crate::store::sled::SledStore;
-use crate::tunnel::PublicAddress;
+use crate::tunnel::{Nonces, Prover, PublicAddress};
 
 pub use build::StartError;
 pub use dry_run::{Planned, planned_reminders};
@@ -84,6 +84,8 @@ impl Daemon {
 
         world.begin_rules(GITLABS_TIME).await?;
         let address = PublicAddress::fixed(config.listen.public_url.clone());
+        let nonces = Nonces::default();
+        let prover = Prover::new(nonces.clone(), webhooks_at, config.gitlab.ca_file.clone())?;
         let health = Arc::new(health::Health::default());
         let hooks_off = Arc::new(HooksOff::default());
         let door = Arc::new(door::FrontDoor::new(Arc::clone(&pipeline), &config));
@@ -97,6 +99,7 @@ impl Daemon {
             backlog: config.limits.backlog,
             gitlab_url: config.gitlab.url.clone(),
             address: address.clone(),
+            prover,
         });
         let tcp_gate =
             TcpGate::new(admin_at, &config.listen.admin.to_string(), config.listen.admin_token.clone());
@@ -109,7 +112,10 @@ impl Daemon {
                 serve(listener, handler, options, stop).await;
             });
         };
-        let door = Arc::new(Webhooks::new(door, Arc::clone(&built.metrics)));
+        let door = Webhooks::new(door, Arc::clone(&built.metrics));
+        let door = Arc::new(
+            door.reached_at(address.clone()).proving(nonces).trusting(config.listen.trusted_proxies.clone()),
+        );
         let options = ServeOptions {
             name: "webhooks",
             drain_timeout: drain,

@@ -8,6 +8,7 @@ use hyper::{Method, Request, StatusCode};
 
 use super::admin_view::AdminView;
 use super::api;
+use super::api_address;
 use super::api_believe;
 use super::api_queue;
 use super::body::{Answer, RequestBody};
@@ -53,13 +54,15 @@ pub enum Route {
     QueueDrop,
     /// How the daemon is.
     Status,
+    /// Whether this flaglink answers under its public address.
+    AddressProve,
     /// The description of all this.
     OpenApi,
 }
 
 impl Route {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Health,
         Self::Ready,
         Self::Metrics,
@@ -71,6 +74,7 @@ impl Route {
         Self::QueueRetry,
         Self::QueueDrop,
         Self::Status,
+        Self::AddressProve,
         Self::OpenApi,
     ];
 
@@ -88,13 +92,14 @@ impl Route {
             Self::QueueRetry => "/api/v1/queue/retry",
             Self::QueueDrop => "/api/v1/queue/drop",
             Self::Status => "/api/v1/status",
+            Self::AddressProve => "/api/v1/address/prove",
             Self::OpenApi => "/api/v1/openapi.json",
         }
     }
 
-    /// Whether it changes something. Then it is a `POST`, else a `GET`.
+    /// Whether it changes something, or sets something going. Then it is a `POST`, else a `GET`.
     pub fn changes(self) -> bool {
-        matches!(self, Self::ProvidersBelieve | Self::QueueRetry | Self::QueueDrop)
+        matches!(self, Self::ProvidersBelieve | Self::QueueRetry | Self::QueueDrop | Self::AddressProve)
     }
 
     /// Whether it needs the admin token over TCP wherever that listens: it changes something, or shows what people wrote.
@@ -175,6 +180,7 @@ impl Admin {
             Route::QueueRetry => api_queue::retry(view.as_ref(), &request.headers, body).await,
             Route::QueueDrop => api_queue::drop_letters(view.as_ref(), &request.headers, body).await,
             Route::Status => api::status(view.as_ref()).await,
+            Route::AddressProve => api_address::prove(view.as_ref(), &request.headers, body).await,
             Route::OpenApi => api::openapi(),
         }
     }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::api_letter::QueueItem;
-use super::api_types::{LettersDealt, LinksPage, Queue, Status};
+use super::api_types::{AddressProof, LettersDealt, LinksPage, Queue, Status};
 use crate::domain::Noteable;
 use crate::pipeline::{How, Which};
 use crate::store::StoreError;
@@ -31,6 +31,9 @@ pub trait AdminView: Send + Sync + 'static {
     /// What is worth a look and keeps flaglink from nothing, one line each; told beside the readiness. It does not count against
     /// it: what takes an instance that is not ready out of service would keep it from ever being well again.
     async fn remarks(&self) -> Vec<String>;
+
+    /// Asks under the public address, from outside, whether this flaglink answers there.
+    async fn prove_address(&self) -> AddressProof;
 
     /// What has that number, whether it waits or was given up.
     /// [`letter_view::queue_item`](super::letter_view::queue_item) makes it from a store.

@@ -11,10 +11,13 @@ use crate::domain::Noteable;
 use crate::store::StoreError;
 
 use super::admin_view::AdminView;
+use super::api_address;
 use super::api_believe;
 use super::api_letter::QueueItem;
 use super::api_queue;
-use super::api_types::{Believed, Letters, LettersDealt, LinksPage, Missing, Problem, Queue, Status};
+use super::api_types::{
+    AddressProof, Believed, Letters, LettersDealt, LinksPage, Missing, Problem, ProveAddress, Queue, Status,
+};
 use super::body::{Answer, StreamError, json, streamed};
 use super::probes::{self, problem};
 
@@ -46,13 +49,16 @@ const EXPORT_AHEAD: usize = 2;
         api_queue::drop_letters,
         api_believe::believe,
         status,
+        api_address::prove,
         openapi,
     ),
     components(schemas(
+        AddressProof,
         Believed,
         LinksPage,
         Missing,
         Problem,
+        ProveAddress,
         Queue,
         QueueItem,
         Letters,

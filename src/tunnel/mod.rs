@@ -1,7 +1,16 @@
-//! What public address the webhook listener has.
+//! What public address the webhook listener has: fixed, or found by asking the agents of tunnels on this machine; and the
+//! proof that whoever asks there is answered by this flaglink.
+
+mod nonce;
+mod prove;
+mod unproven;
 
 use tokio::sync::watch;
 use url::Url;
+
+pub use nonce::{Nonces, Proving};
+pub use prove::{PATH, Prover};
+pub use unproven::{Trouble, Unproven};
 
 /// The address under which the world reaches the webhook listener, as it is known now. It ends with `/`.
 #[derive(Debug, Clone)]
@@ -15,8 +24,22 @@ impl PublicAddress {
         Self { known: watch::channel(url).1 }
     }
 
+    /// One that is not known yet, and what says so when it is.
+    pub fn found() -> (watch::Sender<Option<Url>>, Self) {
+        let (say, known) = watch::channel(None);
+        (say, Self { known })
+    }
+
     /// The address, if there is one.
     pub fn now(&self) -> Option<Url> {
         self.known.borrow().clone()
+    }
+
+    /// Returns when the address is another one than when this handle was made or this last returned; never, where it does not
+    /// change.
+    pub async fn changed(&mut self) {
+        if self.known.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 }

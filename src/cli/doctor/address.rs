@@ -1,5 +1,6 @@
 //! The public address: whether it is reached from here, and answers as flaglink.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,20 +8,79 @@ use url::Url;
 
 use super::finding::{Finding, Group, Id};
 use super::within;
+use crate::cli::client::Client;
 use crate::config::Config;
+use crate::http::api_types::{AddressProof, ProveAddress};
 use crate::net::{Failure, HttpClient, HttpOptions};
 use crate::telemetry::Metrics;
 
+/// How long a proof may take.
+const PROOF: Duration = Duration::from_secs(15);
+
 /// Asks at the address from here. What a firewall or GitLab's own settings do to others cannot be told from here.
-pub(super) async fn look(config: &Config, public: Option<&Url>, limit: Duration) -> Group {
+///
+/// Where flaglink runs it proves the address itself: only its own answer tells it from another flaglink's.
+pub(super) async fn look(
+    config: &Config,
+    public: Option<&Url>,
+    socket: Option<&Path>,
+    limit: Duration,
+) -> Group {
+    let proof = match socket {
+        Some(socket) if public.is_some() || config.listen.public_auto => prove(socket, limit).await,
+        _ => None,
+    };
     let findings = match public {
+        _ if proof.is_some() => told(proof.into_iter().next(), config),
         Some(public) => ask(public, config, limit).await,
+        None if config.listen.public_auto => vec![Finding::note(
+            Id::PublicAddress,
+            "the public address is asked of the tunnel's agent, which only the running flaglink does",
+        )],
         None => vec![Finding::note(Id::PublicAddress, "no public address is configured, so it cannot be asked").with(
             "write `public_url` in [listen]: the address of your tunnel or reverse proxy. It shows whether webhooks can \
              arrive, and flaglink then knows its own webhooks from those of others",
         )],
     };
     Group::new("Public address", findings)
+}
+
+/// The proof that the running flaglink gives; `None` where it gives none.
+async fn prove(socket: &Path, limit: Duration) -> Option<AddressProof> {
+    within(limit.max(PROOF), async {
+        let mut client = Client::connect(socket).await.ok()??;
+        client.change::<AddressProof>("/api/v1/address/prove", &ProveAddress {}).await.ok()
+    })
+    .await?
+}
+
+fn told(proof: Option<AddressProof>, config: &Config) -> Vec<Finding> {
+    let Some(proof) = proof else { return Vec::new() };
+    let url = proof.url.unwrap_or_default();
+    if proof.proven {
+        return vec![
+            Finding::good(Id::PublicAddress, format!("webhooks are to come in at {url}")),
+            Finding::good(Id::AddressReachable, format!("{url} is reached from here")),
+            Finding::good(Id::AddressAnswers, "the answer is that of this very flaglink"),
+        ];
+    }
+    let why = proof.why.unwrap_or_else(|| "the public address is not proven".to_owned());
+    let trouble = proof.trouble.unwrap_or_default();
+    let id = match trouble.as_str() {
+        "no_address" => Id::PublicAddress,
+        "upstream" | "page" | "other_program" | "sign_in" | "not_found" | "redirect" => Id::AddressAnswers,
+        _ => Id::AddressReachable,
+    };
+    if trouble == "busy" {
+        return vec![Finding::look(id, why, "look again in a moment")];
+    }
+    let remedy = match trouble.as_str() {
+        "no_address" if config.listen.public_auto => {
+            "start the tunnel (for example `ngrok http 8080`): flaglink notices it"
+        }
+        _ => "when that is mended, `flaglink hooks sync` brings the webhooks into step",
+    };
+    vec![Finding::wrong(id, why, remedy)]
 }
 
 async fn ask(public: &Url, config: &Config, limit: Duration) -> Vec<Finding> {

@@ -147,7 +147,8 @@ async fn look(context: &Context, progress: &Progress, limit: Duration) -> Vec<Gr
     };
     let of_address = async {
         let _step = progress.step("asking at the public address");
-        address::look(&config, public.as_ref(), limit).await
+        let socket = known.status.is_some().then_some(config.listen.socket.as_path());
+        address::look(&config, public.as_ref(), socket, limit).await
     };
     let of_providers = async {
         let _step = progress.step("asking the flag services");
