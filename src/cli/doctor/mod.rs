@@ -42,6 +42,10 @@ pub(super) struct Doctor {
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=300))]
     patience: u64,
 
+    /// With less free room than this many MB on the disk of the store something is wrong
+    #[arg(long, value_name = "MB", default_value_t = 64)]
+    least_free: u64,
+
     /// Write nothing; only the exit code says whether anything is wrong
     #[arg(long)]
     quiet: bool,
@@ -61,11 +65,11 @@ impl Doctor {
     pub(super) async fn perform(self, context: &Context) -> Result<(), Trouble> {
         let limit = Duration::from_secs(self.patience);
         let progress = Progress::new(context);
-        let (mut groups, mut fixed) = (look(context, &progress, limit).await, Vec::new());
+        let (mut groups, mut fixed) = (self.look(context, &progress, limit).await, Vec::new());
         if self.fix {
             let (done, not) = self.repair(context, &progress, &groups, limit).await;
             if !done.is_empty() {
-                groups = look(context, &progress, limit).await;
+                groups = self.look(context, &progress, limit).await;
             }
             fixed = done.into_iter().chain(not).collect();
         }
@@ -78,6 +82,75 @@ impl Doctor {
             write!(anstream::stdout(), "{}", render::text(&groups, &fixed, screen::width()))?;
         }
         if wrong == 0 { Ok(()) } else { Err(Trouble::Told) }
+    }
+
+    /// Looks at everything: what does not hang together is asked about at the same time.
+    async fn look(&self, context: &Context, progress: &Progress, limit: Duration) -> Vec<Group> {
+        let file = match context.config_file() {
+            Ok(file) => file,
+            Err(Trouble::Arguments(said) | Trouble::World(said)) => {
+                return vec![config::unread(&crate::config::ConfigError(said))];
+            }
+            Err(_) => return Vec::new(),
+        };
+        // Where flaglink is found is known also where its secrets are not.
+        let places = Places::load(&file, &context.env);
+        let daemon = async {
+            let _step = progress.step("asking the running flaglink");
+            match &places {
+                Ok(places) => daemon::look(places, limit).await,
+                Err(_) => daemon::Known { status: None, groups: Vec::new() },
+            }
+        };
+        let config = match config::load(context, &file) {
+            Ok(config) => config,
+            Err(error) => {
+                let mut groups = vec![config::unread(&error)];
+                groups.extend(daemon.await.groups);
+                return groups;
+            }
+        };
+        let mut groups = vec![config::look(&config)];
+        // First, and quick: it knows the public address that the others need.
+        let known = daemon.await;
+        let public = public_address(&config, &known);
+        let (all, registry) = match accesses(&config, limit) {
+            Ok(parts) => parts,
+            Err(error) => {
+                groups.push(Group::new(
+                    "GitLab",
+                    vec![Finding::wrong(Id::GitlabReachable, error, "see `ca_file` in the configuration")],
+                ));
+                groups.extend(known.groups);
+                return groups;
+            }
+        };
+        let of_gitlab = async {
+            let _step = progress.step("asking GitLab");
+            let mut all = all;
+            let base = config.gitlab.url.as_str();
+            let own = gitlab::look(&mut all, base, limit).await;
+            let (projects, matched) = projects::look(&config, &all, base, limit).await;
+            let hooks = hooks::look(&config, &all, &matched, public.as_ref(), limit).await;
+            (vec![own, projects, hooks], exposure::look(&config, &matched))
+        };
+        let of_address = async {
+            let _step = progress.step("asking at the public address");
+            let socket = known.status.is_some().then_some(config.listen.socket.as_path());
+            address::look(&config, public.as_ref(), socket, limit).await
+        };
+        let of_providers = async {
+            let _step = progress.step("asking the flag services");
+            providers::look(&registry, public.as_ref(), limit).await
+        };
+        let ((gitlab, exposure), address, providers) = tokio::join!(of_gitlab, of_address, of_providers);
+        groups.extend(gitlab);
+        groups.push(address);
+        groups.extend(providers);
+        groups.push(store::look(&config, self.least_free.saturating_mul(1024 * 1024)));
+        groups.extend(known.groups);
+        groups.push(exposure);
+        groups
     }
 
     async fn repair(
@@ -93,75 +166,6 @@ impl Doctor {
         let Ok((all, _)) = accesses(&config, limit) else { return Default::default() };
         fix::repair(&config, &all, groups, limit).await
     }
-}
-
-/// Looks at everything: what does not hang together is asked about at the same time.
-async fn look(context: &Context, progress: &Progress, limit: Duration) -> Vec<Group> {
-    let file = match context.config_file() {
-        Ok(file) => file,
-        Err(Trouble::Arguments(said) | Trouble::World(said)) => {
-            return vec![config::unread(&crate::config::ConfigError(said))];
-        }
-        Err(_) => return Vec::new(),
-    };
-    // Where flaglink is found is known also where its secrets are not.
-    let places = Places::load(&file, &context.env);
-    let daemon = async {
-        let _step = progress.step("asking the running flaglink");
-        match &places {
-            Ok(places) => daemon::look(places, limit).await,
-            Err(_) => daemon::Known { status: None, groups: Vec::new() },
-        }
-    };
-    let config = match config::load(context, &file) {
-        Ok(config) => config,
-        Err(error) => {
-            let mut groups = vec![config::unread(&error)];
-            groups.extend(daemon.await.groups);
-            return groups;
-        }
-    };
-    let mut groups = vec![config::look(&config)];
-    // First, and quick: it knows the public address that the others need.
-    let known = daemon.await;
-    let public = public_address(&config, &known);
-    let (all, registry) = match accesses(&config, limit) {
-        Ok(parts) => parts,
-        Err(error) => {
-            groups.push(Group::new(
-                "GitLab",
-                vec![Finding::wrong(Id::GitlabReachable, error, "see `ca_file` in the configuration")],
-            ));
-            groups.extend(known.groups);
-            return groups;
-        }
-    };
-    let of_gitlab = async {
-        let _step = progress.step("asking GitLab");
-        let mut all = all;
-        let base = config.gitlab.url.as_str();
-        let own = gitlab::look(&mut all, base, limit).await;
-        let (projects, matched) = projects::look(&config, &all, base, limit).await;
-        let hooks = hooks::look(&config, &all, &matched, public.as_ref(), limit).await;
-        (vec![own, projects, hooks], exposure::look(&config, &matched))
-    };
-    let of_address = async {
-        let _step = progress.step("asking at the public address");
-        let socket = known.status.is_some().then_some(config.listen.socket.as_path());
-        address::look(&config, public.as_ref(), socket, limit).await
-    };
-    let of_providers = async {
-        let _step = progress.step("asking the flag services");
-        providers::look(&registry, public.as_ref(), limit).await
-    };
-    let ((gitlab, exposure), address, providers) = tokio::join!(of_gitlab, of_address, of_providers);
-    groups.extend(gitlab);
-    groups.push(address);
-    groups.extend(providers);
-    groups.push(store::look(&config));
-    groups.extend(known.groups);
-    groups.push(exposure);
-    groups
 }
 
 /// Where webhooks are to come in: as configured, else as the running one says.

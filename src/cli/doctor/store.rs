@@ -9,13 +9,12 @@ use crate::cli::source::user_name;
 use crate::config::{Config, MarkerKeySource};
 use crate::store::sled::schema_in;
 
-/// With less room than this nothing more may be taken soon, in bytes.
-const SPACE_WRONG: u64 = 64 * 1024 * 1024;
 /// With less room than this it is time to look, in bytes.
 const SPACE_LOOK: u64 = 512 * 1024 * 1024;
 
 /// Looks at the folder and at what is in it, without opening the database.
-pub(super) fn look(config: &Config) -> Group {
+/// With less than `least` bytes of free room something is wrong.
+pub(super) fn look(config: &Config, least: u64) -> Group {
     let path = &config.store.path;
     let mut findings = folder(path);
     let is_there = path.is_dir();
@@ -23,7 +22,7 @@ pub(super) fn look(config: &Config) -> Group {
         findings.extend(mode(path));
         findings.extend(schema(path));
     }
-    findings.extend(free(path).map(|free| space(path, free)));
+    findings.extend(free(path).map(|free| space(path, free, least)));
     findings.push(marker_key(config));
     Group::new("Store", findings)
 }
@@ -124,9 +123,9 @@ fn free(path: &Path) -> Option<u64> {
 }
 
 /// What so much free room means.
-fn space(path: &Path, free: u64) -> Finding {
+fn space(path: &Path, free: u64, least: u64) -> Finding {
     let says = format!("{} MB are free on the disk of {}", free / (1024 * 1024), show(path));
-    if free < SPACE_WRONG {
+    if free < least {
         Finding::wrong(
             Id::StoreSpace,
             format!("{says}: on a full disk webhooks are answered 503 and nothing new is taken"),
