@@ -1,7 +1,6 @@
 //! GitLab, Flagsmith and Unleash, the daemon between them, and the program that looks at all of it.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -33,7 +32,6 @@ pub(crate) struct Place {
     pub(crate) shop: u64,
     pub(crate) hook: u64,
     pub(crate) mara: u64,
-    pub(crate) webhooks: SocketAddr,
     folder: TempDir,
     daemon: Option<Daemon>,
 }
@@ -135,7 +133,6 @@ impl Place {
             shop,
             hook,
             mara,
-            webhooks,
             folder,
             daemon: None,
             gitlab,
