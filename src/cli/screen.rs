@@ -1,6 +1,7 @@
 //! The terminal: how wide it is, and text that is folded to fit.
 
 use std::io::IsTerminal;
+use std::os::fd::AsFd;
 
 /// Narrower than this nothing is folded any more: it would be a word a line.
 const NARROWEST: usize = 20;
@@ -9,7 +10,15 @@ const WIDEST: usize = 110;
 
 /// How many columns standard output has; `None` where it is no terminal, or does not say.
 pub(super) fn width() -> Option<usize> {
-    let out = std::io::stdout();
+    columns(std::io::stdout())
+}
+
+/// The same of standard error.
+pub(super) fn error_width() -> Option<usize> {
+    columns(std::io::stderr())
+}
+
+fn columns(out: impl IsTerminal + AsFd) -> Option<usize> {
     if !out.is_terminal() {
         return None;
     }

@@ -10,16 +10,16 @@ use super::endpoints::Plain;
 use super::error::{GitlabError, GitlabResult};
 use super::lenient::{Object, lenient};
 
-/// GitLab's version, as far as it decides what can be done.
+/// The GitLab that answers: its version, as far as it decides what can be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Version {
+pub struct Release {
     /// As GitLab writes it: `18.5.1-ee`.
     pub text: String,
     /// The first two numbers of it.
     pub number: (u32, u32),
 }
 
-impl Version {
+impl Release {
     /// The oldest version that flaglink works with.
     pub const OLDEST: (u32, u32) = (16, 11);
     /// From this one on, deliveries that failed can be read back.
@@ -42,7 +42,7 @@ impl Version {
     }
 }
 
-impl fmt::Display for Version {
+impl fmt::Display for Release {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
@@ -73,10 +73,10 @@ struct RawToken {
 
 impl GitlabApi {
     /// GitLab's version: `GET /version`.
-    pub async fn version(&self) -> GitlabResult<Version> {
+    pub async fn release(&self) -> GitlabResult<Release> {
         let Object(raw) = self.client.get::<Object<RawVersion>, _>(&Plain("version")).await?;
         let text = raw.version.unwrap_or_default();
-        Version::read(&text).ok_or_else(|| GitlabError::Strange("GitLab does not say its version".to_owned()))
+        Release::read(&text).ok_or_else(|| GitlabError::Strange("GitLab does not say its version".to_owned()))
     }
 
     /// The token itself: `GET /personal_access_tokens/self`. `None` where GitLab knows it under no such name, as it does with

@@ -30,7 +30,7 @@ pub use error::{GitlabError, GitlabResult};
 pub use feature_flags::{Environment, FeatureFlag, FlagChange, FlagScope, FlagStrategy};
 pub use hook_log::LoggedAnswer;
 pub use hooks::{FailedDelivery, Hook, HookState};
-pub use instance::{OwnToken, Version};
+pub use instance::{OwnToken, Release};
 pub use issues::NewIssue;
 pub use pace::{Bucket, Pace, Turn};
 pub use page::WorkPage;

@@ -9,7 +9,7 @@ use super::finding::{Finding, Group, Id};
 use super::within;
 use super::words::{SCOPE, of_gitlab};
 use crate::cli::words::count;
-use crate::gitlab::{GitlabApi, GitlabError, Me, OwnToken, Version};
+use crate::gitlab::{GitlabApi, GitlabError, Me, OwnToken, Release};
 
 /// A clock that is off by more than this is wrong: signatures are good for five minutes.
 const CLOCK_WRONG: u64 = 2 * 60;
@@ -111,14 +111,14 @@ async fn timed(api: &GitlabApi, limit: Duration) -> (Result<Me, GitlabError>, Op
 
 async fn version(all: &[Access], limit: Duration) -> Vec<Finding> {
     let Some(access) = all.first() else { return Vec::new() };
-    match within(limit, access.api.version()).await.unwrap_or_else(|| Err(late(limit))) {
+    match within(limit, access.api.release()).await.unwrap_or_else(|| Err(late(limit))) {
         Ok(version) => vec![judge_version(&version)],
         Err(_) => vec![Finding::note(Id::GitlabVersion, "GitLab does not say which version it is")],
     }
 }
 
-fn judge_version(version: &Version) -> Finding {
-    if !version.at_least(Version::OLDEST) {
+fn judge_version(version: &Release) -> Finding {
+    if !version.at_least(Release::OLDEST) {
         return Finding::wrong(
             Id::GitlabVersion,
             format!("GitLab {version} is too old: flaglink needs 16.11 or later"),
@@ -126,9 +126,9 @@ fn judge_version(version: &Version) -> Finding {
         );
     }
     let lacks: Vec<&str> = [
-        (Version::FAILED_DELIVERIES, "deliveries that failed cannot be read back (17.3)"),
-        (Version::DELIVERY_KEYS, "deliveries carry no key to know repeats by (17.4)"),
-        (Version::SIGNING, "webhooks cannot be signed (19.0)"),
+        (Release::FAILED_DELIVERIES, "deliveries that failed cannot be read back (17.3)"),
+        (Release::DELIVERY_KEYS, "deliveries carry no key to know repeats by (17.4)"),
+        (Release::SIGNING, "webhooks cannot be signed (19.0)"),
     ]
     .into_iter()
     .filter_map(|(since, what)| (!version.at_least(since)).then_some(what))
