@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::hooks::Hooks;
 use super::role::{Role, Values};
 use super::span::Span;
 
@@ -88,7 +89,8 @@ impl Default for StoreTable {
     }
 }
 
-/// The GitLab instance. Needed are its `url`, a token, and at least one secret for its webhooks.
+/// The GitLab instance. Needed are its `url` and a token; and `public_url` in `[listen]`, so that flaglink registers its webhooks, or
+/// a secret for webhooks that you make by hand.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct GitlabTable {
     /// The address of GitLab, with its path if it is not at the root of its host.
@@ -109,6 +111,11 @@ pub(crate) struct GitlabTable {
     pub(crate) signing_token_file: Option<String>,
     /// Environment variable with that signing token.
     pub(crate) signing_token_env: Option<String>,
+    /// Whether flaglink registers its webhooks itself, in GitLab and at the flag services, and keeps them right. It needs
+    /// `public_url` in `[listen]`, and the role Maintainer in the projects. Not given: it does where there is a `public_url`
+    /// and no secret for webhooks that were made by hand.
+    #[serde(default)]
+    pub(crate) register_hooks: Option<bool>,
     /// Refuse webhooks that are not signed, even if their secret token is right. Needs a signing token.
     #[serde(default)]
     pub(crate) require_signature: bool,
@@ -191,6 +198,11 @@ pub(crate) struct ProjectTable {
     /// Labels of the issues that `/flag cleanup-issue` opens. GitLab makes those that are not there.
     #[serde(default = "default_cleanup_labels")]
     pub(crate) cleanup_labels: Vec<String>,
+    /// Where flaglink registers its webhook, if it registers any (`register_hooks` in `[gitlab]`): `project`, one in each project;
+    /// `group`, one in the group (GitLab Premium, and the bot is an Owner of the group; `match` is like `GROUP/**` then); or
+    /// `none`.
+    #[serde(default)]
+    pub(crate) hooks: Hooks,
     /// File with an access token for these projects alone, used instead of that of `[gitlab]`.
     pub(crate) token_file: Option<String>,
     /// Environment variable with that token.

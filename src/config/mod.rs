@@ -5,6 +5,7 @@
 
 mod error;
 mod file;
+mod hooks;
 mod limits;
 mod load;
 mod marker_key;
@@ -26,6 +27,7 @@ mod tree;
 mod tunnel;
 
 pub use error::ConfigError;
+pub use hooks::Hooks;
 pub use limits::Limits;
 pub use load::{Config, DEFAULT_PLACES, find};
 pub use marker_key::MarkerKeySource;

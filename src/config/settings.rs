@@ -64,6 +64,8 @@ pub struct GitlabSettings {
     pub webhook_secrets: Vec<SecretString>,
     /// Signing tokens (`whsec_…`) of the hand-made webhooks, any of which is good.
     pub signing_tokens: Vec<SecretString>,
+    /// Whether flaglink registers its webhooks itself.
+    pub register_hooks: bool,
     /// Whether unsigned webhooks are refused.
     pub require_signature: bool,
     /// The longest time for which GitLab may still be at work on a request that was given up on.
@@ -207,7 +209,12 @@ impl StoreSettings {
 }
 
 impl GitlabSettings {
-    pub(crate) fn check(section: &Section, warnings: &mut Vec<String>) -> Result<Self, ConfigError> {
+    /// `public`: whether the public address is known, or found out while flaglink runs.
+    pub(crate) fn check(
+        section: &Section,
+        public: bool,
+        warnings: &mut Vec<String>,
+    ) -> Result<Self, ConfigError> {
         let table: GitlabTable = section.read()?;
         let url = section.base_url("url", &table.url)?;
         if travels_in_the_clear(&url) {
@@ -223,10 +230,19 @@ impl GitlabSettings {
         })?;
         let webhook_secrets = section.secrets("webhook_secret")?.unwrap_or_default();
         let signing_tokens = section.secrets("signing_token")?.unwrap_or_default();
-        if webhook_secrets.is_empty() && signing_tokens.is_empty() {
+        let by_hand = !webhook_secrets.is_empty() || !signing_tokens.is_empty();
+        let register_hooks = table.register_hooks.unwrap_or(public && !by_hand);
+        if register_hooks && !public {
+            return Err(section.error(
+                "register_hooks",
+                "GitLab has to be told where to send its webhooks: write `public_url` in [listen]",
+            ));
+        }
+        if !register_hooks && !by_hand {
             return Err(section.error(
                 "webhook_secret_file",
-                "without a secret flaglink cannot tell GitLab's webhooks from anybody's. Make one \
+                "without a secret flaglink cannot tell GitLab's webhooks from anybody's. Write `public_url` in [listen], and \
+                 flaglink registers its webhooks itself, with secrets of their own. Or make them by hand: make a secret \
                  (`openssl rand -hex 32 > webhook-secret`), write `webhook_secret_file = \"webhook-secret\"`, and enter \
                  it in GitLab as the webhook's secret token (project or group, Settings, Webhooks)",
             ));
@@ -246,7 +262,7 @@ impl GitlabSettings {
                 "a signing token is `whsec_` and the base64 of its key, as GitLab shows it when it is made",
             ));
         }
-        if table.require_signature && signing_tokens.is_empty() {
+        if table.require_signature && signing_tokens.is_empty() && !register_hooks {
             return Err(section.error(
                 "require_signature",
                 "no webhook could come in: signatures are checked with a signing token, so give `signing_token_file`",
@@ -271,6 +287,7 @@ impl GitlabSettings {
             token,
             webhook_secrets,
             signing_tokens,
+            register_hooks,
             require_signature: table.require_signature,
             request_ceiling: table.request_ceiling,
             catch_up: table.catch_up,

@@ -11,6 +11,7 @@ use url::Url;
 
 use super::door::takes_webhooks;
 use super::health::Health;
+use super::hooks::HookDesk;
 use crate::domain::Noteable;
 use crate::http::AdminView;
 use crate::http::api_letter::QueueItem;
@@ -18,7 +19,7 @@ use crate::http::api_types::{
     AddressProof, GitlabStatus, LettersDealt, LinksPage, ProviderStatus, Queue, Status, WebhookAddress,
 };
 use crate::http::{letter_view, view};
-use crate::pipeline::{HooksOff, How, Pipeline, Which};
+use crate::pipeline::{HookChoice, HookDone, HookReport, HookTested, HooksOff, How, Pipeline, Which};
 use crate::store::StoreError;
 use crate::telemetry::Metrics;
 use crate::tunnel::{Prover, PublicAddress, Trouble};
@@ -35,6 +36,7 @@ pub(super) struct View {
     pub(super) gitlab_url: Url,
     pub(super) address: PublicAddress,
     pub(super) prover: Prover,
+    pub(super) hooks: HookDesk,
 }
 
 /// Something that has waited longer than this does not move.
@@ -139,6 +141,7 @@ impl AdminView for View {
         remarks.extend(world.adoptions().doubts().told());
         remarks.extend(world.refusals().told());
         remarks.extend(self.hooks_off.lines());
+        remarks.extend(self.pipeline.hooks().lines());
         let dead = world.store().backlog().await.map_or(0, |backlog| backlog.dead);
         if dead == 0 {
             return remarks;
@@ -179,6 +182,22 @@ impl AdminView for View {
 
     async fn deal(&self, how: How, which: Which) -> Result<LettersDealt, StoreError> {
         Ok(self.pipeline.deal(how, &which).await?.into())
+    }
+
+    async fn hooks(&self, choice: HookChoice) -> Result<Vec<HookReport>, String> {
+        self.hooks.report(&choice).await
+    }
+
+    async fn sync_hooks(&self, choice: HookChoice, dry_run: bool) -> Result<Vec<HookDone>, String> {
+        self.hooks.sync(&choice, dry_run).await
+    }
+
+    async fn remove_hooks(&self, choice: HookChoice, dry_run: bool) -> Result<Vec<HookDone>, String> {
+        self.hooks.remove(&choice, dry_run).await
+    }
+
+    async fn test_hooks(&self, choice: HookChoice) -> Result<Vec<HookTested>, String> {
+        self.hooks.test(&choice).await
     }
 
     async fn links(&self, after: Option<&Noteable>, limit: usize) -> Result<LinksPage, StoreError> {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::config::Config;
-use crate::domain::Delivery;
+use crate::domain::{Delivery, DeliverySource};
 use crate::flags::{FlagProvider, Verdict, WebhookRequest};
 use crate::gitlab::{Standing, WebhookSecrets};
 use crate::http::{Door, Headers, Taken};
@@ -16,7 +16,7 @@ use crate::pipeline::{Intake, Pipeline};
 pub(super) struct FrontDoor {
     pipeline: Arc<Pipeline>,
     /// For the path that hooks made by hand use. Hooks that flaglink registers have paths and secrets of their own.
-    by_hand: WebhookSecrets,
+    by_hand: Arc<WebhookSecrets>,
 }
 
 impl FrontDoor {
@@ -26,11 +26,22 @@ impl FrontDoor {
             signing: config.gitlab.signing_tokens.clone(),
             require_signature: config.gitlab.require_signature,
         };
-        Self { pipeline, by_hand }
+        Self { pipeline, by_hand: Arc::new(by_hand) }
     }
 
-    fn secrets(&self, hook: &str) -> Option<&WebhookSecrets> {
-        (hook.is_empty() && !self.by_hand.is_empty()).then_some(&self.by_hand)
+    fn secrets(&self, hook: &str) -> Option<Arc<WebhookSecrets>> {
+        if hook.is_empty() {
+            return (!self.by_hand.is_empty()).then(|| Arc::clone(&self.by_hand));
+        }
+        self.pipeline.hooks().secrets(hook)
+    }
+
+    /// Somebody may have changed the secret of a registered webhook.
+    fn told(&self, hook: &str, standing: Standing) -> Standing {
+        if matches!(standing, Standing::Forged(_)) {
+            self.pipeline.hooks().doubt(hook);
+        }
+        standing
     }
 
     fn provider(&self, name: &str) -> Option<Arc<dyn FlagProvider>> {
@@ -47,7 +58,7 @@ pub(super) fn takes_webhooks(provider: &dyn FlagProvider) -> bool {
 #[async_trait]
 impl Door for FrontDoor {
     fn gitlab_before_body(&self, hook: &str, headers: &Headers) -> Option<Standing> {
-        Some(self.secrets(hook)?.before_body(headers))
+        Some(self.told(hook, self.secrets(hook)?.before_body(headers)))
     }
 
     fn gitlab_with_body(
@@ -57,7 +68,7 @@ impl Door for FrontDoor {
         body: &[u8],
         now: Timestamp,
     ) -> Option<Standing> {
-        Some(self.secrets(hook)?.with_body(headers, body, now))
+        Some(self.told(hook, self.secrets(hook)?.with_body(headers, body, now)))
     }
 
     fn provider_verdict(&self, provider: &str, request: &WebhookRequest<'_>) -> Verdict {
@@ -69,6 +80,9 @@ impl Door for FrontDoor {
     }
 
     async fn take(&self, delivery: Delivery) -> Taken {
+        if let DeliverySource::Gitlab { hook } = &delivery.source {
+            self.pipeline.hooks().arrive(hook);
+        }
         match self.pipeline.take_in(delivery).await {
             Intake::Kept => Taken::Kept,
             Intake::Before => Taken::Before,

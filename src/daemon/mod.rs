@@ -5,6 +5,7 @@ mod build;
 mod door;
 mod dry_run;
 mod health;
+mod hooks;
 mod identity;
 mod notify;
 mod renamed;
@@ -23,7 +24,8 @@ use crate::http::{
     Admin, Gate, Listener, MAX_BODY, ServeOptions, SocketFile, TcpGate, Webhooks, bind_socket, serve,
 };
 use crate::pipeline::{
-    CatchingUp, HooksOff, OwnAddress, Pipeline, Upkeep, catch_up, keep_up, poll, remind, watch_visibility,
+    CatchingUp, HookSettings, HooksOff, KeepingInStep, OwnAddress, Pipeline, Upkeep, catch_up,
+    keep_hooks_in_step, keep_up, poll, remind, watch_visibility,
 };
 use crate::store::export::save_links;
 use crate::store::sled::SledStore;
@@ -31,6 +33,7 @@ use crate::tunnel::{Nonces, Prover, PublicAddress};
 
 pub use build::StartError;
 pub use dry_run::{Planned, planned_reminders};
+pub use hooks::HookDesk;
 pub use notify::heartbeat;
 
 /// How long, when lanes and webhooks are drained, everything else may take: the last export, and whoever asks the admin
@@ -56,6 +59,7 @@ pub struct Daemon {
     admin: std::net::SocketAddr,
     drain: Duration,
     caught_up: watch::Receiver<u64>,
+    in_step: watch::Receiver<u64>,
     /// Removed with the daemon.
     _socket: SocketFile,
 }
@@ -88,6 +92,9 @@ impl Daemon {
         let prover = Prover::new(nonces.clone(), webhooks_at, config.gitlab.ca_file.clone())?;
         let health = Arc::new(health::Health::default());
         let hooks_off = Arc::new(HooksOff::default());
+        let hooks = HookSettings { address: address.clone(), register: config.gitlab.register_hooks };
+        let kept = world.store().hooks().await?;
+        pipeline.hooks().load(&kept, world.markers(), config.gitlab.require_signature);
         let door = Arc::new(door::FrontDoor::new(Arc::clone(&pipeline), &config));
         let view: Arc<dyn crate::http::AdminView> = Arc::new(admin::View {
             pipeline: Arc::clone(&pipeline),
@@ -100,6 +107,7 @@ impl Daemon {
             gitlab_url: config.gitlab.url.clone(),
             address: address.clone(),
             prover,
+            hooks: HookDesk::new(Arc::clone(&pipeline), hooks.clone()),
         });
         let tcp_gate =
             TcpGate::new(admin_at, &config.listen.admin.to_string(), config.listen.admin_token.clone());
@@ -146,6 +154,9 @@ impl Daemon {
             runs,
         };
         tasks.spawn(catch_up(Arc::clone(&pipeline), plan, stop.clone()));
+        let (runs, in_step) = watch::channel(0);
+        let plan = KeepingInStep { settings: hooks, every: config.gitlab.catch_up.duration(), runs };
+        tasks.spawn(keep_hooks_in_step(Arc::clone(&pipeline), plan, stop.clone()));
         tasks.spawn(remind(Arc::clone(&pipeline), config.reminders.clone(), stop.clone()));
         tasks.spawn(watch_visibility(Arc::clone(&pipeline), stop.clone()));
         tasks.spawn(health::watch(Arc::clone(&pipeline), health, stop.clone()));
@@ -160,6 +171,7 @@ impl Daemon {
             admin: admin_at,
             drain,
             caught_up,
+            in_step,
             _socket: socket_file,
         })
     }
@@ -188,6 +200,17 @@ impl Daemon {
     /// How often catching up has looked since the start.
     pub fn times_caught_up(&self) -> u64 {
         *self.caught_up.borrow()
+    }
+
+    /// Returns when the registered webhooks have been looked at that many times since the start. At once where flaglink
+    /// registers none.
+    pub async fn hooks_looked_at(&self, times: u64) {
+        let _ = self.in_step.clone().wait_for(|runs| *runs >= times).await;
+    }
+
+    /// How often the registered webhooks have been looked at since the start.
+    pub fn times_hooks_looked_at(&self) -> u64 {
+        *self.in_step.borrow()
     }
 
     /// How many things wait or are being carried out.
@@ -256,7 +279,12 @@ fn say_where(config: &Config, webhooks: std::net::SocketAddr, admin: std::net::S
     };
     let base = base.trim_end_matches('/');
     tracing::info!("webhooks come in on {webhooks}; health, metrics and the API are on {admin}");
-    tracing::info!("GitLab's webhook address: {base}/hooks/gitlab");
+    if config.gitlab.register_hooks {
+        tracing::info!("flaglink registers its webhooks in GitLab below {base}/hooks/gitlab/");
+    }
+    if !config.gitlab.webhook_secrets.is_empty() || !config.gitlab.signing_tokens.is_empty() {
+        tracing::info!("GitLab's webhook address: {base}/hooks/gitlab");
+    }
     for provider in world.flags().iter() {
         if door::takes_webhooks(provider.as_ref()) {
             tracing::info!(

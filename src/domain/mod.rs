@@ -7,6 +7,7 @@ mod decision;
 mod effect;
 mod event;
 mod flag;
+mod hook;
 mod job;
 mod link;
 mod noteable;
@@ -22,6 +23,7 @@ pub use flag::{
     Change, ChangeKind, EnvironmentState, Flag, FlagRef, FlagState, ParseFlagRefError, Strategy, Switch,
     Variant,
 };
+pub use hook::{HookPath, HookRecord, HookTarget};
 pub use job::{Cleanup, Job, Work};
 pub use link::{Link, Person};
 pub use noteable::{

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use secrecy::SecretString;
 use url::Url;
 
 use crate::domain::{
@@ -407,8 +408,20 @@ pub trait FlagProvider: Send + Sync + 'static {
         Err(ProviderError::Unsupported)
     }
 
+    /// The secret that a webhook is registered with: of several the last one, which is the newest. `None`: there is none, and
+    /// changes are polled for.
+    fn webhook_secret(&self) -> Option<&SecretString> {
+        None
+    }
+
     /// Registers a webhook at the service, or brings the one with that URL up to date.
     async fn register_webhook(&self, _url: &Url, _secret: &str) -> Provided<()> {
+        Err(ProviderError::Unsupported)
+    }
+
+    /// Takes away the webhook with that URL which flaglink has registered, after flaglink has got another address. One that is not
+    /// there any more is fine; others stay. Named by the same ability.
+    async fn remove_webhook(&self, _url: &Url) -> Provided<()> {
         Err(ProviderError::Unsupported)
     }
 }

@@ -14,6 +14,7 @@ mod issues;
 mod labels;
 mod lenient;
 mod notes;
+mod own_hooks;
 mod pace;
 mod page;
 mod payload;
@@ -26,14 +27,16 @@ pub use api::{
     AccessLevel, Discussion, GitlabApi, Me, NewNote, Note, NoteEdit, NoteType, NoteableDetail, ProjectDetail,
 };
 pub use changed::Changed;
+pub use endpoints::HookHome;
 pub use error::{GitlabError, GitlabResult};
 pub use feature_flags::{Environment, FeatureFlag, FlagChange, FlagScope, FlagStrategy};
 pub use hook_log::LoggedAnswer;
 pub use hooks::{FailedDelivery, Hook, HookState};
 pub use instance::{OwnToken, Release};
 pub use issues::NewIssue;
+pub use own_hooks::{HookWish, SentFailure, Version};
 pub use pace::{Bucket, Pace, Turn};
 pub use page::WorkPage;
-pub use payload::{Classified, classify, may_command};
+pub use payload::{Classified, classify, may_command, project_of};
 pub use time::read_time;
 pub use verify::{Standing, WebhookSecrets};

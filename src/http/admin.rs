@@ -10,6 +10,7 @@ use super::admin_view::AdminView;
 use super::api;
 use super::api_address;
 use super::api_believe;
+use super::api_hooks;
 use super::api_queue;
 use super::body::{Answer, RequestBody};
 use super::gate::{Gate, Refusal};
@@ -52,6 +53,14 @@ pub enum Route {
     QueueRetry,
     /// Dead letters are forgotten.
     QueueDrop,
+    /// How the registered webhooks stand.
+    Hooks,
+    /// They are brought into step.
+    HooksSync,
+    /// They are removed.
+    HooksRemove,
+    /// They are tested.
+    HooksTest,
     /// How the daemon is.
     Status,
     /// Whether this flaglink answers under its public address.
@@ -62,7 +71,7 @@ pub enum Route {
 
 impl Route {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 17] = [
         Self::Health,
         Self::Ready,
         Self::Metrics,
@@ -73,6 +82,10 @@ impl Route {
         Self::QueueItem,
         Self::QueueRetry,
         Self::QueueDrop,
+        Self::Hooks,
+        Self::HooksSync,
+        Self::HooksRemove,
+        Self::HooksTest,
         Self::Status,
         Self::AddressProve,
         Self::OpenApi,
@@ -91,6 +104,10 @@ impl Route {
             Self::QueueItem => "/api/v1/queue/{id}",
             Self::QueueRetry => "/api/v1/queue/retry",
             Self::QueueDrop => "/api/v1/queue/drop",
+            Self::Hooks => "/api/v1/hooks",
+            Self::HooksSync => "/api/v1/hooks/sync",
+            Self::HooksRemove => "/api/v1/hooks/remove",
+            Self::HooksTest => "/api/v1/hooks/test",
             Self::Status => "/api/v1/status",
             Self::AddressProve => "/api/v1/address/prove",
             Self::OpenApi => "/api/v1/openapi.json",
@@ -99,12 +116,22 @@ impl Route {
 
     /// Whether it changes something, or sets something going. Then it is a `POST`, else a `GET`.
     pub fn changes(self) -> bool {
-        matches!(self, Self::ProvidersBelieve | Self::QueueRetry | Self::QueueDrop | Self::AddressProve)
+        matches!(
+            self,
+            Self::ProvidersBelieve
+                | Self::QueueRetry
+                | Self::QueueDrop
+                | Self::HooksSync
+                | Self::HooksRemove
+                | Self::HooksTest
+                | Self::AddressProve
+        )
     }
 
-    /// Whether it needs the admin token over TCP wherever that listens: it changes something, or shows what people wrote.
+    /// Whether it needs the admin token over TCP wherever that listens: it changes something, shows what people wrote, or asks much of
+    /// GitLab.
     pub fn is_for_trusted(self) -> bool {
-        self.changes() || self == Self::QueueItem
+        self.changes() || matches!(self, Self::QueueItem | Self::Hooks)
     }
 
     /// What a path leads to, and the number in it where it has one.
@@ -179,6 +206,10 @@ impl Admin {
             Route::QueueItem => api_queue::queue_item(view.as_ref(), id).await,
             Route::QueueRetry => api_queue::retry(view.as_ref(), &request.headers, body).await,
             Route::QueueDrop => api_queue::drop_letters(view.as_ref(), &request.headers, body).await,
+            Route::Hooks => api_hooks::hooks(view.as_ref(), query).await,
+            Route::HooksSync => api_hooks::sync(view.as_ref(), &request.headers, body).await,
+            Route::HooksRemove => api_hooks::remove(view.as_ref(), &request.headers, body).await,
+            Route::HooksTest => api_hooks::test(view.as_ref(), &request.headers, body).await,
             Route::Status => api::status(view.as_ref()).await,
             Route::AddressProve => api_address::prove(view.as_ref(), &request.headers, body).await,
             Route::OpenApi => api::openapi(),

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use super::api_letter::QueueItem;
 use super::api_types::{AddressProof, LettersDealt, LinksPage, Queue, Status};
 use crate::domain::Noteable;
-use crate::pipeline::{How, Which};
+use crate::pipeline::{HookChoice, HookDone, HookReport, HookTested, How, Which};
 use crate::store::StoreError;
 
 /// The daemon, as far as the admin listener knows it.
@@ -41,6 +41,26 @@ pub trait AdminView: Send + Sync + 'static {
 
     /// Takes dead letters back or drops them.
     async fn deal(&self, how: How, which: Which) -> Result<LettersDealt, StoreError>;
+
+    /// How the registered webhooks stand; `Err` says why it cannot be said. Here and with those below.
+    async fn hooks(&self, _choice: HookChoice) -> Result<Vec<HookReport>, String> {
+        Ok(Vec::new())
+    }
+
+    /// Brings registered webhooks into step.
+    async fn sync_hooks(&self, _choice: HookChoice, _dry_run: bool) -> Result<Vec<HookDone>, String> {
+        Ok(Vec::new())
+    }
+
+    /// Removes registered webhooks.
+    async fn remove_hooks(&self, _choice: HookChoice, _dry_run: bool) -> Result<Vec<HookDone>, String> {
+        Ok(Vec::new())
+    }
+
+    /// Tests registered webhooks.
+    async fn test_hooks(&self, _choice: HookChoice) -> Result<Vec<HookTested>, String> {
+        Ok(Vec::new())
+    }
 
     /// A page of links. [`view::links_page`](super::view::links_page) makes it from a store.
     async fn links(&self, after: Option<&Noteable>, limit: usize) -> Result<LinksPage, StoreError>;

@@ -13,6 +13,7 @@ use crate::store::StoreError;
 use super::admin_view::AdminView;
 use super::api_address;
 use super::api_believe;
+use super::api_hooks::{self, HookReports, HooksAsked, HooksDone, HooksTested};
 use super::api_letter::QueueItem;
 use super::api_queue;
 use super::api_types::{
@@ -48,6 +49,10 @@ const EXPORT_AHEAD: usize = 2;
         api_queue::retry,
         api_queue::drop_letters,
         api_believe::believe,
+        api_hooks::hooks,
+        api_hooks::sync,
+        api_hooks::remove,
+        api_hooks::test,
         status,
         api_address::prove,
         openapi,
@@ -55,6 +60,10 @@ const EXPORT_AHEAD: usize = 2;
     components(schemas(
         AddressProof,
         Believed,
+        HookReports,
+        HooksAsked,
+        HooksDone,
+        HooksTested,
         LinksPage,
         Missing,
         Problem,

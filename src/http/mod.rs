@@ -5,6 +5,7 @@ mod admin_view;
 mod api;
 mod api_address;
 mod api_believe;
+pub mod api_hooks;
 pub mod api_letter;
 mod api_queue;
 pub mod api_types;

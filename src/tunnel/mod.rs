@@ -30,6 +30,11 @@ impl PublicAddress {
         (say, Self { known })
     }
 
+    /// One that is found out while flaglink runs, and may change.
+    pub fn watched(known: watch::Receiver<Option<Url>>) -> Self {
+        Self { known }
+    }
+
     /// The address, if there is one.
     pub fn now(&self) -> Option<Url> {
         self.known.borrow().clone()

@@ -82,6 +82,12 @@ impl Store for Unsure {
     async fn register(&self) -> Result<Seen<Register>, StoreError> {
         self.inner.register().await
     }
+    async fn hook(&self, target: &HookTarget) -> Result<Seen<HookRecord>, StoreError> {
+        self.inner.hook(target).await
+    }
+    async fn hooks(&self) -> Result<Vec<HookRecord>, StoreError> {
+        self.inner.hooks().await
+    }
     async fn noteables_of(&self, flag: &FlagRef) -> Result<Vec<Noteable>, StoreError> {
         self.inner.noteables_of(flag).await
     }

@@ -306,6 +306,7 @@ impl Pair {
             RecordKey::Note(key) => self.store().note(&key).await.unwrap().rev,
             RecordKey::Flag(key) => self.store().flag(&key).await.unwrap().rev,
             RecordKey::Register => self.store().register().await.unwrap().rev,
+            RecordKey::Hook(target) => self.store().hook(&target).await.unwrap().rev,
             RecordKey::Letter(id) => self.store().dead_letter(id).await.unwrap().rev,
         }
     }

@@ -262,6 +262,14 @@ impl FlagProvider for Unleash {
         self.webhook_there(url).await
     }
 
+    fn webhook_secret(&self) -> Option<&SecretString> {
+        self.webhook_secrets.last()
+    }
+
+    async fn remove_webhook(&self, url: &Url) -> Provided<()> {
+        self.unregister(url).await
+    }
+
     async fn register_webhook(&self, url: &Url, secret: &str) -> Provided<()> {
         self.register(url, secret).await
     }
