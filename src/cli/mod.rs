@@ -7,6 +7,7 @@ mod config;
 mod demo;
 pub mod doctor;
 mod document;
+mod init;
 mod links;
 mod logging;
 mod progress;
@@ -60,6 +61,8 @@ enum Command {
     /// The whole loop on this machine, no accounts: a GitLab, a flag service, and the daemon between them
     #[cfg(feature = "demo")]
     Demo(demo::Demo),
+    /// Write a configuration by asking; check every answer at once, register the webhooks, say what to type where
+    Init(init::Init),
     /// Check everything that can be checked, and say what to do about each failure
     Doctor(doctor::Doctor),
     /// The links between flags and work
@@ -127,6 +130,7 @@ impl Command {
             Self::Demo(demo) => several(context, demo.run(context)),
             #[cfg(feature = "demo")]
             Self::Sandbox(sandbox) => several(context, sandbox.run(context)),
+            Self::Init(init) => quiet(context, init.perform(context)),
             Self::Doctor(doctor) => quiet(context, doctor.perform(context)),
             Self::Links(links) => quiet(context, links.perform(context)),
             Self::Queue(queue) => quiet(context, queue.perform(context)),

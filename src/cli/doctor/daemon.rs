@@ -9,8 +9,10 @@ use crate::cli::source::open_store;
 use crate::cli::words::length;
 use crate::cli::{Trouble, show};
 use crate::config::Places;
+use crate::http::api_hooks::HookReports;
 use crate::http::api_types::{Queue, Status, Waiting};
 use crate::http::view;
+use crate::pipeline::HookReport;
 
 /// What has waited for longer than this does not move, in seconds.
 const STUCK: u64 = 15 * 60;
@@ -19,6 +21,8 @@ const STUCK: u64 = 15 * 60;
 pub(super) struct Known {
     /// How it is; `None` where none runs or it does not say.
     pub(super) status: Option<Status>,
+    /// How the webhooks stand that it registers.
+    pub(super) reports: Option<Vec<HookReport>>,
     /// What was found.
     pub(super) groups: Vec<Group>,
 }
@@ -36,7 +40,7 @@ pub(super) async fn look(places: &Places, limit: Duration) -> Known {
             );
             let mut groups = vec![Group::new("Daemon", vec![down])];
             groups.extend(of_store(places).await);
-            return Known { status: None, groups };
+            return Known { status: None, reports: None, groups };
         }
         Some(Err(trouble)) => return silent(&trouble),
         None => return silent(&slow(limit)),
@@ -58,7 +62,12 @@ pub(super) async fn look(places: &Places, limit: Duration) -> Known {
         Some(Err(trouble)) => groups.push(Group::new("Queue", vec![not_told(&trouble)])),
         None => groups.push(Group::new("Queue", vec![not_told(&slow(limit))])),
     }
-    Known { status: Some(status), groups }
+    // GitLab is asked for it, by the other one.
+    let reports = match within(limit * 2, client.read::<HookReports>("/api/v1/hooks")).await {
+        Some(Ok(reports)) => Some(reports.hooks),
+        _ => None,
+    };
+    Known { status: Some(status), reports, groups }
 }
 
 fn slow(limit: Duration) -> Trouble {
@@ -78,7 +87,7 @@ fn silent(trouble: &Trouble) -> Known {
         words(trouble),
         "see its log (`journalctl -u flaglink`), and run this as its user or group",
     );
-    Known { status: None, groups: vec![Group::new("Daemon", vec![finding])] }
+    Known { status: None, reports: None, groups: vec![Group::new("Daemon", vec![finding])] }
 }
 
 fn not_told(trouble: &Trouble) -> Finding {

@@ -1,14 +1,17 @@
 //! What `--fix` does: only what harms nothing, and each with a word about it.
 
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::Path;
 use std::time::Duration;
 
 use super::finding::{Group, Repair};
 use super::gitlab::Access;
 use super::within;
-use crate::cli::show;
+use crate::cli::client::Client;
+use crate::cli::{Trouble, show};
 use crate::config::Config;
 use crate::gitlab::GitlabError;
+use crate::http::api_hooks::{HooksAsked, HooksDone};
 
 /// What a webhook is tested with, the least harmful first.
 const TRIGGERS: [&str; 4] = ["push_events", "merge_requests_events", "issues_events", "note_events"];
@@ -58,6 +61,32 @@ pub(super) async fn repair(
         }
     }
     (done, not)
+}
+
+/// Has the running flaglink bring its webhooks into step, where one is not.
+pub(super) async fn sync_hooks(
+    socket: &Path,
+    groups: &[Group],
+    done: &mut Vec<String>,
+    not: &mut Vec<String>,
+) {
+    let is_one = |repair: &Option<Repair>| matches!(repair, Some(Repair::SyncHooks));
+    if !groups.iter().flat_map(|group| &group.findings).any(|finding| is_one(&finding.repair)) {
+        return;
+    }
+    let Ok(Some(mut client)) = Client::connect(socket).await else { return };
+    match client.change::<HooksDone>("/api/v1/hooks/sync", &HooksAsked::default()).await {
+        Ok(synced) => {
+            for one in synced.hooks {
+                done.extend(one.did.iter().map(|did| format!("the webhook of {}: {did}", one.name)));
+                not.extend(
+                    one.problem.map(|problem| format!("the webhook of {}: {}", one.name, problem.what)),
+                );
+            }
+        }
+        Err(Trouble::World(why) | Trouble::Arguments(why)) => not.push(why),
+        Err(_) => {}
+    }
 }
 
 async fn test(

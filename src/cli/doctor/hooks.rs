@@ -12,9 +12,12 @@ use super::within;
 use crate::config::Config;
 use crate::domain::ProjectId;
 use crate::gitlab::{GitlabApi, GitlabResult, Hook, HookState, LoggedAnswer, ProjectDetail};
+use crate::pipeline::{HookProblem, HookReport, HookStanding};
 
 /// Where GitLab's webhooks come in at any flaglink, below its address.
 const PATH: &str = "hooks/gitlab";
+
+const TITLE: &str = "GitLab's webhooks";
 
 /// What a hook is sent for, and what GitLab's page calls it.
 const EVENTS: [(&str, &str); 5] = [
@@ -31,9 +34,22 @@ pub(super) async fn look(
     all: &[Access],
     matched: &[Matched],
     public: Option<&Url>,
+    reports: Option<&[HookReport]>,
     limit: Duration,
 ) -> Group {
     let mut findings = Vec::new();
+    if let Some(reports) = reports {
+        // What was registered, flaglink itself knows best: also whether the secrets are in step.
+        let of_gitlab = reports.iter().filter(|report| report.kind != "provider");
+        findings.extend(of_gitlab.flat_map(registered));
+        if !config.gitlab.webhook_secrets.is_empty() || !config.gitlab.signing_tokens.is_empty() {
+            findings.push(Finding::note(
+                Id::HookThere,
+                "webhooks made by hand are taken as well (`webhook_secret_file`)",
+            ));
+        }
+        return Group::new(TITLE, findings);
+    }
     let unseen: Vec<&ProjectDetail> =
         matched.iter().filter(|one| one.level.unwrap_or(0) < 40).map(|one| &one.project).collect();
     if !unseen.is_empty() {
@@ -74,7 +90,44 @@ pub(super) async fn look(
             )),
         }
     }
-    Group::new("GitLab's webhooks", findings)
+    Group::new(TITLE, findings)
+}
+
+/// One that flaglink registers itself.
+fn registered(report: &HookReport) -> Vec<Finding> {
+    let name = &report.name;
+    let url = report.url.as_deref().map(bare).unwrap_or_default();
+    if report.problems.is_empty() {
+        return vec![match report.standing {
+            HookStanding::Off => {
+                Finding::note(Id::HookThere, format!("{name} gets no webhook, as its rule says"))
+            }
+            _ => Finding::good(
+                Id::HookThere,
+                format!("the webhook of {name} leads to {url}, and all is well with it"),
+            ),
+        }];
+    }
+    let failed_with = |status: &str| {
+        report.failures.iter().flatten().next().is_some_and(|failure| failure.status == status)
+    };
+    let off = report.alert_status.as_deref().is_some_and(|status| status != "executable");
+    let id = match report.standing {
+        HookStanding::Missing | HookStanding::Unknown | HookStanding::Off => Id::HookThere,
+        _ if report.address_right == Some(false) => Id::HookThere,
+        _ if off => Id::HookOff,
+        _ if !report.events_missing.is_empty() => Id::HookEvents,
+        _ if report.secret_in_step == Some(false) || failed_with("401") => Id::HookSecret,
+        _ => Id::HookAnswers,
+    };
+    let wrong = |problem: &HookProblem| {
+        let says = format!("the webhook of {name}: {}", problem.what);
+        match report.standing {
+            HookStanding::Right | HookStanding::Off => Finding::look(id, says, problem.todo.clone()),
+            _ => Finding::wrong(id, says, problem.todo.clone()).repaired_by(Repair::SyncHooks),
+        }
+    };
+    report.problems.iter().map(wrong).collect()
 }
 
 /// A webhook that leads to a flaglink, and its newest answers.
@@ -128,7 +181,12 @@ fn judge(config: &Config, one: &Matched, hooks: &[Seen], public: Option<&Url>) -
     if here.is_empty() {
         let target = public.map_or_else(|| format!("…/{PATH}"), |public| format!("{public}{PATH}"));
         let others: Vec<String> = hooks.iter().map(|seen| bare(&seen.hook.url)).collect();
-        return vec![if others.is_empty() {
+        return vec![if others.is_empty() && config.gitlab.register_hooks {
+            Finding::note(
+                Id::HookThere,
+                format!("{path} has no webhook that leads here yet; flaglink registers it when it starts"),
+            )
+        } else if others.is_empty() {
             Finding::wrong(
                 Id::HookThere,
                 format!("{path} has no webhook that leads here, so comments there are noticed late or never"),

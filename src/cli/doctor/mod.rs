@@ -56,6 +56,15 @@ pub fn checks() -> Vec<&'static str> {
     Id::ALL.iter().map(|id| id.name()).collect()
 }
 
+/// Why GitLab gave no good answer with that token, and what to do: one sentence or two.
+pub(super) fn explain(error: &crate::gitlab::GitlabError, whose: &str, address: &str) -> String {
+    let finding = words::of_gitlab(error, whose, address);
+    match finding.remedy {
+        Some(remedy) => format!("{}; {remedy}", finding.says),
+        None => finding.says,
+    }
+}
+
 /// What comes of it, or nothing when it takes too long.
 async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Option<T> {
     tokio::time::timeout(limit, work).await.ok()
@@ -99,7 +108,7 @@ impl Doctor {
             let _step = progress.step("asking the running flaglink");
             match &places {
                 Ok(places) => daemon::look(places, limit).await,
-                Err(_) => daemon::Known { status: None, groups: Vec::new() },
+                Err(_) => daemon::Known { status: None, reports: None, groups: Vec::new() },
             }
         };
         let config = match config::load(context, &file) {
@@ -131,7 +140,8 @@ impl Doctor {
             let base = config.gitlab.url.as_str();
             let own = gitlab::look(&mut all, base, limit).await;
             let (projects, matched) = projects::look(&config, &all, base, limit).await;
-            let hooks = hooks::look(&config, &all, &matched, public.as_ref(), limit).await;
+            let reports = known.reports.as_deref().filter(|_| config.gitlab.register_hooks);
+            let hooks = hooks::look(&config, &all, &matched, public.as_ref(), reports, limit).await;
             (vec![own, projects, hooks], exposure::look(&config, &matched))
         };
         let of_address = async {
@@ -161,10 +171,15 @@ impl Doctor {
         limit: Duration,
     ) -> (Vec<String>, Vec<String>) {
         let _step = progress.step("repairing");
+        let socket = context.config_file().ok().and_then(|file| Places::load(&file, &context.env).ok());
         let Ok(file) = context.config_file() else { return Default::default() };
         let Ok(config) = Config::load(&file, &context.env) else { return Default::default() };
         let Ok((all, _)) = accesses(&config, limit) else { return Default::default() };
-        fix::repair(&config, &all, groups, limit).await
+        let (mut done, mut not) = fix::repair(&config, &all, groups, limit).await;
+        if let Some(places) = socket {
+            fix::sync_hooks(&places.socket, groups, &mut done, &mut not).await;
+        }
+        (done, not)
     }
 }
 

@@ -23,7 +23,8 @@ pub(super) struct Found {
 
 /// Text that was pasted: without quotes, spaces and invisible letters around it.
 pub(super) fn pasted(text: &str) -> String {
-    let around = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | '`' | '\u{feff}' | '\u{200b}');
+    let around =
+        |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | '`' | '\u{feff}' | '\u{200b}');
     text.trim_matches(around).to_owned()
 }
 
@@ -67,7 +68,8 @@ fn bases(url: &Url) -> Vec<Url> {
 /// Finds GitLab under what was typed.
 pub(super) async fn gitlab(text: &str, ca_file: Option<PathBuf>) -> Result<Found, String> {
     let typed = web_address(text)?;
-    let looker = Looker::new(LookOptions { timeout: PATIENCE, most: MOST, ca_file }).map_err(|error| error.to_string())?;
+    let looker = Looker::new(LookOptions { timeout: PATIENCE, most: MOST, ca_file })
+        .map_err(|error| error.to_string())?;
     let mut first = None;
     for typed in with_the_other_scheme(&typed) {
         for base in bases(&typed) {
@@ -114,13 +116,18 @@ async fn ask(looker: &Looker, base: &Url) -> Result<Url, String> {
             }
         }
         let to = format!("{}{}", to.origin().ascii_serialization(), to.path());
-        return Err(format!("{base} leads to {to}: is that a sign-in page of a proxy? Give the address of GitLab itself"));
+        return Err(format!(
+            "{base} leads to {to}: is that a sign-in page of a proxy? Give the address of GitLab itself"
+        ));
     }
     let body = String::from_utf8_lossy(&seen.body);
     let page = body.trim_start().starts_with('<');
     Err(match seen.status {
         502..=504 => format!("at {base} a proxy answers {} for GitLab: is GitLab up?", seen.status),
-        _ if page => format!("at {base} a web page answers ({}), not GitLab's API: is that its own address?", seen.status),
+        _ if page => format!(
+            "at {base} a web page answers ({}), not GitLab's API: is that its own address?",
+            seen.status
+        ),
         status => format!("at {base} something answers {status}, and it is not GitLab's API"),
     })
 }
@@ -135,7 +142,9 @@ fn unseen(base: &Url, error: &Unseen) -> String {
         Unseen::Name(_) => "is it spelled right?",
         Unseen::Refused => "is it running, and is the port right?",
         Unseen::Tls(_) => "if its certificate comes from a CA of your own, name that with --ca-file",
-        Unseen::NoWay(_) | Unseen::Slow | Unseen::Broken(_) => "may this machine reach it (firewall, HTTPS_PROXY)?",
+        Unseen::NoWay(_) | Unseen::Slow | Unseen::Broken(_) => {
+            "may this machine reach it (firewall, HTTPS_PROXY)?"
+        }
     };
     format!("{base} does not answer: {error}; {remedy}")
 }

@@ -81,7 +81,8 @@ impl Asker {
             if read == 0 {
                 return Err(left());
             }
-            let answer: String = line.trim().chars().filter(|letter| !letter.is_control()).take(MOST).collect();
+            let answer: String =
+                line.trim().chars().filter(|letter| !letter.is_control()).take(MOST).collect();
             match (answer.is_empty(), proposed) {
                 (false, _) => return Ok(answer),
                 (true, Some(proposed)) => return Ok(proposed.to_owned()),
@@ -165,7 +166,8 @@ impl Drop for Restored {
 
 /// A line that is not shown. Ctrl-C is read here, so that the terminal is never left without echo.
 fn unseen() -> Result<String, Trouble> {
-    let cannot = |error: rustix::io::Errno| Trouble::World(format!("the terminal cannot hide what is typed: {error}"));
+    let cannot =
+        |error: rustix::io::Errno| Trouble::World(format!("the terminal cannot hide what is typed: {error}"));
     let stdin = io::stdin();
     let before = termios::tcgetattr(stdin.as_fd()).map_err(cannot)?;
     let mut hidden = before.clone();

@@ -97,7 +97,8 @@ pub(super) fn service(document: &DocumentMut, kind: Option<&str>) -> Option<Serv
 /// The patterns in the file.
 pub(super) fn projects(document: &DocumentMut) -> Vec<String> {
     let rules = document.get("projects").and_then(Item::as_array_of_tables);
-    let patterns = rules.into_iter().flatten().filter_map(|rule| Some(rule.get("match")?.as_str()?.to_owned()));
+    let patterns =
+        rules.into_iter().flatten().filter_map(|rule| Some(rule.get("match")?.as_str()?.to_owned()));
     patterns.collect()
 }
 
@@ -130,7 +131,8 @@ fn provider(document: &mut DocumentMut, service: &Service) -> Result<(), String>
         providers.set_implicit(true);
         Item::Table(providers)
     });
-    let providers = providers.as_table_mut().ok_or("`providers` is written in a way that init does not change")?;
+    let providers =
+        providers.as_table_mut().ok_or("`providers` is written in a way that init does not change")?;
     let is_new = !providers.contains_key(&service.name);
     let entry = providers.entry(&service.name).or_insert_with(|| Item::Table(Table::new()));
     let table = entry.as_table_mut().ok_or("the provider is written in a way that init does not change")?;
@@ -167,7 +169,8 @@ fn provider(document: &mut DocumentMut, service: &Service) -> Result<(), String>
 
 fn rules(document: &mut DocumentMut, wanted: &Wanted) -> Result<(), String> {
     let rules = document.entry("projects").or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()));
-    let rules = rules.as_array_of_tables_mut().ok_or("`projects` is written in a way that init does not change")?;
+    let rules =
+        rules.as_array_of_tables_mut().ok_or("`projects` is written in a way that init does not change")?;
     for pattern in &wanted.projects {
         let there = rules.iter().any(|rule| {
             rule.get("match").and_then(Item::as_str).is_some_and(|is| is.eq_ignore_ascii_case(pattern))
