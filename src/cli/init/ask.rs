@@ -95,6 +95,8 @@ impl Asker {
     pub(super) fn secret(&self, question: Question<'_>) -> Result<SecretString, Trouble> {
         self.must_be_there(question, None)?;
         loop {
+            // Hidden before it is asked for: what is pasted at once is not shown either.
+            let _hidden = Hidden::begin()?;
             self.ask(question, None)?;
             let secret = unseen()?;
             let _ = writeln!(io::stderr());
@@ -155,28 +157,37 @@ fn left() -> Trouble {
     Trouble::World("nothing was written: the questions were not answered to their end.".to_owned())
 }
 
-/// The terminal as it was, set again when this is dropped.
-struct Restored(Termios);
+/// The terminal shows nothing of what is typed, until this is dropped.
+struct Hidden {
+    before: Termios,
+}
 
-impl Drop for Restored {
-    fn drop(&mut self) {
-        let _ = termios::tcsetattr(io::stdin().as_fd(), OptionalActions::Now, &self.0);
+impl Hidden {
+    /// Ctrl-C is read as a letter meanwhile, so that the terminal is never left without echo.
+    fn begin() -> Result<Self, Trouble> {
+        let cannot = |error: rustix::io::Errno| {
+            Trouble::World(format!("the terminal cannot hide what is typed: {error}"))
+        };
+        let stdin = io::stdin();
+        let before = termios::tcgetattr(stdin.as_fd()).map_err(cannot)?;
+        let mut hidden = before.clone();
+        hidden.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
+        hidden.special_codes[SpecialCodeIndex::VMIN] = 1;
+        termios::tcsetattr(stdin.as_fd(), OptionalActions::Now, &hidden).map_err(cannot)?;
+        Ok(Self { before })
     }
 }
 
-/// A line that is not shown. Ctrl-C is read here, so that the terminal is never left without echo.
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        let _ = termios::tcsetattr(io::stdin().as_fd(), OptionalActions::Now, &self.before);
+    }
+}
+
+/// A line that is not shown.
 fn unseen() -> Result<String, Trouble> {
-    let cannot =
-        |error: rustix::io::Errno| Trouble::World(format!("the terminal cannot hide what is typed: {error}"));
-    let stdin = io::stdin();
-    let before = termios::tcgetattr(stdin.as_fd()).map_err(cannot)?;
-    let mut hidden = before.clone();
-    hidden.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
-    hidden.special_codes[SpecialCodeIndex::VMIN] = 1;
-    let _restored = Restored(before);
-    termios::tcsetattr(stdin.as_fd(), OptionalActions::Now, &hidden).map_err(cannot)?;
     let mut typed: Vec<u8> = Vec::new();
-    for byte in stdin.lock().bytes() {
+    for byte in io::stdin().lock().bytes() {
         match byte.map_err(|error| unread(&error))? {
             b'\n' | b'\r' => return Ok(String::from_utf8_lossy(&typed).into_owned()),
             // Ctrl-C and Ctrl-D.

@@ -85,7 +85,7 @@ pub(super) fn done(
         "Write `/flag link {key}` in a comment on an issue, for example at {}",
         page.unwrap_or_default()
     ))?;
-    if !hooks.runs {
+    if !hooks.runs && !changes.is_empty() {
         writeln!(out)?;
         writeln!(out, "{}", "As a service, with systemd (the unit is systemd/flaglink.service):".bold())?;
         writeln!(out, "   install -D -m 644 {file} /etc/flaglink/flaglink.toml")?;

@@ -1,5 +1,10 @@
 //! The webhooks on both sides: by the running flaglink, or by ourselves where none runs.
 
+use std::path::Path;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use super::plan::Plan;
 use crate::cli::Trouble;
 use crate::cli::client::Client;
@@ -36,7 +41,7 @@ pub(super) async fn register(config: &Config, plan: &Plan, progress: &Progress) 
     }
     let _step = progress.step("registering webhooks");
     match client {
-        Some(mut client) => by_daemon(&mut client, &mut told).await,
+        Some(_) => by_daemon(&config.listen.socket, &mut told).await,
         // The tunnel's address is found out by the daemon, which registers them then.
         None if config.listen.public_url.is_none() => {}
         None => match HookDesk::alone(config).await {
@@ -50,17 +55,17 @@ pub(super) async fn register(config: &Config, plan: &Plan, progress: &Progress) 
     told
 }
 
-async fn by_daemon(client: &mut Client, told: &mut Registered) {
-    // A flaglink that runs already reads the new configuration first.
-    let _: Result<serde_json::Value, Trouble> = client.change("/api/v1/reload", &serde_json::json!({})).await;
-    match client.change::<HooksDone>("/api/v1/hooks/sync", &HooksAsked::default()).await {
+async fn by_daemon(socket: &Path, told: &mut Registered) {
+    // A flaglink that runs already reads the new configuration first; one that cannot takes it at its next start.
+    let _: Result<serde_json::Value, Trouble> = ask(socket, "/api/v1/reload", &serde_json::json!({})).await;
+    match ask::<HooksDone>(socket, "/api/v1/hooks/sync", &HooksAsked::default()).await {
         Ok(done) => told.take(done.hooks),
         Err(trouble) => {
             told.not.push(words(trouble));
             return;
         }
     }
-    match client.change::<HooksTested>("/api/v1/hooks/test", &HooksAsked::default()).await {
+    match ask::<HooksTested>(socket, "/api/v1/hooks/test", &HooksAsked::default()).await {
         Ok(tested) => {
             for one in tested.hooks {
                 if one.arrived {
@@ -71,6 +76,14 @@ async fn by_daemon(client: &mut Client, told: &mut Registered) {
             }
         }
         Err(trouble) => told.not.push(words(trouble)),
+    }
+}
+
+/// Asks for a change, on a connection of its own: one is closed after a refusal.
+async fn ask<T: DeserializeOwned>(socket: &Path, target: &str, what: &impl Serialize) -> Result<T, Trouble> {
+    match Client::connect(socket).await? {
+        Some(mut client) => client.change(target, what).await,
+        None => Err(Trouble::World("flaglink has stopped meanwhile".to_owned())),
     }
 }
 
