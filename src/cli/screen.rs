@@ -29,7 +29,9 @@ fn columns(out: impl IsTerminal + AsFd) -> Option<usize> {
 /// The text in lines of at most `width` columns, broken between words; all but the first begin with `indent` spaces, and the
 /// first has `before` columns in front of it already. Not folded where no width is known. A longer word has a line of its own.
 pub(super) fn fold(text: &str, width: Option<usize>, before: usize, indent: usize) -> String {
-    let Some(width) = width.map(|width| width.clamp(NARROWEST, WIDEST)) else { return text.to_owned() };
+    let Some(width) = width.map(|width| width.clamp(NARROWEST, WIDEST.max(before + NARROWEST))) else {
+        return text.to_owned();
+    };
     let (mut folded, mut column) = (String::new(), before);
     for (nth, word) in text.split(' ').enumerate() {
         let length = word.chars().count();

@@ -6,5 +6,6 @@ mod loopback;
 mod mistakes;
 mod page;
 mod place;
+mod registered;
 mod repairs;
 mod well;
