@@ -31,6 +31,7 @@ const MOST: usize = 64 * 1024 * 1024;
 pub(super) struct Client {
     socket: PathBuf,
     sender: SendRequest<Full<Bytes>>,
+    patience: Duration,
 }
 
 impl Client {
@@ -62,7 +63,12 @@ impl Client {
             http1::handshake(TokioIo::new(stream)).await.map_err(|error| silent(error.to_string()))?;
         // Its errors reach whoever waits for an answer.
         tokio::spawn(connection);
-        Ok(Some(Self { socket: socket.to_owned(), sender }))
+        Ok(Some(Self { socket: socket.to_owned(), sender, patience: PATIENCE }))
+    }
+
+    /// The same, for what may take so long.
+    pub(super) fn patient(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// Reads one JSON document.
@@ -124,7 +130,7 @@ impl Client {
             self.sender.ready().await?;
             self.sender.send_request(request).await
         };
-        match timeout(PATIENCE, asked).await {
+        match timeout(self.patience, asked).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(self.broken(&error.to_string())),
             Err(_) => Err(self.broken("it takes too long")),

@@ -7,12 +7,15 @@ mod config;
 mod demo;
 pub mod doctor;
 mod document;
+mod hooks;
 mod init;
 mod links;
+mod links_change;
 mod logging;
 mod progress;
 mod queue;
 mod queue_item;
+mod reload;
 mod reminders;
 mod run;
 #[cfg(feature = "demo")]
@@ -68,11 +71,16 @@ enum Command {
     /// The links between flags and work
     #[command(subcommand)]
     Links(links::Links),
+    /// The webhooks that flaglink registers itself
+    #[command(subcommand)]
+    Hooks(hooks::Hooks),
     /// What waits, and what was given up
     #[command(subcommand)]
     Queue(queue::Queue),
     /// Flags that may be cleaned up, as `[[reminders]]` says
     Reminders(reminders::Reminders),
+    /// Have the running daemon read its configuration again
+    Reload,
     /// The configuration
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -133,8 +141,10 @@ impl Command {
             Self::Init(init) => quiet(context, init.perform(context)),
             Self::Doctor(doctor) => quiet(context, doctor.perform(context)),
             Self::Links(links) => quiet(context, links.perform(context)),
+            Self::Hooks(hooks) => quiet(context, hooks.perform(context)),
             Self::Queue(queue) => quiet(context, queue.perform(context)),
             Self::Reminders(reminders) => quiet(context, reminders.perform(context)),
+            Self::Reload => quiet(context, reload::reload(context)),
             Self::Config(config) => config.perform(context),
             Self::Completions { shell } => completions::write(shell),
         }

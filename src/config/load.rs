@@ -126,7 +126,7 @@ impl Config {
         let store_settings = StoreSettings::check(&store)?;
         let listen = Listen::check(&listen, &store_settings.path, &mut warnings)?;
         let tunnel = TunnelSettings::check(&tunnel, listen.public_auto, &mut warnings)?;
-        let public = listen.public_url.is_some() || listen.public_auto;
+        let public = listen.public_auto || listen.public_url.is_some();
         let gitlab = GitlabSettings::check(&gitlab, public, &mut warnings)?;
         let providers = check_names(providers, &store_settings, &store)?;
         let rules = check_rules(rules, &providers, &around, &mut warnings, &mut secret_files)?;

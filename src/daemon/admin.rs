@@ -12,20 +12,24 @@ use url::Url;
 use super::door::takes_webhooks;
 use super::health::Health;
 use super::hooks::HookDesk;
+use super::reload::Reloader;
 use crate::domain::Noteable;
 use crate::http::AdminView;
 use crate::http::api_letter::QueueItem;
 use crate::http::api_types::{
-    AddressProof, GitlabStatus, LettersDealt, LinksPage, ProviderStatus, Queue, Status, WebhookAddress,
+    AddressProof, GitlabStatus, LettersDealt, LinksChange, LinksChanged, LinksPage, ProviderStatus, Queue,
+    Reloaded, Status, WebhookAddress,
 };
-use crate::http::{letter_view, view};
+use crate::http::{letter_view, link_view, view};
+use crate::pipeline::by_hand::Hand;
 use crate::pipeline::{HookChoice, HookDone, HookReport, HookTested, HooksOff, How, Pipeline, Which};
 use crate::store::StoreError;
 use crate::telemetry::Metrics;
-use crate::tunnel::{Prover, PublicAddress, Trouble};
+use crate::tunnel::{Prover, PublicAddress, Remark, Trouble};
 
 pub(super) struct View {
     pub(super) pipeline: Arc<Pipeline>,
+    pub(super) reloader: Arc<Reloader>,
     pub(super) health: Arc<Health>,
     pub(super) hooks_off: Arc<HooksOff>,
     pub(super) metrics: Arc<Metrics>,
@@ -35,8 +39,10 @@ pub(super) struct View {
     pub(super) backlog: u64,
     pub(super) gitlab_url: Url,
     pub(super) address: PublicAddress,
-    pub(super) prover: Prover,
     pub(super) hooks: HookDesk,
+    pub(super) prover: Prover,
+    /// Where the address is to be found: what is the matter with that.
+    pub(super) tunnel: Option<Remark>,
 }
 
 /// Something that has waited longer than this does not move.
@@ -127,6 +133,15 @@ impl AdminView for View {
         }
     }
 
+    async fn change_links(&self, change: LinksChange) -> LinksChanged {
+        let world = self.pipeline.world();
+        link_view::change(&Hand::of_pipeline(&self.pipeline, &world), &world, change).await
+    }
+
+    async fn reload(&self) -> Result<Reloaded, String> {
+        self.reloader.reload().await
+    }
+
     async fn queue(&self, limit: usize) -> Result<Queue, StoreError> {
         view::queue(self.pipeline.world().store(), limit, Timestamp::now()).await
     }
@@ -142,6 +157,7 @@ impl AdminView for View {
         remarks.extend(world.refusals().told());
         remarks.extend(self.hooks_off.lines());
         remarks.extend(self.pipeline.hooks().lines());
+        remarks.extend(self.tunnel.as_ref().and_then(Remark::line));
         let dead = world.store().backlog().await.map_or(0, |backlog| backlog.dead);
         if dead == 0 {
             return remarks;
@@ -159,11 +175,18 @@ impl AdminView for View {
 
     async fn prove_address(&self) -> AddressProof {
         let Some(url) = self.address.now() else {
-            let why = "no public address is known: write it in `public_url` of [listen]";
+            let why = match &self.tunnel {
+                Some(remark) => remark.line().unwrap_or_else(|| {
+                    "the public address is not known yet: the agents of tunnels on this machine are being asked".to_owned()
+                }),
+                None => "no public address is known: write it into `public_url` of [listen], or `public_url = \"auto\"` where a \
+                         tunnel's agent on this machine knows it"
+                    .to_owned(),
+            };
             return AddressProof {
                 url: None,
                 proven: false,
-                why: Some(why.to_owned()),
+                why: Some(why),
                 trouble: Some(Trouble::NoAddress.word().to_owned()),
             };
         };

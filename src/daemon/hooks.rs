@@ -30,9 +30,10 @@ impl HookDesk {
         let pipeline = Pipeline::new(Arc::new(built.world));
         let world = pipeline.world();
         let kept = world.store().hooks().await?;
-        pipeline.hooks().load(&kept, world.markers(), config.gitlab.require_signature);
+        pipeline.hooks().load(&kept, world.markers());
+        pipeline.hooks().configure(config.gitlab.register_hooks, config.gitlab.require_signature);
         let address = PublicAddress::fixed(config.listen.public_url.clone());
-        Ok(Self::new(pipeline, HookSettings { address, register: config.gitlab.register_hooks }))
+        Ok(Self::new(pipeline, HookSettings { address }))
     }
 
     /// How webhooks stand. Changes nothing.
@@ -48,7 +49,7 @@ impl HookDesk {
     /// # Errors
     /// Why it cannot be done at all, for people.
     pub async fn sync(&self, choice: &HookChoice, dry_run: bool) -> Result<Vec<HookDone>, String> {
-        if !self.settings.register {
+        if !self.pipeline.hooks().registers() {
             return Err(
                 "flaglink registers no webhooks itself: write `register_hooks = true` under [gitlab], and \
                         `public_url` under [listen]"

@@ -11,7 +11,9 @@ use super::api;
 use super::api_address;
 use super::api_believe;
 use super::api_hooks;
+use super::api_links;
 use super::api_queue;
+use super::api_reload;
 use super::body::{Answer, RequestBody};
 use super::gate::{Gate, Refusal};
 use super::probes::{healthz, metrics, problem, readyz};
@@ -43,6 +45,8 @@ pub enum Route {
     Links,
     /// All links as JSON Lines.
     Export,
+    /// Links are made or taken off.
+    LinksChange,
     /// What waits.
     Queue,
     /// Flags that a provider does not know any more are taken for gone.
@@ -61,6 +65,8 @@ pub enum Route {
     HooksRemove,
     /// They are tested.
     HooksTest,
+    /// The configuration is read again.
+    Reload,
     /// How the daemon is.
     Status,
     /// Whether this flaglink answers under its public address.
@@ -71,12 +77,13 @@ pub enum Route {
 
 impl Route {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::Health,
         Self::Ready,
         Self::Metrics,
         Self::Links,
         Self::Export,
+        Self::LinksChange,
         Self::Queue,
         Self::ProvidersBelieve,
         Self::QueueItem,
@@ -86,6 +93,7 @@ impl Route {
         Self::HooksSync,
         Self::HooksRemove,
         Self::HooksTest,
+        Self::Reload,
         Self::Status,
         Self::AddressProve,
         Self::OpenApi,
@@ -99,6 +107,7 @@ impl Route {
             Self::Metrics => "/metrics",
             Self::Links => "/api/v1/links",
             Self::Export => "/api/v1/links/export",
+            Self::LinksChange => "/api/v1/links/change",
             Self::Queue => "/api/v1/queue",
             Self::ProvidersBelieve => "/api/v1/providers/believe",
             Self::QueueItem => "/api/v1/queue/{id}",
@@ -108,6 +117,7 @@ impl Route {
             Self::HooksSync => "/api/v1/hooks/sync",
             Self::HooksRemove => "/api/v1/hooks/remove",
             Self::HooksTest => "/api/v1/hooks/test",
+            Self::Reload => "/api/v1/reload",
             Self::Status => "/api/v1/status",
             Self::AddressProve => "/api/v1/address/prove",
             Self::OpenApi => "/api/v1/openapi.json",
@@ -124,6 +134,8 @@ impl Route {
                 | Self::HooksSync
                 | Self::HooksRemove
                 | Self::HooksTest
+                | Self::Reload
+                | Self::LinksChange
                 | Self::AddressProve
         )
     }
@@ -202,6 +214,7 @@ impl Admin {
             Route::Links => api::links(view.as_ref(), query).await,
             Route::Export => api::export(Arc::clone(view)).await,
             Route::ProvidersBelieve => api_believe::believe(view.as_ref(), &request.headers, body).await,
+            Route::LinksChange => api_links::change(view.as_ref(), &request.headers, body).await,
             Route::Queue => api_queue::queue(view.as_ref(), query).await,
             Route::QueueItem => api_queue::queue_item(view.as_ref(), id).await,
             Route::QueueRetry => api_queue::retry(view.as_ref(), &request.headers, body).await,
@@ -210,6 +223,7 @@ impl Admin {
             Route::HooksSync => api_hooks::sync(view.as_ref(), &request.headers, body).await,
             Route::HooksRemove => api_hooks::remove(view.as_ref(), &request.headers, body).await,
             Route::HooksTest => api_hooks::test(view.as_ref(), &request.headers, body).await,
+            Route::Reload => api_reload::reload(view.as_ref(), &request.headers, body).await,
             Route::Status => api::status(view.as_ref()).await,
             Route::AddressProve => api_address::prove(view.as_ref(), &request.headers, body).await,
             Route::OpenApi => api::openapi(),

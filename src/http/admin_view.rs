@@ -5,7 +5,9 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::api_letter::QueueItem;
-use super::api_types::{AddressProof, LettersDealt, LinksPage, Queue, Status};
+use super::api_types::{
+    AddressProof, LettersDealt, LinksChange, LinksChanged, LinksPage, Queue, Reloaded, Status,
+};
 use crate::domain::Noteable;
 use crate::pipeline::{HookChoice, HookDone, HookReport, HookTested, How, Which};
 use crate::store::StoreError;
@@ -35,6 +37,9 @@ pub trait AdminView: Send + Sync + 'static {
     /// Asks under the public address, from outside, whether this flaglink answers there.
     async fn prove_address(&self) -> AddressProof;
 
+    /// Reads the configuration again and works by it, or says why the one from before stays in force.
+    async fn reload(&self) -> Result<Reloaded, String>;
+
     /// What has that number, whether it waits or was given up.
     /// [`letter_view::queue_item`](super::letter_view::queue_item) makes it from a store.
     async fn queue_item(&self, id: u64) -> Result<Option<QueueItem>, StoreError>;
@@ -61,6 +66,9 @@ pub trait AdminView: Send + Sync + 'static {
     async fn test_hooks(&self, _choice: HookChoice) -> Result<Vec<HookTested>, String> {
         Ok(Vec::new())
     }
+
+    /// Makes links or takes them off, or says what would become of them. [`Hand`](crate::pipeline::by_hand::Hand) does it.
+    async fn change_links(&self, change: LinksChange) -> LinksChanged;
 
     /// A page of links. [`view::links_page`](super::view::links_page) makes it from a store.
     async fn links(&self, after: Option<&Noteable>, limit: usize) -> Result<LinksPage, StoreError>;

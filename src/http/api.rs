@@ -15,9 +15,13 @@ use super::api_address;
 use super::api_believe;
 use super::api_hooks::{self, HookReports, HooksAsked, HooksDone, HooksTested};
 use super::api_letter::QueueItem;
+use super::api_links;
 use super::api_queue;
+use super::api_reload;
 use super::api_types::{
-    AddressProof, Believed, Letters, LettersDealt, LinksPage, Missing, Problem, ProveAddress, Queue, Status,
+    AddressProof, Believed, ChangedLink, Letters, LettersDealt, LinkBecame, LinkWish, LinksChange,
+    LinksChanged, LinksPage, Missing, Problem, ProveAddress, Queue, Reload, Reloaded, Status,
+    WantedAsExported, WantedLink,
 };
 use super::body::{Answer, StreamError, json, streamed};
 use super::probes::{self, problem};
@@ -53,6 +57,8 @@ const EXPORT_AHEAD: usize = 2;
         api_hooks::sync,
         api_hooks::remove,
         api_hooks::test,
+        api_links::change,
+        api_reload::reload,
         status,
         api_address::prove,
         openapi,
@@ -72,6 +78,15 @@ const EXPORT_AHEAD: usize = 2;
         QueueItem,
         Letters,
         LettersDealt,
+        LinksChange,
+        LinksChanged,
+        LinkWish,
+        LinkBecame,
+        ChangedLink,
+        WantedLink,
+        WantedAsExported,
+        Reload,
+        Reloaded,
         Status
     ))
 )]

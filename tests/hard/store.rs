@@ -11,9 +11,9 @@ use flaglink::bot::{World, WorldParts};
 use flaglink::config::Config;
 use flaglink::daemon::heartbeat;
 use flaglink::domain::{
-    DeadLetter, Decision, Delivery, Edge, EdgeId, Event, FlagRecord, FlagRef, InboxEntry, InboxId,
-    InstanceId, Kept, Level, NoteHint, NoteKey, NoteRecord, NoteSource, Noteable, NoteableKind,
-    NoteableRecord, Register, Seen, Stale, Write,
+    DeadLetter, Decision, Delivery, Edge, EdgeId, Event, FlagRecord, FlagRef, HookRecord, HookTarget,
+    InboxEntry, InboxId, InstanceId, Kept, Level, NoteHint, NoteKey, NoteRecord, NoteSource, Noteable,
+    NoteableKind, NoteableRecord, Register, Seen, Stale, Write,
 };
 use flaglink::flags::{Registry, Surroundings};
 use flaglink::gitlab::GitlabApi;

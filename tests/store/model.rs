@@ -188,6 +188,7 @@ impl Model {
                 self.notes.insert(record.note.clone(), (**record).clone());
             }
             Write::PutFlag(_) => unreachable!("flags are written like notes"),
+            Write::PutHook(_) | Write::HookGone(_) => unreachable!("webhooks are written like notes"),
             Write::PutRegister(register) => self.register = Some((**register).clone()),
             Write::InboxDone(id) => {
                 self.inbox.remove(id);

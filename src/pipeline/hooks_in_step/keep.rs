@@ -25,7 +25,7 @@ pub struct KeepingInStep {
 
 /// Keeps webhooks in step until `stop`: at once, when the public address changes, and on a timer.
 pub async fn keep_hooks_in_step(pipeline: Arc<Pipeline>, plan: KeepingInStep, stop: CancellationToken) {
-    if !plan.settings.register {
+    if !pipeline.hooks().registers() {
         return;
     }
     let mut address = plan.settings.address.clone();
@@ -48,6 +48,10 @@ pub async fn keep_hooks_in_step(pipeline: Arc<Pipeline>, plan: KeepingInStep, st
 
 /// One look at all. `false`: something was in the way that passes by itself.
 async fn once(pipeline: &Pipeline, settings: &HookSettings) -> bool {
+    if settings.address.now().is_none() {
+        // Whoever looks for the address says why there is none.
+        return true;
+    }
     let all = match sync_hooks(pipeline, settings, &HookChoice::default(), false, false).await {
         Ok(all) => all,
         Err(trouble) => {

@@ -19,6 +19,7 @@ pub struct LiveHooks {
 
 #[derive(Default)]
 struct Known {
+    register: bool,
     require_signature: bool,
     paths: HashMap<String, Live>,
     /// The paths of the projects that were seen last.
@@ -43,11 +44,28 @@ struct Live {
 
 impl LiveHooks {
     /// Takes in what the store keeps: once, at the start.
-    pub fn load(&self, records: &[HookRecord], key: &MarkerKey, require_signature: bool) {
-        self.write().require_signature = require_signature;
+    pub fn load(&self, records: &[HookRecord], key: &MarkerKey) {
         for record in records {
             self.put(record, key);
         }
+    }
+
+    /// What the configuration says: whether any are registered, and whether requests have to be signed.
+    pub fn configure(&self, register: bool, require_signature: bool) {
+        let mut known = self.write();
+        (known.register, known.require_signature) = (register, require_signature);
+        for live in known.paths.values_mut() {
+            let secrets = WebhookSecrets { require_signature, ..WebhookSecrets::clone(&live.secrets) };
+            live.secrets = Arc::new(secrets);
+        }
+        if !register {
+            known.problems.clear();
+        }
+    }
+
+    /// Whether flaglink registers any.
+    pub fn registers(&self) -> bool {
+        self.read().register
     }
 
     /// The paths of a webhook are these from now on, and no others.

@@ -41,8 +41,6 @@ use targets::{Targets, Wanted};
 pub struct HookSettings {
     /// The address that they are registered with.
     pub address: PublicAddress,
-    /// Whether flaglink registers any.
-    pub register: bool,
 }
 
 /// Which webhooks are meant.

@@ -28,7 +28,7 @@ pub async fn report_hooks(
     let chosen = targets.wanted.iter().filter(|wanted| choice.has(&wanted.name));
     for wanted in chosen {
         let kept = records.iter().find(|record| record.target == wanted.target);
-        all.push(one_report(&office, settings, wanted, kept).await);
+        all.push(one_report(&office, wanted, kept).await);
     }
     for (name, problem) in targets.lost.iter().filter(|(name, _)| choice.has(name)) {
         let mut report = HookReport::new("group", name, None, HookStanding::Unknown);
@@ -36,7 +36,7 @@ pub async fn report_hooks(
         all.push(report);
     }
     for provider in office.world.flags().iter().filter(|provider| choice.has(provider.name())) {
-        all.extend(providers::report(&office, provider.as_ref()).await.filter(|_| settings.register));
+        all.extend(providers::report(&office, provider.as_ref()).await.filter(|_| office.live().registers()));
     }
     for (name, problem) in choice.unknown(names(&office, &targets)) {
         let mut report = HookReport::new("project", &name, None, HookStanding::Unknown);
@@ -46,18 +46,13 @@ pub async fn report_hooks(
     Ok(all)
 }
 
-async fn one_report(
-    office: &Office<'_>,
-    settings: &HookSettings,
-    wanted: &Wanted,
-    kept: Option<&HookRecord>,
-) -> HookReport {
+async fn one_report(office: &Office<'_>, wanted: &Wanted, kept: Option<&HookRecord>) -> HookReport {
     let mut report = HookReport::new(wanted.kind(), &wanted.name, Some(wanted.id()), HookStanding::Off);
     if kept.is_some_and(|kept| kept.off) {
         report.problems.push(taken_away(&wanted.name));
         return report;
     }
-    if !settings.register && kept.is_none() {
+    if !office.live().registers() && kept.is_none() {
         return report;
     }
     report.standing = HookStanding::Unknown;
@@ -112,10 +107,11 @@ fn describe(report: &mut HookReport, sight: &Sight, hook: &Hook, wanted: &Wanted
         HookState::Off => "disabled",
     };
     report.alert_status = Some(alert.to_owned());
-    let todo = sight.to_do();
-    if !todo.is_empty() {
+    let mut needs = sight.reasons.clone();
+    needs.extend(sight.doubles.iter().map(|double| format!("its double, webhook {}, removed", double.id)));
+    if !needs.is_empty() {
         report.problems.push(HookProblem::new(
-            format!("it is not as it should be; to be done: {}", todo.join("; ")),
+            format!("it needs a change: {}", needs.join(", ")),
             format!("`flaglink hooks sync {}` puts it right.", wanted.name),
         ));
     }

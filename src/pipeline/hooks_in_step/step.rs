@@ -156,20 +156,21 @@ impl Sight {
         }
         let (missing, needless) = (self.wish.missing(hook), self.wish.needless(hook));
         if !missing.is_empty() {
-            reasons.push(format!("also sent for {}", words_of(&missing)));
+            reasons.push(format!("also {} events", words_of(&missing)));
         }
         if !needless.is_empty() {
-            reasons.push(format!("not sent for {} any more", words_of(&needless)));
+            reasons.push(format!("no {} events", words_of(&needless)));
         }
         if hook.checks_certificates.is_some_and(|checks| checks != self.wish.checks_certificates()) {
-            reasons.push("certificates".to_owned());
+            let how = if self.wish.checks_certificates() { "checked" } else { "not checked" };
+            reasons.push(format!("certificates {how}"));
         }
         let gone =
             hook.has_token == Some(false) || (self.record.signed && hook.has_signing_token == Some(false));
         let confirmed = self.record.confirmed == self.confirmation(path);
         self.secret_in_step = confirmed && !gone && !office.live().is_doubted(path);
         if !self.secret_in_step {
-            reasons.push("its secret".to_owned());
+            reasons.push("its secret sent again".to_owned());
         }
         self.reasons = reasons;
     }
