@@ -211,8 +211,8 @@ fn expiry(name: &str, own: &OwnToken, now: Timestamp) -> Finding {
     let days = i64::from(today.until(end).map_or(0, |span| span.get_days()));
     let left = count(usize::try_from(days).unwrap_or(0), "day", "days");
     let says = format!("{name} expires in {left}, on {end}");
-    let remedy = "make a new one in time (Settings → Access tokens) and put it in the old one's place; flaglink is then started \
-                  again. A token that is rotated keeps its bot user";
+    let remedy = "make a new one in time (Settings → Access tokens) and put it in the old one's place, then run `flaglink \
+                  reload`. A token that is rotated keeps its bot user";
     match days {
         days if days <= DAYS.0 => Finding::wrong(Id::TokenExpiry, says, remedy),
         days if days <= DAYS.1 => Finding::look(Id::TokenExpiry, says, remedy),

@@ -58,7 +58,7 @@ pub(super) fn of_gitlab(error: &GitlabError, whose: &str, address: &str) -> Find
             Finding::wrong(
                 Id::TokenAlive,
                 format!("GitLab does not accept {whose}: {why}"),
-                format!("{remedy}, and start flaglink again"),
+                format!("{remedy}, and run `flaglink reload`"),
             )
         }
         Some(403) if said.contains("insufficient_scope") || said.contains("higher privileges") => {
@@ -111,7 +111,7 @@ pub(super) fn of_provider(error: &ProviderError, name: &str, service: &str) -> F
         ProviderError::Failed(failure) if failure.is_unauthorized() => Finding::wrong(
             Id::ProviderKey,
             format!("{service} does not accept the key of {name}: mistyped, expired or revoked"),
-            format!("make a new key there, put it in the file that {table} names, and start flaglink again"),
+            format!("make a new key there, put it in the file that {table} names, and run `flaglink reload`"),
         ),
         ProviderError::Failed(failure) if failure.status == Some(403) => Finding::wrong(
             Id::ProviderKey,

@@ -136,7 +136,7 @@ impl Asker {
             writeln!(err)?;
             writeln!(err, "{} {}", "?".cyan().bold(), words.bold())?;
             for line in question.help.lines() {
-                writeln!(err, "  {}", fold(line, error_width(), 2, 4).dimmed())?;
+                writeln!(err, "  {}", fold(line, error_width(), 2, 2).dimmed())?;
             }
             match proposed {
                 Some(proposed) => write!(err, "  {} ", format!("[{}]", plain(proposed)).dimmed())?,

@@ -182,7 +182,7 @@ impl Interview<'_> {
         let list: Vec<String> = offers
             .iter()
             .enumerate()
-            .map(|(at, (pattern, what))| format!("{}  {pattern}  {what}", at + 1))
+            .map(|(at, (pattern, what))| format!("{}  {pattern}  {what}", at + 1).trim_end().to_owned())
             .collect();
         let help = format!("{}\nNumbers or patterns, several with commas.", list.join("\n"));
         let question =

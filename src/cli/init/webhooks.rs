@@ -97,9 +97,11 @@ fn words(trouble: Trouble) -> String {
 impl Registered {
     fn take(&mut self, all: Vec<HookDone>) {
         for one in all {
-            self.done.extend(one.did.iter().map(|did| format!("{}: {did}", one.name)));
+            self.done.extend(one.did.iter().map(|did| format!("the webhook of {}: {did}", one.name)));
             self.not.extend(
-                one.problem.map(|problem| format!("{}: {}. {}", one.name, problem.what, problem.todo)),
+                one.problem.map(|problem| {
+                    format!("the webhook of {}: {}. {}", one.name, problem.what, problem.todo)
+                }),
             );
         }
     }
