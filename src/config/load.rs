@@ -10,7 +10,7 @@ use super::provider_table::ProviderTable;
 use super::reminder::Reminder;
 use super::rules::{ProjectRule, Rules};
 use super::secret::Surroundings;
-use super::section::Section;
+use super::section::{SecretFile, Section};
 use super::settings::{GitlabSettings, Listen, StoreSettings};
 use super::tree::{self, Data, Node};
 use super::tunnel::TunnelSettings;
@@ -55,6 +55,8 @@ pub struct Config {
     pub rules: Rules,
     /// The `[[reminders]]` entries, in the order of the file.
     pub reminders: Vec<Reminder>,
+    /// The files with secrets that it names and that are there.
+    pub secret_files: Vec<SecretFile>,
     /// What works but should be looked at; each a whole sentence for people.
     pub warnings: Vec<String>,
 }
@@ -114,11 +116,12 @@ impl Config {
         let providers = providers(section("providers"), &around)?;
         let (rules, reminders) = (section("projects"), section("reminders"));
 
-        let mut warnings = Vec::new();
+        let (mut warnings, mut secret_files) = (Vec::new(), Vec::new());
         for section in
             [&listen, &tunnel, &store, &gitlab].into_iter().chain(providers.iter().map(|p| &p.section))
         {
             warnings.extend(section.open_files());
+            secret_files.extend(section.secret_files());
         }
         let store_settings = StoreSettings::check(&store)?;
         let listen = Listen::check(&listen, &store_settings.path, &mut warnings)?;
@@ -126,7 +129,7 @@ impl Config {
         let public = listen.public_auto || listen.public_url.is_some();
         let gitlab = GitlabSettings::check(&gitlab, public, &mut warnings)?;
         let providers = check_names(providers, &store_settings, &store)?;
-        let rules = check_rules(rules, &providers, &around, &mut warnings)?;
+        let rules = check_rules(rules, &providers, &around, &mut warnings, &mut secret_files)?;
         let reminders = check_reminders(&reminders, &providers, &rules, &around)?;
         Ok(Self {
             path: path.to_owned(),
@@ -138,6 +141,7 @@ impl Config {
             providers,
             rules,
             reminders,
+            secret_files,
             warnings,
         })
     }
@@ -289,6 +293,7 @@ fn check_rules(
     providers: &[ProviderTable],
     around: &Arc<Surroundings>,
     warnings: &mut Vec<String>,
+    secret_files: &mut Vec<SecretFile>,
 ) -> Result<Rules, ConfigError> {
     let place = &all.node().place;
     let items = match &all.node().data {
@@ -326,6 +331,7 @@ fn check_rules(
             ));
         }
         warnings.extend(section.open_files());
+        secret_files.extend(section.secret_files());
         rules.push(Arc::new(rule));
     }
     Ok(Rules { rules })

@@ -37,6 +37,8 @@ pub use reference::{EXAMPLE, configuration_markdown};
 pub use reminder::Reminder;
 pub use role::{Role, Values};
 pub use rules::{ProjectRule, Rules};
+pub use section::SecretFile;
+pub(crate) use section::travels_in_the_clear;
 pub use settings::{GitlabSettings, Listen, StoreSettings};
 pub use span::{ParseSpanError, Span};
 pub use star::fits;

@@ -12,6 +12,8 @@ use crate::domain::{
 };
 use crate::net::{Failure, one_line};
 
+use super::survey::{ServiceProject, WebhookThere};
+
 /// The longest that is said of an answer that cannot be understood, in characters.
 const MOST_SAID: usize = 1000;
 
@@ -389,6 +391,21 @@ pub trait FlagProvider: Send + Sync + 'static {
     /// than once of the same body.
     fn read_webhook(&self, _body: &[u8]) -> Vec<Hint> {
         Vec::new()
+    }
+
+    /// The projects of the service that the key sees, for whoever sets flaglink up.
+    async fn projects(&self) -> Provided<Vec<ServiceProject>> {
+        Err(ProviderError::Unsupported)
+    }
+
+    /// The names of the project's environments, for whoever sets flaglink up or looks for what is wrong.
+    async fn environment_names(&self) -> Provided<Vec<String>> {
+        Err(ProviderError::Unsupported)
+    }
+
+    /// How flaglink's webhook to that address stands at the service.
+    async fn webhook_standing(&self, _url: &Url) -> Provided<WebhookThere> {
+        Err(ProviderError::Unsupported)
     }
 
     /// The secret that a webhook is registered with: of several the last one, which is the newest. `None`: there is none, and

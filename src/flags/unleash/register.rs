@@ -89,7 +89,7 @@ impl Unleash {
 }
 
 /// Whether an integration is the one with that mark, whatever people wrote behind it: not one with a longer address.
-fn is_ours(addon: &Addon, mark: &str) -> bool {
+pub(super) fn is_ours(addon: &Addon, mark: &str) -> bool {
     let rest = addon.description.trim_start().strip_prefix(mark);
     rest.is_some_and(|rest| !rest.starts_with(|next: char| !next.is_whitespace()))
 }

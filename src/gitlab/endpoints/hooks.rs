@@ -156,3 +156,20 @@ impl Endpoint for TestHook<'_> {
         format!("{}/hooks/{}/test/{}", self.home, self.hook, path_escaped(self.trigger)).into()
     }
 }
+
+/// `GET /projects/:id/hooks/:hook_id/events`, whatever became of them.
+#[derive(Debug)]
+pub(in crate::gitlab) struct AllEvents {
+    pub(in crate::gitlab) project: ProjectId,
+    pub(in crate::gitlab) hook: u64,
+}
+
+impl Endpoint for AllEvents {
+    fn method(&self) -> Method {
+        Method::GET
+    }
+
+    fn endpoint(&self) -> Cow<'static, str> {
+        format!("projects/{}/hooks/{}/events", self.project, self.hook).into()
+    }
+}

@@ -32,7 +32,7 @@ use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 pub use self::lock::Owner;
-pub use self::open::{OpenError, SCHEMA_VERSION, StoreOptions};
+pub use self::open::{OpenError, SCHEMA_VERSION, StoreOptions, schema_in};
 
 use self::commit::{Committer, Request};
 use self::fault::Fault;
