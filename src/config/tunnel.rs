@@ -27,7 +27,8 @@ pub(crate) struct TunnelTable {
     /// first of the ports 20241 to 20245 that is free.
     pub(crate) cloudflared: Vec<String>,
     /// The command that is run as `tailscale funnel status --json`: the program, and what stands before `funnel`. No shell sees
-    /// it. `[]`: it is not run.
+    /// it, and nothing of flaglink's environment is passed on. It is looked for in the usual places, or give its whole path. `[]`: it
+    /// is not run.
     pub(crate) tailscale: Vec<String>,
     /// How often they are asked. While no address is known they are asked every 5 s, where this is longer.
     pub(crate) check_every: Span,

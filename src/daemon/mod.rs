@@ -121,8 +121,11 @@ impl Daemon {
         pipeline.load().await?;
         rules_changed(&pipeline).await?;
         tracing::info!("webhooks come in on {webhooks_at}; health, metrics and the API are on {admin_at}");
-        if finding.is_none() {
-            public::say_where(address.now().as_ref(), webhooks_at, &pipeline);
+        match &finding {
+            None => public::say_where(address.now().as_ref(), webhooks_at, &pipeline),
+            Some(_) => tracing::info!(
+                "the public address is looked for; where webhooks come in is said when it is found"
+            ),
         }
         let (backlog, gitlab_url) = (config.limits.backlog, config.gitlab.url.clone());
         let (metrics, store) = (Arc::clone(&built.lasting.metrics), Arc::clone(&built.lasting.store));

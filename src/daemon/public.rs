@@ -28,9 +28,14 @@ impl Finding {
     /// Finds it as that configuration says, and watches over it, until `stop`.
     pub(super) fn run(&self, config: &Config, stop: CancellationToken) -> impl Future<Output = ()> + use<> {
         let known = Arc::clone(&self.known);
-        let watch = Watch::new(&config.tunnel, self.listener, self.prover.clone(), known);
+        let (listener, prover) = (self.listener, self.prover.clone());
+        let settings = config.tunnel.clone();
         async move {
-            match watch {
+            #[cfg(feature = "ngrok")]
+            if let Some(embedded) = settings.embedded {
+                return crate::tunnel::run_embedded(embedded, listener, prover, known, stop).await;
+            }
+            match Watch::new(&settings, listener, prover, known) {
                 Ok(watch) => watch.run(stop).await,
                 Err(error) => tracing::error!(%error, "the public address cannot be looked for"),
             }

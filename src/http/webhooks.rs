@@ -125,14 +125,10 @@ impl Webhooks {
         Self { trusted, ..self }
     }
 
-    /// The path as it is here.
-    fn below<'a>(&self, path: &'a str) -> &'a str {
-        let Some(address) = self.address.now() else { return path };
-        let before = address.path().trim_end_matches('/');
-        match path.strip_prefix(before) {
-            Some(rest) if rest.starts_with('/') => rest,
-            _ => path,
-        }
+    /// The path without that of the public address, if it begins with it.
+    fn below<'a>(&self, path: &'a str) -> Option<&'a str> {
+        let address = self.address.now()?;
+        path.strip_prefix(address.path().trim_end_matches('/')).filter(|rest| rest.starts_with('/'))
     }
 }
 
@@ -172,8 +168,10 @@ impl Handler for Webhooks {
         let method = request.method().clone();
         // The query is not looked at and not logged: people put secrets there.
         let path: String = request.uri().path().chars().take(200).collect();
-        let answer = match place(self.below(request.uri().path())) {
-            None => match self.nonces.answer(request.uri().path()) {
+        let asked = request.uri().path();
+        // As it is first: a proxy may have taken a path away that is itself one of ours.
+        let answer = match place(asked).or_else(|| place(self.below(asked)?)) {
+            None => match self.nonces.answer(asked) {
                 Some(answer) if method == Method::GET => text(StatusCode::OK, answer),
                 Some(_) => not_allowed("GET"),
                 None => not_found(),

@@ -2,6 +2,8 @@
 //! proof that whoever asks there is answered by this flaglink.
 
 pub mod agents;
+#[cfg(feature = "ngrok")]
+mod embedded;
 mod known;
 mod nonce;
 mod offer;
@@ -12,6 +14,8 @@ mod watch;
 use tokio::sync::watch::{Receiver, Sender, channel};
 use url::Url;
 
+#[cfg(feature = "ngrok")]
+pub use embedded::run_embedded;
 pub use known::{Known, Remark};
 pub use nonce::{Nonces, Proving};
 pub use offer::{Offer, leads_here};

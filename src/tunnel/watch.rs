@@ -81,6 +81,7 @@ impl Watch {
     /// Asks once, and makes of it what there is to make.
     async fn look(&mut self) {
         let answers = self.agents.ask().await;
+        tracing::debug!(?answers, "asked for tunnels");
         let sorted = sort(&answers, &self.allow, self.listener);
         self.failed.retain(|url, _| sorted.candidates.iter().any(|offer| offer.url == *url));
         let known = self.known.now();

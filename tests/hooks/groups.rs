@@ -22,6 +22,15 @@ async fn a_group_has_one_webhook_for_all_its_projects() {
     flaglink.works(&place, place.issue(deep)).await;
     flaglink.restart(&place).await;
     assert_eq!(place.writes(), 1);
+    // Of one that GitLab has switched off it is said how it comes on again.
+    place.gitlab.change(|model| {
+        model.settings.auto_disable_hooks = true;
+        model.hooks.get_mut(&hooks[0].id).unwrap().disabled_until = Some(jiff::Timestamp::MAX);
+    });
+    flaglink.restart(&place).await;
+    let (_, said) = flaglink.admin("/readyz").await;
+    assert!(said.contains("switched it off for good") && said.contains("flaglink hooks test shop"), "{said}");
+    place.change_hook(hooks[0].id, |hook| hook.disabled_until = None);
 
     // What is not of the group is of no use over its path, whatever the body calls it.
     let issue = place.issue(outside);

@@ -207,7 +207,8 @@ impl Flaglink {
         let path = self.folder.path().join("flaglink.toml");
         let config = Config::load(&path, &BTreeMap::new()).unwrap();
         let registers = config.gitlab.register_hooks;
-        let daemon = Daemon::start(config).await.unwrap();
+        let reader = Box::new(move || Config::load(&path, &BTreeMap::new()));
+        let daemon = Daemon::start_with(config, reader).await.unwrap();
         let looked = async {
             if registers {
                 daemon.hooks_looked_at(1).await;
@@ -228,6 +229,15 @@ impl Flaglink {
     pub(crate) async fn restart(&mut self, place: &Place) {
         self.stop().await;
         self.start(place).await;
+    }
+
+    /// Reads its configuration again, and waits until it has looked at the webhooks.
+    pub(crate) async fn reload(&self, place: &Place) {
+        self.write_config(place);
+        let looks = self.daemon().times_hooks_looked_at();
+        self.daemon().reload().await.unwrap();
+        let looked = self.daemon().hooks_looked_at(looks + 1);
+        tokio::time::timeout(PATIENCE, looked).await.unwrap();
     }
 
     pub(crate) fn daemon(&self) -> &Daemon {

@@ -260,3 +260,23 @@ async fn projects_come_and_go() {
     assert!(place.hooks_of(later).is_empty() && place.hooks_of(place.shop).is_empty());
     flaglink.stop().await;
 }
+
+/// What the configuration says about webhooks is followed when it is read again.
+#[tokio::test]
+async fn a_reload_brings_new_rules_their_webhooks() {
+    let place = Place::new().await;
+    let other = place.project("other/thing");
+    let mut flaglink = Flaglink::new();
+    flaglink.start(&place).await;
+    assert!(place.hooks_of(other).is_empty());
+    flaglink.more = "[[projects]]\nmatch = \"other/**\"".to_owned();
+    flaglink.reload(&place).await;
+    flaglink.works(&place, place.issue(other)).await;
+    // A signature is asked for, and this GitLab gives none.
+    let hook = place.hook_of(other);
+    flaglink.gitlab = "require_signature = true".to_owned();
+    flaglink.reload(&place).await;
+    let body = serde_json::json!({ "object_kind": "push", "project_id": other });
+    assert_eq!(flaglink.post(&path_of(&hook), hook.token.as_deref().unwrap(), &body).await, 401);
+    flaglink.stop().await;
+}

@@ -1,13 +1,14 @@
 //! The address is found, changes, goes and comes back.
 
-use crate::kit::{Here, Stand, Way, cloudflared, ngrok_endpoints, nothing, settings};
+use crate::kit::{Here, Stand, Way, cloudflared, ngrok_endpoints, nothing, settings, with_tls};
 
 #[tokio::test]
 async fn the_tunnel_that_leads_here_is_found_and_proven() {
     let here = Here::start().await;
-    let way = Way::to(here.at).await;
-    // The first is another program's, and nobody there has to be asked anything.
-    let other = Way::to(here.at).await;
+    let mut ways = [Way::to(here.at).await, Way::to(here.at).await];
+    ways.sort_by_key(|way| way.url());
+    // The first is said to be another program's, so nobody there is asked anything.
+    let [other, way] = ways;
     let agent = Stand::ngrok(&[(&other.url, "http://localhost:3000"), (&way.url, &here.to())]).await;
     let mut settings = settings();
     settings.ngrok = vec![agent.at()];
@@ -84,16 +85,16 @@ async fn a_tunnel_that_goes_away_is_told_of_and_its_address_kept() {
 }
 
 #[tokio::test]
-async fn of_two_agents_the_one_that_says_where_it_leads_comes_first_and_the_address_stays() {
+async fn of_several_addresses_the_first_by_a_fixed_order_is_taken_and_it_stays() {
     let here = Here::start().await;
     let (one, other) = (Way::to(here.at).await, Way::to(here.at).await);
     let mut urls = [one.url.as_str(), other.url.as_str()];
+    urls.sort_unstable();
     let agent = Stand::ngrok(&[(urls[1], &here.to()), (urls[0], &here.to())]).await;
     let second = Stand::ngrok(&[(urls[0], &here.to())]).await;
     let mut settings = settings();
     settings.ngrok = vec![agent.at(), second.at()];
     let mut looking = here.look(&settings);
-    urls.sort_unstable();
     assert_eq!(looking.found().await, urls[0]);
     // The other one comes up at the top: nobody wants webhooks to move for that.
     agent.offers(&[(urls[1], &here.to())]);
@@ -104,7 +105,7 @@ async fn of_two_agents_the_one_that_says_where_it_leads_comes_first_and_the_addr
 }
 
 #[tokio::test]
-async fn a_tunnel_without_tls_beyond_this_machine_is_not_taken_and_quick_tunnels_have_it() {
+async fn a_tunnel_without_tls_beyond_this_machine_is_not_taken_and_quick_tunnels_need_it() {
     let here = Here::start().await;
     let way = Way::to(here.at).await;
     let agent = Stand::ngrok(&[("http://quiet.ngrok.app", &here.to())]).await;
@@ -121,4 +122,19 @@ async fn a_tunnel_without_tls_beyond_this_machine_is_not_taken_and_quick_tunnels
         "{told}"
     );
     assert_eq!((looking.address.now(), way.asked()), (None, 0));
+}
+
+#[tokio::test]
+async fn a_quick_tunnel_of_cloudflared_says_only_its_host_and_is_proven_like_any() {
+    let here = Here::start().await;
+    let far = with_tls("good", here.at).await;
+    // The other one leads to another program, which cannot be seen from what it says.
+    let elsewhere = with_tls("good", Stand::new(|_| nothing()).await.at()).await;
+    let quick = Stand::new(cloudflared(&far.to_string())).await;
+    let other = Stand::new(cloudflared(&elsewhere.to_string())).await;
+    let mut settings = settings();
+    settings.cloudflared = vec![other.at(), quick.at()];
+    let mut looking = here.look(&settings);
+    assert_eq!(looking.found().await, format!("https://{far}/"));
+    looking.well().await;
 }

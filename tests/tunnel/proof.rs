@@ -1,13 +1,13 @@
 //! The proof, and in words why there is none.
 
 use flaglink::sandbox::server::Response;
-use flaglink::tunnel::Trouble;
+use flaglink::tunnel::{Prover, Trouble};
 use http::StatusCode;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use url::Url;
 
-use crate::kit::{Here, Stand, Way};
+use crate::kit::{Here, Stand, Way, with_tls};
 
 fn page(status: u16, text: &str) -> Response {
     Response::text(StatusCode::from_u16(status).unwrap(), "text/html", text.to_owned())
@@ -147,4 +147,25 @@ async fn each_way_to_fail_has_its_sentence() {
         assert_eq!(unproven.trouble, trouble, "{}", unproven.why);
         assert!(unproven.why.contains(words), "no {words:?} in: {}", unproven.why);
     }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_certificate_is_told() {
+    let here = Here::start().await;
+    for (certificate, words) in
+        [("expired", "has expired"), ("future", "is not valid yet"), ("other", "is for another name")]
+    {
+        let url = format!("https://{}/", with_tls(certificate, here.at).await);
+        let unproven = here.prover.prove(&Url::parse(&url).unwrap()).await.unwrap_err();
+        assert_eq!(unproven.trouble, Trouble::Tls, "{}", unproven.why);
+        assert!(unproven.why.contains(words), "no {words:?} in: {}", unproven.why);
+    }
+    let url = Url::parse(&format!("https://{}/", with_tls("good", here.at).await)).unwrap();
+    let without_ca = Prover::new(here.nonces.clone(), here.at, None).unwrap();
+    let unproven = without_ca.prove(&url).await.unwrap_err();
+    assert!(
+        unproven.trouble == Trouble::Tls && unproven.why.contains("nobody whom this machine trusts"),
+        "{unproven}"
+    );
+    here.prover.prove(&url).await.unwrap();
 }

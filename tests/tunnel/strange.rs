@@ -9,7 +9,7 @@ use flaglink::sandbox::faults::{Fault, Rule};
 use flaglink::sandbox::server::Response;
 use http::StatusCode;
 
-use crate::kit::{Here, Stand, Way, settings};
+use crate::kit::{Here, Stand, Way, settings, with_tls};
 
 #[tokio::test]
 async fn a_false_agent_with_a_host_of_its_own_is_named_and_never_asked_there() {
@@ -86,9 +86,8 @@ fn script(folder: &Path, text: &str) -> Vec<String> {
 #[tokio::test]
 async fn tailscale_is_run_without_a_shell_and_what_it_serves_to_the_world_is_taken() {
     let here = Here::start().await;
-    let way = Way::to(here.at).await;
     let folder = tempfile::tempdir().unwrap();
-    let place = way.url().authority().to_owned();
+    let place = with_tls("good", here.at).await;
     let serves = format!(
         r#"{{"Web":{{"{place}":{{"Handlers":{{"/":{{"Proxy":"http://127.0.0.1:{port}"}}}}}}}},"AllowFunnel":{{"{place}":true}}}}"#,
         port = here.at.port()
@@ -97,12 +96,13 @@ async fn tailscale_is_run_without_a_shell_and_what_it_serves_to_the_world_is_tak
     let mut settings = settings();
     settings.tailscale = script(
         folder.path(),
-        &format!("printf '%s|' \"$@\" > {}\ncat <<'END'\n{serves}\nEND", arguments.display()),
+        &format!("(printf '%s|' \"$@\"; env) > {}\ncat <<'END'\n{serves}\nEND", arguments.display()),
     );
-    let looking = here.look(&settings);
-    // There is no TLS here to be had, so it gets as far as the proof.
-    looking.told(&format!("tailscale offers https://{place}/, which is not proven")).await;
-    assert_eq!(fs::read_to_string(arguments).unwrap(), "--socket=x y|funnel|status|--json|");
+    assert_eq!(here.look(&settings).found().await, format!("https://{place}/"));
+    let given = fs::read_to_string(arguments).unwrap();
+    assert!(given.starts_with("--socket=x y|funnel|status|--json|"), "{given}");
+    // There may be secrets in the environment.
+    assert!(!given.contains("CARGO"), "{given}");
 }
 
 #[tokio::test]

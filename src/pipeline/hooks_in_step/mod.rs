@@ -21,7 +21,7 @@ use url::Url;
 use super::Pipeline;
 use crate::bot::{Trouble, World};
 use crate::domain::{Decision, HookRecord};
-use crate::gitlab::{GitlabError, Version};
+use crate::gitlab::{GitlabError, HookState, Version};
 use crate::store::CommitError;
 use crate::tunnel::PublicAddress;
 
@@ -189,7 +189,13 @@ async fn one_in_step(office: &Office<'_>, wanted: &Wanted, dry_run: bool) -> Hoo
         Some(base) => match look(office, wanted, base).await {
             Err(problem) => (Vec::new(), Some(problem)),
             Ok(sight) if dry_run => (sight.to_do(), None),
-            Ok(sight) => sight.act(office, wanted).await,
+            Ok(sight) => {
+                // Those of projects are switched on again by catching up, which has their log as well.
+                let off = sight.hook.as_ref().filter(|hook| wanted.is_group() && hook.state != HookState::On);
+                let off = off.map(|hook| stand::switched_off(hook, &wanted.name, None));
+                let (did, problem) = sight.act(office, wanted).await;
+                (did, problem.or(off))
+            }
         },
     };
     HookDone { kind: wanted.kind().to_owned(), name: wanted.name.clone(), did, problem }

@@ -85,7 +85,7 @@ async fn one_report(office: &Office<'_>, wanted: &Wanted, kept: Option<&HookReco
         report.failures = Some(failures.into_iter().map(failure).collect());
     }
     if hook.state != HookState::On {
-        report.problems.push(off(hook, &wanted.name, report.failures.as_deref()));
+        report.problems.push(switched_off(hook, &wanted.name, report.failures.as_deref()));
     }
     report.standing = if report.problems.is_empty() { HookStanding::Right } else { HookStanding::Wrong };
     report
@@ -118,7 +118,7 @@ fn describe(report: &mut HookReport, sight: &Sight, hook: &Hook, wanted: &Wanted
 }
 
 /// GitLab has switched it off.
-fn off(hook: &Hook, name: &str, failures: Option<&[HookFailure]>) -> HookProblem {
+pub(super) fn switched_off(hook: &Hook, name: &str, failures: Option<&[HookFailure]>) -> HookProblem {
     let how = if hook.state == HookState::Off { "for good" } else { "for a while" };
     let last = failures.and_then(<[_]>::first).map(|last| {
         let answer = if last.answer.is_empty() { String::new() } else { format!(", {}", last.answer) };

@@ -39,6 +39,10 @@ impl Wanted {
         }
     }
 
+    pub(super) fn is_group(&self) -> bool {
+        matches!(self.home, HookHome::Group(_))
+    }
+
     pub(super) fn id(&self) -> u64 {
         match self.home {
             HookHome::Project(id) | HookHome::Group(id) => id,

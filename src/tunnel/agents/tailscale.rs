@@ -15,6 +15,9 @@ use super::{Heard, MOST, OFFERS, Strange, TIMEOUT};
 use crate::net::one_line;
 use crate::tunnel::Offer;
 
+/// Where the program is looked for. It gets nothing else of the environment, which may hold secrets.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin:/run/current-system/sw/bin:/opt/homebrew/bin";
+
 /// `ServeConfig`: everything in it may be left out.
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -93,6 +96,7 @@ impl Tailscale {
         }
         let mut command = Command::new(&self.program);
         command.args(&self.before).args(["funnel", "status", "--json"]);
+        command.env_clear().env("PATH", PATH);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let (say, heard) = oneshot::channel();
         let runs = Arc::clone(&self.runs);
