@@ -69,7 +69,7 @@ pub fn find(named: Option<&Path>, places: &[PathBuf]) -> Result<PathBuf, ConfigE
     places.iter().find(|path| path.exists()).cloned().ok_or_else(|| {
         let all: Vec<String> = places.iter().map(|path| path.display().to_string()).collect();
         ConfigError(format!(
-            "there is no configuration: no {}. Name one with --config, or begin with the example in docs/configuration.md.",
+            "there is no configuration: no {}. Name one with --config, or let `flaglink init` write one.",
             all.join(" and no ")
         ))
     })
