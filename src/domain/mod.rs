@@ -12,6 +12,7 @@ mod job;
 mod link;
 mod noteable;
 mod record;
+mod state_tag;
 mod toggle;
 
 pub use decision::{Decision, Read, RecordKey, Rev, Seen, Write};
@@ -34,4 +35,5 @@ pub use record::{
     NoteRecord, NoteableRecord, NoteableView, Outcome, PanelRecord, Register, ReplyBudget, Tagged,
     Visibility, WorkState,
 };
+pub use state_tag::StateTag;
 pub use toggle::{AskedSwitch, SwitchEnd, SwitchProgress, Toggle};
