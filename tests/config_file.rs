@@ -142,6 +142,8 @@ fn mistakes_are_answered_with_the_line_the_key_and_the_nearest_known_one() {
         (in_gitlab("formerly = [\"https://gitlab.example.com/\"]"), "is the present `url`"),
         (in_gitlab("ca_file = \"nowhere.pem\""), "`ca_file` in [gitlab]: there is no file nowhere.pem"),
         (in_gitlab("require_signature = true"), "signatures are checked with a signing token"),
+        (in_gitlab("register_hooks = true"), "write `public_url` in [listen]"),
+        (LEAST.replace("shop/**", "shop/web\"\nhooks = \"group"), "has to be like \"GROUP/**\""),
         (with("[limits]\nbacklog = 0"), "no webhook could come in"),
         (with("[limits]\ndrain = \"2h\""), "nobody waits for so long"),
         (with("[limits]\nreplies = 3"), "[limits] has no key `replies`"),
@@ -155,6 +157,21 @@ fn mistakes_are_answered_with_the_line_the_key_and_the_nearest_known_one() {
         assert!(error.contains(expected), "\n  it said   {error}\n  expected  {expected}");
         assert!(error.starts_with("flaglink.toml:"), "no line: {error}");
     }
+}
+
+#[test]
+fn webhooks_are_registered_where_there_is_an_address_and_no_secret_of_ones_made_by_hand() {
+    let dir = ConfigDir::new();
+    let public = "[listen]\npublic_url = \"https://flags.example.com\"\n";
+    let no_secret = LEAST.replace("webhook_secret_file", "# webhook_secret_file");
+    let registers = |text: String| dir.good(&text).gitlab.register_hooks;
+    assert!(!registers(LEAST.to_owned()));
+    assert!(!registers(format!("{public}{LEAST}")));
+    assert!(registers(format!("{public}{no_secret}")));
+    let both = LEAST.replace("webhook_secret_file", "register_hooks = true\nwebhook_secret_file");
+    assert!(registers(format!("{public}{both}")));
+    let neither = no_secret.replace("# webhook_secret_file", "register_hooks = false\n# webhook_secret_file");
+    assert!(dir.bad(&format!("{public}{neither}")).contains("Or make them by hand"));
 }
 
 #[test]

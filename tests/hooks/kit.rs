@@ -102,6 +102,8 @@ pub(crate) struct Flaglink {
     /// Where it listens, and what its public address is unless a story says otherwise.
     pub(crate) ip: IpAddr,
     pub(crate) public: String,
+    /// Where it listens, if not at its usual place.
+    pub(crate) listener: Option<SocketAddr>,
     /// Lines for `[gitlab]`.
     pub(crate) gitlab: String,
     /// Lines for the rule.
@@ -125,6 +127,7 @@ impl Flaglink {
             folder: tempfile::tempdir().unwrap(),
             ip,
             public: format!("http://{ip}:{PORT}"),
+            listener: None,
             gitlab: String::new(),
             rule: String::new(),
             more: String::new(),
@@ -182,7 +185,7 @@ impl Flaglink {
 
             {more}
             "#,
-            listener = SocketAddr::new(self.ip, PORT),
+            listener = self.listener.unwrap_or(SocketAddr::new(self.ip, PORT)),
             public = self.public,
             gitlab = place.gitlab.url(),
             every = self.every,

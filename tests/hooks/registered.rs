@@ -73,7 +73,7 @@ async fn a_new_address_gets_new_secrets_and_the_old_path_stays_good() {
 
 #[tokio::test]
 async fn a_webhook_whose_making_went_unheard_is_not_made_twice() {
-    for fault in [Fault::WorkThenClose, Fault::Close, Fault::status(500)] {
+    let story = async |fault| {
         let place = Place::new().await;
         let mut flaglink = Flaglink::new();
         flaglink.every = "1s";
@@ -88,7 +88,8 @@ async fn a_webhook_whose_making_went_unheard_is_not_made_twice() {
         assert!(hook.token.is_some());
         flaglink.works(&place, place.issue(place.shop)).await;
         flaglink.stop().await;
-    }
+    };
+    tokio::join!(story(Fault::WorkThenClose), story(Fault::Close), story(Fault::status(500)));
 }
 
 #[tokio::test]
