@@ -6,10 +6,8 @@ use super::limits::{REPLIES_AN_HOUR, REPLY_WINDOW};
 use super::world::World;
 use super::{Entry, Trouble};
 use crate::domain::{
-    Cause, Decision, Edge, EdgeId, EdgeKind, FlagRef, NoteRecord, Noteable, NoteableRecord, Purpose,
-    RecordKey, Write,
+    Cause, Decision, Edge, EdgeId, EdgeKind, NoteRecord, NoteableRecord, Purpose, RecordKey, Write,
 };
-use crate::markdown::reply::Told;
 use crate::markdown::{Markdown, reply};
 use crate::store::{Store, StoreError};
 
@@ -104,23 +102,4 @@ async fn take_noteable(
     let read_before = decision.reads.iter().any(|read| read.key == key);
     let value = if read_before { seen.value } else { decision.rests_on(seen) };
     Ok(value.unwrap_or_else(|| NoteableRecord::new(noteable.clone())))
-}
-
-/// Queues the reply that tells of changes of a flag. Nobody asked for it, so no budget counts.
-pub(super) fn queue_telling(
-    world: &World,
-    entry: Entry,
-    decision: &mut Decision,
-    noteable: Noteable,
-    flag: &FlagRef,
-    told: &[Told<'_>],
-) {
-    let purpose = Purpose::Tell(format!("{flag}#{}", entry.id.0));
-    decision.write(Write::PutEdge(Box::new(Edge::new(
-        EdgeId(world.store().new_id()),
-        Cause { noteable, source: None, command: 0, purpose },
-        EdgeKind::Reply { discussion: None, internal: false, text: reply::told(told).finish() },
-        None,
-        entry.now,
-    ))));
 }

@@ -11,6 +11,7 @@ mod job;
 mod link;
 mod noteable;
 mod record;
+mod telling;
 mod toggle;
 
 pub use decision::{Decision, Read, RecordKey, Rev, Seen, Write};
@@ -32,4 +33,5 @@ pub use record::{
     NoteRecord, NoteableRecord, NoteableView, Outcome, PanelRecord, Register, ReplyBudget, Tagged,
     Visibility, WorkState,
 };
+pub use telling::{Deed, Telling, Untold, Was};
 pub use toggle::{AskedSwitch, SwitchEnd, SwitchProgress, Toggle};

@@ -12,6 +12,7 @@ pub mod reply;
 mod state;
 pub mod switch;
 mod text;
+pub mod told;
 
 pub use marker::{Marker, MarkerKey};
 pub use outside::visible;

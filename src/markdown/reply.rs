@@ -1,11 +1,10 @@
 //! What the bot answers: one or two sentences that say what happened and what to write next.
 
-use jiff::Timestamp;
 use url::Url;
 
 use super::Markdown;
 use super::state::state_words;
-use crate::domain::{ChangeKind, Flag, FlagState, NoteSource};
+use crate::domain::{Flag, FlagState, NoteSource};
 
 /// Longest key shown in a reply, in characters.
 const KEY: usize = 250;
@@ -213,76 +212,4 @@ pub fn found_line(flag: &Flag, name: &str, show_values: bool) -> Markdown {
         text.push_lit(": ").push(quoted(description));
     }
     text
-}
-
-/// A change in an environment that is told.
-pub struct Told<'a> {
-    /// The flag.
-    pub flag: &'a Flag,
-    /// How it is named here.
-    pub name: &'a str,
-    /// What changed.
-    pub what: &'a ChangeKind,
-    /// Who did it, where that is known.
-    pub by: Option<&'a str>,
-    /// Why, where somebody said so.
-    pub reason: Option<&'a str>,
-    /// When.
-    pub at: Timestamp,
-    /// Whether values are shown.
-    pub show_values: bool,
-}
-
-/// The reply that tells of changes.
-pub fn told(changes: &[Told<'_>]) -> Markdown {
-    let mut lines = Vec::new();
-    for change in changes {
-        let mut text = Markdown::lit("🚩 ");
-        text.push(flag_name(change.flag, change.name, change.show_values));
-        match change.what {
-            ChangeKind::Environment { before, after } => {
-                text.push_lit(" is now ").push(state_words(after, change.show_values)).push_lit(" in ");
-                text.push(quoted(&after.environment));
-                if let Some(before) = before {
-                    text.push_lit(" (was ").push(state_words(before, change.show_values)).push_lit(")");
-                }
-            }
-            ChangeKind::EnvironmentGone(name) => {
-                text.push_lit(" lost the environment ").push(quoted(name));
-            }
-            ChangeKind::Archived(true) => {
-                text.push_lit(" was archived");
-            }
-            ChangeKind::Archived(false) => {
-                text.push_lit(" was restored");
-            }
-            ChangeKind::Stale(true) => {
-                text.push_lit(" was called stale");
-            }
-            ChangeKind::Stale(false) => {
-                text.push_lit(" is not called stale any more");
-            }
-            ChangeKind::Missing => {
-                text.push_lit(" is not in its flag service any more");
-            }
-            ChangeKind::Back => {
-                text.push_lit(" is back in its flag service");
-            }
-        }
-        text.push_lit(", ").push(Markdown::time(change.at));
-        match change.by {
-            Some(by) => {
-                text.push_lit(", by ").push(quoted(by));
-            }
-            None => {
-                text.push_lit(", by somebody whom the flag service does not name");
-            }
-        }
-        if let Some(reason) = change.reason {
-            text.push_lit(" (reason: ").push(quoted(reason)).push_lit(")");
-        }
-        text.push_lit(".");
-        lines.push(text);
-    }
-    paragraphs(lines)
 }

@@ -144,6 +144,7 @@ impl Town {
 
             [[projects]]
             match = "shop/**"
+            {at_once}
             {rule}
 
             {more}
@@ -153,6 +154,8 @@ impl Town {
             flagsmith = flagsmith.url(),
             listen = plan.listen,
             catch_up = plan.catch_up.unwrap_or("1h"),
+            // Unless the story is about that, what is told is told at once.
+            at_once = if plan.rule.contains("tell_after") { "" } else { "tell_after = \"0s\"" },
             rule = plan.rule,
             more = plan.more,
         );
