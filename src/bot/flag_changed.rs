@@ -183,9 +183,14 @@ async fn look(
         // Nothing could be put on it or taken off while it was away.
         decision.mark_flag_stale(flag, entry.now);
     }
+    let is_there_or_not =
+        changes.iter().any(|change| matches!(change.what, ChangeKind::Missing | ChangeKind::Back));
     let news = News { flag: &record, before: before.as_ref(), changes: &changes };
     for noteable in world.store().noteables_of(flag).await? {
         decision.write(Write::MarkStale(Level::Panel(noteable.clone()), entry.now));
+        if is_there_or_not {
+            decision.write(Write::MarkStale(Level::Label(noteable.clone()), entry.now));
+        }
         telling::gather(world, entry, &mut decision, &news, &noteable).await?;
     }
     let noticed_by = match claims {

@@ -30,6 +30,7 @@ mod servers;
 mod services;
 mod switching;
 mod tags;
+mod telling;
 mod threads;
 mod undone;
 mod unleash;

@@ -67,6 +67,8 @@ pub(crate) struct Town {
     pub(crate) stranger: u64,
     /// Somebody who changes flags.
     pub(crate) ada: Person,
+    /// Somebody else who does.
+    pub(crate) bob: Person,
     config: String,
     folder: TempDir,
     daemon: Option<Daemon>,
@@ -101,6 +103,7 @@ impl Town {
 
         let flags = flagsmith.new_project("Web shop");
         let ada = flagsmith.person("ada@example.com", flags);
+        let bob = flagsmith.person("bob@example.com", flags);
         for environment in ["development", "staging", "production"] {
             ada.new_environment(environment).unwrap();
         }
@@ -195,6 +198,7 @@ impl Town {
             tobias,
             stranger,
             ada,
+            bob,
             config,
             folder,
             daemon: Some(daemon),

@@ -137,7 +137,8 @@ async fn remember_flag(asked: &Asked<'_>, decision: &mut Decision, flag: Flag) -
             };
             // Whoever else links it shows what is read here.
             for page in pages {
-                decision.write(Write::MarkStale(Level::Panel(page), asked.entry.now));
+                decision.write(Write::MarkStale(Level::Panel(page.clone()), asked.entry.now));
+                decision.write(Write::MarkStale(Level::Label(page), asked.entry.now));
             }
             watch::fresh(known, flag, state, asked.entry.now)
         }
