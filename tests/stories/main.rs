@@ -18,6 +18,7 @@ mod commands;
 mod create;
 mod deliveries;
 mod edits;
+mod every_change;
 mod first_link;
 mod mixed;
 mod outages;
