@@ -16,7 +16,9 @@ use flaglink::domain::{
     Person, Purpose, Reaction, WorkState, Write,
 };
 use flaglink::http::api_letter::QueueItem;
-use flaglink::http::api_types::{LettersDealt, LinksPage, Queue, Status};
+use flaglink::http::api_types::{
+    LettersDealt, LinksChange, LinksChanged, LinksPage, Queue, Reloaded, Status,
+};
 use flaglink::http::{
     Admin, AdminView, Answer, Drained, Gate, Handler, Listener, Peer, RequestBody, ServeOptions, SocketFile,
     bind_socket, letter_view, serve, text, view,
@@ -132,6 +134,14 @@ impl AdminView for Daemon {
 
     async fn queue(&self, limit: usize) -> Result<Queue, StoreError> {
         view::queue(&self.0, limit, Timestamp::now()).await
+    }
+
+    async fn change_links(&self, change: LinksChange) -> LinksChanged {
+        LinksChanged { applied: change.apply, links: Vec::new() }
+    }
+
+    async fn reload(&self) -> Result<Reloaded, String> {
+        Err("this one reads nothing".to_owned())
     }
 
     async fn remarks(&self) -> Vec<String> {

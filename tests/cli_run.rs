@@ -51,11 +51,15 @@ impl Daemon {
         daemon
     }
 
-    async fn told(mut self, signal: &str) -> i32 {
-        let mut child = self.0.take().unwrap();
+    async fn signal(&self, signal: &str) {
         let mut kill = Command::new("/bin/sh");
-        kill.args(["-c", &format!("kill -{signal} {}", child.id())]);
+        kill.args(["-c", &format!("kill -{signal} {}", self.0.as_ref().unwrap().id())]);
         assert_eq!(finished(kill).await.code, 0);
+    }
+
+    async fn told(mut self, signal: &str) -> i32 {
+        self.signal(signal).await;
+        let mut child = self.0.take().unwrap();
         let ended = tokio::task::spawn_blocking(move || child.wait().unwrap());
         timeout(PATIENCE, ended).await.unwrap().unwrap().code().unwrap()
     }
@@ -92,6 +96,46 @@ async fn it_runs_answers_and_stops_when_told_to() {
         let log = std::fs::read_to_string(house.path("log")).unwrap();
         assert!(!log.contains("glpat") && !log.contains("0123456789abcdef"), "{log}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_reads_its_configuration_again_when_told_to() {
+    let house = house();
+    let said = house.run(&["reload"]).await;
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.err.contains("not running"), "{said:?}");
+
+    let daemon = Daemon::start(&house).await;
+    let said = house.run(&["reload"]).await;
+    assert_eq!((said.code, said.err.as_str()), (0, ""));
+    assert_eq!(said.out, "The configuration is in force: 1 project rule, 1 flag service.\n");
+    let said = house.run(&["--json", "reload"]).await;
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&said.out).unwrap()["rules"], 1);
+
+    // A secret that is not there: it says so, and the one from before stays in force.
+    std::fs::rename(house.path("gitlab-token"), house.path("elsewhere")).unwrap();
+    let said = house.run(&["reload"]).await;
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.err.contains("gitlab-token") && said.err.contains("flaglink.toml:"), "{said:?}");
+
+    // By a signal nobody is there to be answered; the log says it. Whatever it says, the daemon goes on.
+    for (word, back) in [("is not used", false), ("is in force", true)] {
+        if back {
+            std::fs::rename(house.path("elsewhere"), house.path("gitlab-token")).unwrap();
+        }
+        let told = |log: &str| log.matches(word).count();
+        let before = told(&std::fs::read_to_string(house.path("log")).unwrap());
+        daemon.signal("HUP").await;
+        let mut ticks = tokio::time::interval(Duration::from_millis(20));
+        let heard = async {
+            while told(&std::fs::read_to_string(house.path("log")).unwrap()) == before {
+                ticks.tick().await;
+            }
+        };
+        timeout(PATIENCE, heard).await.unwrap();
+        assert_eq!(house.run(&["links", "list"]).await.code, 0);
+    }
+    assert_eq!(daemon.told("TERM").await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

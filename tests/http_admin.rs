@@ -15,7 +15,8 @@ use bytes::Bytes;
 use flaglink::domain::Noteable;
 use flaglink::http::api_letter::{QueueItem, QueuedRequest};
 use flaglink::http::api_types::{
-    GitlabStatus, Health, LettersDealt, LinkedNoteable, LinksPage, Queue, Status,
+    GitlabStatus, Health, LettersDealt, LinkedNoteable, LinksChange, LinksChanged, LinksPage, Queue,
+    Reloaded, Status,
 };
 use flaglink::http::{
     Admin, AdminView, ApiDoc, Gate, Listener, Route, ServeOptions, SocketError, TcpGate, bind_socket, serve,
@@ -86,6 +87,22 @@ impl AdminView for Daemon {
     async fn believe(&self, provider: &str) -> Result<Option<usize>, StoreError> {
         self.damage()?;
         Ok((provider == "flagsmith").then_some(7))
+    }
+
+    async fn change_links(&self, change: LinksChange) -> LinksChanged {
+        LinksChanged { applied: change.apply, links: Vec::new() }
+    }
+
+    async fn reload(&self) -> Result<Reloaded, String> {
+        match self.problems.lock().unwrap().first() {
+            Some(problem) => Err(format!("flaglink.toml:3: {problem}")),
+            None => Ok(Reloaded {
+                rules: 2,
+                providers: 1,
+                warnings: Vec::new(),
+                at_the_next_start: vec!["store.path".to_owned()],
+            }),
+        }
     }
 
     async fn remarks(&self) -> Vec<String> {
@@ -384,6 +401,8 @@ async fn over_tcp_what_changes_something_or_shows_what_people_wrote_needs_the_to
     let without = self::server(Daemon::default()).await;
     let good = |route| match route {
         Route::ProvidersBelieve => r#"{"provider":"flagsmith"}"#,
+        Route::Reload => "{}",
+        Route::LinksChange => r#"{"apply":false,"wish":"link","links":[]}"#,
         _ => r#"{"all":true}"#,
     };
     for route in Route::ALL.into_iter().filter(|route| route.is_for_trusted()) {

@@ -5,6 +5,7 @@
 
 pub mod adopt;
 pub mod back_links;
+pub mod by_hand;
 mod claims;
 pub mod cleanup;
 mod command_taken;
@@ -14,6 +15,7 @@ mod dropped;
 mod flag_changed;
 pub mod limits;
 mod linked;
+mod linking;
 mod looks;
 pub mod news;
 mod note_written;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::flags::ProviderError;
 use crate::gitlab::GitlabError;
 use crate::net::Failure;
-use crate::store::StoreError;
+use crate::store::{CommitError, StoreError};
 
 /// What a behaviour waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +67,15 @@ impl From<ProviderError> for Trouble {
                 unreadable: matches!(other, ProviderError::Unreadable(_)),
                 reason: other.to_string(),
             },
+        }
+    }
+}
+
+impl From<CommitError> for Trouble {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Store(error) => error.into(),
+            CommitError::Conflict => Self::again_in(Duration::ZERO, error.to_string()),
         }
     }
 }

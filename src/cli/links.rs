@@ -1,12 +1,13 @@
-//! `flaglink links list`, `flaglink links export` and `flaglink links believe`.
+//! `flaglink links`.
 
 use std::io::{self, Write};
 
 use clap::Subcommand;
 
-use crate::http::api_types::{Believed, LinkedNoteable, LinksPage};
+use crate::http::api_types::{Believed, LinkWish, LinkedNoteable, LinksPage};
 
 use super::document;
+use super::links_change::{self, Change, Import};
 use super::source::Source;
 use super::table::Table;
 use super::words::{count, moment, plain};
@@ -19,6 +20,12 @@ pub(super) enum Links {
     List,
     /// Write all links as JSON Lines, enough to make them again
     Export,
+    /// Link flags to an issue or merge request, as `/flag link` does there
+    Add(Change),
+    /// Take links off, as `/flag unlink` does there
+    Remove(Change),
+    /// Make the links of an export, also of another installation; shows first what would become of them
+    Import(Import),
     /// Take flags for gone that a provider does not know any more, where flaglink asks about them
     Believe {
         /// The provider's name in the configuration; with `/links` behind it, links that do not stand on its flags any more
@@ -28,17 +35,19 @@ pub(super) enum Links {
 
 impl Links {
     pub(super) async fn perform(self, context: &Context) -> Result<(), Trouble> {
-        let mut source = Source::open(context).await?;
         match self {
+            Self::Add(change) => links_change::change(context, LinkWish::Link, change).await,
+            Self::Remove(change) => links_change::change(context, LinkWish::Unlink, change).await,
+            Self::Import(import) => links_change::import(context, import).await,
             Self::List => {
-                let links = source.links().await?;
+                let links = Source::open(context).await?.links().await?;
                 if context.json { document::write(&links) } else { list(&links) }
             }
             Self::Believe { provider } => {
-                let believed = source.believe(provider).await?;
+                let believed = Source::open(context).await?.believe(provider).await?;
                 if context.json { document::write(&believed) } else { taken_for_gone(&believed) }
             }
-            Self::Export => source.export(&mut io::BufWriter::new(io::stdout())).await,
+            Self::Export => Source::open(context).await?.export(&mut io::BufWriter::new(io::stdout())).await,
         }
     }
 }

@@ -7,9 +7,11 @@ mod config;
 mod demo;
 mod document;
 mod links;
+mod links_change;
 mod logging;
 mod queue;
 mod queue_item;
+mod reload;
 mod reminders;
 mod run;
 #[cfg(feature = "demo")]
@@ -65,6 +67,8 @@ enum Command {
     Queue(queue::Queue),
     /// Flags that may be cleaned up, as `[[reminders]]` says
     Reminders(reminders::Reminders),
+    /// Have the running daemon read its configuration again
+    Reload,
     /// The configuration
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -125,6 +129,7 @@ impl Command {
             Self::Links(links) => quiet(context, links.perform(context)),
             Self::Queue(queue) => quiet(context, queue.perform(context)),
             Self::Reminders(reminders) => quiet(context, reminders.perform(context)),
+            Self::Reload => quiet(context, reload::reload(context)),
             Self::Config(config) => config.perform(context),
             Self::Completions { shell } => completions::write(shell),
         }

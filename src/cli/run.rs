@@ -1,8 +1,10 @@
 //! `flaglink run`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
@@ -32,7 +34,11 @@ pub(super) fn run(context: &Context) -> Result<(), Trouble> {
     let ended = runtime.block_on(async {
         full_disks_are_answered()?;
         let stop = stop_on_signals(config.limits.drain.duration())?;
-        daemon::run(config, stop).await.map_err(Trouble::from)
+        let again = read_again_on_signal(&stop)?;
+        let env = context.env.clone();
+        let path = config.path.clone();
+        let reader = Box::new(move || Config::load(&path, &env));
+        daemon::run(config, reader, &again, stop).await.map_err(Trouble::from)
     });
     runtime.shutdown_timeout(THREADS);
     ended
@@ -55,6 +61,26 @@ fn full_disks_are_answered() -> Result<(), Trouble> {
     signal(SignalKind::from_raw(FILE_TOO_LARGE)).map(drop).map_err(|error| {
         Trouble::World(format!("flaglink cannot be kept from ending when a file is full: {error}"))
     })
+}
+
+/// Told by each SIGHUP: the configuration is to be read again. While flaglink starts or stops one is kept, or does nothing; it
+/// never ends the process.
+fn read_again_on_signal(stop: &CancellationToken) -> Result<Arc<Notify>, Trouble> {
+    let deaf =
+        |error| Trouble::World(format!("flaglink cannot be told to read its configuration again: {error}"));
+    let mut hangup = signal(SignalKind::hangup()).map_err(deaf)?;
+    let (again, stop) = (Arc::new(Notify::new()), stop.clone());
+    let told = Arc::clone(&again);
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            if stop.is_cancelled() {
+                continue;
+            }
+            tracing::info!("told to read the configuration again (SIGHUP)");
+            told.notify_one();
+        }
+    });
+    Ok(again)
 }
 
 /// Cancelled by the first SIGTERM or SIGINT. A second one ends the process at once, for those who cannot wait: what was

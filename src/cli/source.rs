@@ -146,9 +146,23 @@ impl From<StoreError> for Trouble {
     }
 }
 
-/// Opens the store as it is. It is not made here, and not opened as another user: files that would then belong to
-/// that one would keep the daemon from starting.
+/// Opens the store as it is.
 fn open_store(socket: &Path, path: &Path) -> Result<SledStore, Trouble> {
+    may_open_store(socket, path)?;
+    SledStore::open(path, StoreOptions::default()).map_err(|error| match error {
+        OpenError::Locked { owner, .. } => Trouble::World(format!(
+            "the store {} is in use by {owner}, but nothing answers on the socket {}. Is the flaglink that uses it run \
+             with another `listen.socket`, or just starting or stopping?",
+            show(path),
+            show(socket)
+        )),
+        other => Trouble::World(other.to_string()),
+    })
+}
+
+/// Whether there is a store that is ours to open. It is not made here, and not opened as another user: files that would then
+/// belong to that one would keep the daemon from starting.
+pub(super) fn may_open_store(socket: &Path, path: &Path) -> Result<(), Trouble> {
     let none = || {
         Trouble::World(format!(
             "flaglink is not running (nothing answers on {}), and there is no store in {} yet. Start it with `flaglink \
@@ -182,15 +196,7 @@ fn open_store(socket: &Path, path: &Path) -> Result<SledStore, Trouble> {
     if !path.join("db").exists() {
         return Err(none());
     }
-    SledStore::open(path, StoreOptions::default()).map_err(|error| match error {
-        OpenError::Locked { owner, .. } => Trouble::World(format!(
-            "the store {} is in use by {owner}, but nothing answers on the socket {}. Is the flaglink that uses it run \
-             with another `listen.socket`, or just starting or stopping?",
-            show(path),
-            show(socket)
-        )),
-        other => Trouble::World(other.to_string()),
-    })
+    Ok(())
 }
 
 /// A user's name, or `#` and the number, as sudo takes both.

@@ -203,6 +203,16 @@ pub struct Rules {
 }
 
 impl Rules {
+    /// What decides how linked work looks, as a text to compare: whether it is another than the one from before. An update of
+    /// flaglink may word the same rules otherwise.
+    pub fn shown(&self) -> String {
+        let shown = self.rules.iter().map(|rule| {
+            let ProjectRule { pattern, providers, values, panel, label, adopt, flags, .. } = rule.as_ref();
+            format!("{pattern:?} {providers:?} {flags:?} {values:?} {panel} {label:?} {adopt}\n")
+        });
+        shown.collect()
+    }
+
     /// The first rule whose pattern matches the project's path (GitLab's paths ignore case).
     pub fn for_project(&self, path: &str) -> Option<Arc<ProjectRule>> {
         self.rules.iter().find(|rule| rule.matches(path)).cloned()

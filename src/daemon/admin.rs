@@ -11,13 +11,16 @@ use url::Url;
 
 use super::door::takes_webhooks;
 use super::health::Health;
+use super::reload::Reloader;
 use crate::domain::Noteable;
 use crate::http::AdminView;
 use crate::http::api_letter::QueueItem;
 use crate::http::api_types::{
-    GitlabStatus, LettersDealt, LinksPage, ProviderStatus, Queue, Status, WebhookAddress,
+    GitlabStatus, LettersDealt, LinksChange, LinksChanged, LinksPage, ProviderStatus, Queue, Reloaded,
+    Status, WebhookAddress,
 };
-use crate::http::{letter_view, view};
+use crate::http::{letter_view, link_view, view};
+use crate::pipeline::by_hand::Hand;
 use crate::pipeline::{HooksOff, How, Pipeline, Which};
 use crate::store::StoreError;
 use crate::telemetry::Metrics;
@@ -25,6 +28,7 @@ use crate::tunnel::PublicAddress;
 
 pub(super) struct View {
     pub(super) pipeline: Arc<Pipeline>,
+    pub(super) reloader: Arc<Reloader>,
     pub(super) health: Arc<Health>,
     pub(super) hooks_off: Arc<HooksOff>,
     pub(super) metrics: Arc<Metrics>,
@@ -122,6 +126,15 @@ impl AdminView for View {
             },
             providers,
         }
+    }
+
+    async fn change_links(&self, change: LinksChange) -> LinksChanged {
+        let world = self.pipeline.world();
+        link_view::change(&Hand::of_pipeline(&self.pipeline, &world), &world, change).await
+    }
+
+    async fn reload(&self) -> Result<Reloaded, String> {
+        self.reloader.reload().await
     }
 
     async fn queue(&self, limit: usize) -> Result<Queue, StoreError> {

@@ -1,30 +1,22 @@
 //! From the configuration to the parts.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 
+use super::clients::{Clients, Speakers};
 use super::{identity, renamed};
 use crate::bot::{Trouble, World, WorldParts};
 use crate::config::{Config, ConfigError};
+use crate::domain::InstanceId;
 use crate::flags::{Registry, Surroundings};
-use crate::gitlab::{GitlabApi, Pace};
 use crate::markdown::MarkerKey;
-use crate::net::{ClientError, HttpClient, HttpOptions};
+use crate::net::ClientError;
 use crate::store::sled::{OpenError, SledStore, StoreOptions};
 use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
-
-/// Time for a whole request. GitLab may be at work on it longer: `request_ceiling` is what counts then.
-const REQUEST: Duration = Duration::from_secs(30);
-/// Time to connect.
-const CONNECT: Duration = Duration::from_secs(10);
-/// Requests in flight to one host.
-const IN_FLIGHT: usize = 16;
 
 /// Room on the disk that is kept for when it is full, in bytes.
 const RESERVE: u64 = 4 * 1024 * 1024;
@@ -81,6 +73,9 @@ pub enum StartError {
         /// Those that there are.
         known: String,
     },
+    /// What the configuration wants cannot be done while flaglink runs.
+    #[error("{0}")]
+    Running(String),
     /// The system gives no random numbers.
     #[error("the system gives no random numbers: {0}")]
     Random(String),
@@ -106,21 +101,26 @@ fn words_of(error: &std::io::Error) -> String {
     }
 }
 
-/// The parts.
+/// The parts that last as long as the daemon, and the first world.
 pub(super) struct Built {
     pub(super) world: World,
+    pub(super) lasting: Lasting,
+}
+
+/// What stays as it is when the configuration is read again.
+pub(super) struct Lasting {
     pub(super) store: Arc<SledStore>,
     pub(super) metrics: Arc<Metrics>,
+    clients: Clients,
+    instance: InstanceId,
+    markers: MarkerKey,
 }
 
 pub(super) async fn build(config: &Config) -> Result<Built, StartError> {
     let metrics = Arc::new(Metrics::default());
     // First, since it needs nothing but the configuration: a mistake there is told before anything is touched.
-    let (gitlab, gitlab_by_rule) = clients(config, &metrics)?;
-    let mut seeing = vec![gitlab.clone()];
-    seeing.extend(gitlab_by_rule.values().cloned());
-    let flags =
-        Registry::build(&config.providers, &Surroundings { metrics: Arc::clone(&metrics), gitlab: seeing })?;
+    let clients = Clients::new(config, &metrics)?;
+    let services = services(config, &clients, &metrics)?;
     let path = config.store.path.clone();
     let options =
         StoreOptions { backlog: config.limits.backlog, reserve: RESERVE, ..StoreOptions::default() };
@@ -134,55 +134,46 @@ pub(super) async fn build(config: &Config) -> Result<Built, StartError> {
     let markers = MarkerKey::new(marker_key.expose_secret());
     let instance = identity::instance(store.as_ref(), &config.gitlab.url, &config.gitlab.formerly).await?;
     renamed::follow(store.as_ref(), config).await?;
-
-    let world = World::new(WorldParts {
-        store: Arc::clone(&store) as Arc<dyn Store>,
-        instance,
-        gitlab,
-        gitlab_by_rule,
-        rules: config.rules.clone(),
-        flags,
-        markers,
-        request_ceiling: config.gitlab.request_ceiling.duration(),
-        metrics: Arc::clone(&metrics),
-    });
-    world.load_bots().await?;
-    Ok(Built { world, store, metrics })
+    let lasting = Lasting { store, metrics, clients, instance, markers };
+    let world = lasting.world(config, services).await?;
+    Ok(Built { world, lasting })
 }
 
-/// GitLab's clients: with the instance's own token, and with those of rules that have one, by the rule's pattern.
-pub(super) fn clients(
-    config: &Config,
-    metrics: &Arc<Metrics>,
-) -> Result<(GitlabApi, HashMap<String, GitlabApi>), ClientError> {
-    let http = HttpClient::new(
-        HttpOptions {
-            peer: "gitlab".to_owned(),
-            timeout: REQUEST,
-            connect_timeout: CONNECT,
-            in_flight: IN_FLIGHT,
-            ca_file: config.gitlab.ca_file.clone(),
-        },
-        Arc::clone(metrics),
-    )?;
-    // GitLab counts by user: who has the same token is the same.
-    let mut paces: Vec<(SecretString, Arc<Pace>)> = Vec::new();
-    let mut client = |token: &SecretString| {
-        let known = paces.iter().find(|(known, _)| known.expose_secret() == token.expose_secret());
-        let pace = match known {
-            Some((_, pace)) => Arc::clone(pace),
-            None => {
-                let pace = Pace::new(config.limits.notes_per_minute, Arc::clone(metrics));
-                paces.push((token.clone(), Arc::clone(&pace)));
-                pace
-            }
-        };
-        GitlabApi::new(&config.gitlab.url, token.clone(), http.clone()).paced(pace)
-    };
-    let own = client(&config.gitlab.token);
-    let rules = config.rules.rules.iter();
-    let by_rule = rules.filter_map(|rule| Some((rule.pattern.clone(), client(rule.token.as_ref()?))));
-    Ok((own, by_rule.collect()))
+/// Who is spoken to by one configuration.
+pub(super) struct Services {
+    gitlab: Speakers,
+    flags: Registry,
+}
+
+fn services(config: &Config, clients: &Clients, metrics: &Arc<Metrics>) -> Result<Services, StartError> {
+    let gitlab = clients.of(config)?;
+    let around = Surroundings { metrics: Arc::clone(metrics), gitlab: gitlab.all() };
+    let flags = Registry::build(&config.providers, &around)?;
+    Ok(Services { gitlab, flags })
+}
+
+impl Lasting {
+    /// Whoever that configuration names. Touches nothing.
+    pub(super) fn services(&self, config: &Config) -> Result<Services, StartError> {
+        services(config, &self.clients, &self.metrics)
+    }
+
+    /// The world as that configuration has it.
+    pub(super) async fn world(&self, config: &Config, services: Services) -> Result<World, StartError> {
+        let world = World::new(WorldParts {
+            store: Arc::clone(&self.store) as Arc<dyn Store>,
+            instance: self.instance.clone(),
+            gitlab: services.gitlab.own,
+            gitlab_by_rule: services.gitlab.by_rule,
+            rules: config.rules.clone(),
+            flags: services.flags,
+            markers: self.markers.clone(),
+            request_ceiling: config.gitlab.request_ceiling.duration(),
+            metrics: Arc::clone(&self.metrics),
+        });
+        world.load_bots().await?;
+        Ok(world)
+    }
 }
 
 pub(super) async fn bind(address: SocketAddr, key: &'static str) -> Result<TcpListener, StartError> {

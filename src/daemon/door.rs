@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
@@ -16,25 +17,34 @@ use crate::pipeline::{Intake, Pipeline};
 pub(super) struct FrontDoor {
     pipeline: Arc<Pipeline>,
     /// For the path that hooks made by hand use. Hooks that flaglink registers have paths and secrets of their own.
-    by_hand: WebhookSecrets,
+    by_hand: ArcSwap<WebhookSecrets>,
 }
 
 impl FrontDoor {
     pub(super) fn new(pipeline: Arc<Pipeline>, config: &Config) -> Self {
-        let by_hand = WebhookSecrets {
-            tokens: config.gitlab.webhook_secrets.clone(),
-            signing: config.gitlab.signing_tokens.clone(),
-            require_signature: config.gitlab.require_signature,
-        };
-        Self { pipeline, by_hand }
+        Self { pipeline, by_hand: ArcSwap::from_pointee(by_hand(config)) }
     }
 
-    fn secrets(&self, hook: &str) -> Option<&WebhookSecrets> {
-        (hook.is_empty() && !self.by_hand.is_empty()).then_some(&self.by_hand)
+    /// From now on the secrets are those of that configuration. Those of the flag services come with the pipeline's world.
+    pub(super) fn change(&self, config: &Config) {
+        self.by_hand.store(Arc::new(by_hand(config)));
+    }
+
+    fn secrets(&self, hook: &str) -> Option<Arc<WebhookSecrets>> {
+        let by_hand = self.by_hand.load_full();
+        (hook.is_empty() && !by_hand.is_empty()).then_some(by_hand)
     }
 
     fn provider(&self, name: &str) -> Option<Arc<dyn FlagProvider>> {
         self.pipeline.world().flags().get(name).cloned()
+    }
+}
+
+fn by_hand(config: &Config) -> WebhookSecrets {
+    WebhookSecrets {
+        tokens: config.gitlab.webhook_secrets.clone(),
+        signing: config.gitlab.signing_tokens.clone(),
+        require_signature: config.gitlab.require_signature,
     }
 }
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 
-use super::build::{StartError, clients};
+use super::build::StartError;
+use super::clients::Clients;
 use crate::bot::reminders::{Grounds, Reminded, plan};
 use crate::bot::{Project, Trouble};
 use crate::config::{Config, Reminder};
@@ -33,10 +34,8 @@ pub struct Planned {
 /// What an admin has to mend first. That a service does not answer stands with its reminder.
 pub async fn planned_reminders(config: &Config) -> Result<Vec<Planned>, StartError> {
     let metrics = Arc::new(Metrics::default());
-    let (own, by_rule) = clients(config, &metrics)?;
-    let mut seeing = vec![own.clone()];
-    seeing.extend(by_rule.values().cloned());
-    let flags = Registry::build(&config.providers, &Surroundings { metrics, gitlab: seeing })?;
+    let speakers = Clients::new(config, &metrics)?.of(config)?;
+    let flags = Registry::build(&config.providers, &Surroundings { metrics, gitlab: speakers.all() })?;
     // Without it no issue can be known again, and there is none where flaglink has never run.
     let key = config.store.marker_key.read_or_make(false).ok();
     let key = key.map(|key| MarkerKey::new(key.expose_secret()));
@@ -46,7 +45,7 @@ pub async fn planned_reminders(config: &Config) -> Result<Vec<Planned>, StartErr
         let planned = async {
             let rule = config.rules.for_project(&reminder.project);
             let rule = rule.ok_or_else(|| why_not("no rule matches the project"))?;
-            let gitlab = by_rule.get(&rule.pattern).unwrap_or(&own).clone();
+            let gitlab = speakers.by_rule.get(&rule.pattern).unwrap_or(&speakers.own).clone();
             let bots = [gitlab.me().await?.id];
             let detail = gitlab.project_at(&reminder.project).await?;
             let detail = detail.ok_or_else(|| why_not("there is no such project for flaglink's token"))?;

@@ -1,6 +1,6 @@
 //! How GitLab and the flag services were when they were last asked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -36,6 +36,11 @@ impl Health {
     pub(super) fn troubles(&self) -> Vec<String> {
         let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         heard.iter().filter_map(|(name, said)| Some(format!("{name}: {}", said.as_ref().err()?))).collect()
+    }
+
+    /// Forgets whoever is not asked any more.
+    fn keep(&self, asked: &BTreeSet<String>) {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).retain(|name, _| asked.contains(name));
     }
 
     fn of(&self, name: &str) -> api_types::Health {
@@ -79,6 +84,11 @@ pub(super) async fn watch(pipeline: Arc<Pipeline>, health: Arc<Health>, stop: Ca
 async fn ask(pipeline: &Pipeline, health: &Health) -> bool {
     let world = pipeline.world();
     let mut all_well = true;
+    let mut asked = BTreeSet::new();
+    let mut hear = |name: String, said| {
+        asked.insert(name.clone());
+        all_well &= health.hear(name, said);
+    };
     for rule in &world.rules().rules {
         // Who we are is asked once per token and kept, and from when on the rule holds is written down.
         if let Err(trouble) = world.rule_since(rule).await {
@@ -89,15 +99,16 @@ async fn ask(pipeline: &Pipeline, health: &Health) -> bool {
         }
     }
     let gitlab = world.gitlab().me().await.map(|_| ()).map_err(|error| of_gitlab(&error));
-    all_well &= health.hear("gitlab".to_owned(), gitlab);
+    hear("gitlab".to_owned(), gitlab);
     for (pattern, client) in world.gitlab_by_rule() {
         let said = client.me().await.map(|_| ()).map_err(|error| of_gitlab(&error));
-        all_well &= health.hear(format!("gitlab (the token of {pattern})"), said);
+        hear(format!("gitlab (the token of {pattern})"), said);
     }
     for provider in world.flags().iter() {
         let said = provider.check().await.map_err(|error| of_service(provider.service(), &error));
-        all_well &= health.hear(format!("providers.{}", provider.name()), said);
+        hear(format!("providers.{}", provider.name()), said);
     }
+    health.keep(&asked);
     all_well
 }
 
@@ -108,8 +119,8 @@ fn of_gitlab(error: &GitlabError) -> String {
             format!("the access token may not do what flaglink needs: it wants the scope `api` ({failure})")
         }
         GitlabError::Failed(failure) if failure.is_unauthorized() => format!(
-            "GitLab does not accept the access token: mistyped, expired or revoked? Put a new one in its place and start \
-             flaglink again ({failure})"
+            "GitLab does not accept the access token: mistyped, expired or revoked? Put a new one in its place and have \
+             it read: `flaglink reload` ({failure})"
         ),
         GitlabError::Failed(failure) if failure.is_not_found() => {
             format!("there is no GitLab at `url` in [gitlab] ({failure})")
@@ -122,8 +133,8 @@ fn of_gitlab(error: &GitlabError) -> String {
 fn of_service(service: &str, error: &ProviderError) -> String {
     match error {
         ProviderError::Failed(failure) if failure.is_unauthorized() => format!(
-            "{service} does not accept the key: mistyped, expired or deleted? Put a new one in its place and start flaglink \
-             again ({failure})"
+            "{service} does not accept the key: mistyped, expired or deleted? Put a new one in its place and have it \
+             read: `flaglink reload` ({failure})"
         ),
         other => other.to_string(),
     }

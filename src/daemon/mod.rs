@@ -2,36 +2,42 @@
 
 mod admin;
 mod build;
+mod by_hand;
+mod clients;
 mod door;
 mod dry_run;
 mod health;
 mod identity;
 mod notify;
+mod reload;
 mod renamed;
+mod shift;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::bot::World;
 use crate::config::Config;
+use crate::http::api_types::Reloaded;
 use crate::http::{
     Admin, Gate, Listener, MAX_BODY, ServeOptions, SocketFile, TcpGate, Webhooks, bind_socket, serve,
 };
-use crate::pipeline::{
-    CatchingUp, HooksOff, OwnAddress, Pipeline, Upkeep, catch_up, keep_up, poll, remind, watch_visibility,
-};
+use crate::pipeline::{HooksOff, OwnAddress, Pipeline, Upkeep, keep_up, rules_changed, watch_visibility};
 use crate::store::export::save_links;
 use crate::store::sled::SledStore;
 use crate::tunnel::PublicAddress;
 
 pub use build::StartError;
+pub use by_hand::ByHand;
 pub use dry_run::{Planned, planned_reminders};
 pub use notify::heartbeat;
+pub use reload::Reader;
 
 /// How long, when lanes and webhooks are drained, everything else may take: the last export, and whoever asks the admin
 /// listener at that moment.
@@ -48,6 +54,7 @@ const GITLABS_TIME: Duration = Duration::from_secs(3);
 /// A daemon that runs in this process.
 pub struct Daemon {
     pipeline: Arc<Pipeline>,
+    reloader: Arc<reload::Reloader>,
     stop: CancellationToken,
     /// Stops the admin listener and the socket: last, so that whoever asks while lanes drain hears that it stops.
     stop_admin: CancellationToken,
@@ -61,12 +68,22 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Builds everything and starts to listen. GitLab and the flag services need not be there.
+    /// Builds everything and starts to listen. GitLab and the flag services need not be there. When it is told to, it reads the
+    /// file of this configuration again; what stands in the environment does not count then.
     ///
     /// # Errors
     /// Whatever an admin has to mend first, in words for them: a store in use, an address that is taken,
     /// links of a provider that is not configured any more.
     pub async fn start(config: Config) -> Result<Self, StartError> {
+        let path = config.path.clone();
+        Self::start_with(config, Box::new(move || Config::load(&path, &BTreeMap::new()))).await
+    }
+
+    /// The same, with a way of its own to read the configuration again.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn start_with(config: Config, reader: Reader) -> Result<Self, StartError> {
         let started_at = Timestamp::now();
         let built = build::build(&config).await?;
         let world = Arc::new(built.world);
@@ -86,22 +103,44 @@ impl Daemon {
         let address = PublicAddress::fixed(config.listen.public_url.clone());
         let health = Arc::new(health::Health::default());
         let hooks_off = Arc::new(HooksOff::default());
-        let door = Arc::new(door::FrontDoor::new(Arc::clone(&pipeline), &config));
-        let view: Arc<dyn crate::http::AdminView> = Arc::new(admin::View {
-            pipeline: Arc::clone(&pipeline),
-            health: Arc::clone(&health),
-            hooks_off: Arc::clone(&hooks_off),
-            metrics: Arc::clone(&built.metrics),
-            started_at,
-            stop: stop.clone(),
-            backlog: config.limits.backlog,
-            gitlab_url: config.gitlab.url.clone(),
-            address: address.clone(),
-        });
+        let front = Arc::new(door::FrontDoor::new(Arc::clone(&pipeline), &config));
         let tcp_gate =
             TcpGate::new(admin_at, &config.listen.admin.to_string(), config.listen.admin_token.clone());
 
         pipeline.load().await?;
+        rules_changed(&pipeline).await?;
+        say_where(&config, webhooks_at, admin_at, &world);
+        let (backlog, gitlab_url) = (config.limits.backlog, config.gitlab.url.clone());
+        let (metrics, store) = (Arc::clone(&built.lasting.metrics), Arc::clone(&built.lasting.store));
+        let (runs, caught_up) = watch::channel(0);
+        let gear = shift::Gear {
+            pipeline: Arc::clone(&pipeline),
+            health: Arc::clone(&health),
+            hooks_off: Arc::clone(&hooks_off),
+            address: OwnAddress { public: address.clone(), listener: webhooks_at },
+            runs,
+            stop: stop.clone(),
+        };
+        let reloader = reload::Reloader::begin(
+            config,
+            built.lasting,
+            gear,
+            Arc::clone(&front),
+            tcp_gate.clone(),
+            reader,
+        );
+        let view: Arc<dyn crate::http::AdminView> = Arc::new(admin::View {
+            pipeline: Arc::clone(&pipeline),
+            reloader: Arc::clone(&reloader),
+            health,
+            hooks_off,
+            metrics: Arc::clone(&metrics),
+            started_at,
+            stop: stop.clone(),
+            backlog,
+            gitlab_url,
+            address,
+        });
         let mut tasks = JoinSet::new();
         let listen = |tasks: &mut JoinSet<()>, listener, handler, options, stop: &CancellationToken| {
             let stop = stop.clone();
@@ -109,7 +148,7 @@ impl Daemon {
                 serve(listener, handler, options, stop).await;
             });
         };
-        let door = Arc::new(Webhooks::new(door, Arc::clone(&built.metrics)));
+        let door = Arc::new(Webhooks::new(front, metrics));
         let options = ServeOptions {
             name: "webhooks",
             drain_timeout: drain,
@@ -129,24 +168,11 @@ impl Daemon {
         let handler = Arc::new(Admin::new(view, Gate::Socket));
         listen(&mut tasks, Listener::Unix(socket), handler, options("socket"), &stop_admin);
 
-        for provider in world.flags().iter() {
-            tasks.spawn(poll(Arc::clone(&pipeline), Arc::clone(provider), stop.clone()));
-        }
-        let (runs, caught_up) = watch::channel(0);
-        let plan = CatchingUp {
-            every: config.gitlab.catch_up.duration(),
-            address: OwnAddress { public: address, listener: webhooks_at },
-            hooks_off,
-            runs,
-        };
-        tasks.spawn(catch_up(Arc::clone(&pipeline), plan, stop.clone()));
-        tasks.spawn(remind(Arc::clone(&pipeline), config.reminders.clone(), stop.clone()));
         tasks.spawn(watch_visibility(Arc::clone(&pipeline), stop.clone()));
-        tasks.spawn(health::watch(Arc::clone(&pipeline), health, stop.clone()));
-        tasks.spawn(keep_up(Arc::clone(&pipeline), upkeep(&built.store), stop.clone()));
-        say_where(&config, webhooks_at, admin_at, &world);
+        tasks.spawn(keep_up(Arc::clone(&pipeline), upkeep(&store), stop.clone()));
         Ok(Self {
             pipeline,
+            reloader,
             stop,
             stop_admin,
             tasks,
@@ -189,6 +215,14 @@ impl Daemon {
         self.pipeline.in_lanes()
     }
 
+    /// Reads the configuration again and works by it.
+    ///
+    /// # Errors
+    /// Why it is not used, for an admin; the one from before stays in force.
+    pub async fn reload(&self) -> Result<Reloaded, String> {
+        self.reloader.reload().await
+    }
+
     /// Takes nothing new, finishes what runs, and returns. What could not be finished in time is on disk.
     pub async fn stop(mut self) {
         let began = Instant::now();
@@ -200,8 +234,11 @@ impl Daemon {
         // What came in at the last moment is kept and answered before nobody hears any more how things stand.
         let rest = self.drain.saturating_sub(began.elapsed()) + LAST;
         self.stop_admin.cancel();
-        let ended =
-            tokio::time::timeout(rest, async { while self.tasks.join_next().await.is_some() {} }).await;
+        let all = async {
+            self.reloader.end(rest).await;
+            while self.tasks.join_next().await.is_some() {}
+        };
+        let ended = tokio::time::timeout(rest, all).await;
         if ended.is_err() {
             tracing::warn!("the time is up; what still runs is left as it is on disk");
             self.tasks.shutdown().await;
@@ -209,17 +246,29 @@ impl Daemon {
     }
 }
 
-/// Runs the daemon until `stop`.
+/// Runs the daemon until `stop`; whenever `again` is told, it reads its configuration again.
 ///
 /// # Errors
 /// As [`Daemon::start`].
-pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartError> {
+pub async fn run(
+    config: Config,
+    reader: Reader,
+    again: &Notify,
+    stop: CancellationToken,
+) -> Result<(), StartError> {
     let starting = notify::starting();
-    let daemon = Daemon::start(config).await?;
+    let daemon = Daemon::start_with(config, reader).await?;
     drop(starting);
     let watchdog = notify::watchdog(daemon.pipeline.world());
     notify::ready();
-    stop.cancelled().await;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            () = again.notified() => {}
+        }
+        // Its log says what became of it.
+        let _ = daemon.reload().await;
+    }
     notify::stopping();
     daemon.stop().await;
     watchdog.abort();

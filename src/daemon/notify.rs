@@ -45,6 +45,23 @@ pub(super) fn ready() {
     tell(&[NotifyState::Ready]);
 }
 
+/// Tells systemd that the configuration is read again, and, when it is dropped, that this is over.
+pub(super) struct Reloading;
+
+pub(super) fn reloading() -> Reloading {
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => tell(&[NotifyState::Reloading, now]),
+        Err(error) => tracing::debug!(%error, "systemd could not be told"),
+    }
+    Reloading
+}
+
+impl Drop for Reloading {
+    fn drop(&mut self) {
+        ready();
+    }
+}
+
 pub(super) fn stopping() {
     tell(&[NotifyState::Stopping]);
 }

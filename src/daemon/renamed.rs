@@ -29,6 +29,25 @@ pub(super) async fn follow(store: &dyn Store, config: &Config) -> Result<(), Sta
     Ok(())
 }
 
+/// The same for a daemon that runs: links that would have to follow a new name would do so under the feet of whoever works on
+/// them.
+pub(super) async fn check(store: &dyn Store, config: &Config) -> Result<(), StartError> {
+    for name in store.providers_in_use().await? {
+        let configured = config.providers.iter().any(|table| table.name == name);
+        if configured || config.store.retired_providers.contains(&name) {
+            continue;
+        }
+        return Err(match config.providers.iter().find(|table| table.formerly.contains(&name)) {
+            Some(table) => StartError::Running(format!(
+                "links of `{name}` follow to its new name `{}` when flaglink starts: start it again for that",
+                table.name
+            )),
+            None => StartError::OrphanedProvider { name, known: names(&config.providers) },
+        });
+    }
+    Ok(())
+}
+
 fn names(tables: &[ProviderTable]) -> String {
     tables.iter().map(|table| table.name.as_str()).collect::<Vec<_>>().join(", ")
 }

@@ -47,6 +47,14 @@ impl NoteableKind {
             Self::MergeRequest => "merge request",
         }
     }
+
+    /// What GitLab writes between a project's path and the number: `shop/web#12`, `shop/web!7`.
+    pub fn sign(self) -> char {
+        match self {
+            Self::Issue => '#',
+            Self::MergeRequest => '!',
+        }
+    }
 }
 
 /// An issue or a merge request.

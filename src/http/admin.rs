@@ -9,7 +9,9 @@ use hyper::{Method, Request, StatusCode};
 use super::admin_view::AdminView;
 use super::api;
 use super::api_believe;
+use super::api_links;
 use super::api_queue;
+use super::api_reload;
 use super::body::{Answer, RequestBody};
 use super::gate::{Gate, Refusal};
 use super::probes::{healthz, metrics, problem, readyz};
@@ -41,6 +43,8 @@ pub enum Route {
     Links,
     /// All links as JSON Lines.
     Export,
+    /// Links are made or taken off.
+    LinksChange,
     /// What waits.
     Queue,
     /// Flags that a provider does not know any more are taken for gone.
@@ -51,6 +55,8 @@ pub enum Route {
     QueueRetry,
     /// Dead letters are forgotten.
     QueueDrop,
+    /// The configuration is read again.
+    Reload,
     /// How the daemon is.
     Status,
     /// The description of all this.
@@ -59,17 +65,19 @@ pub enum Route {
 
 impl Route {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Health,
         Self::Ready,
         Self::Metrics,
         Self::Links,
         Self::Export,
+        Self::LinksChange,
         Self::Queue,
         Self::ProvidersBelieve,
         Self::QueueItem,
         Self::QueueRetry,
         Self::QueueDrop,
+        Self::Reload,
         Self::Status,
         Self::OpenApi,
     ];
@@ -82,11 +90,13 @@ impl Route {
             Self::Metrics => "/metrics",
             Self::Links => "/api/v1/links",
             Self::Export => "/api/v1/links/export",
+            Self::LinksChange => "/api/v1/links/change",
             Self::Queue => "/api/v1/queue",
             Self::ProvidersBelieve => "/api/v1/providers/believe",
             Self::QueueItem => "/api/v1/queue/{id}",
             Self::QueueRetry => "/api/v1/queue/retry",
             Self::QueueDrop => "/api/v1/queue/drop",
+            Self::Reload => "/api/v1/reload",
             Self::Status => "/api/v1/status",
             Self::OpenApi => "/api/v1/openapi.json",
         }
@@ -94,7 +104,10 @@ impl Route {
 
     /// Whether it changes something. Then it is a `POST`, else a `GET`.
     pub fn changes(self) -> bool {
-        matches!(self, Self::ProvidersBelieve | Self::QueueRetry | Self::QueueDrop)
+        matches!(
+            self,
+            Self::ProvidersBelieve | Self::QueueRetry | Self::QueueDrop | Self::Reload | Self::LinksChange
+        )
     }
 
     /// Whether it needs the admin token over TCP wherever that listens: it changes something, or shows what people wrote.
@@ -170,10 +183,12 @@ impl Admin {
             Route::Links => api::links(view.as_ref(), query).await,
             Route::Export => api::export(Arc::clone(view)).await,
             Route::ProvidersBelieve => api_believe::believe(view.as_ref(), &request.headers, body).await,
+            Route::LinksChange => api_links::change(view.as_ref(), &request.headers, body).await,
             Route::Queue => api_queue::queue(view.as_ref(), query).await,
             Route::QueueItem => api_queue::queue_item(view.as_ref(), id).await,
             Route::QueueRetry => api_queue::retry(view.as_ref(), &request.headers, body).await,
             Route::QueueDrop => api_queue::drop_letters(view.as_ref(), &request.headers, body).await,
+            Route::Reload => api_reload::reload(view.as_ref(), &request.headers, body).await,
             Route::Status => api::status(view.as_ref()).await,
             Route::OpenApi => api::openapi(),
         }

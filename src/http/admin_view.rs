@@ -5,7 +5,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::api_letter::QueueItem;
-use super::api_types::{LettersDealt, LinksPage, Queue, Status};
+use super::api_types::{LettersDealt, LinksChange, LinksChanged, LinksPage, Queue, Reloaded, Status};
 use crate::domain::Noteable;
 use crate::pipeline::{How, Which};
 use crate::store::StoreError;
@@ -32,12 +32,18 @@ pub trait AdminView: Send + Sync + 'static {
     /// it: what takes an instance that is not ready out of service would keep it from ever being well again.
     async fn remarks(&self) -> Vec<String>;
 
+    /// Reads the configuration again and works by it, or says why the one from before stays in force.
+    async fn reload(&self) -> Result<Reloaded, String>;
+
     /// What has that number, whether it waits or was given up.
     /// [`letter_view::queue_item`](super::letter_view::queue_item) makes it from a store.
     async fn queue_item(&self, id: u64) -> Result<Option<QueueItem>, StoreError>;
 
     /// Takes dead letters back or drops them.
     async fn deal(&self, how: How, which: Which) -> Result<LettersDealt, StoreError>;
+
+    /// Makes links or takes them off, or says what would become of them. [`Hand`](crate::pipeline::by_hand::Hand) does it.
+    async fn change_links(&self, change: LinksChange) -> LinksChanged;
 
     /// A page of links. [`view::links_page`](super::view::links_page) makes it from a store.
     async fn links(&self, after: Option<&Noteable>, limit: usize) -> Result<LinksPage, StoreError>;

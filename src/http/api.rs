@@ -13,8 +13,13 @@ use crate::store::StoreError;
 use super::admin_view::AdminView;
 use super::api_believe;
 use super::api_letter::QueueItem;
+use super::api_links;
 use super::api_queue;
-use super::api_types::{Believed, Letters, LettersDealt, LinksPage, Missing, Problem, Queue, Status};
+use super::api_reload;
+use super::api_types::{
+    Believed, ChangedLink, Letters, LettersDealt, LinkBecame, LinkWish, LinksChange, LinksChanged, LinksPage,
+    Missing, Problem, Queue, Reload, Reloaded, Status, WantedAsExported, WantedLink,
+};
 use super::body::{Answer, StreamError, json, streamed};
 use super::probes::{self, problem};
 
@@ -45,6 +50,8 @@ const EXPORT_AHEAD: usize = 2;
         api_queue::retry,
         api_queue::drop_letters,
         api_believe::believe,
+        api_links::change,
+        api_reload::reload,
         status,
         openapi,
     ),
@@ -57,6 +64,15 @@ const EXPORT_AHEAD: usize = 2;
         QueueItem,
         Letters,
         LettersDealt,
+        LinksChange,
+        LinksChanged,
+        LinkWish,
+        LinkBecame,
+        ChangedLink,
+        WantedLink,
+        WantedAsExported,
+        Reload,
+        Reloaded,
         Status
     ))
 )]

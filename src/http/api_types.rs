@@ -161,6 +161,122 @@ pub struct Believed {
     pub flags: usize,
 }
 
+/// Links that are to be made or taken off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LinksChange {
+    /// Whether it is to be done; else the answer says what would be.
+    pub apply: bool,
+    /// `link` or `unlink`.
+    pub wish: LinkWish,
+    /// At most a thousand.
+    pub links: Vec<WantedLink>,
+}
+
+/// What is to be done with links.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkWish {
+    /// They are to be there.
+    Link,
+    /// They are not to be there any more.
+    Unlink,
+}
+
+/// One link that is to be made or taken off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WantedLink {
+    /// `shop/web#12`, `shop/web!7`, or the address of the page.
+    pub work: String,
+    /// `KEY` or `PROVIDER:KEY`, as in a command.
+    pub flag: String,
+    /// What an export has of it besides. Only where something is to be linked.
+    #[serde(default)]
+    pub exported: Option<WantedAsExported>,
+}
+
+/// What an export says of a link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WantedAsExported {
+    /// The addresses of the GitLab that it is of.
+    pub instance_urls: Vec<String>,
+    /// GitLab's numeric id of the project.
+    pub project_id: u64,
+    /// `issue` or `merge_request`.
+    pub kind: String,
+    /// Its number in the project.
+    pub iid: u64,
+    /// The service's internal id of the flag.
+    pub internal_id: String,
+    /// The user name of who linked it.
+    pub by: String,
+    /// GitLab's numeric id of who linked it.
+    pub by_id: u64,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// The note that it was linked from; null: a description.
+    pub note: Option<u64>,
+}
+
+/// What became of links that were to be made or taken off, in their order.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LinksChanged {
+    /// Whether it was done.
+    pub applied: bool,
+    /// One for each.
+    pub links: Vec<ChangedLink>,
+}
+
+/// What became of one, or would.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ChangedLink {
+    /// The work, as `shop/web#12` where it was found, else as it was named.
+    pub work: String,
+    /// The flag as it was named.
+    pub flag: String,
+    /// What became of it.
+    pub became: LinkBecame,
+    /// Why not, for people.
+    pub why: Option<String>,
+}
+
+/// What became of a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkBecame {
+    /// It is there.
+    Linked,
+    /// It was there before.
+    LinkedBefore,
+    /// It is not there any more.
+    Unlinked,
+    /// It was not there.
+    NotLinked,
+    /// It cannot be done.
+    Refused,
+}
+
+/// The configuration is to be read again. Nothing is said with it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Reload {}
+
+/// The configuration was read again and is in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Reloaded {
+    /// How many project rules there are.
+    pub rules: usize,
+    /// How many flag services there are.
+    pub providers: usize,
+    /// What works but should be looked at, whole sentences.
+    pub warnings: Vec<String>,
+    /// Keys that are different now and are followed at the next start only.
+    pub at_the_next_start: Vec<String>,
+}
+
 /// Which dead letters are meant: some, or all.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]

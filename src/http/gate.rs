@@ -1,7 +1,9 @@
 //! Who may ask the admin listener.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
 use hyper::header::{AUTHORIZATION, HOST, HeaderMap};
 use hyper::{StatusCode, Uri};
 use secrecy::{ExposeSecret, SecretString};
@@ -26,7 +28,8 @@ pub enum Gate {
 pub struct TcpGate {
     loopback: bool,
     hosts: Vec<String>,
-    token: Option<SecretString>,
+    /// Clones share it.
+    token: Arc<ArcSwapOption<SecretString>>,
 }
 
 /// Why a request was not let in.
@@ -44,7 +47,12 @@ impl TcpGate {
     pub fn new(bound: SocketAddr, configured: &str, token: Option<SecretString>) -> Self {
         let mut hosts = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "[::1]".to_owned()];
         hosts.extend(host_of(configured).map(|host| host.to_ascii_lowercase()));
-        Self { loopback: is_loopback(bound.ip()), hosts, token }
+        Self { loopback: is_loopback(bound.ip()), hosts, token: Arc::new(ArcSwapOption::from_pointee(token)) }
+    }
+
+    /// From now on this is the token.
+    pub fn change(&self, token: Option<SecretString>) {
+        self.token.store(token.map(Arc::new));
     }
 
     fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
@@ -73,7 +81,7 @@ impl TcpGate {
     }
 
     fn check_token(&self, headers: &HeaderMap) -> Result<(), Refusal> {
-        let Some(token) = &self.token else {
+        let Some(token) = self.token.load_full() else {
             let why = if self.loopback {
                 "this needs the admin token, and none is configured: set `listen.admin_token_file`, or ask on the socket, as \
                  `flaglink queue` does"

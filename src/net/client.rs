@@ -63,7 +63,7 @@ struct Inner {
     client: reqwest::Client,
     /// Never by way of a proxy.
     direct: reqwest::Client,
-    limiter: Limiter,
+    limiter: Arc<Limiter>,
     peer: String,
     timeout: Duration,
     metrics: Arc<Metrics>,
@@ -75,6 +75,17 @@ impl HttpClient {
     /// Makes a client. Proxies are taken from the environment (`HTTPS_PROXY`, `NO_PROXY` …), but not for
     /// this machine itself: its loopback is not the proxy's.
     pub fn new(options: HttpOptions, metrics: Arc<Metrics>) -> Result<Self, ClientError> {
+        let limiter = Arc::new(Limiter::new(options.in_flight));
+        Self::with(options, limiter, metrics)
+    }
+
+    /// Makes another client for the same servers, with options of its own (a changed certificate file, say), that knows what they
+    /// have asked for: how long each wants to be left alone, and how much is on its way to it.
+    pub fn renewed(&self, options: HttpOptions) -> Result<Self, ClientError> {
+        Self::with(options, Arc::clone(&self.inner.limiter), Arc::clone(&self.inner.metrics))
+    }
+
+    fn with(options: HttpOptions, limiter: Arc<Limiter>, metrics: Arc<Metrics>) -> Result<Self, ClientError> {
         let roots = options.ca_file.as_deref().map(read_roots).transpose()?;
         let client = |proxies: bool| {
             let mut builder = reqwest::Client::builder()
@@ -101,7 +112,7 @@ impl HttpClient {
             inner: Arc::new(Inner {
                 client,
                 direct,
-                limiter: Limiter::new(options.in_flight),
+                limiter,
                 peer: options.peer,
                 timeout: options.timeout,
                 metrics,

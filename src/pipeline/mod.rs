@@ -5,6 +5,7 @@
 
 mod adopting;
 mod bodies;
+pub mod by_hand;
 mod catch_up;
 mod cleanup;
 mod edges;
@@ -18,6 +19,7 @@ mod polling;
 mod reminders;
 mod retry;
 mod routing;
+mod rules_changed;
 mod switches;
 mod upkeep;
 mod visibility;
@@ -40,6 +42,7 @@ pub use intake::Intake;
 pub use letters::{Dealt, Desk, How, NotDealt, Which};
 pub use polling::poll;
 pub use reminders::remind;
+pub use rules_changed::rules_changed;
 pub use upkeep::{Upkeep, keep_up};
 pub use visibility::watch_visibility;
 
@@ -88,6 +91,11 @@ impl Pipeline {
     /// What the behaviours read now.
     pub fn world(&self) -> Arc<World> {
         self.world.load_full()
+    }
+
+    /// From now on the behaviours read another world. What is being decided or sent at this moment ends by the one it began with.
+    pub fn change_world(&self, world: Arc<World>) {
+        self.world.store(world);
     }
 
     /// Puts everything that waits on disk into its lane: once, at the start.

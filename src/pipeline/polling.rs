@@ -69,7 +69,7 @@ async fn poll_once(pipeline: &Pipeline, provider: &Arc<dyn FlagProvider>) -> Res
         for flag in flags {
             decision.write(Write::QueueEvent(InboxId(world.store().new_id()), look_at(flag)));
         }
-        pipeline.commit(decision).await.map_err(not_committed)?;
+        pipeline.commit(decision).await?;
     }
     if let Some(trouble) = trouble {
         return Err(trouble);
@@ -110,17 +110,10 @@ async fn mark_what_was_missed(pipeline: &Pipeline, provider: &dyn FlagProvider) 
                 decision.mark_flag_stale(flag, Timestamp::now());
             }
         }
-        pipeline.commit(decision).await.map_err(not_committed)?;
+        pipeline.commit(decision).await?;
     }
     world.refusals().looked_at(provider.name());
     Ok(())
-}
-
-fn not_committed(error: CommitError) -> Trouble {
-    match error {
-        CommitError::Store(error) => Trouble::from(error),
-        CommitError::Conflict => Trouble::again_in(Duration::ZERO, error.to_string()),
-    }
 }
 
 /// Compares the flags of each scope, side by side: one that hangs, or that nobody may see any more, is no reason not to look at

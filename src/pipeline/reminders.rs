@@ -13,7 +13,6 @@ use crate::config::Reminder;
 use crate::domain::{
     Cause, Cleanup, Decision, Edge, EdgeId, EdgeKind, Job, NoteableKind, Purpose, UserId, Work, Write,
 };
-use crate::store::CommitError;
 
 /// How often it is looked whether a reminder is due; one that failed is due again then.
 const LOOK: Duration = Duration::from_secs(5 * 60);
@@ -92,10 +91,7 @@ async fn remind_once(pipeline: &Pipeline, reminder: &Reminder) -> Result<(), Tro
     let mut register = decision.rests_on(world.store().register().await?).unwrap_or_default();
     register.cursors.insert(name, now.to_string());
     decision.write(Write::PutRegister(Box::new(register)));
-    pipeline.commit(decision).await.map_err(|error| match error {
-        CommitError::Store(error) => Trouble::from(error),
-        CommitError::Conflict => Trouble::again_in(Duration::ZERO, error.to_string()),
-    })
+    Ok(pipeline.commit(decision).await?)
 }
 
 fn edge(

@@ -10,7 +10,6 @@ use tokio_util::sync::CancellationToken;
 use super::Pipeline;
 use crate::bot::{Trouble, World};
 use crate::domain::{Decision, Event, InboxId, NoteableRecord, ProjectId, Visibility, Write};
-use crate::store::CommitError;
 
 /// How often every project with links is asked for.
 const EVERY: Duration = Duration::from_secs(5 * 60);
@@ -57,10 +56,7 @@ async fn look(pipeline: &Pipeline) -> Result<(), Trouble> {
             }
         }
         if !decision.writes.is_empty() {
-            pipeline.commit(decision).await.map_err(|error| match error {
-                CommitError::Store(error) => Trouble::from(error),
-                CommitError::Conflict => Trouble::again_in(Duration::ZERO, error.to_string()),
-            })?;
+            pipeline.commit(decision).await?;
         }
     }
 }

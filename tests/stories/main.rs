@@ -26,6 +26,7 @@ mod panel;
 mod people;
 mod places;
 mod reading;
+mod reload;
 mod reminders;
 mod servers;
 mod services;

@@ -47,6 +47,8 @@ async fn what_somebody_undid_while_nobody_could_look_is_not_switched_again() {
     for server in servers {
         server.go_away().await;
     }
+    // It says that it does not know, as soon as it can be heard.
+    town.until_replies_wait(3).await;
     town.ada.switch("checkout_v2", "production", false).unwrap();
     services.uma.switch("new_search", "production", false).unwrap();
     town.gitlab.set_flag_active(town.tobias, town.shop, "fast_cart", false).unwrap();

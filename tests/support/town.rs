@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use flaglink::config::Config;
 use flaglink::daemon::Daemon;
+use flaglink::http::api_types::Reloaded;
 use flaglink::sandbox::flagsmith::{Flagsmith, Person};
 use flaglink::sandbox::gitlab::{Awardable, Gitlab, HookSpec, Note, NoteableRef, Visibility, level};
 use jiff::SignedDuration;
@@ -243,13 +244,49 @@ impl Town {
         self.start().await;
     }
 
+    /// Writes a file beside the configuration.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        write_secret(&self.folder, name, text);
+    }
+
+    /// Has the running daemon read its configuration with something else in it.
+    pub(crate) async fn reload(&mut self, from: &str, to: &str) -> Result<Reloaded, String> {
+        assert!(self.config.contains(from), "{}", self.config);
+        let changed = self.config.replace(from, to);
+        self.write("flaglink.toml", &changed);
+        let reloaded = self.daemon().reload().await;
+        if reloaded.is_ok() {
+            self.config = changed;
+        }
+        reloaded
+    }
+
     /// What was given up, as the queue shows it.
     pub(crate) async fn dead(&self) -> Vec<serde_json::Value> {
+        self.queue().await["dead"].as_array().unwrap().clone()
+    }
+
+    /// Returns when so many replies wait to be sent.
+    pub(crate) async fn until_replies_wait(&self, many: usize) {
+        let waits = async {
+            let mut tick = tokio::time::interval(Duration::from_millis(20));
+            loop {
+                let queue = self.queue().await;
+                let edges = queue["edges"].as_array().unwrap();
+                if edges.iter().filter(|edge| edge["what"] == "reply").count() >= many {
+                    return;
+                }
+                tick.tick().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, waits).await.expect("the replies are not there");
+    }
+
+    async fn queue(&self) -> serde_json::Value {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let queue = format!("http://{}/api/v1/queue", self.daemon().admin());
         let answer = client.get(queue).send().await.unwrap().bytes().await.unwrap();
-        let queue: serde_json::Value = serde_json::from_slice(&answer).unwrap();
-        queue["dead"].as_array().unwrap().clone()
+        serde_json::from_slice(&answer).unwrap()
     }
 
     /// Starts it again with further tables in its configuration, and with the files that they name.

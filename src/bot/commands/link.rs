@@ -1,13 +1,10 @@
 //! `/flag link KEY…`
 
 use super::{Asked, Ran, Unfinished};
-use crate::bot::limits::{HISTORY, LINKS};
-use crate::bot::resolve::{self, Meaning, Silent};
-use crate::bot::watch;
-use crate::bot::world::view_of;
-use crate::domain::{
-    Decision, Event, Flag, FlagPointer, InboxId, Level, Link, LinkChange, NoteableRecord, Write,
-};
+use crate::bot::limits::LINKS;
+use crate::bot::linking::{self, Linker};
+use crate::bot::resolve::{self, Meaning};
+use crate::domain::Decision;
 use crate::markdown::{Markdown, reply};
 
 pub(super) async fn run(
@@ -27,6 +24,9 @@ pub(super) async fn run(
     else {
         return Ok(Ran::not_done(Markdown::lit("this page is not there any more.")));
     };
+    let now = asked.entry.now;
+    let linker =
+        Linker { by: asked.note.author.clone(), at: asked.written_at(), from: asked.note.note.source };
     let mut problems = Vec::new();
     let mut good = 0;
     let mut new = 0;
@@ -40,8 +40,7 @@ pub(super) async fn run(
                         problems.push(too_many(key));
                         continue;
                     }
-                    record.links.retain(|link| link.flag != flag.flag);
-                    add(asked, decision, &mut record, *flag).await?;
+                    linking::add(asked.world, decision, &mut record, *flag, &linker, now).await?;
                     new += 1;
                 }
                 good += 1;
@@ -57,21 +56,7 @@ pub(super) async fn run(
         }
     }
     if new > 0 {
-        record.view = view_of(&detail, &asked.project.detail);
-        // A label that a person took off comes back with the next link.
-        record.label_refused = false;
-        if record.label_added.as_ref().is_some_and(|label| !detail.labels.contains(label)) {
-            record.label_added = None;
-        }
-        let now = asked.entry.now;
-        decision.write(Write::MarkStale(Level::Panel(noteable.clone()), now));
-        decision.write(Write::MarkStale(Level::Label(noteable.clone()), now));
-        // What changed after it was read, and was told while nothing was linked here yet, is seen by another look:
-        // that it became confidential, for one.
-        let look =
-            Event::NoteableChanged { project: noteable.project, kind: noteable.kind, iid: noteable.iid };
-        decision.write(Write::QueueEvent(InboxId(asked.world.store().new_id()), look));
-        decision.write(Write::PutNoteable(Box::new(record)));
+        linking::settle(asked.world, decision, record, (&detail, asked.project), now);
     }
     Ok(Ran::of_several(good, problems))
 }
@@ -84,75 +69,4 @@ fn too_many(key: &str) -> Markdown {
         .push(reply::line("/flag unlink KEY"))
         .push_lit(".");
     text
-}
-
-async fn add(
-    asked: &Asked<'_>,
-    decision: &mut Decision,
-    record: &mut NoteableRecord,
-    flag: Flag,
-) -> Result<(), Unfinished> {
-    let at = asked.written_at();
-    let link = Link {
-        flag: flag.flag.clone(),
-        internal_id: flag.internal_id.clone(),
-        by: asked.note.author.clone(),
-        at,
-        from: asked.note.note.source,
-    };
-    record.history.push(LinkChange {
-        at,
-        flag: flag.flag.clone(),
-        linked: true,
-        by: asked.note.author.clone(),
-    });
-    let surplus = record.history.len().saturating_sub(HISTORY);
-    record.history.drain(..surplus);
-    record.links.push(link);
-    let flag_ref = flag.flag.clone();
-    remember_flag(asked, decision, flag).await?;
-    decision.mark_flag_stale(&flag_ref, asked.entry.now);
-    Ok(())
-}
-
-/// Writes the flag's record, so that every noteable that links it is found when it changes. The state of a flag that is
-/// new here is read now. Whether new or known, it is looked at in its own lane, where a difference is told as a change.
-async fn remember_flag(asked: &Asked<'_>, decision: &mut Decision, flag: Flag) -> Result<(), Unfinished> {
-    let world = asked.world;
-    let known = decision.rests_on(world.store().flag(&flag.flag).await?);
-    // What is known of a flag that nothing links any more may be old.
-    let pages = world.store().noteables_of(&flag.flag).await?;
-    let mut record = match known {
-        Some(mut known) if watch::is_seen(&known, !pages.is_empty(), &flag) => {
-            known.flag = flag;
-            known
-        }
-        known => {
-            let provider = world.provider(&flag.flag);
-            let state = match provider {
-                Some(provider) => provider.state(&flag.flag, &flag.internal_id).await.map_err(|error| {
-                    Silent { provider: flag.flag.provider.clone(), trouble: error.into() }
-                })?,
-                None => None,
-            };
-            // Whoever else links it shows what is read here.
-            for page in pages {
-                decision.write(Write::MarkStale(Level::Panel(page.clone()), asked.entry.now));
-                decision.write(Write::MarkStale(Level::Label(page), asked.entry.now));
-            }
-            watch::fresh(known, flag, state, asked.entry.now)
-        }
-    };
-    // A tag that a person took off comes back with the next link.
-    if let Some(tagged) = &mut record.tagged {
-        tagged.due = true;
-    }
-    // What changes between this reading and the commit is told to nobody, since nothing is linked yet: its lane looks once
-    // more when it is.
-    let flag = &record.flag.flag;
-    let pointer = FlagPointer::Key { scope: flag.scope.clone(), key: flag.key.clone() };
-    let look = Event::FlagChanged { provider: flag.provider.clone(), flag: pointer, claims: Vec::new() };
-    decision.write(Write::QueueEvent(InboxId(world.store().new_id()), look));
-    decision.write(Write::PutFlag(Box::new(record)));
-    Ok(())
 }

@@ -13,6 +13,7 @@ mod status;
 mod switch;
 mod unlink;
 
+use super::linking::Hindrance;
 use super::resolve::Silent;
 use super::world::{Project, World};
 use super::{Entry, Trouble};
@@ -93,6 +94,15 @@ pub(super) enum Unfinished {
 impl<E: Into<Trouble>> From<E> for Unfinished {
     fn from(error: E) -> Self {
         Self::Trouble(error.into())
+    }
+}
+
+impl From<Hindrance> for Unfinished {
+    fn from(hindrance: Hindrance) -> Self {
+        match hindrance {
+            Hindrance::Trouble(trouble) => Self::Trouble(trouble),
+            Hindrance::Silent(silent) => Self::Silent(silent),
+        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! `/flag unlink KEY… | --all`
 
 use super::{Asked, Ran, Unfinished};
-use crate::bot::limits::HISTORY;
+use crate::bot::linking;
 use crate::bot::resolve;
-use crate::domain::{Decision, FlagRef, Level, Link, LinkChange, NoteableRecord, Write};
+use crate::domain::{Decision, FlagRef, Link};
 use crate::markdown::{Markdown, reply};
 
 pub(super) async fn run(
@@ -12,7 +12,7 @@ pub(super) async fn run(
     keys: &[String],
     all: bool,
 ) -> Result<Ran, Unfinished> {
-    let mut record = asked.noteable(decision).await?;
+    let record = asked.noteable(decision).await?;
     if record.links.is_empty() {
         return Ok(if all { Ran::done() } else { Ran::not_done(nothing_linked()) });
     }
@@ -33,29 +33,11 @@ pub(super) async fn run(
             }
         }
     }
-    for flag in &gone {
-        remove(asked, &mut record, flag);
-        decision.mark_flag_stale(flag, asked.entry.now);
-    }
     if !gone.is_empty() {
-        let noteable = record.noteable.clone();
-        decision.write(Write::MarkStale(Level::Panel(noteable.clone()), asked.entry.now));
-        decision.write(Write::MarkStale(Level::Label(noteable), asked.entry.now));
-        decision.write(Write::PutNoteable(Box::new(record)));
+        let (by, at) = (&asked.note.author, asked.written_at());
+        linking::remove(decision, record, &gone, by, at, asked.entry.now);
     }
     Ok(Ran::of_several(gone.len(), problems))
-}
-
-fn remove(asked: &Asked<'_>, record: &mut NoteableRecord, flag: &FlagRef) {
-    record.links.retain(|link| &link.flag != flag);
-    record.history.push(LinkChange {
-        at: asked.written_at(),
-        flag: flag.clone(),
-        linked: false,
-        by: asked.note.author.clone(),
-    });
-    let surplus = record.history.len().saturating_sub(HISTORY);
-    record.history.drain(..surplus);
 }
 
 fn nothing_linked() -> Markdown {

@@ -29,6 +29,11 @@ impl HooksOff {
         self.off().values().cloned().collect()
     }
 
+    /// Forgets all of them: whoever looks next tells them anew.
+    pub fn forget_all(&self) {
+        self.off().clear();
+    }
+
     fn off(&self) -> MutexGuard<'_, BTreeMap<(ProjectId, u64), String>> {
         self.off.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,0 +1,155 @@
+//! The configuration is read again while the daemon runs.
+//!
+//! Whatever is wrong with it, the old one stays in force as a whole. Where it is good, everything that is taken up from then on
+//! goes by the new one; what is being carried out at that moment ends as it began.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+
+use super::build::{Lasting, StartError};
+use super::door::FrontDoor;
+use super::shift::{Gear, Shift};
+use super::{notify, renamed};
+use crate::config::{Config, ConfigError};
+use crate::http::TcpGate;
+use crate::http::api_types::Reloaded;
+use crate::pipeline::rules_changed;
+
+/// Reads the configuration again.
+pub type Reader = Box<dyn Fn() -> Result<Config, ConfigError> + Send + Sync>;
+
+/// How long GitLab's time is waited for when there are new rules. Without it the time of this machine has to do.
+const GITLABS_TIME: Duration = Duration::from_secs(3);
+
+/// What runs by the present configuration.
+struct Present {
+    config: Config,
+    /// `None` when the daemon has ended.
+    shift: Option<Shift>,
+}
+
+/// Puts another configuration in the place of the present one.
+pub(super) struct Reloader {
+    pub(super) lasting: Lasting,
+    gear: Gear,
+    door: Arc<FrontDoor>,
+    gate: TcpGate,
+    read: Reader,
+    present: Mutex<Present>,
+}
+
+impl Reloader {
+    pub(super) fn begin(
+        config: Config,
+        lasting: Lasting,
+        gear: Gear,
+        door: Arc<FrontDoor>,
+        gate: TcpGate,
+        read: Reader,
+    ) -> Arc<Self> {
+        let shift = Some(Shift::begin(&gear, &config));
+        Arc::new(Self { lasting, gear, door, gate, read, present: Mutex::new(Present { config, shift }) })
+    }
+
+    /// Reads the configuration again and works by it, or says why not. One after the other.
+    pub(super) async fn reload(&self) -> Result<Reloaded, String> {
+        let mut present = self.present.lock().await;
+        let _again = notify::reloading();
+        match self.change(&mut present).await {
+            Ok(reloaded) => {
+                tracing::info!(
+                    rules = reloaded.rules,
+                    providers = reloaded.providers,
+                    "the configuration was read again and is in force"
+                );
+                for warning in &reloaded.warnings {
+                    tracing::warn!("{warning}");
+                }
+                if !reloaded.at_the_next_start.is_empty() {
+                    let keys = reloaded.at_the_next_start.join(", ");
+                    tracing::warn!(keys, "these cannot change while flaglink runs: start it again for them");
+                }
+                Ok(reloaded)
+            }
+            Err(error) => {
+                tracing::error!(%error, "the configuration was read again and is not used: the one from before stays in force");
+                Err(error.to_string())
+            }
+        }
+    }
+
+    async fn change(&self, present: &mut Present) -> Result<Reloaded, StartError> {
+        let config = (self.read)()?;
+        if config.gitlab.url != present.config.gitlab.url {
+            return Err(StartError::Running(format!(
+                "`url` in [gitlab] is {} now, and flaglink works with {}: start it again for that",
+                config.gitlab.url, present.config.gitlab.url
+            )));
+        }
+        if present.shift.is_none() || self.gear.stop.is_cancelled() {
+            return Err(StartError::Running("flaglink is stopping".to_owned()));
+        }
+        renamed::check(self.lasting.store.as_ref(), &config).await?;
+        let services = self.lasting.services(&config)?;
+        let world = Arc::new(self.lasting.world(&config, services).await?);
+        world.begin_rules(GITLABS_TIME).await?;
+
+        // From here on nothing can be wrong any more.
+        if let Some(shift) = present.shift.take() {
+            shift.end().await;
+        }
+        self.gear.pipeline.change_world(world);
+        self.door.change(&config);
+        self.gate.change(config.listen.admin_token.clone());
+        self.gear.hooks_off.forget_all();
+        if let Err(trouble) = rules_changed(&self.gear.pipeline).await {
+            tracing::warn!(reason = %trouble, "what the new rules show differently is not looked at yet");
+        }
+        present.shift = Some(Shift::begin(&self.gear, &config));
+        let reloaded = Reloaded {
+            rules: config.rules.rules.len(),
+            providers: config.providers.len(),
+            warnings: config.warnings.clone(),
+            at_the_next_start: fixed(&present.config, &config),
+        };
+        // What cannot change stays as it is in force, so that it is told again until it is so.
+        present.config = Config {
+            listen: crate::config::Listen {
+                admin_token: config.listen.admin_token.clone(),
+                ..present.config.listen.clone()
+            },
+            store: present.config.store.clone(),
+            limits: present.config.limits.clone(),
+            ..config
+        };
+        Ok(reloaded)
+    }
+
+    /// Ends what runs, and whatever would begin after it.
+    pub(super) async fn end(&self, patience: Duration) {
+        let shift = self.present.lock().await.shift.take();
+        if let Some(mut shift) = shift {
+            shift.ended(patience).await;
+        }
+    }
+}
+
+/// The keys that are different and that a running daemon cannot follow.
+fn fixed(old: &Config, new: &Config) -> Vec<String> {
+    fn differ<T: Debug>(old: &T, new: &T) -> bool {
+        format!("{old:?}") != format!("{new:?}")
+    }
+    let all = [
+        ("listen.webhooks", old.listen.webhooks != new.listen.webhooks),
+        ("listen.admin", old.listen.admin != new.listen.admin),
+        ("listen.socket", old.listen.socket != new.listen.socket),
+        ("listen.public_url", differ(&old.listen.public_url, &new.listen.public_url)),
+        ("store.path", old.store.path != new.store.path),
+        ("store.marker_key_file", differ(&old.store.marker_key, &new.store.marker_key)),
+        ("limits", differ(&old.limits, &new.limits)),
+    ];
+    all.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key.to_owned()).collect()
+}

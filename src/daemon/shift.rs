@@ -1,0 +1,70 @@
+//! The timed work of one reading of the configuration: when it is read again this ends, and another begins.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::health::{self, Health};
+use crate::config::Config;
+use crate::pipeline::{CatchingUp, HooksOff, OwnAddress, Pipeline, catch_up, poll, remind};
+
+/// How long the end of a shift is waited for. What is being asked for at that moment is let go of then: whatever it was for is
+/// found again by whoever comes next.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What every shift is given.
+pub(super) struct Gear {
+    pub(super) pipeline: Arc<Pipeline>,
+    pub(super) health: Arc<Health>,
+    pub(super) hooks_off: Arc<HooksOff>,
+    pub(super) address: OwnAddress,
+    /// How often catching up has looked since the start.
+    pub(super) runs: watch::Sender<u64>,
+    /// The end of the daemon.
+    pub(super) stop: CancellationToken,
+}
+
+/// What runs now.
+pub(super) struct Shift {
+    stop: CancellationToken,
+    tasks: JoinSet<()>,
+}
+
+impl Shift {
+    /// Begins to poll, catch up, remind and ask for everybody's health, as that configuration says. The pipeline has its world
+    /// already.
+    pub(super) fn begin(gear: &Gear, config: &Config) -> Self {
+        let stop = gear.stop.child_token();
+        let mut tasks = JoinSet::new();
+        for provider in gear.pipeline.world().flags().iter() {
+            tasks.spawn(poll(Arc::clone(&gear.pipeline), Arc::clone(provider), stop.clone()));
+        }
+        let plan = CatchingUp {
+            every: config.gitlab.catch_up.duration(),
+            address: gear.address.clone(),
+            hooks_off: Arc::clone(&gear.hooks_off),
+            runs: gear.runs.clone(),
+        };
+        tasks.spawn(catch_up(Arc::clone(&gear.pipeline), plan, stop.clone()));
+        tasks.spawn(remind(Arc::clone(&gear.pipeline), config.reminders.clone(), stop.clone()));
+        tasks.spawn(health::watch(Arc::clone(&gear.pipeline), Arc::clone(&gear.health), stop.clone()));
+        Self { stop, tasks }
+    }
+
+    /// Ends it.
+    pub(super) async fn end(mut self) {
+        self.stop.cancel();
+        self.ended(PATIENCE).await;
+    }
+
+    /// Waits until all of it has ended, for so long at most.
+    pub(super) async fn ended(&mut self, patience: Duration) {
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(patience, all).await.is_err() {
+            self.tasks.shutdown().await;
+        }
+    }
+}

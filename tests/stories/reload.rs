@@ -1,0 +1,136 @@
+//! The configuration is read again while the daemon runs.
+
+use std::time::Duration;
+
+use flaglink::sandbox::faults::{Fault, Received, Rule};
+use flaglink::sandbox::gitlab::Model;
+use serde_json::json;
+
+use super::town::{GITLAB_SECRET, PATIENCE, Plan, Town};
+
+#[tokio::test]
+async fn rules_permissions_and_services_are_followed_from_then_on() {
+    let rule = "permissions = { link = \"developer\" }".to_owned();
+    let mut town = Town::planned(Plan { rule, ..Plan::default() }).await;
+    let issue = town.issue();
+    town.says(issue, "/flag link checkout_v2").await;
+    assert_eq!(town.links("checkout_v2").len(), 1);
+
+    // Only maintainers may link now, and the panel hides values: it is made true without anybody writing anything.
+    let to = "permissions = { link = \"maintainer\" }\n            values = \"hide\"";
+    town.reload("permissions = { link = \"developer\" }", to).await.unwrap();
+    town.rest().await;
+    assert!(!town.panel(issue).unwrap().body.contains("`blue`"), "{}", town.page(issue));
+    let note = town.says(issue, "/flag link dark_mode").await;
+    assert!(town.reply_to(issue, note).contains("Maintainer"), "{}", town.page(issue));
+    assert!(town.links("dark_mode").is_empty());
+
+    // A second project has a rule now; it was silent before.
+    let there = town.gitlab.issue(town.mara, town.elsewhere, "Elsewhere", "").unwrap();
+    town.says(there, "/flag link dark_mode").await;
+    town.assert_silence(there);
+    town.a_second_later();
+    let to = "match = \"other/**\"\n            [[projects]]\n            match = \"shop/**\"";
+    town.reload("match = \"shop/**\"", to).await.unwrap();
+    town.a_second_later();
+    town.says(there, "/flag link checkout_v2").await;
+    assert!(town.panel(there).is_some(), "{}", town.page(there));
+    assert_eq!(town.links("dark_mode").len(), 0, "what was said before the rule is history");
+    town.end().await;
+}
+
+#[tokio::test]
+async fn one_that_is_wrong_changes_nothing_and_says_why() {
+    let mut town = Town::new().await;
+    let issue = town.issue();
+    for (from, to, why) in [
+        ("[[projects]]", "[[project]]", "project"),
+        ("match = \"shop/**\"", "match = \"shop/[\"", "match"),
+        ("token_file = \"gitlab-token\"", "token_file = \"no-such-file\"", "no-such-file"),
+        ("kind = \"flagsmith\"", "kind = \"flagsmiht\"", "flagsmith"),
+    ] {
+        let said = town.reload(from, to).await.unwrap_err();
+        assert!(said.contains(why) && said.contains("flaglink.toml:"), "{said}");
+    }
+    // Another GitLab, or a service by another name with links, is not followed under everybody's feet.
+    let url = format!("url = \"{}\"", town.gitlab.url());
+    let said = town.reload(&url, "url = \"http://127.0.0.1:9\"").await.unwrap_err();
+    assert!(said.contains("start it again"), "{said}");
+    town.says(issue, "/flag link checkout_v2").await;
+    assert_eq!(town.links("checkout_v2").len(), 1, "the one from before is in force");
+    let said = town.reload("[providers.flagsmith]", "[providers.flags]").await.unwrap_err();
+    assert!(said.contains("`flagsmith`") && said.contains("formerly"), "{said}");
+    let to = "[providers.flags]\n            formerly = [\"flagsmith\"]";
+    let said = town.reload("[providers.flagsmith]", to).await.unwrap_err();
+    assert!(said.contains("start it again"), "{said}");
+    town.says(issue, "/flag link dark_mode").await;
+    assert_eq!(town.links("dark_mode").len(), 1, "the one from before is in force");
+    town.end().await;
+}
+
+#[tokio::test]
+async fn secrets_are_read_again() {
+    let town = Town::new().await;
+    let issue = town.issue();
+    let body = json!({ "object_kind": "nothing" });
+    assert_eq!(town.post(GITLAB_SECRET, &body).await, 200);
+
+    // GitLab's webhook gets a new secret; both are good while it is changed there.
+    town.write("webhook-secret", &format!("{GITLAB_SECRET}\nanother-secret-of-the-webhook"));
+    town.daemon().reload().await.unwrap();
+    assert_eq!(town.post(GITLAB_SECRET, &body).await, 200);
+    assert_eq!(town.post("another-secret-of-the-webhook", &body).await, 200);
+    town.write("webhook-secret", "another-secret-of-the-webhook");
+    town.daemon().reload().await.unwrap();
+    assert_eq!(town.post(GITLAB_SECRET, &body).await, 401);
+
+    // The bot's token is taken back, and what was said meanwhile waits for the new one.
+    town.write("webhook-secret", GITLAB_SECRET);
+    town.daemon().reload().await.unwrap();
+    let new = town.gitlab.token(town.bot, &["api"]);
+    let old = std::fs::read_to_string(town.folder().join("gitlab-token")).unwrap();
+    town.gitlab.revoke_token(&old);
+    town.write("gitlab-token", &new);
+    let note = town.gitlab.comment(town.mara, issue, "/flag link checkout_v2").unwrap();
+    let refused = |requests: &[Received]| requests.iter().any(|request| request.status == Some(401));
+    town.gitlab.faults().until(PATIENCE, refused).await.unwrap();
+    town.daemon().reload().await.unwrap();
+    let bot = town.bot;
+    let done = |model: &Model| model.reactions(note, bot).contains(&"white_check_mark");
+    town.gitlab.until(PATIENCE * 2, done).await.unwrap();
+    town.rest().await;
+    assert_eq!(town.links("checkout_v2").len(), 1);
+    town.end().await;
+}
+
+#[tokio::test]
+async fn what_runs_meanwhile_ends_once_and_what_cannot_change_is_named() {
+    let rule = "panel = true".to_owned();
+    let mut town = Town::planned(Plan { rule, ..Plan::default() }).await;
+    let issue = town.issue();
+    let slow = Rule::new("POST", "/feature-external-resources/", Fault::Delay(Duration::from_secs(2)));
+    town.flagsmith.faults().add(slow.times(1));
+    town.gitlab.comment(town.mara, issue, "/flag link checkout_v2").unwrap();
+    let begun = |requests: &[Received]| {
+        requests
+            .iter()
+            .any(|request| request.method == "POST" && request.path.ends_with("/feature-external-resources/"))
+    };
+    town.flagsmith.faults().until(PATIENCE, begun).await.unwrap();
+    let labels = ["panel = true", "label = \"One\"", "label = \"Two\"", "label = \"Flagged\""];
+    for pair in labels.windows(2) {
+        town.reload(pair[0], pair[1]).await.unwrap();
+    }
+    town.rest().await;
+    assert_eq!(town.links("checkout_v2").len(), 1);
+    assert_eq!(town.bot_notes(issue).len(), 1, "{}", town.page(issue));
+    assert_eq!(town.labels(issue), ["Flagged"]);
+
+    let reloaded = town.reload("path = \"store\"", "path = \"another-store\"").await.unwrap();
+    assert_eq!(reloaded.at_the_next_start, ["store.path"]);
+    let reloaded = town.reload("label = \"Flagged\"", "label = \"\"").await.unwrap();
+    assert_eq!(reloaded.at_the_next_start, ["store.path"], "it is told until it is so");
+    town.rest().await;
+    assert_eq!(town.labels(issue), Vec::<String>::new());
+    town.end().await;
+}
