@@ -8,7 +8,7 @@ use super::{Entry, Trouble};
 use crate::domain::{
     Cause, Decision, Edge, EdgeId, EdgeKind, NoteRecord, NoteableRecord, Purpose, RecordKey, Write,
 };
-use crate::markdown::{Markdown, reply};
+use crate::markdown::{Markdown, Templates, reply};
 use crate::store::{Store, StoreError};
 
 /// A reply to be queued.
@@ -29,7 +29,7 @@ pub(super) async fn queue(
     note: &NoteRecord,
     reply: Reply,
 ) -> Result<(), Trouble> {
-    Ok(queue_in(world.store(), entry.now, decision, note, reply).await?)
+    Ok(queue_in(world.store(), world.templates(), entry.now, decision, note, reply).await?)
 }
 
 /// The same where there is nothing but the store.
@@ -37,6 +37,7 @@ pub(super) async fn queue(
 /// The noteable's record is taken out of the decision's own writes where it is among them, so that both changes stand.
 pub(super) async fn queue_in(
     store: &dyn Store,
+    templates: &Templates,
     now: Timestamp,
     decision: &mut Decision,
     note: &NoteRecord,
@@ -74,7 +75,7 @@ pub(super) async fn queue_in(
         EdgeKind::Reply {
             discussion: note.discussion.clone(),
             internal: note.internal,
-            text: whole.finish(),
+            text: whole.finish_in(templates),
         },
         Some(note.author.clone()),
         now,

@@ -197,7 +197,7 @@ pub(super) async fn decide(world: &World, entry: Entry, noteable: &Noteable) -> 
     decision.write(Write::PutEdge(Box::new(Edge::new(
         EdgeId(world.store().new_id()),
         Cause { noteable: noteable.clone(), source: None, command: 0, purpose },
-        EdgeKind::Reply { discussion: None, internal: false, text: text.finish() },
+        EdgeKind::Reply { discussion: None, internal: false, text: text.finish_in(world.templates()) },
         None,
         entry.now,
     ))));

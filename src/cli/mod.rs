@@ -18,6 +18,7 @@ mod run;
 mod sandbox;
 mod source;
 mod table;
+mod templates;
 mod trouble;
 mod words;
 

@@ -12,6 +12,7 @@ use super::rules::{ProjectRule, Rules};
 use super::secret::Surroundings;
 use super::section::Section;
 use super::settings::{GitlabSettings, Listen, StoreSettings};
+use super::templates::{self, TemplateFile};
 use super::tree::{self, Data, Node};
 use super::{ConfigError, read};
 
@@ -22,7 +23,8 @@ pub const DEFAULT_PLACES: [&str; 2] = ["flaglink.toml", "/etc/flaglink/flaglink.
 const MOST: u64 = 1024 * 1024;
 
 /// The tables that there are.
-const TABLES: [&str; 7] = ["listen", "store", "limits", "gitlab", "providers", "projects", "reminders"];
+const TABLES: [&str; 8] =
+    ["listen", "store", "limits", "gitlab", "providers", "projects", "reminders", "templates"];
 
 /// What a rule looks like, for those who have none.
 const RULE_SAMPLE: &str =
@@ -51,6 +53,8 @@ pub struct Config {
     pub rules: Rules,
     /// The `[[reminders]]` entries, in the order of the file.
     pub reminders: Vec<Reminder>,
+    /// The files of the folder of `[templates]`.
+    pub templates: Vec<TemplateFile>,
     /// What works but should be looked at; each a whole sentence for people.
     pub warnings: Vec<String>,
 }
@@ -107,6 +111,7 @@ impl Config {
         let (listen, store, gitlab) = (section("listen"), section("store"), section("gitlab"));
         let limits = Limits::check(&section("limits"))?;
         let providers = providers(section("providers"), &around)?;
+        let templates = templates::check(&section("templates"))?;
         let (rules, reminders) = (section("projects"), section("reminders"));
 
         let mut warnings = Vec::new();
@@ -128,6 +133,7 @@ impl Config {
             providers,
             rules,
             reminders,
+            templates,
             warnings,
         })
     }

@@ -21,6 +21,7 @@ mod section;
 mod settings;
 mod span;
 mod star;
+mod templates;
 mod toggle;
 mod tree;
 
@@ -37,3 +38,4 @@ pub use rules::{ProjectRule, Rules};
 pub use settings::{GitlabSettings, Listen, StoreSettings};
 pub use span::{ParseSpanError, Span};
 pub use star::fits;
+pub use templates::TemplateFile;

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::Markdown;
+use super::phrase::{Part, and_list, phrase};
 use super::reply::{flag_name, paragraphs, quoted};
 use super::state::state_words;
 use crate::domain::{Deed, EnvironmentState, Flag};
@@ -59,96 +60,87 @@ pub fn told(all: &[Told<'_>]) -> Option<Markdown> {
     }
     let mut lines: Vec<Markdown> = all.iter().take(LINES).map(line).collect();
     if let Some(more) = all.len().checked_sub(LINES).filter(|more| *more > 0) {
-        let mut text = Markdown::lit("…and ");
-        text.push(Markdown::number(more as u64)).push_lit(" more changes.");
-        lines.push(text);
+        lines.push(phrase("told_more", [("count", more.into())]));
     }
     Some(paragraphs(lines))
 }
 
 fn line(told: &Told<'_>) -> Markdown {
-    let mut text = Markdown::lit("🚩 ");
-    text.push(flag_name(told.flag, told.name, told.show_values));
-    let state = |state: &EnvironmentState| state_words(state, told.show_values);
-    match &told.news {
-        News::Environment { was, now } => {
-            text.push_lit(" is now ").push(state(now)).push_lit(" in ").push(quoted(&now.environment));
-            if let Some(was) = was {
-                text.push_lit(" (was ").push(state(was)).push_lit(")");
-            }
-        }
-        News::AsItWas(now) => {
-            text.push_lit(" was changed and changed back in ").push(quoted(&now.environment));
-            text.push_lit(": ").push(state(now));
-        }
-        News::EnvironmentGone(was) => {
-            text.push_lit(" lost the environment ").push(quoted(&was.environment));
-            text.push_lit(" (was ").push(state(was)).push_lit(")");
-        }
-        News::Archived(true) => {
-            text.push_lit(" was archived");
-        }
-        News::Archived(false) => {
-            text.push_lit(" was restored");
-        }
-        News::Missing { was_on, .. } => {
-            text.push_lit(" is not in ").push(quoted(&told.flag.flag.provider)).push_lit(" any more");
-            if !was_on.is_empty() {
-                let states = was_on.iter().take(NAMED).map(|was| {
-                    let mut words = state(was);
-                    words.push_lit(" in ").push(quoted(&was.environment));
-                    words
-                });
-                text.push_lit(" (was ").push(Markdown::join(states, ", ", " and ")).push_lit(")");
-            }
-        }
-        News::Back => {
-            text.push_lit(" is back in ").push(quoted(&told.flag.flag.provider));
-        }
-    }
     let noticed = match told.news {
         News::Missing { since, .. } => Some(since),
         _ => None,
     };
-    if let Some(at) = told.deeds.last().map(|deed| deed.at).or(noticed) {
-        text.push_lit(", ").push(Markdown::time(at));
-    }
+    let at = told.deeds.last().map(|deed| deed.at).or(noticed);
     // That a flag is gone or back flaglink has noticed itself.
-    if !matches!(told.news, News::Missing { .. } | News::Back) {
-        text.push(authors(told.deeds));
-    }
-    text.push_lit(".");
-    text
+    let people = match told.news {
+        News::Missing { .. } | News::Back => Markdown::new(),
+        _ => people(told.deeds),
+    };
+    phrase(
+        "told",
+        [
+            ("what", what(told).into()),
+            ("time", at.map(Markdown::time).into()),
+            ("people", people.into()),
+            ("reasons", reasons(told.deeds).into()),
+        ],
+    )
 }
 
-/// Who, and why.
-fn authors(deeds: &[Deed]) -> Markdown {
-    let mut people: Vec<&str> = Vec::new();
-    let mut reasons: Vec<&str> = Vec::new();
-    for deed in deeds {
-        if let Some(by) = deed.by.as_deref().filter(|by| !people.contains(by)) {
-            people.push(by);
+fn what(told: &Told<'_>) -> Markdown {
+    let flag = ("flag", Part::from(flag_name(told.flag, told.name, told.show_values)));
+    let state = |state: &EnvironmentState| state_words(state, told.show_values);
+    let environment = |state: &EnvironmentState| ("environment", Part::from(quoted(&state.environment)));
+    let provider = ("provider", Part::from(quoted(&told.flag.flag.provider)));
+    match &told.news {
+        News::Environment { was, now } => phrase(
+            "told_environment",
+            [flag, environment(now), ("now", state(now).into()), ("was", was.map(state).into())],
+        ),
+        News::AsItWas(now) => phrase("told_as_it_was", [flag, environment(now), ("now", state(now).into())]),
+        News::EnvironmentGone(was) => {
+            phrase("told_environment_gone", [flag, environment(was), ("was", state(was).into())])
         }
-        if let Some(reason) = deed.reason.as_deref().filter(|reason| !reasons.contains(reason)) {
-            reasons.push(reason);
+        News::Archived(true) => phrase("told_archived", [flag]),
+        News::Archived(false) => phrase("told_restored", [flag]),
+        News::Missing { was_on, .. } => {
+            let states = was_on
+                .iter()
+                .take(NAMED)
+                .map(|was| phrase("told_was_on", [("state", state(was).into()), environment(was)]));
+            phrase("told_missing", [flag, provider, ("was_on", and_list(states).into())])
+        }
+        News::Back => phrase("told_back", [flag, provider]),
+    }
+}
+
+/// Who.
+fn people(deeds: &[Deed]) -> Markdown {
+    let mut people: Vec<&str> = Vec::new();
+    for by in deeds.iter().filter_map(|deed| deed.by.as_deref()) {
+        if !people.contains(&by) {
+            people.push(by);
         }
     }
     let more = people.len() > NAMED;
     let mut names: Vec<Markdown> = people.into_iter().take(NAMED).map(quoted).collect();
     if more {
-        names.push(Markdown::lit("others"));
+        names.push(phrase("told_others", []));
     }
     if deeds.iter().any(|deed| deed.by.is_none()) {
-        names.push(Markdown::lit("somebody whom the flag service does not name"));
+        names.push(phrase("told_somebody", []));
     }
-    let mut text = Markdown::new();
-    if !names.is_empty() {
-        text.push_lit(", by ").push(Markdown::join(names, ", ", " and "));
+    and_list(names)
+}
+
+/// Why: the last reasons that were given.
+fn reasons(deeds: &[Deed]) -> Markdown {
+    let mut reasons: Vec<&str> = Vec::new();
+    for reason in deeds.iter().filter_map(|deed| deed.reason.as_deref()) {
+        if !reasons.contains(&reason) {
+            reasons.push(reason);
+        }
     }
-    if !reasons.is_empty() {
-        let last = reasons.len().saturating_sub(NAMED);
-        let reasons = reasons.into_iter().skip(last).map(quoted);
-        text.push_lit(" (reason: ").push(Markdown::join(reasons, "; ", "; ")).push_lit(")");
-    }
-    text
+    let first = reasons.len().saturating_sub(NAMED);
+    Markdown::join(reasons.into_iter().skip(first).map(quoted), "; ", "; ")
 }
