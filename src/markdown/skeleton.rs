@@ -8,6 +8,11 @@ const CLOSE: char = '\u{e001}';
 /// Tags that a template may write, opening and closing, and one that stands alone. None of them begins a block.
 const TAGS: [&str; 9] = ["b", "code", "em", "i", "kbd", "small", "strong", "sub", "sup"];
 
+/// Whether that could be one of them.
+pub(super) fn is_sign(c: char) -> bool {
+    ('\u{e000}'..='\u{f8ff}').contains(&c)
+}
+
 /// The place of a piece, as a template is given it.
 pub(super) fn place(number: usize) -> String {
     format!("{OPEN}{number}{CLOSE}")

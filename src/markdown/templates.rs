@@ -170,6 +170,12 @@ impl Own {
                 nearest(&file.name, &names)
             ));
         }
+        if let Some(at) = file.text.lines().position(|line| line.contains(skeleton::is_sign)) {
+            return Err(format!(
+                "{shown}:{}: this has a character of private use, which nobody sees. Take it out.",
+                at + 1
+            ));
+        }
         for section in sections(&file.text) {
             let line = section.line;
             if section.name.is_empty() {

@@ -37,3 +37,4 @@ mod threads;
 mod undone;
 mod unleash;
 mod visibility;
+mod words;
