@@ -161,7 +161,7 @@ fn mistakes_are_answered_with_the_line_the_key_and_the_nearest_known_one() {
 fn what_later_versions_know_is_said_to_be_of_a_later_version() {
     let dir = ConfigDir::new();
     for more in
-        ["[tunnel]\nkind = \"ngrok\"", "[templates]\npanel = \"x\"", "[listen]\npublic_url = \"auto\""]
+        ["[tunnel]\nkind = \"ngrok\"", "[listen]\npublic_url = \"auto\""]
     {
         let error = dir.bad(&format!("{more}\n{LEAST}"));
         assert!(error.contains("not in this version of flaglink"), "{more}: {error}");

@@ -158,12 +158,14 @@ fn a_template_cannot_write_what_only_people_may_write() {
         "a\u{202e}b",
         "a\u{200b}b",
         "\u{e000}0\u{e001}",
+        "{{ \"\\ue00099\\ue001\" }}",
         "{{ flag[0] }}",
         "{{ \"\u{e000}99\u{e001}\" }}",
     ] {
         let told = read("told.jinja", &format!("[told_back]\n{bad}"));
         assert!(told.is_err(), "{bad}");
-        assert!(told.unwrap_err().contains("told_back"), "{bad}");
+        let why = told.unwrap_err();
+        assert!(why.contains("told_back") || why.contains("private use"), "{bad}: {why}");
     }
     for good in [
         "{{ flag }} ist wieder da, **endlich** (siehe [unser Handbuch](https://docs.example.com/flags#da)).",
@@ -318,8 +320,7 @@ proptest! {
 
     #[test]
     fn outside_text_means_nothing_in_any_words(text in hostile::outside()) {
-        prop_assume!(!text.is_empty());
-        // What is shown of it depends on nothing but its own letters: an empty piece has words of ours.
+        prop_assume!(!text.trim().is_empty());
         for templates in [&*ODD, &*GERMAN] {
             for (said, plain) in everything(&text).into_iter().zip(everything("w|0")) {
                 inert(said.finish_in(templates).as_str(), plain.finish_in(templates).as_str());

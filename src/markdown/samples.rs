@@ -1,5 +1,7 @@
 //! Everything that the bot can say, once or more, with made-up flags and people: what templates are tried with at the start.
 
+use std::sync::LazyLock;
+
 use jiff::Timestamp;
 
 use super::panel_view::{PanelFlag, PanelView};
@@ -62,14 +64,19 @@ fn changes(states: &[EnvironmentState]) -> Vec<Change> {
     kinds.extend([ChangeKind::Missing, ChangeKind::Back, ChangeKind::EnvironmentGone("staging".to_owned())]);
     for after in states {
         kinds.push(ChangeKind::Environment { before: None, after: after.clone() });
+        let befores = states.iter().take(2).chain([after]);
         kinds.extend(
-            states
-                .iter()
+            befores
                 .map(|before| ChangeKind::Environment { before: Some(before.clone()), after: after.clone() }),
         );
     }
-    let by = |at: usize| (at % 2 == 0).then(|| "ada".to_owned());
-    let reason = |at: usize| (at % 3 == 0).then(|| "ready".to_owned());
+    for pair in states.windows(2) {
+        if let [before, after] = pair {
+            kinds.push(ChangeKind::Environment { before: Some(before.clone()), after: after.clone() });
+        }
+    }
+    let by = |at: usize| at.is_multiple_of(2).then(|| "ada".to_owned());
+    let reason = |at: usize| at.is_multiple_of(3).then(|| "ready".to_owned());
     let at = Timestamp::UNIX_EPOCH;
     let with = |(place, what)| Change { at, by: by(place), reason: reason(place), what, asked_on: None };
     kinds.into_iter().enumerate().map(with).collect()
@@ -138,13 +145,14 @@ fn told_ones() -> Vec<Markdown> {
             News::Missing { since: Timestamp::UNIX_EPOCH, was_on: states.iter().take(2).collect() },
             News::Back,
         ];
-        for state in &states {
+        for state in states.iter().take(deeds.len().max(2)) {
             news.push(News::Environment { was: None, now: state });
             news.push(News::Environment { was: Some(state), now: state });
             news.push(News::AsItWas(state));
             news.push(News::EnvironmentGone(state));
         }
-        news.extend((0..30).map(|_| News::Back));
+        // More than a reply tells.
+        news.extend((0..if deeds.is_empty() { 50 } else { 0 }).map(|_| News::Back));
         let told = |news| Told { flag: &flag, name: KEY, news, deeds: &deeds, show_values: true };
         let told: Vec<Told<'_>> = news.into_iter().map(told).collect();
         all.extend(told::told(&told));
@@ -259,6 +267,9 @@ fn jobs() -> Vec<Markdown> {
 }
 
 /// All of it.
-pub(super) fn all() -> Vec<Markdown> {
-    [panels(), told_ones(), replies(), switches(), jobs()].into_iter().flatten().collect()
+pub(super) fn all() -> &'static [Markdown] {
+    static ALL: LazyLock<Vec<Markdown>> = LazyLock::new(|| {
+        [panels(), told_ones(), replies(), switches(), jobs()].into_iter().flatten().collect()
+    });
+    &ALL
 }
