@@ -17,7 +17,7 @@ use flaglink::domain::{
 };
 use flaglink::http::api_letter::QueueItem;
 use flaglink::http::api_types::{
-    LettersDealt, LinksChange, LinksChanged, LinksPage, Queue, Reloaded, Status,
+    AddressProof, LettersDealt, LinksChange, LinksChanged, LinksPage, Queue, Reloaded, Status,
 };
 use flaglink::http::{
     Admin, AdminView, Answer, Drained, Gate, Handler, Listener, Peer, RequestBody, ServeOptions, SocketFile,
@@ -146,6 +146,10 @@ impl AdminView for Daemon {
 
     async fn remarks(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    async fn prove_address(&self) -> AddressProof {
+        AddressProof { url: None, proven: false, why: None, trouble: None }
     }
 
     async fn queue_item(&self, id: u64) -> Result<Option<QueueItem>, StoreError> {

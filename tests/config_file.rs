@@ -160,16 +160,64 @@ fn mistakes_are_answered_with_the_line_the_key_and_the_nearest_known_one() {
 #[test]
 fn what_later_versions_know_is_said_to_be_of_a_later_version() {
     let dir = ConfigDir::new();
-    for more in
-        ["[tunnel]\nkind = \"ngrok\"", "[listen]\npublic_url = \"auto\""]
-    {
-        let error = dir.bad(&format!("{more}\n{LEAST}"));
-        assert!(error.contains("not in this version of flaglink"), "{more}: {error}");
-    }
+    let error = dir.bad(&format!("[templates]\npanel = \"x\"\n{LEAST}"));
+    assert!(error.contains("[templates] has no key `panel`"), "{error}");
     dir.good(&format!("{LEAST}adopt = true"));
     dir.good(&format!(
         "{LEAST}permissions = {{ toggle = \"maintainer\" }}\ntoggle_in = {{ staging = \"none\", production = \"owner\" }}"
     ));
+}
+
+#[test]
+fn an_address_that_is_to_be_found_is_looked_for_as_the_tunnel_table_says() {
+    let dir = ConfigDir::new();
+    let plain = dir.good(LEAST);
+    assert!(!plain.listen.public_auto && plain.listen.trusted_proxies.is_empty());
+    let auto = dir.good(&format!("[listen]\npublic_url = \"auto\"\n{LEAST}"));
+    assert!(auto.listen.public_auto && auto.listen.public_url.is_none() && auto.tunnel.embedded.is_none());
+    assert!(auto.warnings.is_empty(), "{:?}", auto.warnings);
+    assert_eq!(auto.tunnel.ngrok, ["127.0.0.1:4040".parse().unwrap()]);
+    assert_eq!((auto.tunnel.cloudflared.len(), auto.tunnel.allow.len()), (6, 7));
+    assert_eq!(
+        (auto.tunnel.tailscale.as_slice(), auto.tunnel.check_every),
+        (&["tailscale".to_owned()][..], Span::seconds(30))
+    );
+    let tables = "[listen]\npublic_url = \"auto\"\ntrusted_proxies = [\"127.0.0.1\", \"10.1.2.3/8\", \"fd00::/8\"]\n[tunnel]\n\
+                  ngrok = [\"localhost:4041\", \"http://[::1]:4040/\"]\ncloudflared = []\ntailscale = [\"sudo\", \"tailscale\"]\n";
+    let given = dir.good(&format!("{tables}{LEAST}"));
+    assert_eq!(
+        given.listen.trusted_proxies,
+        ["127.0.0.1/32", "10.0.0.0/8", "fd00::/8"].map(|text| text.parse().unwrap())
+    );
+    assert_eq!(given.tunnel.ngrok, ["127.0.0.1:4041", "[::1]:4040"].map(|text| text.parse().unwrap()));
+    let idle = dir.good(&format!("[tunnel]\ncheck_every = \"1m\"\n{LEAST}"));
+    assert!(
+        idle.warnings.iter().any(|warning| warning.contains("[tunnel] changes nothing")),
+        "{:?}",
+        idle.warnings
+    );
+
+    for (table, line, expected) in [
+        ("tunnel", "ngrok = [\"10.0.0.7:4040\"]", "is not on this machine"),
+        ("tunnel", "cloudflared = [\"2000\"]", "a loopback address and a port"),
+        ("tunnel", "allow = [\"*\"]", "`*` stands only at its beginning"),
+        ("tunnel", "allow = [\"*.com\"]", "half of the world"),
+        ("tunnel", "allow = []", "no address could ever be found"),
+        ("tunnel", "check_every = \"1ms\"", "at least `100ms`"),
+        ("tunnel", "tailscale = [\"\"]", "names no program"),
+        ("tunnel", "agent = \"ngrok\"", "has no key `agent`"),
+        ("tunnel", "ngrok_token = \"x\"", "secrets are never written"),
+        ("listen", "trusted_proxies = [\"0.0.0.0/0\"]", "this is everybody"),
+        ("listen", "trusted_proxies = [\"proxy.example\"]", "an IP address or a network"),
+    ] {
+        let error = dir.bad(&format!("[{table}]\n{line}\n{LEAST}"));
+        assert!(error.contains(expected) && error.starts_with("flaglink.toml:2"), "{line}: {error}");
+    }
+    let keys = ["ngrok_token_file = \"t\"", "ngrok_token_env = \"T\"", "ngrok_domain = \"a.ngrok.app\""];
+    for key in keys.into_iter().filter(|_| !cfg!(feature = "ngrok")) {
+        let error = dir.bad(&format!("[tunnel]\n{key}\n{LEAST}"));
+        assert!(error.contains("cargo build --release --features ngrok"), "{error}");
+    }
 }
 
 #[test]

@@ -411,6 +411,8 @@ async fn the_webhook_is_registered_once_and_brought_up_to_date() {
         assert!(error.contains("private networks") && error.contains("`poll`"), "{error}");
     }
     assert_eq!(hooks().len(), 2);
+    provider.remove_webhook(&url).await.unwrap();
+    assert_eq!(hooks(), [other]);
 }
 
 #[test]

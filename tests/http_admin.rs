@@ -15,8 +15,8 @@ use bytes::Bytes;
 use flaglink::domain::Noteable;
 use flaglink::http::api_letter::{QueueItem, QueuedRequest};
 use flaglink::http::api_types::{
-    GitlabStatus, Health, LettersDealt, LinkedNoteable, LinksChange, LinksChanged, LinksPage, Queue,
-    Reloaded, Status,
+    AddressProof, GitlabStatus, Health, LettersDealt, LinkedNoteable, LinksChange, LinksChanged, LinksPage,
+    Queue, Reloaded, Status,
 };
 use flaglink::http::{
     Admin, AdminView, ApiDoc, Gate, Listener, Route, ServeOptions, SocketError, TcpGate, bind_socket, serve,
@@ -107,6 +107,10 @@ impl AdminView for Daemon {
 
     async fn remarks(&self) -> Vec<String> {
         self.remarks.clone()
+    }
+
+    async fn prove_address(&self) -> AddressProof {
+        AddressProof { url: None, proven: false, why: None, trouble: None }
     }
 
     async fn queue_item(&self, id: u64) -> Result<Option<QueueItem>, StoreError> {
@@ -401,7 +405,7 @@ async fn over_tcp_what_changes_something_or_shows_what_people_wrote_needs_the_to
     let without = self::server(Daemon::default()).await;
     let good = |route| match route {
         Route::ProvidersBelieve => r#"{"provider":"flagsmith"}"#,
-        Route::Reload => "{}",
+        Route::Reload | Route::Hooks | Route::HooksSync | Route::HooksRemove | Route::HooksTest => "{}",
         Route::LinksChange => r#"{"apply":false,"wish":"link","links":[]}"#,
         _ => r#"{"all":true}"#,
     };

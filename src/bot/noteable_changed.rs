@@ -1,9 +1,8 @@
 //! An issue or merge request changed: what is kept of it is brought up to date, and what depends on it is marked stale.
 
-use super::tags::StateTag;
 use super::world::{World, view_of};
 use super::{Entry, Made, Trouble};
-use crate::domain::{Decision, Level, NoteableKind, NoteableRecord, ProjectId, Write};
+use crate::domain::{Decision, Level, NoteableKind, NoteableRecord, ProjectId, StateTag, Write};
 use crate::gitlab::{NoteableDetail, ProjectDetail};
 
 pub(super) async fn decide(

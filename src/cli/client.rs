@@ -31,6 +31,7 @@ const MOST: usize = 64 * 1024 * 1024;
 pub(super) struct Client {
     socket: PathBuf,
     sender: SendRequest<Full<Bytes>>,
+    patience: Duration,
 }
 
 impl Client {
@@ -62,7 +63,12 @@ impl Client {
             http1::handshake(TokioIo::new(stream)).await.map_err(|error| silent(error.to_string()))?;
         // Its errors reach whoever waits for an answer.
         tokio::spawn(connection);
-        Ok(Some(Self { socket: socket.to_owned(), sender }))
+        Ok(Some(Self { socket: socket.to_owned(), sender, patience: PATIENCE }))
+    }
+
+    /// The same, for what may take so long.
+    pub(super) fn patient(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// Reads one JSON document.
@@ -93,6 +99,14 @@ impl Client {
         })
     }
 
+    /// Reads a text, whatever its status; the second value says whether it is good.
+    pub(super) async fn text(&mut self, target: &str) -> Result<(String, bool), Trouble> {
+        let mut answer = self.any(Request::get(target), Bytes::new()).await?;
+        let good = answer.status().is_success();
+        let body = self.whole(&mut answer).await?;
+        Ok((String::from_utf8_lossy(&body).into_owned(), good))
+    }
+
     /// Copies an answer as it comes.
     pub(super) async fn copy(&mut self, target: &str, out: &mut impl Write) -> Result<(), Trouble> {
         let mut answer = self.ask(target).await?;
@@ -107,7 +121,7 @@ impl Client {
         self.send(Request::get(target), Bytes::new()).await
     }
 
-    async fn send(&mut self, request: Builder, body: Bytes) -> Result<Response<Incoming>, Trouble> {
+    async fn any(&mut self, request: Builder, body: Bytes) -> Result<Response<Incoming>, Trouble> {
         let request = request
             .header(HOST, "localhost")
             .body(Full::new(body))
@@ -116,11 +130,15 @@ impl Client {
             self.sender.ready().await?;
             self.sender.send_request(request).await
         };
-        let mut answer = match timeout(PATIENCE, asked).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => return Err(self.broken(&error.to_string())),
-            Err(_) => return Err(self.broken("it takes too long")),
-        };
+        match timeout(self.patience, asked).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(self.broken(&error.to_string())),
+            Err(_) => Err(self.broken("it takes too long")),
+        }
+    }
+
+    async fn send(&mut self, request: Builder, body: Bytes) -> Result<Response<Incoming>, Trouble> {
+        let mut answer = self.any(request, body).await?;
         if answer.status() == StatusCode::OK {
             return Ok(answer);
         }

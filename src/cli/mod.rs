@@ -5,10 +5,14 @@ mod completions;
 mod config;
 #[cfg(feature = "demo")]
 mod demo;
+pub mod doctor;
 mod document;
+mod hooks;
+mod init;
 mod links;
 mod links_change;
 mod logging;
+mod progress;
 mod queue;
 mod queue_item;
 mod reload;
@@ -16,6 +20,7 @@ mod reminders;
 mod run;
 #[cfg(feature = "demo")]
 mod sandbox;
+mod screen;
 mod source;
 mod table;
 mod templates;
@@ -60,9 +65,16 @@ enum Command {
     /// The whole loop on this machine, no accounts: a GitLab, a flag service, and the daemon between them
     #[cfg(feature = "demo")]
     Demo(demo::Demo),
+    /// Write a configuration by asking; check every answer at once, register the webhooks, say what to type where
+    Init(init::Init),
+    /// Check everything that can be checked, and say what to do about each failure
+    Doctor(doctor::Doctor),
     /// The links between flags and work
     #[command(subcommand)]
     Links(links::Links),
+    /// The webhooks that flaglink registers itself
+    #[command(subcommand)]
+    Hooks(hooks::Hooks),
     /// What waits, and what was given up
     #[command(subcommand)]
     Queue(queue::Queue),
@@ -127,7 +139,10 @@ impl Command {
             Self::Demo(demo) => several(context, demo.run(context)),
             #[cfg(feature = "demo")]
             Self::Sandbox(sandbox) => several(context, sandbox.run(context)),
+            Self::Init(init) => quiet(context, init.perform(context)),
+            Self::Doctor(doctor) => quiet(context, doctor.perform(context)),
             Self::Links(links) => quiet(context, links.perform(context)),
+            Self::Hooks(hooks) => quiet(context, hooks.perform(context)),
             Self::Queue(queue) => quiet(context, queue.perform(context)),
             Self::Reminders(reminders) => quiet(context, reminders.perform(context)),
             Self::Reload => quiet(context, reload::reload(context)),

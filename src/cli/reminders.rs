@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::daemon::{Planned, planned_reminders};
 
 use super::document;
+use super::progress::Progress;
 use super::table::Table;
 use super::words::{count, plain};
 use super::{Context, Trouble};
@@ -49,7 +50,10 @@ impl Reminders {
                     .to_owned(),
             ));
         }
+        let progress = Progress::new(context);
+        let step = progress.step("asking GitLab and the flag services");
         let all = planned_reminders(&config).await?;
+        drop((step, progress));
         if context.json {
             document::write(&all.iter().map(said).collect::<Vec<_>>())?;
         } else {

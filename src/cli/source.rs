@@ -140,6 +140,16 @@ impl Source {
     }
 }
 
+/// The running daemon. `None`: none runs, and its store is ours to open.
+pub(super) async fn daemon_or_own_store(context: &Context) -> Result<Option<Client>, Trouble> {
+    let Places { socket, store } = Places::load(&context.config_file()?, &context.env)?;
+    if let Some(client) = Client::connect(&socket).await? {
+        return Ok(Some(client));
+    }
+    may_open_store(&socket, &store)?;
+    Ok(None)
+}
+
 impl From<StoreError> for Trouble {
     fn from(error: StoreError) -> Self {
         Self::World(error.to_string())
@@ -147,7 +157,7 @@ impl From<StoreError> for Trouble {
 }
 
 /// Opens the store as it is.
-fn open_store(socket: &Path, path: &Path) -> Result<SledStore, Trouble> {
+pub(super) fn open_store(socket: &Path, path: &Path) -> Result<SledStore, Trouble> {
     may_open_store(socket, path)?;
     SledStore::open(path, StoreOptions::default()).map_err(|error| match error {
         OpenError::Locked { owner, .. } => Trouble::World(format!(
@@ -200,7 +210,7 @@ pub(super) fn may_open_store(socket: &Path, path: &Path) -> Result<(), Trouble> 
 }
 
 /// A user's name, or `#` and the number, as sudo takes both.
-fn user_name(uid: u32) -> String {
+pub(super) fn user_name(uid: u32) -> String {
     let known = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     let name = known.lines().find_map(|line| {
         let mut fields = line.split(':');

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use owo_colors::OwoColorize;
 
+use super::screen::{error_width, fold};
 use crate::config::ConfigError;
 
 /// Why a command could not be carried out; for people.
@@ -14,6 +15,8 @@ pub(super) enum Trouble {
     World(String),
     /// Something is wrong with the arguments or the configuration.
     Arguments(String),
+    /// Something is wrong with the world, and the answer has said what.
+    Told,
     /// Whoever read our output has gone (`| head`): nothing is wrong at all.
     NobodyReads,
 }
@@ -21,7 +24,7 @@ pub(super) enum Trouble {
 impl Trouble {
     pub(super) fn exit_code(&self) -> ExitCode {
         match self {
-            Self::World(_) => ExitCode::from(1),
+            Self::World(_) | Self::Told => ExitCode::from(1),
             Self::Arguments(_) => ExitCode::from(2),
             Self::NobodyReads => ExitCode::SUCCESS,
         }
@@ -47,11 +50,22 @@ impl From<io::Error> for Trouble {
 /// Tells it on standard error.
 pub(super) fn tell(trouble: &Trouble) {
     let (Trouble::World(text) | Trouble::Arguments(text)) = trouble else { return };
+    let wide = error_width();
+    let folded: Vec<String> = text
+        .lines()
+        .enumerate()
+        // What begins with spaces is a sample, to be copied as it stands.
+        .map(|(nth, line)| match line.starts_with(' ') {
+            true => line.to_owned(),
+            false => fold(line, wide, if nth == 0 { 2 } else { 0 }, 2),
+        })
+        .collect();
+    let text = folded.join("\n");
     // Where even this cannot be written, the exit code still says it.
     let _ = writeln!(anstream::stderr(), "{} {text}", "✘".red().bold());
 }
 
 /// A remark beside the answer, on standard error.
 pub(super) fn remark(text: &str) {
-    let _ = writeln!(anstream::stderr(), "{}", text.dimmed());
+    let _ = writeln!(anstream::stderr(), "{}", fold(text, error_width(), 0, 2).dimmed());
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::hooks::Hooks;
 use super::role::{Role, Values};
 use super::span::{Pause, Span};
 
@@ -19,9 +20,14 @@ pub(crate) struct ListenTable {
     pub(crate) webhooks: String,
     /// The address under which the webhook listener is reached from outside, such as `https://flags.example.com`. It is
     /// used to show the addresses of the webhooks, at start and in the status, and to tell flaglink's own webhooks in GitLab from
-    /// those of others: only such are switched on again when GitLab has switched them off.
+    /// those of others: only such are switched on again when GitLab has switched them off. It may have a path: what stands before
+    /// flaglink may pass it on or take it away, both is understood. `"auto"`: the tunnel's agent on this machine is asked, as
+    /// `[tunnel]` says.
     #[schemars(extend("format" = "uri"))]
     pub(crate) public_url: Option<String>,
+    /// Proxies that are believed when they say in `X-Forwarded-For` for whom they ask: addresses (`"127.0.0.1"`) or networks
+    /// (`"10.0.0.0/8"`). What anybody else says there is ignored. It is used to say in the log who sent a request that was refused.
+    pub(crate) trusted_proxies: Vec<String>,
     /// Address and port for health, readiness, metrics and the API.
     pub(crate) admin: String,
     /// File with the token for the admin listener. Without a token nothing can be changed there; anywhere but on a
@@ -40,6 +46,7 @@ impl Default for ListenTable {
         Self {
             webhooks: "127.0.0.1:8080".to_owned(),
             public_url: None,
+            trusted_proxies: Vec::new(),
             admin: "127.0.0.1:9180".to_owned(),
             admin_token_file: None,
             admin_token_env: None,
@@ -82,7 +89,8 @@ impl Default for StoreTable {
     }
 }
 
-/// The GitLab instance. Needed are its `url`, a token, and at least one secret for its webhooks.
+/// The GitLab instance. Needed are its `url` and a token; and `public_url` in `[listen]`, so that flaglink registers its webhooks, or
+/// a secret for webhooks that you make by hand.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct GitlabTable {
     /// The address of GitLab, with its path if it is not at the root of its host.
@@ -103,6 +111,11 @@ pub(crate) struct GitlabTable {
     pub(crate) signing_token_file: Option<String>,
     /// Environment variable with that signing token.
     pub(crate) signing_token_env: Option<String>,
+    /// Whether flaglink registers its webhooks itself, in GitLab and at the flag services, and keeps them right. It needs
+    /// `public_url` in `[listen]`, and the role Maintainer in the projects. Not given: it does where there is a `public_url`
+    /// and no secret for webhooks that were made by hand.
+    #[serde(default)]
+    pub(crate) register_hooks: Option<bool>,
     /// Refuse webhooks that are not signed, even if their secret token is right. Needs a signing token.
     #[serde(default)]
     pub(crate) require_signature: bool,
@@ -196,6 +209,11 @@ pub(crate) struct ProjectTable {
     /// Labels of the issues that `/flag cleanup-issue` opens. GitLab makes those that are not there.
     #[serde(default = "default_cleanup_labels")]
     pub(crate) cleanup_labels: Vec<String>,
+    /// Where flaglink registers its webhook, if it registers any (`register_hooks` in `[gitlab]`): `project`, one in each project;
+    /// `group`, one in the group (GitLab Premium, and the bot is an Owner of the group; `match` is like `GROUP/**` then); or
+    /// `none`.
+    #[serde(default)]
+    pub(crate) hooks: Hooks,
     /// File with an access token for these projects alone, used instead of that of `[gitlab]`.
     pub(crate) token_file: Option<String>,
     /// Environment variable with that token.

@@ -10,10 +10,11 @@ use super::provider_table::ProviderTable;
 use super::reminder::Reminder;
 use super::rules::{ProjectRule, Rules};
 use super::secret::Surroundings;
-use super::section::Section;
+use super::section::{SecretFile, Section};
 use super::settings::{GitlabSettings, Listen, StoreSettings};
 use super::templates::{self, TemplateFile};
 use super::tree::{self, Data, Node};
+use super::tunnel::TunnelSettings;
 use super::{ConfigError, read};
 
 /// Where the file is looked for, best first, unless it is named.
@@ -23,8 +24,8 @@ pub const DEFAULT_PLACES: [&str; 2] = ["flaglink.toml", "/etc/flaglink/flaglink.
 const MOST: u64 = 1024 * 1024;
 
 /// The tables that there are.
-const TABLES: [&str; 8] =
-    ["listen", "store", "limits", "gitlab", "providers", "projects", "reminders", "templates"];
+const TABLES: [&str; 9] =
+    ["listen", "tunnel", "store", "limits", "gitlab", "providers", "projects", "reminders", "templates"];
 
 /// What a rule looks like, for those who have none.
 const RULE_SAMPLE: &str =
@@ -41,6 +42,8 @@ pub struct Config {
     pub path: PathBuf,
     /// `[listen]`.
     pub listen: Listen,
+    /// `[tunnel]`.
+    pub tunnel: TunnelSettings,
     /// `[store]`.
     pub store: StoreSettings,
     /// `[limits]`.
@@ -55,6 +58,8 @@ pub struct Config {
     pub reminders: Vec<Reminder>,
     /// The files of the folder of `[templates]`.
     pub templates: Vec<TemplateFile>,
+    /// The files with secrets that it names and that are there.
+    pub secret_files: Vec<SecretFile>,
     /// What works but should be looked at; each a whole sentence for people.
     pub warnings: Vec<String>,
 }
@@ -109,24 +114,31 @@ impl Config {
             Section::new(format!("[{name}]"), node, around.clone())
         };
         let (listen, store, gitlab) = (section("listen"), section("store"), section("gitlab"));
+        let tunnel = section("tunnel");
         let limits = Limits::check(&section("limits"))?;
         let providers = providers(section("providers"), &around)?;
         let templates = templates::check(&section("templates"))?;
         let (rules, reminders) = (section("projects"), section("reminders"));
 
-        let mut warnings = Vec::new();
-        for section in [&listen, &store, &gitlab].into_iter().chain(providers.iter().map(|p| &p.section)) {
+        let (mut warnings, mut secret_files) = (Vec::new(), Vec::new());
+        for section in
+            [&listen, &tunnel, &store, &gitlab].into_iter().chain(providers.iter().map(|p| &p.section))
+        {
             warnings.extend(section.open_files());
+            secret_files.extend(section.secret_files());
         }
         let store_settings = StoreSettings::check(&store)?;
         let listen = Listen::check(&listen, &store_settings.path, &mut warnings)?;
-        let gitlab = GitlabSettings::check(&gitlab, &mut warnings)?;
+        let tunnel = TunnelSettings::check(&tunnel, listen.public_auto, &mut warnings)?;
+        let public = listen.public_auto || listen.public_url.is_some();
+        let gitlab = GitlabSettings::check(&gitlab, public, &mut warnings)?;
         let providers = check_names(providers, &store_settings, &store)?;
-        let rules = check_rules(rules, &providers, &around, &mut warnings)?;
+        let rules = check_rules(rules, &providers, &around, &mut warnings, &mut secret_files)?;
         let reminders = check_reminders(&reminders, &providers, &rules, &around)?;
         Ok(Self {
             path: path.to_owned(),
             listen,
+            tunnel,
             store: store_settings,
             limits,
             gitlab,
@@ -134,6 +146,7 @@ impl Config {
             rules,
             reminders,
             templates,
+            secret_files,
             warnings,
         })
     }
@@ -285,6 +298,7 @@ fn check_rules(
     providers: &[ProviderTable],
     around: &Arc<Surroundings>,
     warnings: &mut Vec<String>,
+    secret_files: &mut Vec<SecretFile>,
 ) -> Result<Rules, ConfigError> {
     let place = &all.node().place;
     let items = match &all.node().data {
@@ -322,6 +336,7 @@ fn check_rules(
             ));
         }
         warnings.extend(section.open_files());
+        secret_files.extend(section.secret_files());
         rules.push(Arc::new(rule));
     }
     Ok(Rules { rules })

@@ -5,6 +5,7 @@
 
 mod error;
 mod file;
+mod hooks;
 mod limits;
 mod load;
 mod marker_key;
@@ -24,8 +25,10 @@ mod star;
 mod templates;
 mod toggle;
 mod tree;
+mod tunnel;
 
 pub use error::ConfigError;
+pub use hooks::Hooks;
 pub use limits::Limits;
 pub use load::{Config, DEFAULT_PLACES, find};
 pub use marker_key::MarkerKeySource;
@@ -35,7 +38,10 @@ pub use reference::{EXAMPLE, configuration_markdown};
 pub use reminder::Reminder;
 pub use role::{Role, Values};
 pub use rules::{ProjectRule, Rules};
+pub use section::SecretFile;
+pub(crate) use section::travels_in_the_clear;
 pub use settings::{GitlabSettings, Listen, StoreSettings};
 pub use span::{ParseSpanError, Span};
 pub use star::fits;
 pub use templates::TemplateFile;
+pub use tunnel::{Embedded, HostPattern, TunnelSettings};

@@ -9,6 +9,7 @@ use super::file::{GitlabTable, ListenTable, ProjectTable, ProviderCommon, StoreT
 use super::limits::LimitsTable;
 use super::reminder::ReminderTable;
 use super::templates::TemplatesTable;
+use super::tunnel::TunnelTable;
 
 /// A whole file with every key, for people to begin with. It passes [`Config::load`](super::Config::load) when the
 /// secret files that it names are beside it.
@@ -47,6 +48,7 @@ Every key once. A small one needs only `[gitlab]` with `url` and two secrets, on
 pub fn configuration_markdown(kinds: &[(&str, Schema)]) -> String {
     let mut page = HEAD.to_owned();
     section::<ListenTable>(&mut page, "[listen]", "FLAGLINK_LISTEN__");
+    section::<TunnelTable>(&mut page, "[tunnel]", "FLAGLINK_TUNNEL__");
     section::<StoreTable>(&mut page, "[store]", "FLAGLINK_STORE__");
     section::<LimitsTable>(&mut page, "[limits]", "FLAGLINK_LIMITS__");
     section::<GitlabTable>(&mut page, "[gitlab]", "FLAGLINK_GITLAB__");

@@ -9,6 +9,7 @@ use secrecy::SecretString;
 use super::ConfigError;
 use super::error::suggestion;
 use super::file::ProjectTable;
+use super::hooks::{Hooks, group_of};
 use super::pattern::{EnvironmentPattern, FlagPattern, Names, project_matcher};
 use super::role::{Role, Values};
 use super::section::Section;
@@ -51,6 +52,8 @@ pub struct ProjectRule {
     pub tell_closed: bool,
     /// Whether changes are told in drafts.
     pub tell_drafts: bool,
+    /// Where a webhook is registered, if any is.
+    pub hooks: Hooks,
     /// An access token for these projects alone.
     pub token: Option<SecretString>,
     projects: GlobMatcher,
@@ -63,6 +66,11 @@ impl ProjectRule {
     /// Whether the rule is about a project of that path.
     pub fn matches(&self, path: &str) -> bool {
         self.projects.is_match(path.trim_matches('/'))
+    }
+
+    /// The path of the group that has the webhook for the rule's projects; `None` where the group has none.
+    pub fn hooked_group(&self) -> Option<String> {
+        group_of(&self.pattern).ok().filter(|_| self.hooks == Hooks::Group)
     }
 
     /// Whether this project may see that key of that provider (`flags`).
@@ -118,7 +126,11 @@ impl ProjectRule {
         let toggle_in = table.toggle_in.iter().map(|(text, role)| (text.as_str(), *role));
         let toggles = Toggles::new(table.permissions.toggle, toggle_in, names)
             .map_err(|why| section.error("toggle_in", why))?;
+        if table.hooks == Hooks::Group {
+            group_of(&table.r#match).map_err(|why| section.error("hooks", why))?;
+        }
         Ok(Self {
+            hooks: table.hooks,
             pattern: table.r#match,
             read: table.permissions.read,
             link: table.permissions.link,

@@ -12,6 +12,15 @@ use super::read;
 use super::secret::Surroundings;
 use super::tree::Node;
 
+/// A file with a secret, and what names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretFile {
+    /// Where it is.
+    pub path: std::path::PathBuf,
+    /// The key and the table that name it.
+    pub named_by: String,
+}
+
 /// One table.
 #[derive(Clone)]
 pub(crate) struct Section {
@@ -85,6 +94,18 @@ impl Section {
     /// The one secret, on the first line.
     pub(crate) fn secret(&self, what: &str) -> Result<Option<SecretString>, ConfigError> {
         Ok(self.secrets(what)?.and_then(|secrets| secrets.into_iter().next()))
+    }
+
+    /// The secret files that this table names and that are there.
+    pub(crate) fn secret_files(&self) -> Vec<SecretFile> {
+        let secret = |key: &str| key.ends_with("_file") && key != "ca_file";
+        let named = self.node.entries().iter().filter(|entry| secret(&entry.key));
+        named
+            .filter_map(|entry| {
+                let path = self.around.find(self.node.text(&entry.key)?)?;
+                Some(SecretFile { path, named_by: format!("`{}` in {}", entry.key, self.name) })
+            })
+            .collect()
     }
 
     /// Warnings about secret files of this table that everybody on the machine can read.

@@ -1,9 +1,10 @@
 //! The checked settings: what the other rooms read.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
+use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
@@ -16,6 +17,9 @@ use super::span::Span;
 /// The longest path that a unix socket can have on Linux (`sun_path` has 108 bytes with its final zero).
 const LONGEST_SOCKET: usize = 107;
 
+/// What stands for an address that is to be found out.
+const AUTO: &str = "auto";
+
 /// The directory for the socket that the service manager makes, where it runs flaglink.
 const RUN_DIR: &str = "/run/flaglink";
 
@@ -24,8 +28,12 @@ const RUN_DIR: &str = "/run/flaglink";
 pub struct Listen {
     /// For webhooks.
     pub webhooks: SocketAddr,
-    /// How the webhook listener is reached from outside; ends with `/`.
+    /// How the webhook listener is reached from outside, where that is written; ends with `/`.
     pub public_url: Option<Url>,
+    /// Whether that is to be found out (`public_url = "auto"`).
+    pub public_auto: bool,
+    /// Who may say on whose behalf a request comes.
+    pub trusted_proxies: Vec<IpNet>,
     /// For health, metrics and the API.
     pub admin: SocketAddr,
     /// What the admin listener asks for.
@@ -56,6 +64,8 @@ pub struct GitlabSettings {
     pub webhook_secrets: Vec<SecretString>,
     /// Signing tokens (`whsec_…`) of the hand-made webhooks, any of which is good.
     pub signing_tokens: Vec<SecretString>,
+    /// Whether flaglink registers its webhooks itself.
+    pub register_hooks: bool,
     /// Whether unsigned webhooks are refused.
     pub require_signature: bool,
     /// The longest time for which GitLab may still be at work on a request that was given up on.
@@ -94,9 +104,10 @@ impl Listen {
                 ),
             ));
         }
+        let public_auto = table.public_url.as_deref() == Some(AUTO);
         let public_url = match table.public_url.as_deref() {
             None => None,
-            Some("auto") => return Err(section.later("public_url", "\"auto\"")),
+            Some(AUTO) => None,
             Some(text) => Some(section.base_url("public_url", text)?),
         };
         if public_url.as_ref().is_some_and(travels_in_the_clear) {
@@ -106,8 +117,25 @@ impl Listen {
             );
         }
         let socket = socket(section, &table, store)?;
-        Ok(Self { webhooks, public_url, admin, admin_token, socket })
+        let trusted_proxies = networks(section, &table.trusted_proxies)?;
+        Ok(Self { webhooks, public_url, public_auto, trusted_proxies, admin, admin_token, socket })
     }
+}
+
+/// Who may speak for others.
+fn networks(section: &Section, all: &[String]) -> Result<Vec<IpNet>, ConfigError> {
+    let read = |text: &String| {
+        let text = text.trim();
+        let network = text.parse::<IpAddr>().map(IpNet::from).or_else(|_| text.parse::<IpNet>());
+        match network {
+            Ok(all) if all.prefix_len() == 0 => Err("this is everybody, and everybody can write that header"),
+            Ok(network) => Ok(network.trunc()),
+            Err(_) => {
+                Err("this should be an IP address or a network, such as \"127.0.0.1\" or \"10.0.0.0/8\"")
+            }
+        }
+    };
+    all.iter().map(read).collect::<Result<_, _>>().map_err(|why| section.error("trusted_proxies", why))
 }
 
 /// Where the socket for the command line is.
@@ -181,7 +209,12 @@ impl StoreSettings {
 }
 
 impl GitlabSettings {
-    pub(crate) fn check(section: &Section, warnings: &mut Vec<String>) -> Result<Self, ConfigError> {
+    /// `public`: whether the public address is known, or found out while flaglink runs.
+    pub(crate) fn check(
+        section: &Section,
+        public: bool,
+        warnings: &mut Vec<String>,
+    ) -> Result<Self, ConfigError> {
         let table: GitlabTable = section.read()?;
         let url = section.base_url("url", &table.url)?;
         if travels_in_the_clear(&url) {
@@ -197,10 +230,19 @@ impl GitlabSettings {
         })?;
         let webhook_secrets = section.secrets("webhook_secret")?.unwrap_or_default();
         let signing_tokens = section.secrets("signing_token")?.unwrap_or_default();
-        if webhook_secrets.is_empty() && signing_tokens.is_empty() {
+        let by_hand = !webhook_secrets.is_empty() || !signing_tokens.is_empty();
+        let register_hooks = table.register_hooks.unwrap_or(public && !by_hand);
+        if register_hooks && !public {
+            return Err(section.error(
+                "register_hooks",
+                "GitLab has to be told where to send its webhooks: write `public_url` in [listen]",
+            ));
+        }
+        if !register_hooks && !by_hand {
             return Err(section.error(
                 "webhook_secret_file",
-                "without a secret flaglink cannot tell GitLab's webhooks from anybody's. Make one \
+                "without a secret flaglink cannot tell GitLab's webhooks from anybody's. Write `public_url` in [listen], and \
+                 flaglink registers its webhooks itself, with secrets of their own. Or make them by hand: make a secret \
                  (`openssl rand -hex 32 > webhook-secret`), write `webhook_secret_file = \"webhook-secret\"`, and enter \
                  it in GitLab as the webhook's secret token (project or group, Settings, Webhooks)",
             ));
@@ -220,7 +262,7 @@ impl GitlabSettings {
                 "a signing token is `whsec_` and the base64 of its key, as GitLab shows it when it is made",
             ));
         }
-        if table.require_signature && signing_tokens.is_empty() {
+        if table.require_signature && signing_tokens.is_empty() && !register_hooks {
             return Err(section.error(
                 "require_signature",
                 "no webhook could come in: signatures are checked with a signing token, so give `signing_token_file`",
@@ -245,6 +287,7 @@ impl GitlabSettings {
             token,
             webhook_secrets,
             signing_tokens,
+            register_hooks,
             require_signature: table.require_signature,
             request_ceiling: table.request_ceiling,
             catch_up: table.catch_up,

@@ -11,20 +11,21 @@ use url::Url;
 
 use super::door::takes_webhooks;
 use super::health::Health;
+use super::hooks::HookDesk;
 use super::reload::Reloader;
 use crate::domain::Noteable;
 use crate::http::AdminView;
 use crate::http::api_letter::QueueItem;
 use crate::http::api_types::{
-    GitlabStatus, LettersDealt, LinksChange, LinksChanged, LinksPage, ProviderStatus, Queue, Reloaded,
-    Status, WebhookAddress,
+    AddressProof, GitlabStatus, LettersDealt, LinksChange, LinksChanged, LinksPage, ProviderStatus, Queue,
+    Reloaded, Status, WebhookAddress,
 };
 use crate::http::{letter_view, link_view, view};
 use crate::pipeline::by_hand::Hand;
-use crate::pipeline::{HooksOff, How, Pipeline, Which};
+use crate::pipeline::{HookChoice, HookDone, HookReport, HookTested, HooksOff, How, Pipeline, Which};
 use crate::store::StoreError;
 use crate::telemetry::Metrics;
-use crate::tunnel::PublicAddress;
+use crate::tunnel::{Prover, PublicAddress, Remark, Trouble};
 
 pub(super) struct View {
     pub(super) pipeline: Arc<Pipeline>,
@@ -38,6 +39,10 @@ pub(super) struct View {
     pub(super) backlog: u64,
     pub(super) gitlab_url: Url,
     pub(super) address: PublicAddress,
+    pub(super) hooks: HookDesk,
+    pub(super) prover: Prover,
+    /// Where the address is to be found: what is the matter with that.
+    pub(super) tunnel: Option<Remark>,
 }
 
 /// Something that has waited longer than this does not move.
@@ -151,6 +156,8 @@ impl AdminView for View {
         remarks.extend(world.adoptions().doubts().told());
         remarks.extend(world.refusals().told());
         remarks.extend(self.hooks_off.lines());
+        remarks.extend(self.pipeline.hooks().lines());
+        remarks.extend(self.tunnel.as_ref().and_then(Remark::line));
         let dead = world.store().backlog().await.map_or(0, |backlog| backlog.dead);
         if dead == 0 {
             return remarks;
@@ -166,12 +173,54 @@ impl AdminView for View {
         remarks
     }
 
+    async fn prove_address(&self) -> AddressProof {
+        let Some(url) = self.address.now() else {
+            let why = match &self.tunnel {
+                Some(remark) => remark.line().unwrap_or_else(|| {
+                    "the public address is not known yet: the agents of tunnels on this machine are being asked".to_owned()
+                }),
+                None => "no public address is known: write it into `public_url` of [listen], or `public_url = \"auto\"` where a \
+                         tunnel's agent on this machine knows it"
+                    .to_owned(),
+            };
+            return AddressProof {
+                url: None,
+                proven: false,
+                why: Some(why),
+                trouble: Some(Trouble::NoAddress.word().to_owned()),
+            };
+        };
+        let unproven = self.prover.prove(&url).await.err();
+        AddressProof {
+            url: Some(url.to_string()),
+            proven: unproven.is_none(),
+            trouble: unproven.as_ref().map(|unproven| unproven.trouble.word().to_owned()),
+            why: unproven.map(|unproven| unproven.why),
+        }
+    }
+
     async fn queue_item(&self, id: u64) -> Result<Option<QueueItem>, StoreError> {
         letter_view::queue_item(self.pipeline.world().store(), id, Timestamp::now()).await
     }
 
     async fn deal(&self, how: How, which: Which) -> Result<LettersDealt, StoreError> {
         Ok(self.pipeline.deal(how, &which).await?.into())
+    }
+
+    async fn hooks(&self, choice: HookChoice) -> Result<Vec<HookReport>, String> {
+        self.hooks.report(&choice).await
+    }
+
+    async fn sync_hooks(&self, choice: HookChoice, dry_run: bool) -> Result<Vec<HookDone>, String> {
+        self.hooks.sync(&choice, dry_run).await
+    }
+
+    async fn remove_hooks(&self, choice: HookChoice, dry_run: bool) -> Result<Vec<HookDone>, String> {
+        self.hooks.remove(&choice, dry_run).await
+    }
+
+    async fn test_hooks(&self, choice: HookChoice) -> Result<Vec<HookTested>, String> {
+        self.hooks.test(&choice).await
     }
 
     async fn links(&self, after: Option<&Noteable>, limit: usize) -> Result<LinksPage, StoreError> {

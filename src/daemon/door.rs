@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::config::Config;
-use crate::domain::Delivery;
+use crate::domain::{Delivery, DeliverySource};
 use crate::flags::{FlagProvider, Verdict, WebhookRequest};
 use crate::gitlab::{Standing, WebhookSecrets};
 use crate::http::{Door, Headers, Taken};
@@ -22,17 +22,31 @@ pub(super) struct FrontDoor {
 
 impl FrontDoor {
     pub(super) fn new(pipeline: Arc<Pipeline>, config: &Config) -> Self {
-        Self { pipeline, by_hand: ArcSwap::from_pointee(by_hand(config)) }
+        let door = Self { pipeline, by_hand: ArcSwap::from_pointee(by_hand(config)) };
+        door.change(config);
+        door
     }
 
     /// From now on the secrets are those of that configuration. Those of the flag services come with the pipeline's world.
     pub(super) fn change(&self, config: &Config) {
         self.by_hand.store(Arc::new(by_hand(config)));
+        self.pipeline.hooks().configure(config.gitlab.register_hooks, config.gitlab.require_signature);
     }
 
     fn secrets(&self, hook: &str) -> Option<Arc<WebhookSecrets>> {
+        if !hook.is_empty() {
+            return self.pipeline.hooks().secrets(hook);
+        }
         let by_hand = self.by_hand.load_full();
-        (hook.is_empty() && !by_hand.is_empty()).then_some(by_hand)
+        (!by_hand.is_empty()).then_some(by_hand)
+    }
+
+    /// Somebody may have changed the secret of a registered webhook.
+    fn told(&self, hook: &str, standing: Standing) -> Standing {
+        if matches!(standing, Standing::Forged(_)) {
+            self.pipeline.hooks().doubt(hook);
+        }
+        standing
     }
 
     fn provider(&self, name: &str) -> Option<Arc<dyn FlagProvider>> {
@@ -57,7 +71,7 @@ pub(super) fn takes_webhooks(provider: &dyn FlagProvider) -> bool {
 #[async_trait]
 impl Door for FrontDoor {
     fn gitlab_before_body(&self, hook: &str, headers: &Headers) -> Option<Standing> {
-        Some(self.secrets(hook)?.before_body(headers))
+        Some(self.told(hook, self.secrets(hook)?.before_body(headers)))
     }
 
     fn gitlab_with_body(
@@ -67,7 +81,7 @@ impl Door for FrontDoor {
         body: &[u8],
         now: Timestamp,
     ) -> Option<Standing> {
-        Some(self.secrets(hook)?.with_body(headers, body, now))
+        Some(self.told(hook, self.secrets(hook)?.with_body(headers, body, now)))
     }
 
     fn provider_verdict(&self, provider: &str, request: &WebhookRequest<'_>) -> Verdict {
@@ -79,6 +93,9 @@ impl Door for FrontDoor {
     }
 
     async fn take(&self, delivery: Delivery) -> Taken {
+        if let DeliverySource::Gitlab { hook } = &delivery.source {
+            self.pipeline.hooks().arrive(hook);
+        }
         match self.pipeline.take_in(delivery).await {
             Intake::Kept => Taken::Kept,
             Intake::Before => Taken::Before,

@@ -7,8 +7,10 @@ mod clients;
 mod door;
 mod dry_run;
 mod health;
+mod hooks;
 mod identity;
 mod notify;
+mod public;
 mod reload;
 mod renamed;
 mod shift;
@@ -22,20 +24,22 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::bot::World;
 use crate::config::Config;
 use crate::http::api_types::Reloaded;
 use crate::http::{
     Admin, Gate, Listener, MAX_BODY, ServeOptions, SocketFile, TcpGate, Webhooks, bind_socket, serve,
 };
-use crate::pipeline::{HooksOff, OwnAddress, Pipeline, Upkeep, keep_up, rules_changed, watch_visibility};
+use crate::pipeline::{
+    HookSettings, HooksOff, OwnAddress, Pipeline, Upkeep, keep_up, rules_changed, watch_visibility,
+};
 use crate::store::export::save_links;
 use crate::store::sled::SledStore;
-use crate::tunnel::PublicAddress;
+use crate::tunnel::{Nonces, Prover};
 
 pub use build::StartError;
 pub use by_hand::ByHand;
 pub use dry_run::{Planned, planned_reminders};
+pub use hooks::HookDesk;
 pub use notify::heartbeat;
 pub use reload::Reader;
 
@@ -63,6 +67,7 @@ pub struct Daemon {
     admin: std::net::SocketAddr,
     drain: Duration,
     caught_up: watch::Receiver<u64>,
+    in_step: watch::Receiver<u64>,
     /// Removed with the daemon.
     _socket: SocketFile,
 }
@@ -100,25 +105,40 @@ impl Daemon {
         let admin_at = build::local(&admin)?;
 
         world.begin_rules(GITLABS_TIME).await?;
-        let address = PublicAddress::fixed(config.listen.public_url.clone());
+        let nonces = Nonces::default();
+        let prover = Prover::new(nonces.clone(), webhooks_at, config.gitlab.ca_file.clone())?;
+        let (address, finding) = public::address(&config, webhooks_at, &prover);
+        let tunnel = finding.as_ref().map(public::Finding::remark);
+        let (public, trusted_proxies) = (address.clone(), config.listen.trusted_proxies.clone());
         let health = Arc::new(health::Health::default());
         let hooks_off = Arc::new(HooksOff::default());
+        let kept = world.store().hooks().await?;
+        pipeline.hooks().load(&kept, world.markers());
         let front = Arc::new(door::FrontDoor::new(Arc::clone(&pipeline), &config));
         let tcp_gate =
             TcpGate::new(admin_at, &config.listen.admin.to_string(), config.listen.admin_token.clone());
 
         pipeline.load().await?;
         rules_changed(&pipeline).await?;
-        say_where(&config, webhooks_at, admin_at, &world);
+        tracing::info!("webhooks come in on {webhooks_at}; health, metrics and the API are on {admin_at}");
+        match &finding {
+            None => public::say_where(address.now().as_ref(), webhooks_at, &pipeline),
+            Some(_) => tracing::info!(
+                "the public address is looked for; where webhooks come in is said when it is found"
+            ),
+        }
         let (backlog, gitlab_url) = (config.limits.backlog, config.gitlab.url.clone());
         let (metrics, store) = (Arc::clone(&built.lasting.metrics), Arc::clone(&built.lasting.store));
         let (runs, caught_up) = watch::channel(0);
+        let (hook_runs, in_step) = watch::channel(0);
         let gear = shift::Gear {
             pipeline: Arc::clone(&pipeline),
             health: Arc::clone(&health),
             hooks_off: Arc::clone(&hooks_off),
             address: OwnAddress { public: address.clone(), listener: webhooks_at },
             runs,
+            hook_runs,
+            finding,
             stop: stop.clone(),
         };
         let reloader = reload::Reloader::begin(
@@ -139,7 +159,10 @@ impl Daemon {
             stop: stop.clone(),
             backlog,
             gitlab_url,
+            hooks: HookDesk::new(Arc::clone(&pipeline), HookSettings { address: address.clone() }),
             address,
+            prover,
+            tunnel,
         });
         let mut tasks = JoinSet::new();
         let listen = |tasks: &mut JoinSet<()>, listener, handler, options, stop: &CancellationToken| {
@@ -148,7 +171,8 @@ impl Daemon {
                 serve(listener, handler, options, stop).await;
             });
         };
-        let door = Arc::new(Webhooks::new(front, metrics));
+        let door = Webhooks::new(front, metrics).reached_at(public.clone()).proving(nonces);
+        let door = Arc::new(door.trusting(trusted_proxies));
         let options = ServeOptions {
             name: "webhooks",
             drain_timeout: drain,
@@ -170,6 +194,7 @@ impl Daemon {
 
         tasks.spawn(watch_visibility(Arc::clone(&pipeline), stop.clone()));
         tasks.spawn(keep_up(Arc::clone(&pipeline), upkeep(&store), stop.clone()));
+        tasks.spawn(public::tell(public, webhooks_at, Arc::clone(&pipeline), stop.clone()));
         Ok(Self {
             pipeline,
             reloader,
@@ -180,6 +205,7 @@ impl Daemon {
             admin: admin_at,
             drain,
             caught_up,
+            in_step,
             _socket: socket_file,
         })
     }
@@ -208,6 +234,17 @@ impl Daemon {
     /// How often catching up has looked since the start.
     pub fn times_caught_up(&self) -> u64 {
         *self.caught_up.borrow()
+    }
+
+    /// Returns when the registered webhooks have been looked at that many times since the start. At once where flaglink
+    /// registers none.
+    pub async fn hooks_looked_at(&self, times: u64) {
+        let _ = self.in_step.clone().wait_for(|runs| *runs >= times).await;
+    }
+
+    /// How often the registered webhooks have been looked at since the start.
+    pub fn times_hooks_looked_at(&self) -> u64 {
+        *self.in_step.borrow()
     }
 
     /// How many things wait or are being carried out.
@@ -288,33 +325,5 @@ fn upkeep(store: &Arc<SledStore>) -> Upkeep {
                 saved.map_err(|error| error.to_string())
             })
         }),
-    }
-}
-
-/// The addresses, as somebody who sets hooks up needs them.
-fn say_where(config: &Config, webhooks: std::net::SocketAddr, admin: std::net::SocketAddr, world: &World) {
-    let base = match &config.listen.public_url {
-        Some(url) => url.to_string(),
-        None => format!("http://{webhooks}/"),
-    };
-    let base = base.trim_end_matches('/');
-    tracing::info!("webhooks come in on {webhooks}; health, metrics and the API are on {admin}");
-    tracing::info!("GitLab's webhook address: {base}/hooks/gitlab");
-    for provider in world.flags().iter() {
-        if door::takes_webhooks(provider.as_ref()) {
-            tracing::info!(
-                "webhook address for {} ({}): {base}/hooks/providers/{}",
-                provider.name(),
-                provider.service(),
-                provider.name()
-            );
-        } else {
-            tracing::info!(
-                "{} ({}) is polled every {} s; it has no webhook secret",
-                provider.name(),
-                provider.service(),
-                provider.poll_interval().as_secs()
-            );
-        }
     }
 }

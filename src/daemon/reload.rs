@@ -146,7 +146,12 @@ fn fixed(old: &Config, new: &Config) -> Vec<String> {
         ("listen.webhooks", old.listen.webhooks != new.listen.webhooks),
         ("listen.admin", old.listen.admin != new.listen.admin),
         ("listen.socket", old.listen.socket != new.listen.socket),
-        ("listen.public_url", differ(&old.listen.public_url, &new.listen.public_url)),
+        (
+            "listen.public_url",
+            old.listen.public_url != new.listen.public_url
+                || old.listen.public_auto != new.listen.public_auto,
+        ),
+        ("listen.trusted_proxies", old.listen.trusted_proxies != new.listen.trusted_proxies),
         ("store.path", old.store.path != new.store.path),
         ("store.marker_key_file", differ(&old.store.marker_key, &new.store.marker_key)),
         ("limits", differ(&old.limits, &new.limits)),

@@ -8,8 +8,12 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::health::{self, Health};
+use super::public::Finding;
 use crate::config::Config;
-use crate::pipeline::{CatchingUp, HooksOff, OwnAddress, Pipeline, catch_up, poll, remind};
+use crate::pipeline::{
+    CatchingUp, HookSettings, HooksOff, KeepingInStep, OwnAddress, Pipeline, catch_up, keep_hooks_in_step,
+    poll, remind,
+};
 
 /// How long the end of a shift is waited for. What is being asked for at that moment is let go of then: whatever it was for is
 /// found again by whoever comes next.
@@ -23,6 +27,10 @@ pub(super) struct Gear {
     pub(super) address: OwnAddress,
     /// How often catching up has looked since the start.
     pub(super) runs: watch::Sender<u64>,
+    /// How often the registered webhooks have been looked at since the start.
+    pub(super) hook_runs: watch::Sender<u64>,
+    /// Where the public address is not written but found.
+    pub(super) finding: Option<Finding>,
     /// The end of the daemon.
     pub(super) stop: CancellationToken,
 }
@@ -49,6 +57,15 @@ impl Shift {
             runs: gear.runs.clone(),
         };
         tasks.spawn(catch_up(Arc::clone(&gear.pipeline), plan, stop.clone()));
+        let plan = KeepingInStep {
+            settings: HookSettings { address: gear.address.public.clone() },
+            every: config.gitlab.catch_up.duration(),
+            runs: gear.hook_runs.clone(),
+        };
+        tasks.spawn(keep_hooks_in_step(Arc::clone(&gear.pipeline), plan, stop.clone()));
+        if let Some(finding) = &gear.finding {
+            tasks.spawn(finding.run(config, stop.clone()));
+        }
         tasks.spawn(remind(Arc::clone(&gear.pipeline), config.reminders.clone(), stop.clone()));
         tasks.spawn(health::watch(Arc::clone(&gear.pipeline), Arc::clone(&gear.health), stop.clone()));
         Self { stop, tasks }

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::{
-    DeadLetter, Edge, EdgeId, Event, FlagRecord, FlagRef, InboxId, Level, NoteKey, NoteRecord, Noteable,
-    NoteableRecord, Register,
+    DeadLetter, Edge, EdgeId, Event, FlagRecord, FlagRef, HookRecord, HookTarget, InboxId, Level, NoteKey,
+    NoteRecord, Noteable, NoteableRecord, Register,
 };
 
 /// The version of a record: grows with each write. 0 is a record that is not there.
@@ -20,6 +20,8 @@ pub enum RecordKey {
     Note(NoteKey),
     /// A flag's record.
     Flag(FlagRef),
+    /// A registered webhook's record.
+    Hook(HookTarget),
     /// The installation's record.
     Register,
     /// A dead letter, by its number.
@@ -55,6 +57,10 @@ pub enum Write {
     PutNote(Box<NoteRecord>),
     /// Writes a flag's record.
     PutFlag(Box<FlagRecord>),
+    /// Writes a registered webhook's record.
+    PutHook(Box<HookRecord>),
+    /// A webhook is registered no more: its record is deleted.
+    HookGone(HookTarget),
     /// Writes the installation's record.
     PutRegister(Box<Register>),
     /// An inbox entry is done with: it is deleted, its key is remembered.

@@ -7,10 +7,12 @@ mod decision;
 mod effect;
 mod event;
 mod flag;
+mod hook;
 mod job;
 mod link;
 mod noteable;
 mod record;
+mod state_tag;
 mod telling;
 mod toggle;
 
@@ -23,6 +25,7 @@ pub use flag::{
     Change, ChangeKind, EnvironmentState, Flag, FlagRef, FlagState, ParseFlagRefError, Strategy, Switch,
     Variant,
 };
+pub use hook::{HookPath, HookRecord, HookTarget};
 pub use job::{Cleanup, Job, Work};
 pub use link::{Link, Person};
 pub use noteable::{
@@ -33,5 +36,6 @@ pub use record::{
     NoteRecord, NoteableRecord, NoteableView, Outcome, PanelRecord, Register, ReplyBudget, Tagged,
     Visibility, WorkState,
 };
+pub use state_tag::StateTag;
 pub use telling::{Deed, Telling, Untold, Was};
 pub use toggle::{AskedSwitch, SwitchEnd, SwitchProgress, Toggle};

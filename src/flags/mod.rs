@@ -12,6 +12,7 @@ mod rank;
 mod registry;
 mod settings;
 mod share;
+mod survey;
 pub mod unleash;
 
 pub use pages::same_page;
@@ -21,5 +22,6 @@ pub use provider::{
 };
 pub use registry::{KindDoc, Registry, Surroundings, kinds};
 pub use settings::SettingError;
+pub use survey::{ServiceProject, WebhookThere};
 
 pub use crate::domain::Switch;

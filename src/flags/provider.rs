@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use secrecy::SecretString;
 use url::Url;
 
 use crate::domain::{
     Claim, Flag, FlagPointer, FlagRef, FlagState, NoteableKind, ProjectId, Switch, WorkState,
 };
 use crate::net::{Failure, one_line};
+
+use super::survey::{ServiceProject, WebhookThere};
 
 /// The longest that is said of an answer that cannot be understood, in characters.
 const MOST_SAID: usize = 1000;
@@ -390,8 +393,35 @@ pub trait FlagProvider: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// The projects of the service that the key sees, for whoever sets flaglink up.
+    async fn projects(&self) -> Provided<Vec<ServiceProject>> {
+        Err(ProviderError::Unsupported)
+    }
+
+    /// The names of the project's environments, for whoever sets flaglink up or looks for what is wrong.
+    async fn environment_names(&self) -> Provided<Vec<String>> {
+        Err(ProviderError::Unsupported)
+    }
+
+    /// How flaglink's webhook to that address stands at the service.
+    async fn webhook_standing(&self, _url: &Url) -> Provided<WebhookThere> {
+        Err(ProviderError::Unsupported)
+    }
+
+    /// The secret that a webhook is registered with: of several the last one, which is the newest. `None`: there is none, and
+    /// changes are polled for.
+    fn webhook_secret(&self) -> Option<&SecretString> {
+        None
+    }
+
     /// Registers a webhook at the service, or brings the one with that URL up to date.
     async fn register_webhook(&self, _url: &Url, _secret: &str) -> Provided<()> {
+        Err(ProviderError::Unsupported)
+    }
+
+    /// Takes away the webhook with that URL which flaglink has registered, after flaglink has got another address. One that is not
+    /// there any more is fine; others stay. Named by the same ability.
+    async fn remove_webhook(&self, _url: &Url) -> Provided<()> {
         Err(ProviderError::Unsupported)
     }
 }

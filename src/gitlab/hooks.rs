@@ -1,18 +1,17 @@
-//! Project webhooks: which there are, what they could not deliver, and their test. For maintainers only.
+//! Webhooks of projects and groups: which there are, what they could not deliver, and their test. For maintainers only; those of
+//! groups for owners. `own_hooks.rs` makes and changes them.
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use gitlab::api::projects::hooks::Hooks;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::api::GitlabApi;
 use super::client::MOST_PAGES;
-use super::endpoints::{FailedEvents, TestHook};
+use super::endpoints::{FailedEvents, HookHome, Hooks, TestHook};
 use super::error::GitlabResult;
 use super::lenient::{Object, id, lenient};
-use super::people::unbuilt;
 use crate::domain::ProjectId;
 
 /// Entries of a hook's log on one page: GitLab refuses to give more (`lib/api/hooks/events.rb`).
@@ -32,7 +31,7 @@ pub enum HookState {
     Off,
 }
 
-/// A project webhook.
+/// A webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hook {
     /// Its id.
@@ -43,6 +42,18 @@ pub struct Hook {
     pub state: HookState,
     /// What it is sent for: `note_events`, …
     pub triggers: Vec<String>,
+    /// Until when it is switched off, as GitLab writes it.
+    pub off_until: Option<String>,
+    /// Its name, where it has one (17.1 and later).
+    pub name: Option<String>,
+    /// Its description, likewise.
+    pub description: Option<String>,
+    /// Whether certificates are checked; `None` where GitLab does not say.
+    pub checks_certificates: Option<bool>,
+    /// Whether it has a secret token (19.0 and later say so).
+    pub has_token: Option<bool>,
+    /// Whether it has a signing token (19.0 and later say so).
+    pub has_signing_token: Option<bool>,
 }
 
 /// A delivery that failed, from the hook's log.
@@ -59,13 +70,25 @@ pub struct FailedDelivery {
 }
 
 #[derive(Debug, Deserialize)]
-struct RawHook {
+pub(super) struct RawHook {
     #[serde(default, deserialize_with = "id")]
     id: Option<u64>,
     #[serde(default, deserialize_with = "lenient")]
     url: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
     alert_status: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    disabled_until: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    name: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    description: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    enable_ssl_verification: Option<bool>,
+    #[serde(default, deserialize_with = "lenient")]
+    token_present: Option<bool>,
+    #[serde(default, deserialize_with = "lenient")]
+    signing_token_present: Option<bool>,
     #[serde(flatten)]
     more: Map<String, Value>,
 }
@@ -83,7 +106,12 @@ struct RawEvent {
 impl GitlabApi {
     /// The webhooks of a project: `GET /projects/:id/hooks`.
     pub async fn hooks(&self, project: ProjectId) -> GitlabResult<Vec<Hook>> {
-        let endpoint = Hooks::builder().project(project).build().map_err(unbuilt)?;
+        self.hooks_of(HookHome::Project(project)).await
+    }
+
+    /// The webhooks of a project or group: `GET /projects/:id/hooks`, `GET /groups/:id/hooks`.
+    pub async fn hooks_of(&self, home: HookHome) -> GitlabResult<Vec<Hook>> {
+        let endpoint = Hooks(home);
         let mut hooks = Vec::new();
         for number in 1..=MOST_PAGES {
             let (page, more) = self.client.page::<Object<RawHook>, _>(&endpoint, number).await?;
@@ -103,7 +131,7 @@ impl GitlabApi {
         hook: u64,
         page: u64,
     ) -> GitlabResult<(Vec<FailedDelivery>, bool)> {
-        let endpoint = FailedEvents { project, hook };
+        let endpoint = FailedEvents { home: HookHome::Project(project), hook };
         let listed = self.client.listed::<Object<RawEvent>, _>(&endpoint, page, EVENTS_ON_A_PAGE).await?;
         Ok((listed.entries.into_iter().filter_map(|event| event.0.delivery()).collect(), listed.more))
     }
@@ -112,12 +140,12 @@ impl GitlabApi {
     /// `POST /projects/:id/hooks/:hook_id/test/:trigger`. A hook that was switched off is on again where the receiver answers
     /// with a 2xx; whatever else it answers is a 422, as is a project that has nothing of that kind.
     pub async fn test_hook(&self, project: ProjectId, hook: u64, trigger: &str) -> GitlabResult<()> {
-        self.client.tell(&TestHook { project, hook, trigger }).await
+        self.client.tell(&TestHook { home: HookHome::Project(project), hook, trigger }).await
     }
 }
 
 impl RawHook {
-    fn hook(self) -> Option<Hook> {
+    pub(super) fn hook(self) -> Option<Hook> {
         let on = |(name, value): (String, Value)| {
             (name.ends_with("_events") && value == Value::Bool(true)).then_some(name)
         };
@@ -129,6 +157,12 @@ impl RawHook {
                 Some("temporarily_disabled") => HookState::OffForAWhile,
                 _ => HookState::On,
             },
+            off_until: self.disabled_until,
+            name: self.name.filter(|name| !name.is_empty()),
+            description: self.description.filter(|text| !text.is_empty()),
+            checks_certificates: self.enable_ssl_verification,
+            has_token: self.token_present,
+            has_signing_token: self.signing_token_present,
             triggers: self.more.into_iter().filter_map(on).collect(),
         })
     }

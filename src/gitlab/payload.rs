@@ -119,6 +119,13 @@ pub fn classify(body: &[u8], bots: &BTreeSet<u64>, bot_name: Option<&str>) -> Cl
     }
 }
 
+/// The project that a body is about: its id and its path.
+pub fn project_of(body: &[u8]) -> (Option<ProjectId>, Option<String>) {
+    let Some(body) = read(body) else { return (None, None) };
+    let path = body.project.as_ref().and_then(|project| project.0.path_with_namespace.clone());
+    (body.project(), path)
+}
+
 /// Reads an object. Only where that fails (a key stands in it twice) is the whole of it taken apart.
 fn read(body: &[u8]) -> Option<Body> {
     // What is skipped while reading is not checked for being text.

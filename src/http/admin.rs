@@ -8,7 +8,9 @@ use hyper::{Method, Request, StatusCode};
 
 use super::admin_view::AdminView;
 use super::api;
+use super::api_address;
 use super::api_believe;
+use super::api_hooks;
 use super::api_links;
 use super::api_queue;
 use super::api_reload;
@@ -55,17 +57,27 @@ pub enum Route {
     QueueRetry,
     /// Dead letters are forgotten.
     QueueDrop,
+    /// How the registered webhooks stand.
+    Hooks,
+    /// They are brought into step.
+    HooksSync,
+    /// They are removed.
+    HooksRemove,
+    /// They are tested.
+    HooksTest,
     /// The configuration is read again.
     Reload,
     /// How the daemon is.
     Status,
+    /// Whether this flaglink answers under its public address.
+    AddressProve,
     /// The description of all this.
     OpenApi,
 }
 
 impl Route {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 19] = [
         Self::Health,
         Self::Ready,
         Self::Metrics,
@@ -77,8 +89,13 @@ impl Route {
         Self::QueueItem,
         Self::QueueRetry,
         Self::QueueDrop,
+        Self::Hooks,
+        Self::HooksSync,
+        Self::HooksRemove,
+        Self::HooksTest,
         Self::Reload,
         Self::Status,
+        Self::AddressProve,
         Self::OpenApi,
     ];
 
@@ -96,23 +113,37 @@ impl Route {
             Self::QueueItem => "/api/v1/queue/{id}",
             Self::QueueRetry => "/api/v1/queue/retry",
             Self::QueueDrop => "/api/v1/queue/drop",
+            Self::Hooks => "/api/v1/hooks",
+            Self::HooksSync => "/api/v1/hooks/sync",
+            Self::HooksRemove => "/api/v1/hooks/remove",
+            Self::HooksTest => "/api/v1/hooks/test",
             Self::Reload => "/api/v1/reload",
             Self::Status => "/api/v1/status",
+            Self::AddressProve => "/api/v1/address/prove",
             Self::OpenApi => "/api/v1/openapi.json",
         }
     }
 
-    /// Whether it changes something. Then it is a `POST`, else a `GET`.
+    /// Whether it changes something, or sets something going. Then it is a `POST`, else a `GET`.
     pub fn changes(self) -> bool {
         matches!(
             self,
-            Self::ProvidersBelieve | Self::QueueRetry | Self::QueueDrop | Self::Reload | Self::LinksChange
+            Self::ProvidersBelieve
+                | Self::QueueRetry
+                | Self::QueueDrop
+                | Self::HooksSync
+                | Self::HooksRemove
+                | Self::HooksTest
+                | Self::Reload
+                | Self::LinksChange
+                | Self::AddressProve
         )
     }
 
-    /// Whether it needs the admin token over TCP wherever that listens: it changes something, or shows what people wrote.
+    /// Whether it needs the admin token over TCP wherever that listens: it changes something, shows what people wrote, or asks much of
+    /// GitLab.
     pub fn is_for_trusted(self) -> bool {
-        self.changes() || self == Self::QueueItem
+        self.changes() || matches!(self, Self::QueueItem | Self::Hooks)
     }
 
     /// What a path leads to, and the number in it where it has one.
@@ -188,8 +219,13 @@ impl Admin {
             Route::QueueItem => api_queue::queue_item(view.as_ref(), id).await,
             Route::QueueRetry => api_queue::retry(view.as_ref(), &request.headers, body).await,
             Route::QueueDrop => api_queue::drop_letters(view.as_ref(), &request.headers, body).await,
+            Route::Hooks => api_hooks::hooks(view.as_ref(), query).await,
+            Route::HooksSync => api_hooks::sync(view.as_ref(), &request.headers, body).await,
+            Route::HooksRemove => api_hooks::remove(view.as_ref(), &request.headers, body).await,
+            Route::HooksTest => api_hooks::test(view.as_ref(), &request.headers, body).await,
             Route::Reload => api_reload::reload(view.as_ref(), &request.headers, body).await,
             Route::Status => api::status(view.as_ref()).await,
+            Route::AddressProve => api_address::prove(view.as_ref(), &request.headers, body).await,
             Route::OpenApi => api::openapi(),
         }
     }

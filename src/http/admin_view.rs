@@ -5,9 +5,11 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::api_letter::QueueItem;
-use super::api_types::{LettersDealt, LinksChange, LinksChanged, LinksPage, Queue, Reloaded, Status};
+use super::api_types::{
+    AddressProof, LettersDealt, LinksChange, LinksChanged, LinksPage, Queue, Reloaded, Status,
+};
 use crate::domain::Noteable;
-use crate::pipeline::{How, Which};
+use crate::pipeline::{HookChoice, HookDone, HookReport, HookTested, How, Which};
 use crate::store::StoreError;
 
 /// The daemon, as far as the admin listener knows it.
@@ -32,6 +34,9 @@ pub trait AdminView: Send + Sync + 'static {
     /// it: what takes an instance that is not ready out of service would keep it from ever being well again.
     async fn remarks(&self) -> Vec<String>;
 
+    /// Asks under the public address, from outside, whether this flaglink answers there.
+    async fn prove_address(&self) -> AddressProof;
+
     /// Reads the configuration again and works by it, or says why the one from before stays in force.
     async fn reload(&self) -> Result<Reloaded, String>;
 
@@ -41,6 +46,26 @@ pub trait AdminView: Send + Sync + 'static {
 
     /// Takes dead letters back or drops them.
     async fn deal(&self, how: How, which: Which) -> Result<LettersDealt, StoreError>;
+
+    /// How the registered webhooks stand; `Err` says why it cannot be said. Here and with those below.
+    async fn hooks(&self, _choice: HookChoice) -> Result<Vec<HookReport>, String> {
+        Ok(Vec::new())
+    }
+
+    /// Brings registered webhooks into step.
+    async fn sync_hooks(&self, _choice: HookChoice, _dry_run: bool) -> Result<Vec<HookDone>, String> {
+        Ok(Vec::new())
+    }
+
+    /// Removes registered webhooks.
+    async fn remove_hooks(&self, _choice: HookChoice, _dry_run: bool) -> Result<Vec<HookDone>, String> {
+        Ok(Vec::new())
+    }
+
+    /// Tests registered webhooks.
+    async fn test_hooks(&self, _choice: HookChoice) -> Result<Vec<HookTested>, String> {
+        Ok(Vec::new())
+    }
 
     /// Makes links or takes them off, or says what would become of them. [`Hand`](crate::pipeline::by_hand::Hand) does it.
     async fn change_links(&self, change: LinksChange) -> LinksChanged;

@@ -11,14 +11,17 @@ use crate::domain::Noteable;
 use crate::store::StoreError;
 
 use super::admin_view::AdminView;
+use super::api_address;
 use super::api_believe;
+use super::api_hooks::{self, HookReports, HooksAsked, HooksDone, HooksTested};
 use super::api_letter::QueueItem;
 use super::api_links;
 use super::api_queue;
 use super::api_reload;
 use super::api_types::{
-    Believed, ChangedLink, Letters, LettersDealt, LinkBecame, LinkWish, LinksChange, LinksChanged, LinksPage,
-    Missing, Problem, Queue, Reload, Reloaded, Status, WantedAsExported, WantedLink,
+    AddressProof, Believed, ChangedLink, Letters, LettersDealt, LinkBecame, LinkWish, LinksChange,
+    LinksChanged, LinksPage, Missing, Problem, ProveAddress, Queue, Reload, Reloaded, Status,
+    WantedAsExported, WantedLink,
 };
 use super::body::{Answer, StreamError, json, streamed};
 use super::probes::{self, problem};
@@ -50,16 +53,27 @@ const EXPORT_AHEAD: usize = 2;
         api_queue::retry,
         api_queue::drop_letters,
         api_believe::believe,
+        api_hooks::hooks,
+        api_hooks::sync,
+        api_hooks::remove,
+        api_hooks::test,
         api_links::change,
         api_reload::reload,
         status,
+        api_address::prove,
         openapi,
     ),
     components(schemas(
+        AddressProof,
         Believed,
+        HookReports,
+        HooksAsked,
+        HooksDone,
+        HooksTested,
         LinksPage,
         Missing,
         Problem,
+        ProveAddress,
         Queue,
         QueueItem,
         Letters,

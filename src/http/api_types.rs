@@ -374,3 +374,21 @@ pub enum Health {
     /// It was not asked yet.
     Unknown,
 }
+
+/// Asks for a proof of the public address. There is nothing to say yet: `{}`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ProveAddress {}
+
+/// Whether this flaglink answers under its public address, asked from outside just now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AddressProof {
+    /// The public address that was asked; null where there is none.
+    pub url: Option<String>,
+    /// Whether this flaglink answered.
+    pub proven: bool,
+    /// What went wrong and what to do, a sentence or two for people; null where it is proven.
+    pub why: Option<String>,
+    /// One word for that: `no_address`, `name`, `refused`, `no_way`, `tls`, `timeout`, `broken`, `redirect`, `sign_in`,
+    /// `not_found`, `tunnel_offline`, `upstream`, `limited`, `page`, `other_program` or `busy`; null where it is proven.
+    pub trouble: Option<String>,
+}

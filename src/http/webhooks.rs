@@ -1,12 +1,14 @@
 //! The webhook listener: who may come in, what is handed over, and what is answered.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use hyper::header::{ALLOW, HeaderMap, HeaderValue, RETRY_AFTER};
 use hyper::{Method, Request, StatusCode};
+use ipnet::IpNet;
 use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 use serde::de::IgnoredAny;
@@ -16,8 +18,10 @@ use crate::domain::{Delivery, DeliverySource};
 use crate::flags::{Verdict, WebhookRequest};
 use crate::gitlab::Standing;
 use crate::telemetry::{Metrics, TraceId};
+use crate::tunnel::{Nonces, PublicAddress};
 
 use super::body::{Answer, RequestBody, empty, text};
+use super::forwarded::sender;
 use super::serve::{Handler, Peer};
 
 /// The largest body that is taken, in bytes: GitLab's own limit for what it sends (25 MB, `REQUEST_BODY_SIZE_LIMIT`).
@@ -90,12 +94,41 @@ pub trait Door: Send + Sync + 'static {
 pub struct Webhooks {
     door: Arc<dyn Door>,
     metrics: Arc<Metrics>,
+    address: PublicAddress,
+    nonces: Nonces,
+    trusted: Vec<IpNet>,
 }
 
 impl Webhooks {
     /// A listener in front of that door.
     pub fn new(door: Arc<dyn Door>, metrics: Arc<Metrics>) -> Self {
-        Self { door, metrics }
+        let address = PublicAddress::fixed(None);
+        Self { door, metrics, address, nonces: Nonces::default(), trusted: Vec::new() }
+    }
+
+    /// It is reached under that address. The address may have a path: a proxy may take it away before it passes a request on,
+    /// or not, so every path is known with it and without it.
+    #[must_use]
+    pub fn reached_at(self, address: PublicAddress) -> Self {
+        Self { address, ..self }
+    }
+
+    /// It answers those who prove an address.
+    #[must_use]
+    pub fn proving(self, nonces: Nonces) -> Self {
+        Self { nonces, ..self }
+    }
+
+    /// Those proxies are believed when they say for whom they ask.
+    #[must_use]
+    pub fn trusting(self, trusted: Vec<IpNet>) -> Self {
+        Self { trusted, ..self }
+    }
+
+    /// The path without that of the public address, if it begins with it.
+    fn below<'a>(&self, path: &'a str) -> Option<&'a str> {
+        let address = self.address.now()?;
+        path.strip_prefix(address.path().trim_end_matches('/')).filter(|rest| rest.starts_with('/'))
     }
 }
 
@@ -126,26 +159,37 @@ fn place(path: &str) -> Option<Place> {
 
 #[async_trait]
 impl Handler for Webhooks {
-    async fn handle(&self, request: Request<RequestBody>, _peer: Peer) -> Answer {
+    async fn handle(&self, request: Request<RequestBody>, peer: Peer) -> Answer {
+        let peer = match peer {
+            Peer::Tcp { remote } => remote.ip(),
+            Peer::Unix => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        };
+        let from = sender(peer, request.headers(), &self.trusted);
         let method = request.method().clone();
         // The query is not looked at and not logged: people put secrets there.
         let path: String = request.uri().path().chars().take(200).collect();
-        let answer = match place(request.uri().path()) {
-            None => not_found(),
+        let asked = request.uri().path();
+        // As it is first: a proxy may have taken a path away that is itself one of ours.
+        let answer = match place(asked).or_else(|| place(self.below(asked)?)) {
+            None => match self.nonces.answer(asked) {
+                Some(answer) if method == Method::GET => text(StatusCode::OK, answer),
+                Some(_) => not_allowed("GET"),
+                None => not_found(),
+            },
             Some(Place::Health) if matches!(method, Method::GET | Method::HEAD) => text(StatusCode::OK, "ok"),
             Some(Place::Health) => not_allowed("GET, HEAD"),
             Some(Place::Hook(source)) => {
                 let span = TraceId::random().span(name(&source));
-                self.hook(source, request).instrument(span).await
+                self.hook(source, request, from).instrument(span).await
             }
         };
-        tracing::debug!(%method, ?path, status = answer.status().as_u16(), "answered");
+        tracing::debug!(%method, ?path, %from, status = answer.status().as_u16(), "answered");
         answer
     }
 }
 
 impl Webhooks {
-    async fn hook(&self, source: DeliverySource, request: Request<RequestBody>) -> Answer {
+    async fn hook(&self, source: DeliverySource, request: Request<RequestBody>, from: IpAddr) -> Answer {
         let (head, mut body) = request.into_parts();
         let headers = headers(&head.headers);
         let Some(before) = self.before_body(&source, &headers) else { return not_found() };
@@ -153,12 +197,12 @@ impl Webhooks {
             return not_allowed("POST");
         }
         if let Standing::Forged(why) = before {
-            return self.forged(&source, why);
+            return self.forged(&source, why, from);
         }
         let body = match body.collect(MAX_BODY).await {
             Ok(body) => body,
             Err(error) => {
-                tracing::warn!(%error, "a webhook body was not read");
+                tracing::warn!(%error, %from, "a webhook body was not read");
                 self.metrics.delivery(name(&source), "refused");
                 let answer = text(error.status(), format!("{error}\n"));
                 return if answer.status() == StatusCode::SERVICE_UNAVAILABLE {
@@ -172,15 +216,15 @@ impl Webhooks {
         if before == Standing::NeedsBody {
             match self.with_body(&source, &headers, &body, now) {
                 Some(Standing::Genuine) => {}
-                Some(Standing::Forged(why)) => return self.forged(&source, why),
-                Some(Standing::NeedsBody) => return self.forged(&source, "nothing proves who sent it"),
+                Some(Standing::Forged(why)) => return self.forged(&source, why, from),
+                Some(Standing::NeedsBody) => return self.forged(&source, "nothing proves who sent it", from),
                 None => return not_found(),
             }
         }
         if !is_object(&body) {
-            return self.not_json(&source);
+            return self.not_json(&source, from);
         }
-        self.take(source, &headers, body, now).await
+        self.take(source, &headers, body, now, from).await
     }
 
     fn before_body(&self, source: &DeliverySource, headers: &Headers) -> Option<Standing> {
@@ -214,7 +258,14 @@ impl Webhooks {
         }
     }
 
-    async fn take(&self, source: DeliverySource, headers: &Headers, body: Bytes, now: Timestamp) -> Answer {
+    async fn take(
+        &self,
+        source: DeliverySource,
+        headers: &Headers,
+        body: Bytes,
+        now: Timestamp,
+        from: IpAddr,
+    ) -> Answer {
         let key = match &source {
             DeliverySource::Gitlab { .. } => {
                 headers.get("idempotency-key").or_else(|| headers.get("webhook-id")).cloned()
@@ -248,7 +299,7 @@ impl Webhooks {
                 self.metrics.ignored(source_name, reason);
                 empty(StatusCode::OK)
             }
-            Taken::NotJson => self.not_json(&source),
+            Taken::NotJson => self.not_json(&source, from),
             Taken::Unwritable => {
                 tracing::error!("a delivery could not be kept; the sender was told so");
                 self.metrics.delivery(source_name, "unwritable");
@@ -262,14 +313,14 @@ impl Webhooks {
         }
     }
 
-    fn forged(&self, source: &DeliverySource, why: &'static str) -> Answer {
-        tracing::warn!(why, "a webhook request was refused");
+    fn forged(&self, source: &DeliverySource, why: &'static str, from: IpAddr) -> Answer {
+        tracing::warn!(why, %from, "a webhook request was refused");
         self.metrics.delivery(name(source), "forged");
         text(StatusCode::UNAUTHORIZED, "the secret or the signature is missing or wrong\n")
     }
 
-    fn not_json(&self, source: &DeliverySource) -> Answer {
-        tracing::warn!("a webhook body is not a JSON object");
+    fn not_json(&self, source: &DeliverySource, from: IpAddr) -> Answer {
+        tracing::warn!(%from, "a webhook body is not a JSON object");
         self.metrics.delivery(name(source), "refused");
         text(StatusCode::BAD_REQUEST, "the body is not a JSON object\n")
     }

@@ -95,6 +95,18 @@ impl MarkerKey {
         Self { keyed: Hmac::new_from_slice(secret).expect("HMAC takes keys of any length") }
     }
 
+    /// Bytes that only this installation can make, for another purpose than a marker. No two purposes give the same.
+    pub fn derived(&self, purpose: &str, of: &str) -> [u8; 32] {
+        Fields(self.keyed.clone())
+            .text("flaglink derived 1")
+            .text(purpose)
+            .text(of)
+            .0
+            .finalize()
+            .into_bytes()
+            .into()
+    }
+
     /// The marker of an edge.
     pub fn of_cause(&self, cause: &Cause) -> Marker {
         Fields(self.keyed.clone())

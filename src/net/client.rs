@@ -209,7 +209,7 @@ impl Inner {
     }
 }
 
-fn read_roots(file: &Path) -> Result<Vec<reqwest::Certificate>, ClientError> {
+pub(super) fn read_roots(file: &Path) -> Result<Vec<reqwest::Certificate>, ClientError> {
     let pem = std::fs::read(file).map_err(|error| {
         ClientError(format!("the certificates in {} cannot be read: {error}", file.display()))
     })?;
@@ -220,7 +220,7 @@ fn read_roots(file: &Path) -> Result<Vec<reqwest::Certificate>, ClientError> {
 }
 
 /// Whether the address is one of this machine's loopback.
-fn is_here(url: &Url) -> bool {
+pub(super) fn is_here(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),

@@ -6,11 +6,13 @@ mod backoff;
 mod client;
 mod failure;
 mod limit;
+mod look;
 mod places;
 mod said;
 
 pub use backoff::delay;
 pub use client::{ClientError, HttpClient, HttpOptions, LastWord, Share};
 pub use failure::{Failure, Sent};
+pub use look::{LookOptions, Looker, Seen, Unseen};
 pub use places::{Place, Places};
 pub use said::one_line;

@@ -1,10 +1,13 @@
 //! A delivery is taken in, whichever way it came: looked at whether it is of any use, kept, taken up.
 
+use std::sync::Arc;
+
 use super::Pipeline;
+use super::hooks_in_step::LiveHooks;
 use super::routing::Meaning;
 use crate::bot::World;
-use crate::domain::{Delivery, DeliverySource, Kept};
-use crate::gitlab::{Classified, classify};
+use crate::domain::{Delivery, DeliverySource, Event, Kept, ProjectId};
+use crate::gitlab::{Classified, classify, project_of};
 use crate::store::StoreError;
 
 /// Bodies from this size on, in bytes, are taken apart off the async threads, and a few at a time: what is made of one can be
@@ -57,11 +60,12 @@ impl Pipeline {
     pub(super) async fn meaning_of(&self, delivery: &Delivery) -> Result<Meaning, Intake> {
         let world = self.world();
         if delivery.body.len() < LARGE {
-            return meaning_of(&world, &delivery.source, &delivery.body);
+            return meaning_of(&world, &self.hooks, &delivery.source, &delivery.body);
         }
         let _place = self.taking_apart.acquire().await.ok();
         let (source, body) = (delivery.source.clone(), delivery.body.clone());
-        let looked = tokio::task::spawn_blocking(move || meaning_of(&world, &source, &body)).await;
+        let hooks = Arc::clone(&self.hooks);
+        let looked = tokio::task::spawn_blocking(move || meaning_of(&world, &hooks, &source, &body)).await;
         looked.unwrap_or_else(|fault| {
             tracing::error!(%fault, "a large delivery could not be looked at");
             Err(Intake::Unwritable)
@@ -69,7 +73,12 @@ impl Pipeline {
     }
 }
 
-fn meaning_of(world: &World, source: &DeliverySource, body: &[u8]) -> Result<Meaning, Intake> {
+fn meaning_of(
+    world: &World,
+    hooks: &LiveHooks,
+    source: &DeliverySource,
+    body: &[u8],
+) -> Result<Meaning, Intake> {
     if let DeliverySource::Provider { name } = source {
         let says_nothing =
             world.flags().get(name).is_some_and(|provider| provider.read_webhook(body).is_empty());
@@ -83,11 +92,36 @@ fn meaning_of(world: &World, source: &DeliverySource, body: &[u8]) -> Result<Mea
     match classify(body, &world.bots(), name.as_deref()) {
         Classified::NotJson => Err(Intake::NotJson),
         // The rules are about work: a project that holds nothing but flags needs none.
-        Classified::Ignored(_) if world.flags().hears_in_gitlab(body) => Ok(Meaning::Nothing),
+        Classified::Ignored(_) if world.flags().hears_in_gitlab(body) => {
+            let (project, path) = project_of(body);
+            covered(hooks, source, project, path.as_deref()).map(|()| Meaning::Nothing)
+        }
         Classified::Ignored(reason) => Err(Intake::Ignored(reason)),
         Classified::Event { project_path: Some(path), .. } if world.rules().for_project(&path).is_none() => {
             Err(Intake::Ignored("no_rule"))
         }
-        Classified::Event { event, .. } => Ok(Meaning::Event(event)),
+        Classified::Event { event, project_path } => {
+            let project = match &event {
+                Event::NoteWritten(hint) => Some(hint.project),
+                Event::NoteableChanged { project, .. } => Some(*project),
+                _ => None,
+            };
+            covered(hooks, source, project, project_path.as_deref()).map(|()| Meaning::Event(event))
+        }
+    }
+}
+
+/// What comes over a registered path is about what it was registered for: whoever has its secret can forge any body.
+fn covered(
+    hooks: &LiveHooks,
+    source: &DeliverySource,
+    project: Option<ProjectId>,
+    path: Option<&str>,
+) -> Result<(), Intake> {
+    match source {
+        DeliverySource::Gitlab { hook } if !hooks.covers(hook, project, path) => {
+            Err(Intake::Ignored("other_project"))
+        }
+        _ => Ok(()),
     }
 }

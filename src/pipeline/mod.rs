@@ -9,6 +9,7 @@ pub mod by_hand;
 mod catch_up;
 mod cleanup;
 mod edges;
+mod hooks_in_step;
 mod inbox;
 mod intake;
 mod jobs;
@@ -38,6 +39,10 @@ use crate::domain::{Decision, Edge, Event, FlagRef, InboxId, Level, Write};
 use crate::store::{CommitError, StoreError};
 
 pub use catch_up::{CatchingUp, HooksOff, OwnAddress, catch_up};
+pub use hooks_in_step::{
+    HookChoice, HookDone, HookFailure, HookProblem, HookReport, HookSettings, HookStanding, HookTested,
+    KeepingInStep, LiveHooks, keep_hooks_in_step, remove_hooks, report_hooks, sync_hooks, test_hooks,
+};
 pub use intake::Intake;
 pub use letters::{Dealt, Desk, How, NotDealt, Which};
 pub use polling::poll;
@@ -58,6 +63,7 @@ pub struct Pipeline {
     world: ArcSwap<World>,
     lanes: Lanes,
     bodies: Bodies,
+    hooks: Arc<LiveHooks>,
     /// Places for large bodies that are being looked at before they are kept.
     taking_apart: Semaphore,
     /// The store has refused something since everything that waits was last taken up from it.
@@ -82,6 +88,7 @@ impl Pipeline {
                 world: ArcSwap::new(world),
                 lanes,
                 bodies: Bodies::default(),
+                hooks: Arc::default(),
                 taking_apart: Semaphore::new(2),
                 store_refused: AtomicBool::new(false),
             }
@@ -91,6 +98,11 @@ impl Pipeline {
     /// What the behaviours read now.
     pub fn world(&self) -> Arc<World> {
         self.world.load_full()
+    }
+
+    /// The webhooks that flaglink has registered.
+    pub fn hooks(&self) -> &LiveHooks {
+        &self.hooks
     }
 
     /// From now on the behaviours read another world. What is being decided or sent at this moment ends by the one it began with.

@@ -10,8 +10,8 @@ use async_trait::async_trait;
 pub use self::sled::{OpenError, SledStore, StoreOptions};
 
 use crate::domain::{
-    DeadLetter, Decision, Delivery, Edge, EdgeId, FlagRecord, FlagRef, InboxEntry, InboxId, Kept, NoteKey,
-    NoteRecord, Noteable, NoteableRecord, Register, Seen, Stale,
+    DeadLetter, Decision, Delivery, Edge, EdgeId, FlagRecord, FlagRef, HookRecord, HookTarget, InboxEntry,
+    InboxId, Kept, NoteKey, NoteRecord, Noteable, NoteableRecord, Register, Seen, Stale,
 };
 
 /// Why the store could not do what was asked.
@@ -107,6 +107,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// The installation's record.
     async fn register(&self) -> Result<Seen<Register>, StoreError>;
+
+    /// A registered webhook's record.
+    async fn hook(&self, target: &HookTarget) -> Result<Seen<HookRecord>, StoreError>;
+
+    /// The records of all registered webhooks, in the order of their keys.
+    async fn hooks(&self) -> Result<Vec<HookRecord>, StoreError>;
 
     /// The noteables that link the flag, in the order of their keys.
     async fn noteables_of(&self, flag: &FlagRef) -> Result<Vec<Noteable>, StoreError>;

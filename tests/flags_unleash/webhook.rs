@@ -137,6 +137,8 @@ async fn flaglinks_webhook_is_made_once_found_again_and_brought_up_to_date() {
     let ours = all.last().unwrap();
     assert_eq!((all.len(), ours.enabled, ours.events.is_empty()), (others + 1, true, false));
     assert!(ours.description.as_ref().unwrap().ends_with("(ask Ada)"));
+    stage.provider().remove_webhook(&url).await.unwrap();
+    assert_eq!(addons(&stage).len(), others);
 }
 
 #[tokio::test]

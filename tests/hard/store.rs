@@ -11,9 +11,9 @@ use flaglink::bot::{World, WorldParts};
 use flaglink::config::Config;
 use flaglink::daemon::heartbeat;
 use flaglink::domain::{
-    DeadLetter, Decision, Delivery, Edge, EdgeId, Event, FlagRecord, FlagRef, InboxEntry, InboxId,
-    InstanceId, Kept, Level, NoteHint, NoteKey, NoteRecord, NoteSource, Noteable, NoteableKind,
-    NoteableRecord, Register, Seen, Stale, Write,
+    DeadLetter, Decision, Delivery, Edge, EdgeId, Event, FlagRecord, FlagRef, HookRecord, HookTarget,
+    InboxEntry, InboxId, InstanceId, Kept, Level, NoteHint, NoteKey, NoteRecord, NoteSource, Noteable,
+    NoteableKind, NoteableRecord, Register, Seen, Stale, Write,
 };
 use flaglink::flags::{Registry, Surroundings};
 use flaglink::gitlab::GitlabApi;
@@ -81,6 +81,12 @@ impl Store for Unsure {
     }
     async fn register(&self) -> Result<Seen<Register>, StoreError> {
         self.inner.register().await
+    }
+    async fn hook(&self, target: &HookTarget) -> Result<Seen<HookRecord>, StoreError> {
+        self.inner.hook(target).await
+    }
+    async fn hooks(&self) -> Result<Vec<HookRecord>, StoreError> {
+        self.inner.hooks().await
     }
     async fn noteables_of(&self, flag: &FlagRef) -> Result<Vec<Noteable>, StoreError> {
         self.inner.noteables_of(flag).await

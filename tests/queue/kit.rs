@@ -29,8 +29,13 @@ impl Said {
 
 /// Runs `flaglink queue …` as an admin of the town does.
 pub(crate) async fn queue(town: &Town, arguments: &[&str]) -> Said {
+    flaglink(town, &[&["queue"], arguments].concat()).await
+}
+
+/// Runs `flaglink …` as an admin of the town does.
+pub(crate) async fn flaglink(town: &Town, arguments: &[&str]) -> Said {
     let mut command = Command::new(env!("CARGO_BIN_EXE_flaglink"));
-    command.arg("--config").arg(town.folder().join("flaglink.toml")).arg("queue").args(arguments).env_clear();
+    command.arg("--config").arg(town.folder().join("flaglink.toml")).args(arguments).env_clear();
     let Output { status, stdout, stderr } =
         tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();

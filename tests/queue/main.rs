@@ -1,4 +1,5 @@
-//! Dead letters that are dealt with: shown, taken back, dropped; by the real program, beside a running daemon and without one.
+//! What an admin does by hand, with the real program, beside a running daemon and without one: dead letters are shown, taken back,
+//! dropped; links are made, taken off, brought along.
 //!
 //! One program, because every test program is linked for itself.
 #![expect(
@@ -15,5 +16,6 @@ mod town;
 mod drop;
 mod kit;
 mod late;
+mod links;
 mod retry;
 mod strange;

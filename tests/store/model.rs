@@ -188,6 +188,7 @@ impl Model {
                 self.notes.insert(record.note.clone(), (**record).clone());
             }
             Write::PutFlag(_) => unreachable!("flags are written like notes"),
+            Write::PutHook(_) | Write::HookGone(_) => unreachable!("webhooks are written like notes"),
             Write::PutRegister(register) => self.register = Some((**register).clone()),
             Write::InboxDone(id) => {
                 self.inbox.remove(id);
@@ -306,6 +307,7 @@ impl Pair {
             RecordKey::Note(key) => self.store().note(&key).await.unwrap().rev,
             RecordKey::Flag(key) => self.store().flag(&key).await.unwrap().rev,
             RecordKey::Register => self.store().register().await.unwrap().rev,
+            RecordKey::Hook(target) => self.store().hook(&target).await.unwrap().rev,
             RecordKey::Letter(id) => self.store().dead_letter(id).await.unwrap().rev,
         }
     }

@@ -800,7 +800,27 @@ pub(crate) async fn what_it_cannot_do_it_says_so<S: Stage>() {
         let url = "https://flags.example.com/".parse().unwrap();
         let refused = provider.register_webhook(&url, "secret").await;
         assert!(matches!(refused, Err(ProviderError::Unsupported)));
+        assert!(matches!(provider.remove_webhook(&url).await, Err(ProviderError::Unsupported)));
     }
+}
+
+/// After flaglink has got another address no webhook leads to the old one, and none of somebody else's is touched.
+pub(crate) async fn its_webhook_goes_where_it_is_not_needed_any_more<S: Stage>() {
+    let stage = S::set_up().await;
+    let provider = stage.provider();
+    if !provider.abilities().register_webhook {
+        return;
+    }
+    let [old, new]: [url::Url; 2] = ["old", "new"]
+        .map(|name| format!("https://{name}.example.com/hooks/providers/flags").parse().unwrap());
+    provider.register_webhook(&old, "a-secret").await.unwrap();
+    provider.register_webhook(&new, "a-secret").await.unwrap();
+    provider.remove_webhook(&old).await.unwrap();
+    // Once more: it may have been done and its answer lost.
+    provider.remove_webhook(&old).await.unwrap();
+    stage.go_away().await;
+    let gone = provider.remove_webhook(&new).await.unwrap_err();
+    assert!(matches!(gone, ProviderError::Failed(_)), "{gone:?}");
 }
 
 /// Tells every story on a stage.
@@ -838,6 +858,7 @@ macro_rules! conformance {
                 what_can_be_set_is_set_there_and_nowhere_else
                 when_a_flag_last_changed_is_told_if_at_all_and_moves_on
                 a_new_flag_is_off_everywhere_and_is_made_once
+                its_webhook_goes_where_it_is_not_needed_any_more
                 what_it_cannot_do_it_says_so
             );
         }

@@ -29,6 +29,11 @@ pub(super) struct Sandbox {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     webhooks: SocketAddr,
 
+    /// With nothing set up yet, for trying `flaglink init`: no webhooks, a bot that may register them, and with --write only a
+    /// token and a key
+    #[arg(long)]
+    bare: bool,
+
     /// Write a configuration for that daemon into this folder, with its secrets
     #[arg(long, value_name = "FOLDER")]
     write: Option<PathBuf>,
@@ -40,7 +45,11 @@ impl Sandbox {
         let not_set = |error: StageError| Trouble::World(error.to_string());
         let stage = Stage::set(self.gitlab).await.map_err(not_set)?;
         let flagsmith = Flagsmith::set(self.flagsmith).await.map_err(not_set)?;
-        stage.send_webhooks_to(self.webhooks, &flagsmith);
+        if self.bare {
+            stage.let_the_bot_register_webhooks();
+        } else {
+            stage.send_webhooks_to(self.webhooks, &flagsmith);
+        }
         let written = match &self.write {
             Some(folder) => Some(self.write_config(&stage, &flagsmith, folder).map_err(|error| {
                 let folder = folder.display();
@@ -57,9 +66,19 @@ impl Sandbox {
         let (gitlab, flagsmith) = (stage.gitlab.url(), flags.address());
         println!("GitLab     {gitlab}   project {PROJECT} (id {})", stage.project);
         println!("Flagsmith  {flagsmith}   project {}, flags checkout_v2 and dark_mode", flags.project);
-        println!("Webhooks go to http://{}/hooks/gitlab and …/hooks/providers/flagsmith.", self.webhooks);
+        if self.bare {
+            println!("No webhook is set up yet: `flaglink init` does that.");
+        } else {
+            println!("Webhooks go to http://{}/hooks/gitlab and …/hooks/providers/flagsmith.", self.webhooks);
+        }
         println!();
         match config {
+            Some(folder) if self.bare => {
+                println!(
+                    "The bot's token is in {0}/gitlab-token, the key in {0}/flagsmith-key.",
+                    folder.display()
+                );
+            }
             Some(file) => {
                 println!("The daemon, in another terminal:");
                 println!("  flaglink run --config {}", file.display());
@@ -95,6 +114,10 @@ impl Sandbox {
 
     fn write_config(&self, stage: &Stage, flagsmith: &Flagsmith, folder: &Path) -> io::Result<PathBuf> {
         std::fs::create_dir_all(folder)?;
+        if self.bare {
+            stage.write_keys(flagsmith, folder)?;
+            return Ok(folder.to_owned());
+        }
         let listen = format!("webhooks = \"{}\"\nsocket = \"flaglink.sock\"", self.webhooks);
         stage.write_config(flagsmith, &listen, folder)
     }

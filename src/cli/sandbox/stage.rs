@@ -65,6 +65,21 @@ impl Stage {
         Ok(Self { gitlab, bot, bot_token, project, mara, gus })
     }
 
+    /// Makes the bot a maintainer, and lets webhooks lead to this machine, as an admin of GitLab would.
+    pub(in crate::cli) fn let_the_bot_register_webhooks(&self) {
+        self.gitlab.member(self.project, self.bot, level::MAINTAINER);
+        self.gitlab.change(|model| model.settings.local_hooks = true);
+    }
+
+    /// Writes the bot's token and the service's key into a folder, and nothing else.
+    pub(in crate::cli) fn write_keys(&self, service: &dyn Service, folder: &Path) -> io::Result<()> {
+        write_secret(&folder.join("gitlab-token"), &self.bot_token)?;
+        for (name, secret) in service.secrets().into_iter().filter(|(name, _)| name.ends_with("-key")) {
+            write_secret(&folder.join(name), &secret)?;
+        }
+        Ok(())
+    }
+
     /// Lets GitLab and the flag service send their webhooks to a daemon.
     pub(in crate::cli) fn send_webhooks_to(&self, address: SocketAddr, service: &dyn Service) {
         let mut hook = HookSpec::everything(&format!("http://{address}/hooks/gitlab"), WEBHOOK_SECRET);

@@ -9,6 +9,7 @@ mod digest;
 mod register;
 mod settings;
 mod state;
+mod survey;
 mod switch;
 mod tags;
 mod webhook;
@@ -27,8 +28,8 @@ use crate::domain::{Flag, FlagRef, FlagState, ProjectId};
 use crate::flags::cached::Cached;
 use crate::flags::settings::SettingError;
 use crate::flags::{
-    Abilities, About, BackLink, FlagProvider, Hint, Provided, ProviderError, Settable, StandingLink, Switch,
-    Switched, Verdict, WebhookRequest,
+    Abilities, About, BackLink, FlagProvider, Hint, Provided, ProviderError, ServiceProject, Settable,
+    StandingLink, Switch, Switched, Verdict, WebhookRequest, WebhookThere,
 };
 use crate::net::HttpClient;
 
@@ -236,6 +237,26 @@ impl FlagProvider for Flagsmith {
             self.flags.expire();
         }
         read.hints
+    }
+
+    async fn projects(&self) -> Provided<Vec<ServiceProject>> {
+        self.all_projects().await
+    }
+
+    async fn environment_names(&self) -> Provided<Vec<String>> {
+        Ok(self.environments().await?.iter().map(|environment| environment.name.clone()).collect())
+    }
+
+    async fn webhook_standing(&self, url: &Url) -> Provided<WebhookThere> {
+        self.webhook_there(url).await
+    }
+
+    fn webhook_secret(&self) -> Option<&SecretString> {
+        self.webhook_secrets.last()
+    }
+
+    async fn remove_webhook(&self, url: &Url) -> Provided<()> {
+        self.unregister(url).await
     }
 
     async fn register_webhook(&self, url: &Url, secret: &str) -> Provided<()> {

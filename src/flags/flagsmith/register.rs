@@ -11,20 +11,7 @@ use crate::flags::{Provided, ProviderError};
 
 impl Flagsmith {
     pub(super) async fn register(&self, url: &Url, secret: &str) -> Provided<()> {
-        let project = self.check_project().await?;
-        let Some(organisation) = project.organisation else {
-            return Err(ProviderError::Strange(format!(
-                "{} does not say which organisation project {} belongs to",
-                self.name, project.id
-            )));
-        };
-        let path = format!("organisations/{organisation}/webhooks/");
-        let mut there: Vec<Webhook> = Vec::new();
-        self.api
-            .list(&path, |hook: Webhook| there.push(hook))
-            .await
-            .map_err(|error| self.not_allowed(error))?;
-        there.retain(|hook| hook.url == url.as_str());
+        let (path, there) = self.webhooks_with(url).await?;
         let good = |hook: &Webhook| hook.enabled && hook.secret.as_deref() == Some(secret);
         let kept = there.iter().find(|hook| good(hook)).map(|hook| hook.id);
         if kept.is_none() {
@@ -39,6 +26,33 @@ impl Flagsmith {
             self.api.delete(&format!("{path}{}/", hook.id)).await?;
         }
         Ok(())
+    }
+
+    pub(super) async fn unregister(&self, url: &Url) -> Provided<()> {
+        let (path, there) = self.webhooks_with(url).await?;
+        for hook in there {
+            self.api.delete(&format!("{path}{}/", hook.id)).await?;
+        }
+        Ok(())
+    }
+
+    /// Where the organisation's webhooks are, and those with that address.
+    async fn webhooks_with(&self, url: &Url) -> Provided<(String, Vec<Webhook>)> {
+        let project = self.check_project().await?;
+        let Some(organisation) = project.organisation else {
+            return Err(ProviderError::Strange(format!(
+                "{} does not say which organisation project {} belongs to",
+                self.name, project.id
+            )));
+        };
+        let path = format!("organisations/{organisation}/webhooks/");
+        let mut there: Vec<Webhook> = Vec::new();
+        self.api
+            .list(&path, |hook: Webhook| there.push(hook))
+            .await
+            .map_err(|error| self.not_allowed(error))?;
+        there.retain(|hook| hook.url == url.as_str());
+        Ok((path, there))
     }
 
     fn not_allowed(&self, error: ProviderError) -> ProviderError {

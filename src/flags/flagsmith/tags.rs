@@ -10,7 +10,7 @@ use serde_json::json;
 use super::Flagsmith;
 use super::catalog::Known;
 use super::wire::{Feature, Tag};
-use crate::domain::{Flag, FlagRef};
+use crate::domain::{Flag, FlagRef, StateTag};
 use crate::flags::{Provided, ProviderError};
 
 /// The colour of tags that are made, the same as that of Flagsmith's own GitLab tags.
@@ -18,16 +18,15 @@ const COLOUR: &str = "#FC6D26";
 /// How often the list is written before somebody else's hands in it are told to people.
 const ATTEMPTS: usize = 3;
 
-/// The tags that Flagsmith puts on a flag when somebody links it to work, and that flaglink puts on.
-const OF_WORK: [&str; 6] = ["Issue Open", "Issue Closed", "MR Open", "MR Draft", "MR Closed", "MR Merged"];
-
 impl Flagsmith {
     /// The flags with a tag that tells of linked work: Flagsmith lists links of one flag only, and sets the tag with each.
     pub(super) async fn flags_with_work(&self) -> Provided<Vec<Flag>> {
         let tags = self.project_tags().await?;
         let of_work = |id: &u64| {
-            tags.iter()
-                .any(|tag| tag.id == *id && (tag.is_system_tag || OF_WORK.contains(&tag.label.as_str())))
+            tags.iter().any(|tag| {
+                tag.id == *id
+                    && (tag.is_system_tag || StateTag::ALL.iter().any(|of_work| of_work.label() == tag.label))
+            })
         };
         let mut found: Vec<Known> = Vec::new();
         let path = format!("projects/{}/features/", self.project);

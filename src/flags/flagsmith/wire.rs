@@ -144,6 +144,14 @@ pub(super) struct Project {
     pub(super) organisation: Option<u64>,
 }
 
+/// A project with its name.
+#[derive(Debug, Deserialize)]
+pub(super) struct NamedProject {
+    pub(super) id: u64,
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub(super) name: String,
+}
+
 /// A webhook of an organisation.
 #[derive(Debug, Deserialize)]
 pub(super) struct Webhook {

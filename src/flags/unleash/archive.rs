@@ -155,7 +155,7 @@ impl Unleash {
     }
 
     /// The environments that the project uses, at most a minute old.
-    async fn environments(&self) -> Provided<Arc<Vec<Environment>>> {
+    pub(super) async fn environments(&self) -> Provided<Arc<Vec<Environment>>> {
         self.environments
             .get(async {
                 let path = format!("environments/project/{}", part(&self.project));

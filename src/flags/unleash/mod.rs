@@ -9,6 +9,7 @@ mod register;
 mod searches;
 mod settings;
 mod state;
+mod survey;
 mod switch;
 mod webhook;
 mod wire;
@@ -33,8 +34,8 @@ use crate::flags::cached::Cached;
 use crate::flags::json_api::JsonApi;
 use crate::flags::settings::SettingError;
 use crate::flags::{
-    Abilities, About, BackLink, Changes, FlagProvider, Hint, Provided, Settable, StandingLink, Switch,
-    Switched, Verdict, WebhookRequest,
+    Abilities, About, BackLink, Changes, FlagProvider, Hint, Provided, ServiceProject, Settable,
+    StandingLink, Switch, Switched, Verdict, WebhookRequest, WebhookThere,
 };
 use crate::net::HttpClient;
 
@@ -247,6 +248,26 @@ impl FlagProvider for Unleash {
             self.searches.forget();
         }
         hint.into_iter().collect()
+    }
+
+    async fn projects(&self) -> Provided<Vec<ServiceProject>> {
+        self.all_projects().await
+    }
+
+    async fn environment_names(&self) -> Provided<Vec<String>> {
+        Ok(self.environments().await?.iter().map(|environment| environment.name.clone()).collect())
+    }
+
+    async fn webhook_standing(&self, url: &Url) -> Provided<WebhookThere> {
+        self.webhook_there(url).await
+    }
+
+    fn webhook_secret(&self) -> Option<&SecretString> {
+        self.webhook_secrets.last()
+    }
+
+    async fn remove_webhook(&self, url: &Url) -> Provided<()> {
+        self.unregister(url).await
     }
 
     async fn register_webhook(&self, url: &Url, secret: &str) -> Provided<()> {

@@ -62,6 +62,16 @@ impl Unleash {
         Ok(())
     }
 
+    pub(super) async fn unregister(&self, url: &Url) -> Provided<()> {
+        let mark = format!("flaglink at {url}");
+        let there: Addons = self.api.get("addons").await?;
+        for addon in there.addons.iter().filter(|addon| addon.provider == "webhook" && is_ours(addon, &mark))
+        {
+            self.api.delete(&format!("addons/{}", addon.id)).await?;
+        }
+        Ok(())
+    }
+
     /// Unleash takes no addresses in private networks unless it is told to.
     fn refused(&self, url: &Url, error: ProviderError) -> ProviderError {
         match error {
@@ -79,7 +89,7 @@ impl Unleash {
 }
 
 /// Whether an integration is the one with that mark, whatever people wrote behind it: not one with a longer address.
-fn is_ours(addon: &Addon, mark: &str) -> bool {
+pub(super) fn is_ours(addon: &Addon, mark: &str) -> bool {
     let rest = addon.description.trim_start().strip_prefix(mark);
     rest.is_some_and(|rest| !rest.starts_with(|next: char| !next.is_whitespace()))
 }

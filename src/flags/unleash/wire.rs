@@ -100,6 +100,20 @@ pub(super) struct Project {
     pub(super) id: String,
 }
 
+/// A project with its name.
+#[derive(Debug, Deserialize)]
+pub(super) struct NamedProject {
+    pub(super) id: String,
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub(super) name: String,
+}
+
+/// All projects that the token sees, with their names.
+#[derive(Debug, Deserialize)]
+pub(super) struct NamedProjects {
+    pub(super) projects: Vec<NamedProject>,
+}
+
 /// All projects that the token sees.
 #[derive(Debug, Deserialize)]
 pub(super) struct Projects {
@@ -159,6 +173,8 @@ pub(super) struct Addon {
     pub(super) provider: String,
     #[serde(default, deserialize_with = "null_is_default")]
     pub(super) description: String,
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub(super) enabled: bool,
 }
 
 /// All integrations.

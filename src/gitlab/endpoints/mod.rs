@@ -8,6 +8,7 @@ mod discussions;
 mod feature_flags;
 mod graphql;
 mod hooks;
+mod instance;
 mod issues;
 mod notes;
 
@@ -15,7 +16,9 @@ pub(super) use also::Also;
 pub(super) use discussions::{DiscussionReply, Discussions, OneDiscussion};
 pub(super) use feature_flags::{ChangeFlag, Environments, FeatureFlags, NewFlag, OneFlag};
 pub(super) use graphql::NoteEditor;
-pub(super) use hooks::{FailedEvents, TestHook};
+pub use hooks::HookHome;
+pub(super) use hooks::{AllEvents, DeleteHook, FailedEvents, Group, Hooks, TestHook, Version, WriteHook};
+pub(super) use instance::Plain;
 pub(super) use issues::{Describe, IssuesBy, OpenIssue, Relate, UsersLike};
 pub(super) use notes::{DeleteNote, EditNote, NewComment, OneNote};
 

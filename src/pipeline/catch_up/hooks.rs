@@ -152,7 +152,7 @@ async fn switch_on(look: &Look<'_>, hook: &Hook, memory: &mut Memory) {
 
 /// Nothing was sent, because the project has none of it ("Ensure the project has notes.",
 /// `app/services/concerns/integrations/project_test_data.rb`) or this GitLab cannot test it. Everything else went out and failed.
-fn has_nothing_to_send(failure: &Failure) -> bool {
+pub(in crate::pipeline) fn has_nothing_to_send(failure: &Failure) -> bool {
     failure.status == Some(422)
         && (failure.said.contains("Ensure ") || failure.said.contains("Testing not available"))
 }

@@ -19,15 +19,18 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::Pipeline;
 use super::retry::{STORE_FAILED, delay};
+use super::{Pipeline, hooks_in_step};
 use crate::bot::limits::COMMAND_AGE;
 use crate::bot::{Trouble, Waits, World};
-use crate::domain::{NoteKey, NoteableKind, ProjectId};
+use crate::domain::{HookTarget, NoteKey, NoteableKind, ProjectId};
 use crate::gitlab::{GitlabError, Hook};
 
 pub use hooks::HooksOff;
+pub(super) use hooks::has_nothing_to_send;
 pub use own::OwnAddress;
+
+pub(super) use projects::list as member_projects;
 
 use hooks::Tested;
 use own::Whose;
@@ -268,6 +271,15 @@ async fn look_at(
     result
 }
 
+/// Whose a webhook is: ours for certain where this installation made its path, whatever address stands before it.
+fn whose(look: &Look<'_>, hook: &Hook) -> Whose {
+    let target = HookTarget::Project(look.place.project.detail.id);
+    match hooks_in_step::in_url(&hook.url) {
+        Some(path) if hooks_in_step::is_ours(look.world.markers(), &target, &path) => Whose::Ours(path),
+        _ => look.plan.address.whose(&hook.url),
+    }
+}
+
 /// The project's webhooks that lead here, as far as our token may see them.
 async fn own_hooks(look: &Look<'_>, memory: &mut Memory) -> (Vec<(Hook, Whose)>, Result<(), Trouble>) {
     let project = look.place.project.detail.id;
@@ -276,7 +288,7 @@ async fn own_hooks(look: &Look<'_>, memory: &mut Memory) -> (Vec<(Hook, Whose)>,
     }
     match look.place.project.gitlab.hooks(project).await {
         Ok(hooks) => {
-            let own = hooks.into_iter().map(|hook| (look.plan.address.whose(&hook.url), hook));
+            let own = hooks.into_iter().map(|hook| (whose(look, &hook), hook));
             let own = own.filter(|(whose, _)| *whose != Whose::Others);
             (own.map(|(whose, hook)| (hook, whose)).collect(), Ok(()))
         }

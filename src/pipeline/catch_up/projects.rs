@@ -69,7 +69,9 @@ fn clients(world: &World) -> impl Iterator<Item = &crate::gitlab::GitlabApi> {
 }
 
 /// What all tokens together see, and whether all of them were answered.
-async fn list(world: &World) -> Result<(BTreeMap<ProjectId, ProjectDetail>, bool), Trouble> {
+pub(in crate::pipeline) async fn list(
+    world: &World,
+) -> Result<(BTreeMap<ProjectId, ProjectDetail>, bool), Trouble> {
     let mut shown = BTreeMap::new();
     let mut complete = true;
     for client in clients(world) {

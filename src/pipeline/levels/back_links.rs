@@ -7,9 +7,8 @@ use jiff::Timestamp;
 use super::{Became, NotTrue, Pipeline, ceiling, is_hopeless, write_down};
 use crate::bot::adopt::decides_there;
 use crate::bot::back_links::{all_to_the_work, stands_as, wanted};
-use crate::bot::tags::StateTag;
 use crate::bot::{Trouble, World};
-use crate::domain::{Decision, FlagRecord, FlagRef, Level, Mirror, Noteable, Write};
+use crate::domain::{Decision, FlagRecord, FlagRef, Level, Mirror, Noteable, StateTag, Write};
 use crate::flags::{BackLink, FlagProvider, StandingLink, same_page};
 use crate::net::Sent;
 

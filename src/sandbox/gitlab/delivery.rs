@@ -120,7 +120,7 @@ impl Model {
         let hooks: Vec<u64> = self
             .hooks
             .values()
-            .filter(|hook| hook.project == project && hook.events.contains(trigger))
+            .filter(|hook| self.goes_to(hook, project) && hook.events.contains(trigger))
             .map(|hook| hook.id)
             .collect();
         let now = self.now();

@@ -21,6 +21,7 @@ mod delivery;
 mod execute;
 mod feature_flags;
 mod graphql;
+mod groups;
 mod hooks;
 mod http;
 mod mentions;
@@ -43,6 +44,7 @@ use std::time::Duration;
 pub use access::Refusal;
 pub use delivery::{Courier, Delivery, Fate, Order};
 pub use feature_flags::FlagEdit;
+pub use groups::Group;
 pub use hooks::signature;
 pub use mentions::mentioned;
 pub use model::{

@@ -24,15 +24,16 @@ impl Model {
     /// Queues what the Test button sends: the newest real object of the project, with the one who pressed as `user`
     /// (facts, section 1).
     fn press(&mut self, user: u64, hook: u64, trigger: &str) -> Result<u64, NotPressed> {
-        let project = self.hooks.get(&hook).map(|hook| hook.project).ok_or(Refusal::NOT_FOUND)?;
-        if !self.may_manage_hooks(project, user) {
+        let hook_itself = self.hooks.get(&hook).ok_or(Refusal::NOT_FOUND)?;
+        if !self.may_manage_hooks_of(hook_itself.home(), user) {
             return Err(Refusal::NOT_FOUND.into());
         }
         let lacks = |what: &str| NotPressed::Nothing(format!("Ensure the project has {what}."));
         let (event, body) = match trigger {
             "note_events" | "confidential_note_events" => {
                 let confidential = trigger == "confidential_note_events";
-                let newest = self.notes.values().rev().find(|note| note.on.project == project);
+                let newest =
+                    self.notes.values().rev().find(|note| self.goes_to(hook_itself, note.on.project));
                 let note = newest.ok_or_else(|| lacks("notes"))?;
                 let event = if confidential { "Confidential Note Hook" } else { "Note Hook" };
                 (event, self.note_body(note, "create", user))
@@ -46,7 +47,7 @@ impl Model {
                     .noteables
                     .keys()
                     .rev()
-                    .find(|place| place.project == project && place.kind == kind)
+                    .find(|place| self.goes_to(hook_itself, place.project) && place.kind == kind)
                     .copied()
                     .ok_or_else(|| lacks(what))?;
                 let (_, event, body) = self
@@ -64,11 +65,11 @@ impl Model {
     /// Queues the same request again, key included.
     fn again(&mut self, user: u64, delivery: u64) -> Result<u64, NotPressed> {
         let old = self.deliveries.get(&delivery).ok_or(Refusal::NOT_FOUND)?;
-        let (project, hook, url) = (old.project, old.hook, old.url.clone());
-        if !self.may_manage_hooks(project, user) {
+        let (hook, url) = (old.hook, old.url.clone());
+        let now = self.hooks.get(&hook).ok_or(Refusal::NOT_FOUND)?;
+        if !self.may_manage_hooks_of(now.home(), user) {
             return Err(Refusal::NOT_FOUND.into());
         }
-        let now = self.hooks.get(&hook).ok_or(Refusal::NOT_FOUND)?;
         if now.url != url {
             return Err(NotPressed::Nothing(
                 "The hook URL has changed. This log entry cannot be retried.".to_owned(),

@@ -248,6 +248,7 @@ impl Gitlab {
                 Hook {
                     id,
                     project,
+                    group: None,
                     url: spec.url,
                     name: None,
                     description: None,

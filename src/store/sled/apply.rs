@@ -55,6 +55,8 @@ fn write(txn: &mut Txn<'_>, write: &Write) -> Result<(), Fault> {
         Write::PutNoteable(record) => put_noteable(txn, record),
         Write::PutNote(record) => txn.put(keys::note(&record.note), record),
         Write::PutFlag(record) => txn.put(keys::flag(&record.flag.flag), record),
+        Write::PutHook(record) => txn.put(keys::hook(&record.target), record),
+        Write::HookGone(target) => txn.delete(keys::hook(target)),
         Write::PutRegister(register) => txn.put(keys::register(), register),
         Write::InboxDone(id) => inbox_done(txn, *id),
         Write::InboxLater { id, not_before, reason } => inbox_later(txn, *id, *not_before, reason),

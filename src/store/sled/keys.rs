@@ -7,7 +7,8 @@
 use sha2::{Digest, Sha256};
 
 use crate::domain::{
-    DeliverySource, EdgeId, FlagRef, InboxId, Level, NoteKey, NoteSource, Noteable, NoteableKind, RecordKey,
+    DeliverySource, EdgeId, FlagRef, HookTarget, InboxId, Level, NoteKey, NoteSource, Noteable, NoteableKind,
+    RecordKey,
 };
 
 /// A key of the tree.
@@ -25,6 +26,8 @@ pub(super) mod kind {
     pub(in super::super) const EDGE: u8 = b'e';
     /// A flag's record.
     pub(in super::super) const FLAG: u8 = b'f';
+    /// A registered webhook's record.
+    pub(in super::super) const HOOK: u8 = b'h';
     /// Flag and noteable that are linked.
     pub(in super::super) const INDEX: u8 = b'i';
     /// A keyed delivery that came in once.
@@ -147,6 +150,13 @@ pub(super) fn flags_of_provider(provider: &str) -> Key {
     key
 }
 
+/// A registered webhook's record.
+pub(super) fn hook(target: &HookTarget) -> Key {
+    let mut key = vec![kind::HOOK];
+    push_name(&mut key, &target.to_string());
+    key
+}
+
 /// The installation's record.
 pub(super) fn register() -> Key {
     vec![kind::REGISTER]
@@ -158,6 +168,7 @@ pub(super) fn record(record: &RecordKey) -> Key {
         RecordKey::Noteable(key) => noteable(key),
         RecordKey::Note(key) => note(key),
         RecordKey::Flag(key) => flag(key),
+        RecordKey::Hook(target) => hook(target),
         RecordKey::Register => register(),
         RecordKey::Letter(id) => letter(*id),
     }

@@ -32,7 +32,7 @@ use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 pub use self::lock::Owner;
-pub use self::open::{OpenError, SCHEMA_VERSION, StoreOptions};
+pub use self::open::{OpenError, SCHEMA_VERSION, StoreOptions, schema_in};
 
 use self::commit::{Committer, Request};
 use self::fault::Fault;
@@ -42,8 +42,8 @@ use self::shared::Shared;
 use self::stored::Ready;
 use super::{Backlog, CommitError, DeadTally, Store, StoreError};
 use crate::domain::{
-    DeadLetter, Decision, Delivery, Edge, EdgeId, FlagRecord, FlagRef, InboxEntry, InboxId, Kept, Level,
-    NoteKey, NoteRecord, Noteable, NoteableRecord, RecordKey, Register, Seen, Stale,
+    DeadLetter, Decision, Delivery, Edge, EdgeId, FlagRecord, FlagRef, HookRecord, HookTarget, InboxEntry,
+    InboxId, Kept, Level, NoteKey, NoteRecord, Noteable, NoteableRecord, RecordKey, Register, Seen, Stale,
 };
 
 /// Larger bodies are digested and compressed off the async threads.
@@ -200,6 +200,15 @@ impl Store for SledStore {
 
     async fn register(&self) -> Result<Seen<Register>, StoreError> {
         self.read(|tree| view::seen(tree, RecordKey::Register)).await
+    }
+
+    async fn hook(&self, target: &HookTarget) -> Result<Seen<HookRecord>, StoreError> {
+        let key = RecordKey::Hook(target.clone());
+        self.read(|tree| view::seen(tree, key)).await
+    }
+
+    async fn hooks(&self) -> Result<Vec<HookRecord>, StoreError> {
+        self.read(|tree| view::all(tree, &[kind::HOOK])).await
     }
 
     async fn noteables_of(&self, flag: &FlagRef) -> Result<Vec<Noteable>, StoreError> {

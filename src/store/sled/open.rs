@@ -145,6 +145,16 @@ pub(super) fn open(root: &Path, options: &StoreOptions) -> Result<(Place, Lock, 
     Ok((place, lock, database))
 }
 
+/// The schema of the store in that folder, without opening it; `None` where there is no database yet.
+///
+/// # Errors
+/// As opening it would say.
+pub fn schema_in(root: &Path) -> Result<Option<u32>, OpenError> {
+    let place = Place { root: root.to_owned() };
+    let found = marked_schema(&place)?;
+    found.map(|found| check_schema(&place, found).map(|()| found)).transpose()
+}
+
 /// Makes the names in a folder durable.
 pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()

@@ -1,4 +1,4 @@
-//! Project webhooks: `ProjectHook` of the API description; their log, Test and Resend (facts, sections 1 and 5).
+//! Webhooks of projects and groups: `ProjectHook` of the API description; their log, Test and Resend (facts, sections 1 and 5).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,9 +10,10 @@ use serde_json::json;
 use super::call::{Call, Problem};
 use super::paging::page;
 use super::shapes::EVENTS;
-use super::unknown;
+use super::{groups, unknown};
 use crate::sandbox::gitlab::access::Refusal;
 use crate::sandbox::gitlab::delivery::Fate;
+use crate::sandbox::gitlab::groups::Home;
 use crate::sandbox::gitlab::model::Hook;
 use crate::sandbox::gitlab::press::{self, NotPressed};
 use crate::sandbox::gitlab::shared::Shared;
@@ -27,20 +28,27 @@ pub(super) enum Slow {
 /// Whether a request is one that waits: `POST .../test/:trigger` and `POST .../events/:id/resend`.
 pub(super) fn slow(call: &Call<'_>) -> Result<Option<Slow>, Problem> {
     let segments: Vec<&str> = call.segments.iter().map(String::as_str).collect();
-    let ["projects", id, "hooks", hook, rest @ ..] = segments.as_slice() else { return Ok(None) };
+    let [kind @ ("projects" | "groups"), id, "hooks", hook, rest @ ..] = segments.as_slice() else {
+        return Ok(None);
+    };
     if call.method != Method::POST {
         return Ok(None);
     }
+    let home = match *kind {
+        "projects" => Home::Project(call.project(id)?),
+        _ if call.model.settings.group_hooks => Home::Group(groups::find(call, id)?),
+        _ => return Ok(None),
+    };
     match rest {
         ["test", trigger] => {
-            let (user, hook) = (call.me()?, mine(call, id, hook)?);
+            let (user, hook) = (call.me()?, mine(call, home, hook)?);
             if !EVENTS.contains(trigger) {
                 return Err(Problem::error(StatusCode::BAD_REQUEST, "trigger does not have a valid value"));
             }
             Ok(Some(Slow::Test { user, hook, trigger: (*trigger).to_owned() }))
         }
         ["events", delivery, "resend"] if call.model.settings.at_least(17, 4) => {
-            let (user, hook) = (call.me()?, mine(call, id, hook)?);
+            let (user, hook) = (call.me()?, mine(call, home, hook)?);
             let delivery = call.number(delivery, "hook_log_id")?;
             let found = call.model.deliveries.get(&delivery).filter(|found| found.hook == hook);
             found.ok_or(Refusal::NOT_FOUND)?;
@@ -82,31 +90,30 @@ pub(super) async fn wait(
     }
 }
 
-fn maintained(call: &Call<'_>, project: u64) -> Result<u64, Problem> {
+fn maintained(call: &Call<'_>, home: Home) -> Result<u64, Problem> {
     let me = call.me()?;
-    if call.model.may_manage_hooks(project, me) { Ok(me) } else { Err(Refusal::Forbidden.into()) }
+    if call.model.may_manage_hooks_of(home, me) { Ok(me) } else { Err(Refusal::Forbidden.into()) }
 }
 
-fn mine(call: &Call<'_>, project: &str, hook: &str) -> Result<u64, Problem> {
-    let project = call.project(project)?;
-    maintained(call, project)?;
+fn mine(call: &Call<'_>, home: Home, hook: &str) -> Result<u64, Problem> {
+    maintained(call, home)?;
     let id = call.number(hook, "hook_id")?;
-    Ok(call.model.hooks.get(&id).filter(|hook| hook.project == project).ok_or(Refusal::NOT_FOUND)?.id)
+    Ok(call.model.hooks.get(&id).filter(|hook| hook.home() == home).ok_or(Refusal::NOT_FOUND)?.id)
 }
 
-/// Everything else below `/projects/:id/hooks`.
-pub(super) fn route(call: &mut Call<'_>, project: u64, rest: &[&str]) -> Result<Response, Problem> {
-    maintained(call, project)?;
+/// Everything else below `/projects/:id/hooks` and `/groups/:id/hooks`.
+pub(super) fn route(call: &mut Call<'_>, home: Home, rest: &[&str]) -> Result<Response, Problem> {
+    maintained(call, home)?;
     match (rest, &call.method) {
         ([], &Method::GET | &Method::HEAD) => {
-            let hooks: Vec<_> = call.model.hooks.values().filter(|hook| hook.project == project).collect();
+            let hooks: Vec<_> = call.model.hooks.values().filter(|hook| hook.home() == home).collect();
             page(call, &hooks, |hook| Some(call.model.hook_json(hook)))
         }
-        ([], &Method::POST) => create(call, project),
+        ([], &Method::POST) => create(call, home),
         ([], _) => Err(call.not_allowed("GET, HEAD, POST")),
         ([id], method) => {
             let method = method.clone();
-            let id = mine(call, &project.to_string(), id)?;
+            let id = mine(call, home, id)?;
             match method {
                 Method::GET | Method::HEAD => shown(call, id, StatusCode::OK),
                 Method::PUT => {
@@ -123,19 +130,20 @@ pub(super) fn route(call: &mut Call<'_>, project: u64, rest: &[&str]) -> Result<
             }
         }
         ([id, "events"], &Method::GET | &Method::HEAD) if call.model.settings.at_least(17, 3) => {
-            let id = mine(call, &project.to_string(), id)?;
+            let id = mine(call, home, id)?;
             events(call, id)
         }
         _ => Err(unknown()),
     }
 }
 
-fn create(call: &mut Call<'_>, project: u64) -> Result<Response, Problem> {
+fn create(call: &mut Call<'_>, home: Home) -> Result<Response, Problem> {
     call.required("url")?;
     let id = call.model.next_id("hook");
     let mut hook = Hook {
         id,
-        project,
+        project: if let Home::Project(project) = home { project } else { 0 },
+        group: if let Home::Group(group) = home { Some(group) } else { None },
         url: String::new(),
         name: None,
         description: None,
@@ -154,14 +162,18 @@ fn create(call: &mut Call<'_>, project: u64) -> Result<Response, Problem> {
     shown(call, id, StatusCode::CREATED)
 }
 
-/// Sets what was sent. A token that was not sent stays.
+/// Sets what was sent. A token that was not sent stays, unless the address changes: then GitLab drops it, so that nobody leads a
+/// secret to an address of their own (facts, section 1: gitlab#384326; `app/models/hooks/web_hook.rs`, `reset_token`).
 fn fill(call: &Call<'_>, hook: &mut Hook) -> Result<(), Problem> {
     if let Some(url) = call.text("url") {
         check_url(call, &url)?;
+        if hook.url != url {
+            (hook.token, hook.signing_token) = (None, None);
+        }
         hook.url = url;
     }
     for (name, field) in [("name", &mut hook.name), ("description", &mut hook.description)] {
-        if call.has(name) {
+        if call.has(name) && call.model.settings.at_least(17, 1) {
             *field = call.text(name);
         }
     }

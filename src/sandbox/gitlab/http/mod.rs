@@ -4,6 +4,7 @@ mod award_emoji;
 pub(super) mod call;
 mod discussions;
 mod feature_flags;
+mod groups;
 mod hooks;
 mod instance;
 mod issue_links;
@@ -22,6 +23,7 @@ use serde_json::json;
 use self::call::{Call, Problem};
 use super::delivery::uuid;
 use super::graphql;
+use super::groups::Home;
 use super::model::Model;
 use super::shared::Shared;
 use crate::sandbox::server::{Handler, Request, Response};
@@ -99,11 +101,12 @@ fn route(call: &mut Call<'_>) -> Result<Response, Problem> {
                 ["labels"] => projects::labels(call, project),
                 ["feature_flags", rest @ ..] => feature_flags::route(call, project, rest),
                 ["environments"] => call.only_get(|call| feature_flags::environments(call, project)),
-                ["hooks", rest @ ..] => hooks::route(call, project, rest),
+                ["hooks", rest @ ..] => hooks::route(call, Home::Project(project), rest),
                 ["issues" | "merge_requests", ..] => noteables::route(call, project, rest),
                 _ => Err(unknown()),
             }
         }
+        ["groups", id, rest @ ..] => groups::route(call, id, rest),
         _ => Err(unknown()),
     }
 }

@@ -255,8 +255,6 @@ impl Model {
         let mut json = json!({
             "id": hook.id,
             "url": hook.url,
-            "name": hook.name,
-            "description": hook.description,
             "created_at": time(hook.created_at),
             "repository_update_events": false,
             "enable_ssl_verification": hook.ssl_verification,
@@ -267,8 +265,16 @@ impl Model {
             "branch_filter_strategy": "wildcard",
             "custom_webhook_template": null,
             "custom_headers": [],
-            "project_id": hook.project,
         });
+        match hook.group {
+            Some(group) => json["group_id"] = json!(group),
+            None => json["project_id"] = json!(hook.project),
+        }
+        // `doc/api/project_webhooks.md`: "introduced in GitLab 17.1".
+        if self.settings.at_least(17, 1) {
+            json["name"] = json!(hook.name);
+            json["description"] = json!(hook.description);
+        }
         for event in EVENTS {
             json[*event] = json!(hook.events.contains(*event));
         }

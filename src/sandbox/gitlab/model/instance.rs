@@ -22,6 +22,8 @@ pub struct Settings {
     pub auto_disable_hooks: bool,
     /// Whether hooks may point at this machine or a private network. A real GitLab refuses that by default.
     pub local_hooks: bool,
+    /// Whether groups can have webhooks: Premium.
+    pub group_hooks: bool,
     /// How points in time are written in webhook bodies.
     pub hook_times: HookTimes,
     /// Whether GraphQL is there; otherwise it is a 404.

@@ -18,6 +18,7 @@ pub use noteable::{IssueType, Kind, Noteable, NoteableRef, State};
 pub use project::{Hook, Label, Member, Project, Visibility, level};
 
 use super::delivery::{Courier, Delivery};
+use super::groups::Group;
 use super::quick_actions::Executed;
 
 /// Everything.
@@ -31,6 +32,8 @@ pub struct Model {
     pub tokens: Vec<Token>,
     /// Projects.
     pub projects: BTreeMap<u64, Project>,
+    /// Groups. A project is in those that its path begins with.
+    pub groups: BTreeMap<u64, Group>,
     /// Issues and merge requests.
     pub noteables: BTreeMap<NoteableRef, Noteable>,
     /// Issues that are related: the smaller one first.
@@ -68,6 +71,7 @@ impl Model {
                 webhook_timeout: Duration::from_secs(10),
                 auto_disable_hooks: false,
                 local_hooks: true,
+                group_hooks: true,
                 hook_times: HookTimes::Utc,
                 graphql: true,
                 clock_ahead: SignedDuration::ZERO,
@@ -75,6 +79,7 @@ impl Model {
             users: BTreeMap::new(),
             tokens: Vec::new(),
             projects: BTreeMap::new(),
+            groups: BTreeMap::new(),
             noteables: BTreeMap::new(),
             related: BTreeSet::new(),
             notes: BTreeMap::new(),
@@ -100,6 +105,7 @@ impl Model {
         let start = match sort {
             "project" => 41,
             "user" => 11,
+            "group" => 31,
             "issue" => 501,
             "merge_request" => 701,
             "note" => 4001,

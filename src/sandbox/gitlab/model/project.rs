@@ -134,8 +134,10 @@ impl Project {
 pub struct Hook {
     /// Id.
     pub id: u64,
-    /// The project it belongs to.
+    /// The project it belongs to; 0 for one of a group.
     pub project: u64,
+    /// The group it belongs to.
+    pub group: Option<u64>,
     /// Where it sends to.
     pub url: String,
     /// Name.

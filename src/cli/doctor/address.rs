@@ -1,0 +1,208 @@
+//! The public address: whether it is reached from here, and answers as flaglink.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use url::Url;
+
+use super::finding::{Finding, Group, Id};
+use super::within;
+use crate::cli::client::Client;
+use crate::config::Config;
+use crate::http::api_types::{AddressProof, ProveAddress};
+use crate::net::{Failure, HttpClient, HttpOptions};
+use crate::telemetry::Metrics;
+
+/// How long a proof may take.
+const PROOF: Duration = Duration::from_secs(15);
+
+/// Asks at the address from here. What a firewall or GitLab's own settings do to others cannot be told from here.
+///
+/// Where flaglink runs it proves the address itself: only its own answer tells it from another flaglink's.
+pub(super) async fn look(
+    config: &Config,
+    public: Option<&Url>,
+    socket: Option<&Path>,
+    limit: Duration,
+) -> Group {
+    let proof = match socket {
+        Some(socket) if public.is_some() || config.listen.public_auto => prove(socket, limit).await,
+        _ => None,
+    };
+    let findings = match public {
+        _ if proof.is_some() => told(proof.into_iter().next(), config),
+        Some(public) => ask(public, config, limit).await,
+        None if config.listen.public_auto => vec![Finding::note(
+            Id::PublicAddress,
+            "the public address is asked of the tunnel's agent, which only the running flaglink does",
+        )],
+        None => vec![Finding::note(Id::PublicAddress, "no public address is configured, so it cannot be asked").with(
+            "write `public_url` in [listen]: the address of your tunnel or reverse proxy. It shows whether webhooks can \
+             arrive, and flaglink then knows its own webhooks from those of others",
+        )],
+    };
+    Group::new("Public address", findings)
+}
+
+/// The proof that the running flaglink gives; `None` where it gives none.
+async fn prove(socket: &Path, limit: Duration) -> Option<AddressProof> {
+    within(limit.max(PROOF), async {
+        let mut client = Client::connect(socket).await.ok()??;
+        client.change::<AddressProof>("/api/v1/address/prove", &ProveAddress {}).await.ok()
+    })
+    .await?
+}
+
+fn told(proof: Option<AddressProof>, config: &Config) -> Vec<Finding> {
+    let Some(proof) = proof else { return Vec::new() };
+    let url = proof.url.unwrap_or_default();
+    if proof.proven {
+        return vec![
+            Finding::good(Id::PublicAddress, format!("webhooks are to come in at {url}")),
+            Finding::good(Id::AddressReachable, format!("{url} is reached from here")),
+            Finding::good(Id::AddressAnswers, "the answer is that of this very flaglink"),
+        ];
+    }
+    let why = proof.why.unwrap_or_else(|| "the public address is not proven".to_owned());
+    let trouble = proof.trouble.unwrap_or_default();
+    let id = match trouble.as_str() {
+        "no_address" => Id::PublicAddress,
+        "upstream" | "page" | "other_program" | "sign_in" | "not_found" | "redirect" => Id::AddressAnswers,
+        _ => Id::AddressReachable,
+    };
+    if trouble == "busy" {
+        return vec![Finding::look(id, why, "look again in a moment")];
+    }
+    let remedy = match trouble.as_str() {
+        "no_address" if config.listen.public_auto => {
+            "start the tunnel (for example `ngrok http 8080`): flaglink notices it"
+        }
+        _ => "when that is mended, `flaglink hooks sync` brings the webhooks into step",
+    };
+    vec![Finding::wrong(id, why, remedy)]
+}
+
+async fn ask(public: &Url, config: &Config, limit: Duration) -> Vec<Finding> {
+    let options = HttpOptions {
+        peer: "address".to_owned(),
+        timeout: limit,
+        connect_timeout: limit,
+        in_flight: 2,
+        ca_file: config.gitlab.ca_file.clone(),
+    };
+    let client = match HttpClient::new(options, Arc::new(Metrics::default())) {
+        Ok(client) => client,
+        Err(error) => {
+            return vec![Finding::look(Id::AddressReachable, error.to_string(), "see `ca_file` in [gitlab]")];
+        }
+    };
+    let mut findings = vec![Finding::good(Id::PublicAddress, format!("webhooks are to come in at {public}"))];
+    let health = match within(limit, get(&client, public, "healthz")).await {
+        None => Err(None),
+        Some(answer) => answer.map_err(Some),
+    };
+    match health {
+        Ok(text) if text.trim() == "ok" => {
+            findings.push(Finding::good(Id::AddressReachable, format!("{public} is reached from here")));
+        }
+        Ok(_) => {
+            findings.push(Finding::wrong(
+                Id::AddressAnswers,
+                format!("something else than flaglink answers at {public}healthz"),
+                "point the tunnel or the proxy at `listen.webhooks`, or put `public_url` right. Some tunnels show a page of \
+                 their own first",
+            ));
+            return findings;
+        }
+        Err(failure) => {
+            findings.push(unreached(public, failure.as_ref(), limit));
+            return findings;
+        }
+    }
+    // A path of webhooks takes only POST, and says so in flaglink's words.
+    let hook = within(limit, get(&client, public, "hooks/gitlab")).await;
+    findings.push(match hook {
+        Some(Err(failure)) if failure.status == Some(405) && failure.said.contains("only POST here") => {
+            Finding::good(Id::AddressAnswers, format!("{public}hooks/gitlab answers as flaglink does"))
+        }
+        Some(Err(failure)) if failure.status == Some(404) && failure.said.contains("there is nothing here") => {
+            Finding::note(
+                Id::AddressAnswers,
+                "flaglink answers, and takes no webhooks made by hand, because it has no secret for them",
+            )
+        }
+        Some(Err(failure)) => Finding::wrong(
+            Id::AddressAnswers,
+            format!("the path of the webhooks does not answer as flaglink does: {}", failure.message),
+            "the proxy is to pass /hooks/ on as it is, with method, headers and body; a sign-in before it locks GitLab out",
+        ),
+        Some(Ok(_)) => Finding::wrong(
+            Id::AddressAnswers,
+            format!("{public}hooks/gitlab answers a question that flaglink refuses: it is not flaglink"),
+            "point the tunnel or the proxy at `listen.webhooks`",
+        ),
+        None => Finding::look(
+            Id::AddressAnswers,
+            format!("{public}hooks/gitlab does not answer within {} s", limit.as_secs()),
+            "look again later",
+        ),
+    });
+    findings
+}
+
+fn unreached(public: &Url, failure: Option<&Failure>, limit: Duration) -> Finding {
+    let Some(failure) = failure else {
+        return Finding::wrong(
+            Id::AddressReachable,
+            format!("{public} does not answer within {} s", limit.as_secs()),
+            "does the tunnel run, and is a firewall in between?",
+        );
+    };
+    let said = failure.message.to_lowercase();
+    let remedy = match failure.status {
+        Some(502..=504) => {
+            "the tunnel or the proxy answers and flaglink does not: start flaglink, and let them point at `listen.webhooks`"
+        }
+        Some(404) => {
+            "that address leads elsewhere: the tunnel's address may have changed, or the path before /healthz is another one. \
+             Put `public_url` right, then the webhooks (`flaglink hooks sync`)"
+        }
+        Some(300..=399) => {
+            "it leads elsewhere, and GitLab does not follow: write the address it leads to as `public_url`"
+        }
+        Some(401 | 403) => {
+            "something asks for a sign-in there, which GitLab cannot give: let /hooks/ and /healthz through"
+        }
+        Some(_) => "see what answers at that address",
+        None if said.contains("certificate") || said.contains("tls") => {
+            "GitLab does not send to an address whose certificate it does not trust: put the certificate right, or name your \
+             CA with `ca_file` if GitLab trusts it"
+        }
+        None if said.contains("dns") || said.contains("lookup") || said.contains("name or service") => {
+            "no such host is known: the tunnel's address may have changed. Put `public_url` right, then the webhooks"
+        }
+        None => {
+            "does the tunnel run and point at `listen.webhooks`, and has its address changed? Some networks do not let a \
+             machine reach its own public address: then ask from another one"
+        }
+    };
+    Finding::wrong(
+        Id::AddressReachable,
+        format!("{public} is not reached from here: {}", failure.message),
+        remedy,
+    )
+}
+
+async fn get(client: &HttpClient, base: &Url, path: &str) -> Result<String, Failure> {
+    let request = http::Request::get(format!("{base}{path}")).body(Vec::new());
+    let request = request.map_err(|error| Failure {
+        status: None,
+        sent: crate::net::Sent::No,
+        retry_after: None,
+        message: error.to_string(),
+        said: String::new(),
+    })?;
+    let answer = client.send(request).await?;
+    Ok(String::from_utf8_lossy(answer.body()).chars().take(200).collect())
+}

@@ -1,0 +1,226 @@
+//! `flaglink doctor`: everything that can be checked, one line each, and what to do about it.
+
+mod address;
+mod config;
+mod daemon;
+mod exposure;
+mod finding;
+mod fix;
+mod gitlab;
+mod hooks;
+mod projects;
+mod providers;
+mod render;
+mod store;
+mod words;
+
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use url::Url;
+
+use super::progress::Progress;
+use super::{Context, Trouble, document, screen};
+use crate::config::{Config, Places};
+use crate::flags::{Registry, Surroundings};
+use crate::gitlab::GitlabApi;
+use crate::net::{HttpClient, HttpOptions};
+use crate::telemetry::Metrics;
+use finding::{Finding, Group, Id};
+use gitlab::Access;
+
+/// Check everything that can be checked, and say what to do about each failure
+#[derive(Debug, Args)]
+pub(super) struct Doctor {
+    /// Repair what is safe to repair: modes of our own files, a missing folder or key, webhooks
+    #[arg(long)]
+    fix: bool,
+
+    /// How many seconds each question may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=300))]
+    patience: u64,
+
+    /// With less free room than this many MB on the disk of the store something is wrong
+    #[arg(long, value_name = "MB", default_value_t = 64)]
+    least_free: u64,
+
+    /// Write nothing; only the exit code says whether anything is wrong
+    #[arg(long)]
+    quiet: bool,
+}
+
+/// The names of all checks, each with its heading in docs/troubleshooting.md.
+pub fn checks() -> Vec<&'static str> {
+    Id::ALL.iter().map(|id| id.name()).collect()
+}
+
+/// Why GitLab gave no good answer with that token, and what to do: one sentence or two.
+pub(super) fn explain(error: &crate::gitlab::GitlabError, whose: &str, address: &str) -> String {
+    let finding = words::of_gitlab(error, whose, address);
+    match finding.remedy {
+        Some(remedy) => format!("{}; {remedy}", finding.says),
+        None => finding.says,
+    }
+}
+
+/// What comes of it, or nothing when it takes too long.
+async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Option<T> {
+    tokio::time::timeout(limit, work).await.ok()
+}
+
+impl Doctor {
+    pub(super) async fn perform(self, context: &Context) -> Result<(), Trouble> {
+        let limit = Duration::from_secs(self.patience);
+        let progress = Progress::new(context);
+        let (mut groups, mut fixed) = (self.look(context, &progress, limit).await, Vec::new());
+        if self.fix {
+            let (done, not) = self.repair(context, &progress, &groups, limit).await;
+            if !done.is_empty() {
+                groups = self.look(context, &progress, limit).await;
+            }
+            fixed = done.into_iter().chain(not).collect();
+        }
+        drop(progress);
+        let wrong = render::wrong(&groups);
+        if self.quiet {
+        } else if context.json {
+            document::write(&render::report(&groups, &fixed))?;
+        } else {
+            write!(anstream::stdout(), "{}", render::text(&groups, &fixed, screen::width()))?;
+        }
+        if wrong == 0 { Ok(()) } else { Err(Trouble::Told) }
+    }
+
+    /// Looks at everything: what does not hang together is asked about at the same time.
+    async fn look(&self, context: &Context, progress: &Progress, limit: Duration) -> Vec<Group> {
+        let file = match context.config_file() {
+            Ok(file) => file,
+            Err(Trouble::Arguments(said) | Trouble::World(said)) => {
+                return vec![config::unread(&crate::config::ConfigError(said))];
+            }
+            Err(_) => return Vec::new(),
+        };
+        // Where flaglink is found is known also where its secrets are not.
+        let places = Places::load(&file, &context.env);
+        let daemon = async {
+            let _step = progress.step("asking the running flaglink");
+            match &places {
+                Ok(places) => daemon::look(places, limit).await,
+                Err(_) => daemon::Known { status: None, reports: None, groups: Vec::new() },
+            }
+        };
+        let config = match config::load(context, &file) {
+            Ok(config) => config,
+            Err(error) => {
+                let mut groups = vec![config::unread(&error)];
+                groups.extend(daemon.await.groups);
+                return groups;
+            }
+        };
+        let mut groups = vec![config::look(&config)];
+        // First, and quick: it knows the public address that the others need.
+        let known = daemon.await;
+        let public = public_address(&config, &known);
+        let (all, registry) = match accesses(&config, limit) {
+            Ok(parts) => parts,
+            Err(error) => {
+                groups.push(Group::new(
+                    "GitLab",
+                    vec![Finding::wrong(Id::GitlabReachable, error, "see `ca_file` in the configuration")],
+                ));
+                groups.extend(known.groups);
+                return groups;
+            }
+        };
+        let of_gitlab = async {
+            let _step = progress.step("asking GitLab");
+            let mut all = all;
+            let base = config.gitlab.url.as_str();
+            let own = gitlab::look(&mut all, base, limit).await;
+            let (projects, matched) = projects::look(&config, &all, base, limit).await;
+            let reports = known.reports.as_deref().filter(|_| config.gitlab.register_hooks);
+            let hooks = hooks::look(&config, &all, &matched, public.as_ref(), reports, limit).await;
+            (vec![own, projects, hooks], exposure::look(&config, &matched))
+        };
+        let of_address = async {
+            let _step = progress.step("asking at the public address");
+            let socket = known.status.is_some().then_some(config.listen.socket.as_path());
+            address::look(&config, public.as_ref(), socket, limit).await
+        };
+        let of_providers = async {
+            let _step = progress.step("asking the flag services");
+            providers::look(&registry, public.as_ref(), limit).await
+        };
+        let ((gitlab, exposure), address, providers) = tokio::join!(of_gitlab, of_address, of_providers);
+        groups.extend(gitlab);
+        groups.push(address);
+        groups.extend(providers);
+        groups.push(store::look(&config, self.least_free.saturating_mul(1024 * 1024)));
+        groups.extend(known.groups);
+        groups.push(exposure);
+        groups
+    }
+
+    async fn repair(
+        &self,
+        context: &Context,
+        progress: &Progress,
+        groups: &[Group],
+        limit: Duration,
+    ) -> (Vec<String>, Vec<String>) {
+        let _step = progress.step("repairing");
+        let socket = context.config_file().ok().and_then(|file| Places::load(&file, &context.env).ok());
+        let Ok(file) = context.config_file() else { return Default::default() };
+        let Ok(config) = Config::load(&file, &context.env) else { return Default::default() };
+        let Ok((all, _)) = accesses(&config, limit) else { return Default::default() };
+        let (mut done, mut not) = fix::repair(&config, &all, groups, limit).await;
+        if let Some(places) = socket {
+            fix::sync_hooks(&places.socket, groups, &mut done, &mut not).await;
+        }
+        (done, not)
+    }
+}
+
+/// Where webhooks are to come in: as configured, else as the running one says.
+fn public_address(config: &Config, known: &daemon::Known) -> Option<Url> {
+    if let Some(url) = &config.listen.public_url {
+        return Some(url.clone());
+    }
+    let urls =
+        known.status.as_ref()?.webhooks.iter().filter_map(|hook| Some((hook.url.as_ref()?, &hook.path)));
+    urls.filter_map(|(url, path)| Url::parse(&format!("{}/", url.strip_suffix(path.as_str())?)).ok()).next()
+}
+
+/// A client for each token, and the providers. All of them give up soon: somebody waits.
+fn accesses(config: &Config, limit: Duration) -> Result<(Vec<Access>, Registry), String> {
+    let options = HttpOptions {
+        peer: "gitlab".to_owned(),
+        timeout: limit,
+        connect_timeout: limit,
+        in_flight: 16,
+        ca_file: config.gitlab.ca_file.clone(),
+    };
+    let metrics = Arc::new(Metrics::default());
+    let http = HttpClient::new(options, Arc::clone(&metrics)).map_err(|error| error.to_string())?;
+    let api = |token| GitlabApi::new(&config.gitlab.url, token, http.clone());
+    let mut all = vec![Access {
+        name: "the token of [gitlab]".to_owned(),
+        rule: None,
+        api: api(config.gitlab.token.clone()),
+        me: None,
+    }];
+    for rule in &config.rules.rules {
+        let Some(token) = rule.token.clone() else { continue };
+        all.push(Access {
+            name: format!("the token of `{}`", rule.pattern),
+            rule: Some(rule.pattern.clone()),
+            api: api(token),
+            me: None,
+        });
+    }
+    let gitlab = all.iter().map(|access| access.api.clone()).collect();
+    let registry = Registry::build(&config.providers, &Surroundings { metrics, gitlab });
+    Ok((all, registry.map_err(|error| error.to_string())?))
+}

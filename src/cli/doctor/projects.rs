@@ -1,0 +1,235 @@
+//! Which projects each rule matches, and what the bot may do in them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use super::finding::{Finding, Group, Id};
+use super::gitlab::{Access, late};
+use super::within;
+use super::words::of_gitlab;
+use crate::cli::words::count;
+use crate::config::{Config, ProjectRule, Role};
+use crate::gitlab::{GitlabError, GitlabResult, ProjectDetail};
+
+/// So many projects of a rule are looked at one by one.
+const MOST: usize = 100;
+/// So many of them are named.
+const NAMED: usize = 5;
+
+/// A project that a rule matches, and the bot's access level in it.
+pub(super) struct Matched {
+    /// The rule's place in the file.
+    pub(super) rule: usize,
+    /// Whose token is used: the place in the list of tokens.
+    pub(super) access: usize,
+    /// The project.
+    pub(super) project: ProjectDetail,
+    /// The bot's access level; `None` where it could not be read.
+    pub(super) level: Option<u32>,
+}
+
+/// Asks for the projects and for the roles in them.
+pub(super) async fn look(
+    config: &Config,
+    all: &[Access],
+    address: &str,
+    limit: Duration,
+) -> (Group, Vec<Matched>) {
+    let mut lists: Vec<GitlabResult<Vec<ProjectDetail>>> = Vec::new();
+    for access in all {
+        lists.push(match access.me {
+            None => Ok(Vec::new()),
+            Some(_) => within(limit, access.api.member_projects()).await.unwrap_or_else(|| Err(late(limit))),
+        });
+    }
+    let (mut findings, mut matched) = (Vec::new(), Vec::new());
+    for (at, rule) in config.rules.rules.iter().enumerate() {
+        let which = all.iter().position(|access| access.rule.as_deref() == Some(&rule.pattern)).unwrap_or(0);
+        let Some(access) = all.get(which) else { continue };
+        // What is wrong with the token is said where it is looked at.
+        if access.me.is_none() {
+            continue;
+        }
+        let projects = match lists.get(which) {
+            Some(Ok(projects)) => projects,
+            Some(Err(error)) => {
+                findings.push(of_gitlab(error, &access.name, address));
+                continue;
+            }
+            None => continue,
+        };
+        let holds = |project: &&ProjectDetail| {
+            config.rules.for_project(&project.path).is_some_and(|first| first.pattern == rule.pattern)
+        };
+        let mut found: Vec<ProjectDetail> = projects.iter().filter(holds).cloned().collect();
+        if found.is_empty() {
+            found.extend(named_exactly(rule, access, limit).await);
+        }
+        if found.is_empty() {
+            findings.push(nothing(config, rule, access, projects));
+            continue;
+        }
+        let many = found.len();
+        let levels = levels(found, access, limit).await;
+        findings.push(Finding::good(
+            Id::RuleMatches,
+            format!(
+                "`{}` matches {}: {}",
+                rule.pattern,
+                count(many, "project", "projects"),
+                names(levels.iter().map(|(project, _)| project))
+            ),
+        ));
+        findings.extend(roles(config, rule, access, &levels));
+        matched.extend(levels.into_iter().map(|(project, level)| Matched {
+            rule: at,
+            access: which,
+            project,
+            level: level.ok(),
+        }));
+    }
+    (Group::new("Projects", findings), matched)
+}
+
+/// The project that a rule without any `*` names, also where the bot is no member of it.
+async fn named_exactly(rule: &ProjectRule, access: &Access, limit: Duration) -> Option<ProjectDetail> {
+    if rule.pattern.contains(['*', '?', '[', '{']) {
+        return None;
+    }
+    within(limit, access.api.project_at(&rule.pattern)).await?.ok()?
+}
+
+fn nothing(config: &Config, rule: &ProjectRule, access: &Access, seen: &[ProjectDetail]) -> Finding {
+    let bot = access.me.as_ref().map_or_else(|| "the bot".to_owned(), |me| format!("@{}", me.username));
+    let by_another = seen.iter().find(|project| rule.matches(&project.path));
+    if let Some(project) = by_another
+        && let Some(first) = config.rules.for_project(&project.path)
+    {
+        return Finding::wrong(
+            Id::RuleMatches,
+            format!(
+                "`{}` never holds: what it matches is matched by `{}` above it",
+                rule.pattern, first.pattern
+            ),
+            "put the narrower rule first; the first that matches is the one that holds",
+        );
+    }
+    let remedy = match seen {
+        [] => format!(
+            "{bot} is a member of no project at all: invite it into the project or group, with the role Developer or more"
+        ),
+        seen => format!(
+            "{bot} is a member of {}: write a pattern for one of these as `match`, or invite it into the project that is meant",
+            names(seen.iter())
+        ),
+    };
+    Finding::wrong(
+        Id::RuleMatches,
+        format!(
+            "`{}` matches no project that {bot} is a member of, so nothing is answered there",
+            rule.pattern
+        ),
+        remedy,
+    )
+}
+
+type Level = GitlabResult<u32>;
+
+async fn levels(
+    projects: Vec<ProjectDetail>,
+    access: &Access,
+    limit: Duration,
+) -> Vec<(ProjectDetail, Level)> {
+    let Some(me) = access.me.as_ref().map(|me| me.id) else { return Vec::new() };
+    let mut asked = JoinSet::new();
+    for (at, project) in projects.into_iter().take(MOST).enumerate() {
+        let api = access.api.clone();
+        asked.spawn(async move {
+            let level = within(limit, api.access_level(project.id, me)).await;
+            let level =
+                level.unwrap_or_else(|| Err(late(limit))).map(|level| level.map_or(0, |level| level.0));
+            (at, project, level)
+        });
+    }
+    let mut told = Vec::new();
+    while let Some(one) = asked.join_next().await {
+        told.extend(one);
+    }
+    told.sort_by_key(|(at, ..)| *at);
+    told.into_iter().map(|(_, project, level)| (project, level)).collect()
+}
+
+/// One line for each role that the bot has.
+fn roles(
+    config: &Config,
+    rule: &ProjectRule,
+    access: &Access,
+    levels: &[(ProjectDetail, Level)],
+) -> Vec<Finding> {
+    let bot = access.me.as_ref().map_or_else(|| "the bot".to_owned(), |me| format!("@{}", me.username));
+    let mut by_level: BTreeMap<u32, Vec<&ProjectDetail>> = BTreeMap::new();
+    let mut findings = Vec::new();
+    for (project, level) in levels {
+        match level {
+            Ok(level) => by_level.entry(*level).or_default().push(project),
+            Err(GitlabError::Failed(failure)) if failure.status.is_some() => {
+                by_level.entry(0).or_default().push(project);
+            }
+            Err(error) => findings.push(Finding::look(
+                Id::ProjectRole,
+                format!("the role of {bot} in {} cannot be read: {error}", project.path),
+                "look again later",
+            )),
+        }
+    }
+    // Their flags are for developers.
+    let native = |name: &String| {
+        config.providers.iter().any(|provider| provider.name == *name && provider.kind == "gitlab")
+    };
+    let least = if rule.providers.iter().any(native) { Role::Developer } else { Role::Reporter };
+    for (level, projects) in by_level {
+        let named = names(projects.iter().copied());
+        let role = if level == 0 { "no role" } else { Role::of_level(level) };
+        let says = format!("{bot} has the role {role} in {named}").replace("the role no role", "no role");
+        let invite = format!(
+            "give {bot} at least {} there (Manage → Members), or make its token with that role",
+            least.words()
+        );
+        findings.push(if level < least.level().unwrap_or(u32::MAX) {
+            let lacks = if least == Role::Developer {
+                "GitLab's own flags need Developer"
+            } else {
+                "it needs Reporter"
+            };
+            Finding::wrong(Id::ProjectRole, format!("{says}: {lacks}"), invite)
+        } else if level < 30 && rule.label.is_some() {
+            Finding::look(
+                Id::ProjectRole,
+                format!("{says}: enough for issues, but not to put labels on merge requests"),
+                "give it Developer, or write `label = \"\"` in the rule",
+            )
+        } else if level < 40 {
+            Finding::note(
+                Id::ProjectRole,
+                format!(
+                    "{says}: enough, but only a Maintainer can register webhooks and read back what failed"
+                ),
+            )
+        } else {
+            Finding::good(Id::ProjectRole, says)
+        });
+    }
+    findings
+}
+
+/// The first few by name, and how many more.
+pub(super) fn names<'a>(projects: impl Iterator<Item = &'a ProjectDetail>) -> String {
+    let paths: Vec<&str> = projects.map(|project| project.path.as_str()).collect();
+    let shown = paths.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
+    match paths.len().saturating_sub(NAMED) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}

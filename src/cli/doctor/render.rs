@@ -1,0 +1,102 @@
+//! How the checklist looks: on a terminal, and for machines.
+
+use owo_colors::OwoColorize;
+use serde::Serialize;
+
+use super::finding::{Group, Standing};
+use crate::cli::screen::fold;
+use crate::cli::words::{count, plain};
+
+/// Columns before what is found: two of space, the sign, the word.
+const BEFORE: usize = 10;
+
+/// What `--json` says; fields are only ever added.
+#[derive(Serialize)]
+pub(super) struct Report<'a> {
+    /// Whether nothing is wrong.
+    good: bool,
+    /// What `--fix` did, one sentence each.
+    fixed: &'a [String],
+    findings: Vec<Line<'a>>,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    group: &'a str,
+    id: &'static str,
+    standing: Standing,
+    says: &'a str,
+    remedy: Option<&'a str>,
+}
+
+/// The report for machines.
+pub(super) fn report<'a>(groups: &'a [Group], fixed: &'a [String]) -> Report<'a> {
+    let lines = groups.iter().flat_map(|group| {
+        group.findings.iter().map(|finding| Line {
+            group: &group.title,
+            id: finding.id.name(),
+            standing: finding.standing,
+            says: &finding.says,
+            remedy: finding.remedy.as_deref(),
+        })
+    });
+    Report { good: wrong(groups) == 0, fixed, findings: lines.collect() }
+}
+
+/// How many are wrong.
+pub(super) fn wrong(groups: &[Group]) -> usize {
+    many(groups, Standing::Wrong)
+}
+
+fn many(groups: &[Group], standing: Standing) -> usize {
+    groups.iter().flat_map(|group| &group.findings).filter(|finding| finding.standing == standing).count()
+}
+
+/// The checklist for people, in at most `width` columns.
+pub(super) fn text(groups: &[Group], fixed: &[String], width: Option<usize>) -> String {
+    let mut out = String::new();
+    for did in fixed {
+        let did = fold(&plain(did), width, BEFORE, BEFORE);
+        out.push_str(&format!("  {} {did}\n", "✔ fixed ".green().bold()));
+    }
+    for group in groups.iter().filter(|group| !group.findings.is_empty()) {
+        if !out.is_empty() {
+            out.push('\n');
+        }
+        out.push_str(&format!("{}\n", plain(&group.title).bold()));
+        for finding in &group.findings {
+            // A word stands beside each sign, for who cannot see or tell them apart.
+            let sign = match finding.standing {
+                Standing::Good => format!("{}", "✔ good ".green()),
+                Standing::Note => format!("{}", "– note ".dimmed()),
+                Standing::Look => format!("{}", "! look ".yellow().bold()),
+                Standing::Wrong => format!("{}", "✘ wrong".red().bold()),
+            };
+            let says = fold(&plain(&finding.says), width, BEFORE, BEFORE);
+            out.push_str(&format!("  {sign} {says}\n"));
+            if let Some(remedy) = &finding.remedy {
+                let remedy = format!("→ {} [{}]", plain(remedy), finding.id.name());
+                out.push_str(&format!(
+                    "{}{}\n",
+                    " ".repeat(BEFORE),
+                    fold(&remedy, width, BEFORE, BEFORE + 2)
+                ));
+            }
+        }
+    }
+    let (wrong, look) = (wrong(groups), many(groups, Standing::Look));
+    let looks = match look {
+        0 => String::new(),
+        look => format!(", and {} should be looked at", count(look, "thing", "things")),
+    };
+    let end = match wrong {
+        0 => format!("{} Nothing is wrong{looks}.", "✔".green().bold()),
+        wrong => format!(
+            "{} {}{looks}. docs/troubleshooting.md says more under the name in [ ].",
+            "✘".red().bold(),
+            count(wrong, "thing is wrong", "things are wrong")
+        ),
+    };
+    out.push_str(&format!("\n{}\n", fold(&end, width, 0, 2)));
+    out
+}

@@ -1,0 +1,177 @@
+//! The store: whose it is, who else may look into it, how much room is left, and the key that belongs to it.
+
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+
+use super::finding::{Finding, Group, Id, Repair};
+use crate::cli::show;
+use crate::cli::source::user_name;
+use crate::config::{Config, MarkerKeySource};
+use crate::store::sled::schema_in;
+
+/// With less room than this it is time to look, in bytes.
+const SPACE_LOOK: u64 = 512 * 1024 * 1024;
+
+/// Looks at the folder and at what is in it, without opening the database.
+/// With less than `least` bytes of free room something is wrong.
+pub(super) fn look(config: &Config, least: u64) -> Group {
+    let path = &config.store.path;
+    let mut findings = folder(path);
+    let is_there = path.is_dir();
+    if is_there {
+        findings.extend(mode(path));
+        findings.extend(schema(path));
+    }
+    findings.extend(free(path).map(|free| space(path, free, least)));
+    findings.push(marker_key(config));
+    Group::new("Store", findings)
+}
+
+fn folder(path: &Path) -> Vec<Finding> {
+    let about = match std::fs::metadata(path) {
+        Ok(about) if about.is_dir() => about,
+        Ok(_) => {
+            return vec![Finding::wrong(
+                Id::StoreFolder,
+                format!("{} is not a folder", show(path)),
+                "let `[store] path` name a folder; flaglink makes it where it is not there",
+            )];
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return vec![
+                Finding::note(
+                    Id::StoreFolder,
+                    format!("{} is not there yet; it is made at the first start", show(path)),
+                )
+                .repaired_by(Repair::Folder(path.to_owned())),
+            ];
+        }
+        Err(error) => {
+            return vec![Finding::wrong(
+                Id::StoreFolder,
+                format!("{} cannot be looked at: {error}", show(path)),
+                "run this as the user that runs flaglink, for example with `sudo -u flaglink`",
+            )];
+        }
+    };
+    let (owner, me) = (about.uid(), rustix::process::geteuid().as_raw());
+    // What somebody else's run left behind keeps the daemon from starting.
+    let others = ["db", "lock", "reserve", "db/db"].into_iter().find_map(|name| {
+        let inside = path.join(name);
+        let of = std::fs::metadata(&inside).ok()?.uid();
+        (of != owner).then_some((inside, of))
+    });
+    if let Some((inside, of)) = others {
+        return vec![Finding::wrong(
+            Id::StoreFolder,
+            format!(
+                "{} belongs to {}, and the store to {}: flaglink was run as another user once",
+                show(&inside),
+                user_name(of),
+                user_name(owner)
+            ),
+            format!("`chown -R {} {}`, and run flaglink as that user always", user_name(owner), show(path)),
+        )];
+    }
+    let says = format!("{} belongs to {}", show(path), user_name(owner));
+    vec![if owner == me || me == 0 {
+        Finding::good(Id::StoreFolder, says)
+    } else {
+        Finding::note(Id::StoreFolder, format!("{says}; flaglink has to run as that user"))
+    }]
+}
+
+fn mode(path: &Path) -> Option<Finding> {
+    let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o777;
+    Some(if mode & 0o077 == 0 {
+        Finding::good(Id::StoreMode, "only its owner can look into it")
+    } else {
+        Finding::wrong(
+            Id::StoreMode,
+            format!(
+                "others on this machine can look into {} (mode {mode:o}): what people wrote is in there",
+                show(path)
+            ),
+            format!("`chmod 700 {}`, or `flaglink doctor --fix`", show(path)),
+        )
+        .repaired_by(Repair::Mode(path.to_owned(), 0o700))
+    })
+}
+
+fn schema(path: &Path) -> Option<Finding> {
+    match schema_in(path) {
+        Ok(None) => None,
+        Ok(Some(schema)) => {
+            Some(Finding::good(Id::StoreSchema, format!("this version can read it (schema {schema})")))
+        }
+        Err(error) => {
+            let (says, remedy) = error.to_string().split_once(". ").map_or_else(
+                || (error.to_string(), "see docs/troubleshooting.md".to_owned()),
+                |(says, remedy)| (says.to_owned(), remedy.to_owned()),
+            );
+            Some(Finding::wrong(Id::StoreSchema, says, remedy))
+        }
+    }
+}
+
+/// Free bytes on the disk that the store is on, or will be on.
+fn free(path: &Path) -> Option<u64> {
+    let there = path.ancestors().find(|path| path.is_dir()).map(Path::to_owned);
+    let there = there.filter(|path| !path.as_os_str().is_empty()).unwrap_or_else(|| ".".into());
+    let about = rustix::fs::statvfs(&there).ok()?;
+    Some(about.f_bavail.saturating_mul(about.f_frsize))
+}
+
+/// What so much free room means.
+fn space(path: &Path, free: u64, least: u64) -> Finding {
+    let says = format!("{} MB are free on the disk of {}", free / (1024 * 1024), show(path));
+    if free < least {
+        Finding::wrong(
+            Id::StoreSpace,
+            format!("{says}: on a full disk webhooks are answered 503 and nothing new is taken"),
+            "make room on that disk; flaglink goes on by itself then",
+        )
+    } else if free < SPACE_LOOK {
+        Finding::look(Id::StoreSpace, says, "make room on that disk before it is full")
+    } else {
+        Finding::good(Id::StoreSpace, says)
+    }
+}
+
+fn marker_key(config: &Config) -> Finding {
+    let path = match &config.store.marker_key {
+        MarkerKeySource::Given(_) => {
+            return Finding::good(Id::MarkerKey, "the marker key comes from the environment");
+        }
+        MarkerKeySource::File(path) => path,
+    };
+    let in_use = config.store.path.join("db").exists();
+    match std::fs::metadata(path) {
+        Ok(_) => match config.store.marker_key.read_or_make(false) {
+            Ok(_) => Finding::good(Id::MarkerKey, format!("{} is there, outside the store", show(path)))
+                .with("keep a copy of it elsewhere, apart from the store's"),
+            Err(error) => Finding::wrong(
+                Id::MarkerKey,
+                error.to_string(),
+                "see that the user that runs flaglink can read it and that it is whole",
+            ),
+        },
+        Err(_) if in_use => Finding::wrong(
+            Id::MarkerKey,
+            format!(
+                "the marker key {} is not there, though the store has been in use: flaglink does not start",
+                show(path)
+            ),
+            format!(
+                "put it back from your copy. If it is lost for good: `openssl rand -hex 32 > {}`; new panels are then written \
+                 below the old ones",
+                show(path)
+            ),
+        ),
+        Err(_) => Finding::note(
+            Id::MarkerKey,
+            format!("the marker key {} is not there yet; it is made at the first start", show(path)),
+        )
+        .repaired_by(Repair::MarkerKey),
+    }
+}

@@ -1,0 +1,245 @@
+//! `flaglink hooks`: the webhooks that flaglink registers itself.
+
+use std::io::Write;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use owo_colors::OwoColorize;
+
+use crate::config::Config;
+use crate::daemon::HookDesk;
+use crate::http::api_hooks::{HookReports, HooksAsked, HooksDone, HooksTested};
+use crate::pipeline::{HookChoice, HookProblem, HookReport, HookStanding};
+
+use super::client::Client;
+use super::source::daemon_or_own_store;
+use super::trouble::remark;
+use super::words::{count, plain};
+use super::{Context, Trouble, document};
+
+/// How long the daemon may be at work: it asks GitLab about every project.
+const PATIENCE: Duration = Duration::from_secs(10 * 60);
+
+/// What can be done with webhooks.
+#[derive(Debug, Subcommand)]
+pub(super) enum Hooks {
+    /// Show how each webhook stands: address, events, secret, what GitLab could not deliver, and what to do
+    List(Names),
+    /// Register what is missing and put right what is wrong
+    Sync(Change),
+    /// Remove flaglink's own webhooks, in GitLab and at the flag services; their paths are closed at once
+    Remove(Change),
+    /// Have GitLab send each webhook once, and see whether it comes here
+    Test(Names),
+}
+
+/// Which webhooks are meant.
+#[derive(Debug, Args)]
+pub(super) struct Names {
+    /// Paths of projects or groups, or names of providers [default: all]
+    #[arg(value_name = "PROJECT")]
+    names: Vec<String>,
+}
+
+/// Which webhooks are to be changed.
+#[derive(Debug, Args)]
+pub(super) struct Change {
+    #[command(flatten)]
+    which: Names,
+    /// Only print what would be done
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Who does it: the running daemon, or we ourselves where none runs.
+enum Desk {
+    Daemon(Client),
+    Alone(HookDesk),
+}
+
+impl Desk {
+    async fn open(context: &Context) -> Result<Self, Trouble> {
+        if let Some(client) = daemon_or_own_store(context).await? {
+            return Ok(Self::Daemon(client.patient(PATIENCE)));
+        }
+        let config = Config::load(&context.config_file()?, &context.env)?;
+        remark("flaglink is not running; GitLab is asked from here.");
+        Ok(Self::Alone(HookDesk::alone(&config).await?))
+    }
+
+    async fn report(&mut self, names: Vec<String>) -> Result<HookReports, Trouble> {
+        match self {
+            Self::Daemon(client) => {
+                let mut query = url::form_urlencoded::Serializer::new(String::new());
+                query.extend_pairs(names.iter().map(|name| ("name", name)));
+                client.read(&format!("/api/v1/hooks?{}", query.finish())).await
+            }
+            Self::Alone(desk) => {
+                let hooks = desk.report(&HookChoice { names }).await.map_err(Trouble::World)?;
+                Ok(HookReports { hooks })
+            }
+        }
+    }
+
+    async fn change(&mut self, remove: bool, asked: HooksAsked) -> Result<HooksDone, Trouble> {
+        match self {
+            Self::Daemon(client) => {
+                let target = if remove { "/api/v1/hooks/remove" } else { "/api/v1/hooks/sync" };
+                client.change(target, &asked).await
+            }
+            Self::Alone(desk) => {
+                let choice = HookChoice { names: asked.names };
+                let done = match remove {
+                    true => desk.remove(&choice, asked.dry_run).await,
+                    false => desk.sync(&choice, asked.dry_run).await,
+                };
+                Ok(HooksDone { hooks: done.map_err(Trouble::World)? })
+            }
+        }
+    }
+
+    async fn test(&mut self, names: Vec<String>) -> Result<HooksTested, Trouble> {
+        match self {
+            Self::Daemon(client) => {
+                client.change("/api/v1/hooks/test", &HooksAsked { names, dry_run: false }).await
+            }
+            Self::Alone(_) => Err(Trouble::World(
+                "flaglink is not running, so no webhook can come here: start it, and test again.".to_owned(),
+            )),
+        }
+    }
+}
+
+impl Hooks {
+    pub(super) async fn perform(self, context: &Context) -> Result<(), Trouble> {
+        let mut desk = Desk::open(context).await?;
+        match self {
+            Self::List(Names { names }) => {
+                let reports = desk.report(names).await?;
+                if context.json {
+                    document::write(&reports)?
+                } else {
+                    list(&reports)?
+                }
+                let bad = reports.hooks.iter().filter(|report| !is_good(report)).count();
+                all_good(bad, "is not as it should be", "are not as they should be")
+            }
+            Self::Sync(change) => changed(context, &mut desk, false, change).await,
+            Self::Remove(change) => changed(context, &mut desk, true, change).await,
+            Self::Test(Names { names }) => {
+                let tested = desk.test(names).await?;
+                if context.json {
+                    document::write(&tested)?
+                } else {
+                    tell_tests(&tested)?
+                }
+                let bad = tested.hooks.iter().filter(|one| one.problem.is_some()).count();
+                all_good(bad, "does not come here", "do not come here")
+            }
+        }
+    }
+}
+
+async fn changed(context: &Context, desk: &mut Desk, remove: bool, change: Change) -> Result<(), Trouble> {
+    let Change { which: Names { names }, dry_run } = change;
+    let done = desk.change(remove, HooksAsked { names, dry_run }).await?;
+    if context.json {
+        document::write(&done)?
+    } else {
+        tell(&done, remove, dry_run)?
+    }
+    let bad = done.hooks.iter().filter(|one| one.problem.is_some()).count();
+    all_good(bad, "could not be dealt with", "could not be dealt with")
+}
+
+fn all_good(bad: usize, one: &str, many: &str) -> Result<(), Trouble> {
+    match bad {
+        0 => Ok(()),
+        _ => Err(Trouble::World(format!(
+            "{} {}.",
+            count(bad, "webhook", "webhooks"),
+            if bad == 1 { one } else { many }
+        ))),
+    }
+}
+
+fn is_good(report: &HookReport) -> bool {
+    matches!(report.standing, HookStanding::Right | HookStanding::Off)
+}
+
+fn list(reports: &HookReports) -> Result<(), Trouble> {
+    let mut out = anstream::stdout().lock();
+    if reports.hooks.is_empty() {
+        writeln!(
+            out,
+            "There is nothing to register a webhook for: no project that a rule matches has the bot as a member."
+        )?;
+    }
+    for report in &reports.hooks {
+        let what = match (report.standing, report.hook) {
+            (HookStanding::Off, _) => "none is registered".to_owned(),
+            (HookStanding::Missing, _) => "is missing".to_owned(),
+            (HookStanding::Unknown, _) => "could not be looked at".to_owned(),
+            (_, Some(hook)) => format!("webhook {hook}"),
+            (_, None) => "a webhook".to_owned(),
+        };
+        let sign = match report.standing {
+            HookStanding::Off => "–".to_owned(),
+            _ if is_good(report) => "✔".green().to_string(),
+            _ => "✘".red().to_string(),
+        };
+        let leads = report.url.as_deref().map(|url| format!(", leads to {}", plain(url))).unwrap_or_default();
+        writeln!(out, "{sign} {} ({}): {what}{leads}", plain(&report.name), plain(&report.kind))?;
+        for problem in &report.problems {
+            tell_problem(&mut out, problem)?;
+        }
+        for failure in report.failures.iter().flatten() {
+            let answer =
+                if failure.answer.is_empty() { String::new() } else { format!(": {}", failure.answer) };
+            let line = format!("not delivered ({}), answer {}{answer}", failure.trigger, failure.status);
+            writeln!(out, "    {}", plain(&line).dimmed())?;
+        }
+    }
+    Ok(())
+}
+
+fn tell_problem(out: &mut impl Write, problem: &HookProblem) -> Result<(), Trouble> {
+    writeln!(out, "    {}. {}", plain(&problem.what), plain(&problem.todo))?;
+    Ok(())
+}
+
+fn tell(done: &HooksDone, remove: bool, dry_run: bool) -> Result<(), Trouble> {
+    let mut out = anstream::stdout().lock();
+    let nothing = if remove { "there was none" } else { "right already" };
+    for one in &done.hooks {
+        let name = format!("{} ({})", plain(&one.name), plain(&one.kind));
+        if let Some(problem) = &one.problem {
+            writeln!(out, "{} {name}", "✘".red())?;
+            tell_problem(&mut out, problem)?;
+            continue;
+        }
+        let did = if one.did.is_empty() { nothing.to_owned() } else { plain(&one.did.join("; ")) };
+        writeln!(out, "{} {name}: {did}", "✔".green())?;
+    }
+    if dry_run {
+        writeln!(out, "This is what would be done; nothing was.")?;
+    } else if remove && done.hooks.iter().any(|one| !one.did.is_empty()) {
+        writeln!(out, "They stay away until `flaglink hooks sync`.")?;
+    }
+    Ok(())
+}
+
+fn tell_tests(tested: &HooksTested) -> Result<(), Trouble> {
+    let mut out = anstream::stdout().lock();
+    for one in &tested.hooks {
+        let name = format!("{} ({})", plain(&one.name), plain(&one.kind));
+        match &one.problem {
+            Some(problem) => {
+                writeln!(out, "{} {name}", "✘".red())?;
+                tell_problem(&mut out, problem)?;
+            }
+            None => writeln!(out, "{} {name}: GitLab sent one, and it came here", "✔".green())?,
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,181 @@
+//! Addresses as people paste them: with the API's path, of a project, without a scheme, with the wrong one.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http::HeaderMap;
+use url::Url;
+
+use crate::net::{LookOptions, Looker, Seen, Unseen};
+
+/// How long one look may take.
+const PATIENCE: Duration = Duration::from_secs(8);
+/// How much of an answer is read, in bytes.
+const MOST: usize = 64 * 1024;
+
+/// An address that answers as it should.
+pub(super) struct Found {
+    /// The address, with `/` at its end.
+    pub(super) url: Url,
+    /// What was understood otherwise than it was written.
+    pub(super) remark: Option<String>,
+}
+
+/// Text that was pasted: without quotes, spaces and invisible letters around it.
+pub(super) fn pasted(text: &str) -> String {
+    let around =
+        |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | '`' | '\u{feff}' | '\u{200b}');
+    text.trim_matches(around).to_owned()
+}
+
+/// A web address in it; `https` where it has no scheme.
+pub(super) fn web_address(text: &str) -> Result<Url, String> {
+    let text = pasted(text);
+    let whole = if text.contains("://") { text.clone() } else { format!("https://{text}") };
+    let shape = || format!("`{text}` is no web address; write it like https://gitlab.example.com");
+    let mut url = Url::parse(&whole).map_err(|_| shape())?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
+        return Err(shape());
+    }
+    if text.starts_with("glpat-") {
+        return Err("that is a token; the address of GitLab is asked for".to_owned());
+    }
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.set_query(None);
+    url.set_fragment(None);
+    Ok(url)
+}
+
+/// Where GitLab may be: at the host, or below a path of it. The shortest first: the rest may be a project.
+fn bases(url: &Url) -> Vec<Url> {
+    let path = url.path();
+    let path = path.split("/api/v4").next().unwrap_or(path);
+    let path = path.split("/-/").next().unwrap_or(path);
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    (0..=parts.len().min(3))
+        .filter_map(|many| {
+            let mut base = url.clone();
+            base.set_path(&match parts.get(..many)? {
+                [] => "/".to_owned(),
+                parts => format!("/{}/", parts.join("/")),
+            });
+            Some(base)
+        })
+        .collect()
+}
+
+/// Finds GitLab under what was typed.
+pub(super) async fn gitlab(text: &str, ca_file: Option<PathBuf>) -> Result<Found, String> {
+    let typed = web_address(text)?;
+    let looker = Looker::new(LookOptions { timeout: PATIENCE, most: MOST, ca_file })
+        .map_err(|error| error.to_string())?;
+    let mut first = None;
+    for typed in with_the_other_scheme(&typed) {
+        for base in bases(&typed) {
+            match ask(&looker, &base).await {
+                Ok(url) => {
+                    let plain = pasted(text);
+                    let same = plain.trim_end_matches('/') == url.as_str().trim_end_matches('/');
+                    let remark = (!same).then(|| format!("GitLab is at {url}"));
+                    return Ok(Found { url, remark });
+                }
+                // What the address says that was typed is the reason; the others are guesses.
+                Err(why) => first = first.or(Some(why)),
+            }
+        }
+    }
+    Err(first.unwrap_or_else(|| "nothing answers there".to_owned()))
+}
+
+fn with_the_other_scheme(typed: &Url) -> Vec<Url> {
+    let mut other = typed.clone();
+    let scheme = if typed.scheme() == "https" { "http" } else { "https" };
+    let _ = other.set_scheme(scheme);
+    vec![typed.clone(), other]
+}
+
+/// Asks without a token: GitLab then says in JSON that it wants one. Gives the address that answered.
+async fn ask(looker: &Looker, base: &Url) -> Result<Url, String> {
+    let url = base.join("api/v4/version").map_err(|error| error.to_string())?;
+    let seen = looker.look(&url, HeaderMap::new()).await.map_err(|error| unseen(base, &error))?;
+    if is_gitlab(&seen) {
+        return Ok(base.clone());
+    }
+    let location = seen.headers.get(http::header::LOCATION).and_then(|value| value.to_str().ok());
+    if (300..400).contains(&seen.status)
+        && let Some(to) = location.and_then(|to| base.join(to).ok())
+    {
+        if to.host() == base.host() && to.path() == url.path() {
+            let mut secure = base.clone();
+            let _ = secure.set_scheme(to.scheme());
+            let _ = secure.set_port(to.port());
+            let seen = looker.look(&to, HeaderMap::new()).await.map_err(|error| unseen(&secure, &error))?;
+            if is_gitlab(&seen) {
+                return Ok(secure);
+            }
+        }
+        let to = format!("{}{}", to.origin().ascii_serialization(), to.path());
+        return Err(format!(
+            "{base} leads to {to}: is that a sign-in page of a proxy? Give the address of GitLab itself"
+        ));
+    }
+    let body = String::from_utf8_lossy(&seen.body);
+    let page = body.trim_start().starts_with('<');
+    Err(match seen.status {
+        502..=504 => format!("at {base} a proxy answers {} for GitLab: is GitLab up?", seen.status),
+        _ if page => format!(
+            "at {base} a web page answers ({}), not GitLab's API: is that its own address?",
+            seen.status
+        ),
+        status => format!("at {base} something answers {status}, and it is not GitLab's API"),
+    })
+}
+
+fn is_gitlab(seen: &Seen) -> bool {
+    let json: Option<serde_json::Value> = serde_json::from_slice(&seen.body).ok();
+    matches!(seen.status, 200 | 401 | 403) && json.is_some_and(|json| json.is_object())
+}
+
+fn unseen(base: &Url, error: &Unseen) -> String {
+    let remedy = match error {
+        Unseen::Name(_) => "is it spelled right?",
+        Unseen::Refused => "is it running, and is the port right?",
+        Unseen::Tls(_) => "if its certificate comes from a CA of your own, name that with --ca-file",
+        Unseen::NoWay(_) | Unseen::Slow | Unseen::Broken(_) => {
+            "may this machine reach it (firewall, HTTPS_PROXY)?"
+        }
+    };
+    format!("{base} does not answer: {error}; {remedy}")
+}
+
+/// The address of Flagsmith's API, and the number of the project if one stands in what was pasted.
+pub(super) fn flagsmith(text: &str) -> Result<(String, Option<String>), String> {
+    let url = web_address(text)?;
+    let project = part_after(&url, "project").filter(|project| project.parse::<u64>().is_ok());
+    if url.host_str() == Some("app.flagsmith.com") {
+        return Ok(("https://api.flagsmith.com".to_owned(), project));
+    }
+    Ok((before(&url, &["/api/v1", "/project/"]), project))
+}
+
+/// The address of Unleash, and the project if one stands in what was pasted.
+pub(super) fn unleash(text: &str) -> Result<(String, Option<String>), String> {
+    let url = web_address(text)?;
+    let project = part_after(&url, "projects");
+    Ok((before(&url, &["/api/", "/projects/"]), project))
+}
+
+fn part_after(url: &Url, word: &str) -> Option<String> {
+    let mut parts = url.path_segments()?;
+    parts.find(|part| *part == word)?;
+    parts.next().filter(|part| !part.is_empty()).map(str::to_owned)
+}
+
+fn before(url: &Url, marks: &[&str]) -> String {
+    let mut url = url.clone();
+    let path = format!("{}/", url.path().trim_end_matches('/'));
+    let end = marks.iter().filter_map(|mark| path.find(mark)).min().unwrap_or(path.len());
+    url.set_path(path.get(..end).unwrap_or_default());
+    url.as_str().trim_end_matches('/').to_owned()
+}

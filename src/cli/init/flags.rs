@@ -1,0 +1,257 @@
+//! The questions about the flag service.
+
+use std::sync::Arc;
+
+use secrecy::SecretString;
+
+use super::ask::Question;
+use super::gitlab::Gitlab;
+use super::service::{self, Wrong};
+use super::{Interview, address, file, secrets};
+use crate::cli::Trouble;
+use crate::flags::{FlagProvider, ServiceProject};
+
+/// Where the key may come from.
+const VARIABLE: &str = "FLAGLINK_INIT_SERVICE_KEY";
+/// So many projects are shown.
+const SHOWN: usize = 20;
+
+/// The flag service as it was found.
+pub(super) struct Flags {
+    pub(super) kind: String,
+    /// The table's name.
+    pub(super) name: String,
+    pub(super) url: Option<String>,
+    pub(super) project: Option<String>,
+    /// Its key; `None` for GitLab's own flags, and where the environment has it.
+    pub(super) key: Option<SecretString>,
+    /// Environments that a new rule is told of.
+    pub(super) tell: Vec<String>,
+    /// A flag to try it with.
+    pub(super) example: Option<String>,
+}
+
+impl Interview<'_> {
+    /// Which service, where, with what key, which project.
+    pub(super) async fn flag_service(&self, gitlab: &Gitlab) -> Result<Flags, Trouble> {
+        let known = file::service(&self.document, None).map(|service| service.kind);
+        let question = Question {
+            words: "Which flag service?",
+            help: "flagsmith, unleash, or gitlab (GitLab's own feature flags)",
+            flag: "--service",
+        };
+        let kind = loop {
+            let answer = match &self.init.service {
+                Some(given) => given.clone(),
+                None => self.answer(question, known.as_deref(), None)?.to_lowercase(),
+            };
+            if ["flagsmith", "unleash", "gitlab"].contains(&answer.as_str()) {
+                break answer;
+            }
+            self.asker.refuse(question, true, "there are flagsmith, unleash and gitlab")?;
+        };
+        let there = file::service(&self.document, Some(&kind));
+        let name = there.as_ref().map_or_else(|| kind.clone(), |service| service.name.clone());
+        if kind == "gitlab" {
+            let from = gitlab.projects.first().map(|project| project.id);
+            let flags = match from {
+                Some(from) => gitlab.api.feature_flags(from).await.ok().flatten().unwrap_or_default(),
+                None => Vec::new(),
+            };
+            let example = flags.first().map(|flag| flag.name.clone());
+            let project = there.and_then(|service| service.project);
+            return Ok(Flags { kind, name, url: None, project, key: None, tell: self.tell(&[])?, example });
+        }
+        self.service_with_key(kind, name, there, gitlab).await
+    }
+
+    async fn service_with_key(
+        &self,
+        kind: String,
+        name: String,
+        there: Option<file::Service>,
+        gitlab: &Gitlab,
+    ) -> Result<Flags, Trouble> {
+        let known_url = there.as_ref().and_then(|service| service.url.clone());
+        let known_project = there.and_then(|service| service.project);
+        let (title, example) = match kind.as_str() {
+            "unleash" => ("Unleash", None),
+            _ => ("Flagsmith", Some("https://api.flagsmith.com")),
+        };
+        let where_words = format!("Where is your {title}?");
+        let where_is = Question {
+            words: &where_words,
+            help: "The address of its API or of its pages.",
+            flag: "--service-url",
+        };
+        let key_words = format!("The API key for {title}?");
+        let key_question = Question {
+            words: &key_words,
+            help: match kind.as_str() {
+                "unleash" => {
+                    "A personal access token of an admin (Profile → Personal API tokens). It is not shown here."
+                }
+                _ => "Organisation settings → API keys. It is not shown here.",
+            },
+            flag: "--service-key-file or FLAGLINK_INIT_SERVICE_KEY",
+        };
+        let (key_file, key_env) = match kind.as_str() {
+            "unleash" => ("api_token_file", "api_token_env"),
+            _ => ("api_key_file", "api_key_env"),
+        };
+        let in_file = |key: &str| self.document.get("providers")?.get(&name)?.get(key)?.as_str();
+        let variable = in_file(key_env).map(str::to_owned);
+        let known_key = match &variable {
+            Some(variable) => self.context.env.get(variable).cloned().map(SecretString::from),
+            None => secrets::read(&self.beside(in_file(key_file).unwrap_or(&format!("{name}-key")))),
+        };
+        let mut given_key = match &self.init.service_key_file {
+            Some(file) => Some(secrets::read(file).ok_or_else(|| {
+                Trouble::Arguments(format!(
+                    "--service-key-file: {} cannot be read, or is empty",
+                    crate::cli::show(file)
+                ))
+            })?),
+            None => self.context.env.get(VARIABLE).cloned().map(SecretString::from).or(known_key),
+        };
+        let mut given_url = self.init.service_url.clone();
+        let ca_file = self.ca_file().map(|file| super::absolute(&file));
+        let mut url_now: Option<(String, Option<String>)> = None;
+        let (url, in_address, key, seen) = loop {
+            let typed_url = given_url.is_none();
+            let (url, project) = match url_now.take() {
+                Some(now) => now,
+                None => {
+                    let answer = match given_url.take() {
+                        Some(given) => given,
+                        None => self.answer(where_is, known_url.as_deref(), example)?,
+                    };
+                    let read = if kind == "unleash" {
+                        address::unleash(&answer)
+                    } else {
+                        address::flagsmith(&answer)
+                    };
+                    match read {
+                        Ok(read) => read,
+                        Err(why) => {
+                            self.asker.refuse(where_is, typed_url, &why)?;
+                            continue;
+                        }
+                    }
+                }
+            };
+            let typed_key = given_key.is_none();
+            let secret = match given_key.take() {
+                Some(given) => given,
+                None => self.asker.secret(key_question)?,
+            };
+            let step = self.progress.step(format!("asking {title}"));
+            let tried = match secrets::cleaned(&secret) {
+                Ok(key) => match service::provider(&kind, &url, &key, None, ca_file.as_deref()) {
+                    Ok(provider) => service::projects(provider.as_ref(), &url).await.map(|seen| (key, seen)),
+                    Err(why) => Err(Wrong::Address(why)),
+                },
+                Err(why) => Err(Wrong::Key(why)),
+            };
+            drop(step);
+            match tried {
+                Ok((key, seen)) => break (url, project, key, seen),
+                Err(Wrong::Key(why)) => {
+                    self.asker.refuse(key_question, typed_key || self.asker.somebody(), &why)?;
+                    url_now = Some((url, project));
+                }
+                Err(Wrong::Address(why)) => {
+                    self.asker.refuse(where_is, typed_url || self.asker.somebody(), &why)?;
+                    given_key = Some(secret);
+                }
+            }
+        };
+        self.asker.good(&format!("{title} answers at {url}"));
+        let project = self.service_project(title, in_address.or(known_project), &seen)?;
+        let provider = service::provider(&kind, &url, &key, Some(&project), ca_file.as_deref());
+        let provider: Arc<dyn FlagProvider> = provider.map_err(Trouble::Arguments)?;
+        let names = service::environments(provider.as_ref()).await;
+        if names.is_empty() {
+            self.asker.say("the project shows no environments: flags have no state there yet");
+        } else {
+            self.asker.good(&format!("environments: {}", names.join(", ")));
+        }
+        let from = gitlab.projects.first().map_or(0, |project| project.id);
+        let example = provider.keys(from).await.ok().and_then(|keys| keys.into_iter().next());
+        let key = variable.is_none().then_some(key);
+        Ok(Flags {
+            kind,
+            name,
+            url: Some(url),
+            project: Some(project),
+            key,
+            tell: self.tell(&names)?,
+            example,
+        })
+    }
+
+    fn service_project(
+        &self,
+        title: &str,
+        known: Option<String>,
+        seen: &[ServiceProject],
+    ) -> Result<String, Trouble> {
+        let list: Vec<String> =
+            seen.iter().take(SHOWN).map(|project| format!("{}  {}", project.id, project.name)).collect();
+        let (words, help) = (format!("Which project of {title}?"), list.join("\n"));
+        let question = Question { words: &words, help: &help, flag: "--service-project" };
+        let only = match seen {
+            [only] => Some(only.id.clone()),
+            _ => None,
+        };
+        let known = known.filter(|known| seen.iter().any(|project| project.id == *known));
+        let mut given = self.init.service_project.clone();
+        loop {
+            let typed = given.is_none();
+            let answer = match given.take() {
+                Some(given) => given,
+                // Where there is but one nobody needs to be asked.
+                None => match (&known, &only) {
+                    (None, Some(only)) => only.clone(),
+                    (known, _) => self.answer(question, known.as_deref(), None)?,
+                },
+            };
+            let named = |project: &&ServiceProject| {
+                project.id == answer || project.name.eq_ignore_ascii_case(&answer)
+            };
+            if let Some(project) = seen.iter().find(named) {
+                self.asker.good(&format!("its project {} ({})", project.id, project.name));
+                return Ok(project.id.clone());
+            }
+            let why = match seen {
+                [] => format!("the key sees no project of {title} at all"),
+                _ => format!(
+                    "the key sees no project {answer}; it sees {}",
+                    list.join(", ").replace("  ", " ")
+                ),
+            };
+            self.asker.refuse(question, typed, &why)?;
+        }
+    }
+
+    /// Environments whose changes also get a reply, for new rules.
+    fn tell(&self, names: &[String]) -> Result<Vec<String>, Trouble> {
+        let none = |names: &[String]| names.iter().all(|name| name.trim().is_empty() || name == "none");
+        if let Some(given) = &self.init.tell {
+            return Ok(if none(given) { Vec::new() } else { given.clone() });
+        }
+        let live = names.iter().find(|name| name.to_lowercase().starts_with("prod")).cloned();
+        // Rules that are there keep what they say.
+        if !file::projects(&self.document).is_empty() || !self.asker.somebody() {
+            return Ok(live.into_iter().collect());
+        }
+        let question = Question {
+            words: "Changes in which environments shall also get a reply, so that people are notified?",
+            help: "Names with commas, or `none`. The table in the bot's comment is kept up to date for all of them anyway.",
+            flag: "--tell",
+        };
+        let answer = self.asker.line(question, Some(live.as_deref().unwrap_or("none")))?;
+        let given: Vec<String> = answer.split(',').map(|name| name.trim().to_owned()).collect();
+        Ok(if none(&given) { Vec::new() } else { given })
+    }
+}

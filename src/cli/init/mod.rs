@@ -1,0 +1,239 @@
+//! `flaglink init`: a configuration made by asking, each answer tried at once; webhooks registered; and what to type where.
+
+mod address;
+mod ask;
+mod file;
+mod flags;
+mod gitlab;
+mod plan;
+mod secrets;
+mod service;
+mod tell;
+mod webhooks;
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::progress::Progress;
+use super::{Context, Trouble, document, show};
+use ask::{Asker, Question};
+use file::Wanted;
+
+/// Write a configuration by asking; check every answer at once, register the webhooks, say what to type where
+///
+/// Every question has a flag, so it runs unattended. Secrets are never arguments: they are read from a file, from the environment
+/// (FLAGLINK_INIT_GITLAB_TOKEN, FLAGLINK_INIT_SERVICE_KEY), or asked for without echo. Run again, it changes only what differs.
+#[derive(Debug, Args)]
+pub(super) struct Init {
+    /// The address of GitLab; that of a project there will do
+    #[arg(long, value_name = "URL")]
+    gitlab_url: Option<String>,
+
+    /// A file to read the bot's access token from (scope `api`); a copy for flaglink alone is put beside the configuration
+    #[arg(long, value_name = "FILE")]
+    gitlab_token_file: Option<PathBuf>,
+
+    /// Which projects: patterns such as `shop/**`, several with commas
+    #[arg(long, value_name = "PATTERNS", value_delimiter = ',')]
+    projects: Vec<String>,
+
+    /// The flag service: flagsmith, unleash or gitlab
+    #[arg(long, value_name = "SERVICE", value_parser = ["flagsmith", "unleash", "gitlab"])]
+    service: Option<String>,
+
+    /// The address of the flag service; that of a project there will do
+    #[arg(long, value_name = "URL")]
+    service_url: Option<String>,
+
+    /// A file to read the service's API key or token from
+    #[arg(long, value_name = "FILE")]
+    service_key_file: Option<PathBuf>,
+
+    /// The service's project: a number in Flagsmith, an id in Unleash
+    #[arg(long, value_name = "PROJECT")]
+    service_project: Option<String>,
+
+    /// Environments whose changes also get a reply, several with commas; `none` for none
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    tell: Option<Vec<String>>,
+
+    /// How flaglink is reached from outside: an address, `auto` for a tunnel on this machine, or `none`
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
+
+    /// Where webhooks come in on this machine
+    #[arg(long, value_name = "ADDRESS")]
+    webhooks: Option<std::net::SocketAddr>,
+
+    /// The folder of the store
+    #[arg(long, value_name = "FOLDER")]
+    store: Option<String>,
+
+    /// PEM file with further root certificates, for servers with a CA of your own
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+
+    /// Take what is proposed, and ask nothing
+    #[arg(long, short)]
+    yes: bool,
+
+    /// Show everything that would be written and registered, secrets as …, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Whoever is asked, and what is known before.
+struct Interview<'a> {
+    init: &'a Init,
+    context: &'a Context,
+    asker: Asker,
+    progress: Progress,
+    /// The configuration.
+    path: PathBuf,
+    /// What stands there now.
+    text: Option<String>,
+    /// The same, to be changed.
+    document: toml_edit::DocumentMut,
+}
+
+impl Init {
+    pub(super) async fn perform(self, context: &Context) -> Result<(), Trouble> {
+        let path = context.config.clone().unwrap_or_else(|| PathBuf::from("flaglink.toml"));
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => Some(text),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => {
+                return Err(Trouble::Arguments(format!("{} cannot be read: {error}", show(&path))));
+            }
+        };
+        let document = file::read(text.as_deref());
+        let document = document.map_err(|why| Trouble::Arguments(format!("{}: {why}", show(&path))))?;
+        let interview = Interview {
+            init: &self,
+            context,
+            asker: Asker::new(self.yes),
+            progress: Progress::new(context),
+            path,
+            text,
+            document,
+        };
+        interview.hold().await
+    }
+}
+
+impl Interview<'_> {
+    async fn hold(mut self) -> Result<(), Trouble> {
+        let gitlab = self.gitlab().await?;
+        let projects = self.projects(&gitlab).await?;
+        let flags = self.flag_service(&gitlab).await?;
+        let public_url = self.public_url()?;
+        let there = |table: &str, key: &str| file::text(&self.document, table, key).is_some();
+        let by_hand =
+            there("gitlab", "webhook_secret_file") || public_url.is_none() || !projects.may_register;
+        let wanted = Wanted {
+            gitlab: gitlab.url.to_string(),
+            webhooks: self.init.webhooks.map(|address| address.to_string()),
+            public_url: public_url.clone(),
+            store: self.init.store.clone(),
+            ca_file: self.init.ca_file.as_deref().map(absolute),
+            by_hand,
+            service: file::Service {
+                kind: flags.kind.clone(),
+                name: flags.name.clone(),
+                url: flags.url.clone(),
+                project: flags.project.clone(),
+            },
+            projects: projects.patterns.clone(),
+            tell: flags.tell.clone(),
+        };
+        let odd = |why: String| Trouble::Arguments(format!("{}: {why}", show(&self.path)));
+        file::write(&mut self.document, &wanted).map_err(odd)?;
+        let plan = plan::Plan::make(&self, &gitlab, &flags, by_hand)?;
+        if self.init.dry_run {
+            drop(self.progress);
+            return plan.show(self.context, &projects, public_url.as_deref());
+        }
+        let changes = plan.changes();
+        if !changes.is_empty() && self.asker.somebody() {
+            for line in &changes {
+                self.asker.say(line);
+            }
+            if !self.asker.confirm("Write that?")? {
+                return Err(Trouble::World("nothing was written.".to_owned()));
+            }
+        }
+        plan.write()?;
+        let config = plan.load(&self.context.env)?;
+        let hooks = webhooks::register(&config, &plan, &self.progress).await;
+        drop(self.progress);
+        if self.context.json {
+            return document::write(&tell::Told::new(&plan, &changes, &hooks));
+        }
+        tell::done(&plan, &changes, &hooks, &projects, &gitlab, &flags)
+    }
+
+    /// How flaglink is reached from outside; `None`: not known, or not yet.
+    fn public_url(&self) -> Result<Option<String>, Trouble> {
+        let question = Question {
+            words: "How do GitLab and the flag service reach flaglink from outside?",
+            help: "The address of your tunnel or reverse proxy, such as https://flags.example.com; `auto`: a tunnel on this \
+                   machine is asked (ngrok, cloudflared, tailscale); `none`: not yet, webhooks are then made by hand.",
+            flag: "--public-url",
+        };
+        let known = file::text(&self.document, "listen", "public_url").map(str::to_owned);
+        let mut given = self.init.public_url.clone();
+        loop {
+            let typed = given.is_none();
+            let answer = match given.take() {
+                Some(given) => given,
+                None => self.answer(question, known.as_deref(), Some("none"))?,
+            };
+            let plain = address::pasted(&answer);
+            match plain.to_lowercase().as_str() {
+                "none" | "no" | "-" => return Ok(None),
+                "auto" => return Ok(Some("auto".to_owned())),
+                _ => {}
+            }
+            match address::web_address(&plain) {
+                Ok(url) => {
+                    let url = url.as_str();
+                    let url = url.split("/hooks").next().unwrap_or(url);
+                    return Ok(Some(url.trim_end_matches('/').to_owned()));
+                }
+                Err(why) => self.asker.refuse(question, typed, &why)?,
+            }
+        }
+    }
+
+    /// An answer: what stands in the file counts where nobody can be asked; `proposed` only with --yes.
+    fn answer(
+        &self,
+        question: Question<'_>,
+        known: Option<&str>,
+        proposed: Option<&str>,
+    ) -> Result<String, Trouble> {
+        match known {
+            Some(known) if !self.asker.somebody() => Ok(known.to_owned()),
+            _ => self.asker.line(question, known.or(proposed)),
+        }
+    }
+
+    /// A file that the configuration names, or that it is to name.
+    fn beside(&self, name: &str) -> PathBuf {
+        match self.path.parent() {
+            Some(dir) => dir.join(name),
+            None => PathBuf::from(name),
+        }
+    }
+
+    fn ca_file(&self) -> Option<PathBuf> {
+        let known = || file::text(&self.document, "gitlab", "ca_file").map(|name| self.beside(name));
+        self.init.ca_file.clone().or_else(known)
+    }
+}
+
+/// A path that holds from wherever it is read.
+fn absolute(path: &Path) -> String {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
+}

@@ -1,0 +1,184 @@
+//! What is to be written: the configuration and the secrets, and what of that differs from what is there.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use secrecy::SecretString;
+
+use super::flags::Flags;
+use super::gitlab::{Chosen, Gitlab};
+use super::secrets::{self, SecretToBe};
+use super::{Interview, file};
+use crate::cli::{Context, Trouble, show};
+use crate::config::Config;
+
+/// Everything that is to be written.
+pub(super) struct Plan {
+    /// The configuration.
+    pub(super) path: PathBuf,
+    before: Option<String>,
+    text: String,
+    pub(super) secrets: Vec<SecretToBe>,
+    /// Whether webhooks are made by hand in GitLab.
+    pub(super) by_hand: bool,
+    /// Where the secret for these is.
+    pub(super) webhook_secret: Option<PathBuf>,
+}
+
+impl Plan {
+    pub(super) fn make(
+        interview: &Interview<'_>,
+        gitlab: &Gitlab,
+        flags: &Flags,
+        by_hand: bool,
+    ) -> Result<Self, Trouble> {
+        let document = &interview.document;
+        let mut all = Vec::new();
+        if !gitlab.by_variable {
+            let name = file::text(document, "gitlab", "token_file").unwrap_or("gitlab-token");
+            let path = interview.beside(name);
+            // Several lines, or spaces around it, are as good as they are.
+            let same = secrets::read(&path).is_some_and(|is| gitlab.has_token(&is));
+            let token = if same {
+                secrets::read(&path).unwrap_or_else(|| gitlab.token.clone())
+            } else {
+                gitlab.token.clone()
+            };
+            all.push(SecretToBe { path, secret: token, what: "the bot's access token" });
+        }
+        let mut webhook_secret = None;
+        if let Some(name) = file::text(document, "gitlab", "webhook_secret_file") {
+            let path = interview.beside(name);
+            all.push(SecretToBe {
+                secret: kept(&path)?,
+                path: path.clone(),
+                what: "the secret of GitLab's webhook",
+            });
+            webhook_secret = Some(path);
+        }
+        let in_table = |key: &str| document.get("providers")?.get(&flags.name)?.get(key)?.as_str();
+        if let Some(key) = &flags.key {
+            let key_file = if flags.kind == "unleash" { "api_token_file" } else { "api_key_file" };
+            if let Some(name) = in_table(key_file) {
+                all.push(SecretToBe {
+                    path: interview.beside(name),
+                    secret: key.clone(),
+                    what: "the key of the flag service",
+                });
+            }
+        }
+        if let Some(name) = in_table("webhook_secret_file") {
+            let path = interview.beside(name);
+            all.push(SecretToBe {
+                secret: kept(&path)?,
+                path,
+                what: "the secret of the flag service's webhook",
+            });
+        }
+        Ok(Self {
+            path: interview.path.clone(),
+            before: interview.text.clone(),
+            text: document.to_string(),
+            secrets: all,
+            by_hand,
+            webhook_secret,
+        })
+    }
+
+    /// What differs, one sentence each; empty: nothing.
+    pub(super) fn changes(&self) -> Vec<String> {
+        let mut changes = Vec::new();
+        match &self.before {
+            None => changes.push(format!("{} is made", show(&self.path))),
+            Some(before) if *before != self.text => changes.push(format!("{} is changed", show(&self.path))),
+            Some(_) => {}
+        }
+        for secret in self.secrets.iter().filter(|secret| !secret.is_so()) {
+            changes.push(format!("{} is written, for its owner alone: {}", show(&secret.path), secret.what));
+        }
+        changes
+    }
+
+    /// Writes what differs: the secrets first, since the configuration names them.
+    pub(super) fn write(&self) -> Result<(), Trouble> {
+        let cannot = |path: &Path, error: std::io::Error| {
+            Trouble::World(format!("{} cannot be written: {error}. Is the folder yours?", show(path)))
+        };
+        for secret in self.secrets.iter().filter(|secret| !secret.is_so()) {
+            secret.write().map_err(|error| cannot(&secret.path, error))?;
+        }
+        if self.before.as_deref() != Some(&self.text) {
+            secrets::write(&self.path, &self.text, 0o644).map_err(|error| cannot(&self.path, error))?;
+        }
+        Ok(())
+    }
+
+    /// The configuration as it stands now.
+    pub(super) fn load(&self, env: &BTreeMap<String, String>) -> Result<Config, Trouble> {
+        Config::load(&self.path, env).map_err(|error| {
+            Trouble::Arguments(format!("what was written is not a good configuration yet: {error}"))
+        })
+    }
+
+    /// All of it on standard output, secrets as `…`.
+    pub(super) fn show(
+        &self,
+        context: &Context,
+        chosen: &Chosen,
+        public: Option<&str>,
+    ) -> Result<(), Trouble> {
+        if context.json {
+            return crate::cli::document::write(&serde_json::json!({
+                "dry_run": true,
+                "file": self.path,
+                "text": self.text,
+                "changes": self.changes(),
+            }));
+        }
+        let mut out = anstream::stdout().lock();
+        let changes = self.changes();
+        if changes.is_empty() {
+            writeln!(
+                out,
+                "Nothing to change: {} and its secrets are as they would be written.",
+                show(&self.path)
+            )?;
+        } else {
+            writeln!(out, "# {}", show(&self.path))?;
+            writeln!(out, "{}", self.text.trim_end())?;
+            for secret in &self.secrets {
+                let so = if secret.is_so() { "  (as it is)" } else { "" };
+                writeln!(out, "\n# {} (mode 0600): {}{so}\n…", show(&secret.path), secret.what)?;
+            }
+        }
+        writeln!(out)?;
+        let paths: Vec<&str> = chosen.matched.iter().take(12).map(|project| project.path.as_str()).collect();
+        match public {
+            Some(public) if !self.by_hand => {
+                let at = if public == "auto" { "the tunnel's address" } else { public };
+                writeln!(
+                    out,
+                    "Webhooks would be registered in {}, to {at}/hooks/gitlab/…",
+                    paths.join(", ")
+                )?;
+            }
+            _ => writeln!(
+                out,
+                "No webhook would be registered; it is to be made by hand in {}.",
+                paths.join(", ")
+            )?,
+        }
+        writeln!(out, "Nothing was written.")?;
+        Ok(())
+    }
+}
+
+/// The secret in a file, or a new one.
+fn kept(path: &Path) -> Result<SecretString, Trouble> {
+    match secrets::read(path) {
+        Some(secret) => Ok(secret),
+        None => secrets::new_secret()
+            .map_err(|error| Trouble::World(format!("the system gives no random numbers: {error}"))),
+    }
+}

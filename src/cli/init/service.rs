@@ -1,0 +1,101 @@
+//! The flag service: which, where, with what key, which project. Each answer is tried at once.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::config::Config;
+use crate::flags::{FlagProvider, ProviderError, Registry, ServiceProject, Surroundings};
+
+/// How long a question may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Where the key stands while it is tried.
+const VARIABLE: &str = "FLAGLINK_INIT_TRIED_KEY";
+
+/// What may be asked of a service: a provider as the daemon would make it, made of a configuration that is in memory alone.
+pub(super) fn provider(
+    kind: &str,
+    url: &str,
+    key: &SecretString,
+    project: Option<&str>,
+    ca_file: Option<&str>,
+) -> Result<Arc<dyn FlagProvider>, String> {
+    let mut table = toml_edit::Table::new();
+    table.insert("kind", toml_edit::value(kind));
+    table.insert("url", toml_edit::value(url));
+    let key_env = if kind == "unleash" { "api_token_env" } else { "api_key_env" };
+    table.insert(key_env, toml_edit::value(VARIABLE));
+    if let Some(file) = ca_file {
+        table.insert("ca_file", toml_edit::value(file));
+    }
+    match (kind, project) {
+        ("flagsmith", project) => {
+            let number = project.map_or(Ok(1), str::parse::<i64>);
+            let number = number
+                .map_err(|_| "a Flagsmith project is a number; it stands in its page's address".to_owned())?;
+            table.insert("project", toml_edit::value(number));
+        }
+        (_, Some(project)) => drop(table.insert("project", toml_edit::value(project))),
+        (_, None) => {}
+    }
+    let mut document = toml_edit::DocumentMut::new();
+    let mut providers = toml_edit::Table::new();
+    providers.insert("tried", toml_edit::Item::Table(table));
+    document.insert("providers", toml_edit::Item::Table(providers));
+    let text = format!(
+        "{document}\n[gitlab]\nurl = \"http://127.0.0.1\"\ntoken_env = \"{VARIABLE}\"\nwebhook_secret_env = \"{VARIABLE}\"\n\n\
+         [[projects]]\nmatch = \"**\"\n"
+    );
+    let env = BTreeMap::from([(VARIABLE.to_owned(), key.expose_secret().to_owned())]);
+    let config =
+        Config::parse(&text, Path::new("flaglink.toml"), &env).map_err(|error| short(&error.to_string()))?;
+    let registry = Registry::build(&config.providers, &Surroundings::default());
+    let registry = registry.map_err(|error| short(&error.to_string()))?;
+    registry.get("tried").cloned().ok_or_else(|| "this service is not known".to_owned())
+}
+
+/// Without the place in a file that nobody has.
+fn short(said: &str) -> String {
+    said.split_once("[providers.tried]: ").map_or(said, |(_, why)| why).to_owned()
+}
+
+/// The projects that the key sees, or why the service gives none.
+pub(super) async fn projects(provider: &dyn FlagProvider, url: &str) -> Result<Vec<ServiceProject>, Wrong> {
+    match tokio::time::timeout(PATIENCE, provider.projects()).await {
+        Err(_) => Err(Wrong::Address(format!("{url} does not answer within {} s", PATIENCE.as_secs()))),
+        Ok(Ok(projects)) => Ok(projects),
+        Ok(Err(error)) => Err(wrong(&error, provider.service(), url)),
+    }
+}
+
+/// The names of the project's environments, as far as they can be had.
+pub(super) async fn environments(provider: &dyn FlagProvider) -> Vec<String> {
+    match tokio::time::timeout(PATIENCE, provider.environment_names()).await {
+        Ok(Ok(names)) => names,
+        _ => Vec::new(),
+    }
+}
+
+/// Which answer does not do, and why.
+pub(super) enum Wrong {
+    /// The address.
+    Address(String),
+    /// The key.
+    Key(String),
+}
+
+fn wrong(error: &ProviderError, service: &str, url: &str) -> Wrong {
+    match error {
+        ProviderError::Failed(failure) if failure.is_unauthorized() || failure.status == Some(403) => {
+            Wrong::Key(format!("{service} does not accept this key: is it whole, and of this {service}?"))
+        }
+        ProviderError::Failed(failure) => Wrong::Address(format!(
+            "{service} gives no good answer at {url}: {}; is that the address of its API?",
+            failure.message
+        )),
+        other => Wrong::Address(other.to_string()),
+    }
+}

@@ -1,0 +1,112 @@
+//! What was done, and what to type where.
+
+use std::io::Write;
+
+use owo_colors::OwoColorize;
+use serde::Serialize;
+
+use super::flags::Flags;
+use super::gitlab::{Chosen, Gitlab};
+use super::plan::Plan;
+use super::webhooks::Registered;
+use crate::cli::screen::{fold, width};
+use crate::cli::words::plain;
+use crate::cli::{Trouble, show};
+
+/// What `--json` says.
+#[derive(Serialize)]
+pub(super) struct Told<'a> {
+    file: &'a std::path::Path,
+    /// What was written; empty: nothing differed.
+    changes: &'a [String],
+    /// What became of the webhooks.
+    webhooks: &'a [String],
+    /// What could not be done.
+    problems: &'a [String],
+}
+
+impl<'a> Told<'a> {
+    pub(super) fn new(plan: &'a Plan, changes: &'a [String], hooks: &'a Registered) -> Self {
+        Self { file: &plan.path, changes, webhooks: &hooks.done, problems: &hooks.not }
+    }
+}
+
+/// Tells it to people.
+pub(super) fn done(
+    plan: &Plan,
+    changes: &[String],
+    hooks: &Registered,
+    chosen: &Chosen,
+    gitlab: &Gitlab,
+    flags: &Flags,
+) -> Result<(), Trouble> {
+    let mut out = anstream::stdout().lock();
+    let wide = width();
+    let mut line = |sign: String, text: &str| writeln!(out, "{sign} {}", fold(&plain(text), wide, 2, 2));
+    if changes.is_empty() {
+        line(
+            "✔".green().bold().to_string(),
+            &format!("Nothing to change: {} is as it should be.", show(&plan.path)),
+        )?;
+    }
+    for change in changes.iter().chain(&hooks.done) {
+        line("✔".green().bold().to_string(), &format!("{change}."))?;
+    }
+    for not in &hooks.not {
+        line("✘".red().bold().to_string(), not)?;
+    }
+    writeln!(out)?;
+    let file = show(&plan.path);
+    let config = if file == "flaglink.toml" { String::new() } else { format!(" --config {file}") };
+    let mut step = 0;
+    let mut next = |text: &str| {
+        step += 1;
+        writeln!(out, "{} {}", format!("{step}.").bold(), fold(text, wide, 3, 3))
+    };
+    if plan.by_hand {
+        let paths: Vec<&str> = chosen.matched.iter().take(6).map(|project| project.path.as_str()).collect();
+        next(&format!(
+            "In GitLab, in {} (or their group, where the tier has group webhooks): Settings → Webhooks. URL \
+             https://YOUR-ADDRESS/hooks/gitlab, the secret token from {}, and the triggers Comments, Confidential comments, \
+             Issues events, Confidential issues events, Merge request events.",
+            paths.join(", "),
+            plan.webhook_secret.as_deref().map(show).unwrap_or_default()
+        ))?;
+    }
+    if hooks.runs {
+        next("flaglink runs already. What it does not take over while it runs it takes at its next start.")?;
+    } else {
+        next(&format!("Start it: `flaglink run{config}`"))?;
+    }
+    next(&format!("Look whether all is well: `flaglink doctor{config}`"))?;
+    let key = flags.example.as_deref().map_or_else(|| "KEY".to_owned(), plain);
+    let page = chosen.matched.first().map(|project| gitlab.api.page(&format!("{}/-/issues", project.path)));
+    next(&format!(
+        "Write `/flag link {key}` in a comment on an issue, for example at {}",
+        page.unwrap_or_default()
+    ))?;
+    if !hooks.runs && !changes.is_empty() {
+        writeln!(out)?;
+        writeln!(out, "{}", "As a service, with systemd (the unit is systemd/flaglink.service):".bold())?;
+        writeln!(out, "   install -D -m 644 {file} /etc/flaglink/flaglink.toml")?;
+        for secret in &plan.secrets {
+            let name = secret.path.file_name().unwrap_or_default().display().to_string();
+            writeln!(
+                out,
+                "   install -D -m 600 {} /etc/flaglink/secrets/{}",
+                show(&secret.path),
+                plain(&name)
+            )?;
+        }
+        writeln!(
+            out,
+            "   In the unit, one LoadCredential= line for each of these secrets and no others; in the file,"
+        )?;
+        writeln!(
+            out,
+            "   [store] path = \"/var/lib/flaglink\", marker_key_file = \"/var/lib/flaglink-keys/marker-key\"."
+        )?;
+        writeln!(out, "   systemctl enable --now flaglink")?;
+    }
+    Ok(())
+}

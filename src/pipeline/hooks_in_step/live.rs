@@ -1,0 +1,189 @@
+//! The paths that are good now, in memory: what the webhook listener asks for every request.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use super::path;
+use super::report::HookProblem;
+use crate::domain::{HookRecord, HookTarget, ProjectId};
+use crate::gitlab::WebhookSecrets;
+use crate::markdown::MarkerKey;
+
+/// The paths of registered webhooks, and how these stand.
+#[derive(Default)]
+pub struct LiveHooks {
+    known: RwLock<Known>,
+    /// Held by whoever brings webhooks into step: one at a time.
+    pub(super) turn: tokio::sync::Mutex<()>,
+}
+
+#[derive(Default)]
+struct Known {
+    register: bool,
+    require_signature: bool,
+    paths: HashMap<String, Live>,
+    /// The paths of the projects that were seen last.
+    projects: HashMap<ProjectId, String>,
+    /// Paths to which somebody sent with a wrong secret, since they were last brought into step.
+    doubted: HashSet<String>,
+    /// How many genuine requests have come over each path.
+    arrived: HashMap<String, u64>,
+    /// Providers whose webhook was looked at since the start.
+    looked_at: HashSet<String>,
+    /// What is the matter, by whom it is about.
+    problems: BTreeMap<String, HookProblem>,
+}
+
+/// A path that is good.
+struct Live {
+    target: HookTarget,
+    /// The path of the group that has it.
+    group: Option<String>,
+    secrets: Arc<WebhookSecrets>,
+}
+
+impl LiveHooks {
+    /// Takes in what the store keeps: once, at the start.
+    pub fn load(&self, records: &[HookRecord], key: &MarkerKey) {
+        for record in records {
+            self.put(record, key);
+        }
+    }
+
+    /// What the configuration says: whether any are registered, and whether requests have to be signed.
+    pub fn configure(&self, register: bool, require_signature: bool) {
+        let mut known = self.write();
+        (known.register, known.require_signature) = (register, require_signature);
+        for live in known.paths.values_mut() {
+            let secrets = WebhookSecrets { require_signature, ..WebhookSecrets::clone(&live.secrets) };
+            live.secrets = Arc::new(secrets);
+        }
+        if !register {
+            known.problems.clear();
+        }
+    }
+
+    /// Whether flaglink registers any.
+    pub fn registers(&self) -> bool {
+        self.read().register
+    }
+
+    /// The paths of a webhook are these from now on, and no others.
+    pub(super) fn put(&self, record: &HookRecord, key: &MarkerKey) {
+        let mut known = self.write();
+        known.paths.retain(|_, live| live.target != record.target);
+        let group = matches!(record.target, HookTarget::Group(_)).then(|| record.name.clone());
+        for one in &record.paths {
+            // With another key nobody knows the secrets of this path any more.
+            if path::is_ours(key, &record.target, &one.id) {
+                let secrets = Arc::new(path::secrets(key, &one.id, known.require_signature));
+                let live = Live { target: record.target.clone(), group: group.clone(), secrets };
+                known.paths.insert(one.id.clone(), live);
+            }
+        }
+    }
+
+    /// No path of a webhook is good any more.
+    pub(super) fn close(&self, target: &HookTarget) {
+        self.write().paths.retain(|_, live| live.target != *target);
+    }
+
+    /// The secrets of a path; `None` where it is not good.
+    pub fn secrets(&self, path: &str) -> Option<Arc<WebhookSecrets>> {
+        self.read().paths.get(path).map(|live| Arc::clone(&live.secrets))
+    }
+
+    /// Whether what came over a path may be about that project: its own, or one of its group's. Where the path is not known
+    /// nothing speaks against it. `named` is the project's path as the body has it.
+    pub fn covers(&self, path: &str, project: Option<ProjectId>, named: Option<&str>) -> bool {
+        let known = self.read();
+        let Some(live) = known.paths.get(path) else { return true };
+        match (&live.target, &live.group) {
+            (HookTarget::Project(own), _) => project == Some(*own),
+            (HookTarget::Group(_), Some(group)) => {
+                // What GitLab has told of a project counts before what a body says.
+                let seen = project.and_then(|project| known.projects.get(&project)).map(String::as_str);
+                seen.or(named).is_some_and(|path| is_below(path, group))
+            }
+            _ => false,
+        }
+    }
+
+    /// A request with a wrong secret came over a path: somebody may have changed it in GitLab.
+    pub fn doubt(&self, path: &str) {
+        let mut known = self.write();
+        if known.paths.contains_key(path) {
+            known.doubted.insert(path.to_owned());
+        }
+    }
+
+    pub(super) fn is_doubted(&self, path: &str) -> bool {
+        self.read().doubted.contains(path)
+    }
+
+    pub(super) fn believe(&self, path: &str) {
+        self.write().doubted.remove(path);
+    }
+
+    /// A genuine request came over a path.
+    pub fn arrive(&self, path: &str) {
+        let mut known = self.write();
+        if known.paths.contains_key(path) {
+            *known.arrived.entry(path.to_owned()).or_default() += 1;
+        }
+    }
+
+    pub(super) fn arrived(&self, path: &str) -> u64 {
+        self.read().arrived.get(path).copied().unwrap_or(0)
+    }
+
+    pub(super) fn see_projects(&self, projects: HashMap<ProjectId, String>) {
+        self.write().projects = projects;
+    }
+
+    /// Whether this is the first look at that provider's webhook since the start.
+    pub(super) fn is_first_look(&self, provider: &str) -> bool {
+        !self.read().looked_at.contains(provider)
+    }
+
+    pub(super) fn looked_at(&self, provider: &str) {
+        self.write().looked_at.insert(provider.to_owned());
+    }
+
+    /// What is the matter now. Each is told in the log once, and so is its end.
+    pub(super) fn tell(&self, now: BTreeMap<String, HookProblem>) {
+        let mut known = self.write();
+        for (name, problem) in &now {
+            if known.problems.get(name) != Some(problem) {
+                tracing::warn!(of = name, "a webhook is not in step: {}. {}", problem.what, problem.todo);
+            }
+        }
+        for name in known.problems.keys().filter(|name| !now.contains_key(*name)) {
+            tracing::info!(of = name, "the webhook is in step again");
+        }
+        known.problems = now;
+    }
+
+    /// One line for each webhook that is not as it should be.
+    pub fn lines(&self) -> Vec<String> {
+        let known = self.read();
+        let line = |(name, problem): (&String, &HookProblem)| {
+            format!("the webhook of {name}: {}. {}", problem.what, problem.todo)
+        };
+        known.problems.iter().map(line).collect()
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Known> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Known> {
+        self.known.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// GitLab's paths ignore case.
+fn is_below(path: &str, group: &str) -> bool {
+    let (path, group) = (path.to_lowercase(), group.to_lowercase());
+    path.strip_prefix(&group).is_some_and(|rest| rest.starts_with('/'))
+}

@@ -1,0 +1,147 @@
+//! What is told of webhooks: to the command line, to `doctor`, over the API. Fields are only ever added.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Something that is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HookProblem {
+    /// What is wrong, for people, without a full stop.
+    pub what: String,
+    /// What to do about it: a sentence.
+    pub todo: String,
+    /// Whether it may pass without anybody doing anything.
+    #[serde(skip)]
+    pub(super) passes: bool,
+}
+
+impl HookProblem {
+    pub(super) fn new(what: impl Into<String>, todo: impl Into<String>) -> Self {
+        Self { what: what.into(), todo: todo.into(), passes: false }
+    }
+
+    /// One that may pass by itself: flaglink tries again.
+    pub(super) fn passing(what: impl Into<String>) -> Self {
+        Self { passes: true, ..Self::new(what, "flaglink tries again by itself.") }
+    }
+}
+
+/// How a webhook stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HookStanding {
+    /// It is there, and everything about it is as it should be.
+    Right,
+    /// It is there, and something about it is wrong.
+    Wrong,
+    /// It is not there.
+    Missing,
+    /// It could not be looked at.
+    Unknown,
+    /// flaglink registers none here.
+    Off,
+}
+
+/// A delivery that failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HookFailure {
+    /// The status of the answer, or `internal error` where GitLab got none.
+    pub status: String,
+    /// The beginning of the answer.
+    pub answer: String,
+    /// What it was sent for.
+    pub trigger: String,
+}
+
+/// One webhook, as it is and as it should be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HookReport {
+    /// `project`, `group` or `provider`.
+    pub kind: String,
+    /// The path of the project or group, or the provider's name.
+    pub name: String,
+    /// GitLab's id of the project or group; null for providers.
+    pub id: Option<u64>,
+    /// How it stands.
+    pub standing: HookStanding,
+    /// GitLab's id of the webhook.
+    pub hook: Option<u64>,
+    /// Where it sends to.
+    pub url: Option<String>,
+    /// Where it should send to; null while no public address is known, or where a new path will be made.
+    pub wanted_url: Option<String>,
+    /// Whether the address is right; null where that cannot be said.
+    pub address_right: Option<bool>,
+    /// Events that it should be sent for and is not.
+    pub events_missing: Vec<String>,
+    /// Events that it is sent for without need.
+    pub events_needless: Vec<String>,
+    /// Whether GitLab has the secret that flaglink checks, as far as is known.
+    pub secret_in_step: Option<bool>,
+    /// Whether GitLab says that there is a secret token (19.0 and later).
+    pub token_present: Option<bool>,
+    /// Whether GitLab says that there is a signing token (19.0 and later).
+    pub signing_token_present: Option<bool>,
+    /// `executable`, `temporarily_disabled` or `disabled`.
+    pub alert_status: Option<String>,
+    /// Until when it is switched off, as GitLab writes it.
+    pub disabled_until: Option<String>,
+    /// The newest deliveries that failed in the last seven days, at most five; null where GitLab does not tell (before 17.3).
+    pub failures: Option<Vec<HookFailure>>,
+    /// What is wrong, each with what to do about it.
+    pub problems: Vec<HookProblem>,
+}
+
+impl HookReport {
+    pub(super) fn new(kind: &str, name: &str, id: Option<u64>, standing: HookStanding) -> Self {
+        Self {
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            id,
+            standing,
+            hook: None,
+            url: None,
+            wanted_url: None,
+            address_right: None,
+            events_missing: Vec::new(),
+            events_needless: Vec::new(),
+            secret_in_step: None,
+            token_present: None,
+            signing_token_present: None,
+            alert_status: None,
+            disabled_until: None,
+            failures: None,
+            problems: Vec::new(),
+        }
+    }
+}
+
+/// What was done, or would be done, about one webhook.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HookDone {
+    /// `project`, `group` or `provider`.
+    pub kind: String,
+    /// The path of the project or group, or the provider's name.
+    pub name: String,
+    /// What was done, for people; empty: nothing had to be done.
+    pub did: Vec<String>,
+    /// Why it could not be done.
+    pub problem: Option<HookProblem>,
+}
+
+/// What came of a test.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HookTested {
+    /// `project` or `group`.
+    pub kind: String,
+    /// Its path.
+    pub name: String,
+    /// What it was tested with, such as `note_events`; null where nothing could be sent.
+    pub trigger: Option<String>,
+    /// Whether GitLab says that the delivery was taken.
+    pub taken: bool,
+    /// Whether it arrived at this flaglink, with the right secret.
+    pub arrived: bool,
+    /// What went wrong.
+    pub problem: Option<HookProblem>,
+}

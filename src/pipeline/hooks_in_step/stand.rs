@@ -1,0 +1,136 @@
+//! How webhooks stand: for the command line, `doctor` and the API.
+
+use super::report::{HookFailure, HookProblem, HookReport, HookStanding};
+use super::step::{Sight, look};
+use super::targets::Wanted;
+use super::{HookChoice, HookSettings, Office, names, providers, taken_away, words};
+use crate::bot::Trouble;
+use crate::domain::HookRecord;
+use crate::gitlab::{Hook, HookState, SentFailure};
+use crate::pipeline::Pipeline;
+
+/// So many failures are shown.
+const FAILURES: u64 = 5;
+
+/// How all webhooks stand. Changes nothing.
+///
+/// # Errors
+/// Where it cannot even be said which there should be.
+pub async fn report_hooks(
+    pipeline: &Pipeline,
+    settings: &HookSettings,
+    choice: &HookChoice,
+) -> Result<Vec<HookReport>, Trouble> {
+    let office = Office::open(pipeline, settings).await;
+    let targets = office.targets().await?;
+    let records = office.records().await?;
+    let mut all = Vec::new();
+    let chosen = targets.wanted.iter().filter(|wanted| choice.has(&wanted.name));
+    for wanted in chosen {
+        let kept = records.iter().find(|record| record.target == wanted.target);
+        all.push(one_report(&office, wanted, kept).await);
+    }
+    for (name, problem) in targets.lost.iter().filter(|(name, _)| choice.has(name)) {
+        let mut report = HookReport::new("group", name, None, HookStanding::Unknown);
+        report.problems.push(problem.clone());
+        all.push(report);
+    }
+    for provider in office.world.flags().iter().filter(|provider| choice.has(provider.name())) {
+        all.extend(providers::report(&office, provider.as_ref()).await.filter(|_| office.live().registers()));
+    }
+    for (name, problem) in choice.unknown(names(&office, &targets)) {
+        let mut report = HookReport::new("project", &name, None, HookStanding::Unknown);
+        report.problems.push(problem);
+        all.push(report);
+    }
+    Ok(all)
+}
+
+async fn one_report(office: &Office<'_>, wanted: &Wanted, kept: Option<&HookRecord>) -> HookReport {
+    let mut report = HookReport::new(wanted.kind(), &wanted.name, Some(wanted.id()), HookStanding::Off);
+    if kept.is_some_and(|kept| kept.off) {
+        report.problems.push(taken_away(&wanted.name));
+        return report;
+    }
+    if !office.live().registers() && kept.is_none() {
+        return report;
+    }
+    report.standing = HookStanding::Unknown;
+    let Some(base) = &office.base else {
+        report.problems.push(words::no_address());
+        return report;
+    };
+    let sight = match look(office, wanted, base).await {
+        Ok(sight) => sight,
+        Err(problem) => {
+            report.problems.push(problem);
+            return report;
+        }
+    };
+    // A path that is not kept yet will be another one when it is made.
+    let same = sight.record.path() == kept.and_then(HookRecord::path);
+    report.wanted_url = same.then(|| sight.wish.url.to_string());
+    let Some(hook) = &sight.hook else {
+        report.standing = HookStanding::Missing;
+        report.problems.push(HookProblem::new(
+            "there is no webhook of this flaglink",
+            format!("`flaglink hooks sync {}` makes it.", wanted.name),
+        ));
+        return report;
+    };
+    describe(&mut report, &sight, hook, wanted);
+    if let Ok(failures) = wanted.gitlab.last_failures(wanted.home, hook.id, FAILURES).await {
+        let failure =
+            |one: SentFailure| HookFailure { status: one.status, answer: one.answer, trigger: one.trigger };
+        report.failures = Some(failures.into_iter().map(failure).collect());
+    }
+    if hook.state != HookState::On {
+        report.problems.push(switched_off(hook, &wanted.name, report.failures.as_deref()));
+    }
+    report.standing = if report.problems.is_empty() { HookStanding::Right } else { HookStanding::Wrong };
+    report
+}
+
+fn describe(report: &mut HookReport, sight: &Sight, hook: &Hook, wanted: &Wanted) {
+    report.hook = Some(hook.id);
+    report.url = Some(hook.url.clone());
+    report.address_right = Some(sight.address_right);
+    report.events_missing = sight.wish.missing(hook);
+    report.events_needless = sight.wish.needless(hook);
+    report.secret_in_step = Some(sight.secret_in_step);
+    report.token_present = hook.has_token;
+    report.signing_token_present = hook.has_signing_token;
+    report.disabled_until.clone_from(&hook.off_until);
+    let alert = match hook.state {
+        HookState::On => "executable",
+        HookState::OffForAWhile => "temporarily_disabled",
+        HookState::Off => "disabled",
+    };
+    report.alert_status = Some(alert.to_owned());
+    let mut needs = sight.reasons.clone();
+    needs.extend(sight.doubles.iter().map(|double| format!("its double, webhook {}, removed", double.id)));
+    if !needs.is_empty() {
+        report.problems.push(HookProblem::new(
+            format!("it needs a change: {}", needs.join(", ")),
+            format!("`flaglink hooks sync {}` puts it right.", wanted.name),
+        ));
+    }
+}
+
+/// GitLab has switched it off.
+pub(super) fn switched_off(hook: &Hook, name: &str, failures: Option<&[HookFailure]>) -> HookProblem {
+    let how = if hook.state == HookState::Off { "for good" } else { "for a while" };
+    let last = failures.and_then(<[_]>::first).map(|last| {
+        let answer = if last.answer.is_empty() { String::new() } else { format!(", {}", last.answer) };
+        format!("; the last answer was {}{answer}", last.status)
+    });
+    HookProblem::new(
+        format!(
+            "GitLab has switched it off {how}, because it could not be delivered{}",
+            last.unwrap_or_default()
+        ),
+        format!(
+            "See to it that GitLab reaches flaglink at that address; `flaglink hooks test {name}` switches it on again."
+        ),
+    )
+}

@@ -1,0 +1,97 @@
+//! Webhooks tested: GitLab sends one, and it is seen whether it comes here.
+
+use super::report::{HookProblem, HookTested};
+use super::step::look;
+use super::targets::Wanted;
+use super::{HookChoice, HookSettings, Office, names, path, words};
+use crate::bot::Trouble;
+use crate::gitlab::GitlabError;
+use crate::pipeline::Pipeline;
+use crate::pipeline::catch_up::has_nothing_to_send;
+
+/// What webhooks are tested with, the least harmful first; the newest of it is sent, which was handled already.
+const TRIGGERS: [&str; 4] =
+    ["merge_requests_events", "issues_events", "note_events", "confidential_note_events"];
+
+/// Has GitLab send each webhook once, and says whether it came here.
+///
+/// # Errors
+/// Where it cannot even be said which there should be.
+pub async fn test_hooks(
+    pipeline: &Pipeline,
+    settings: &HookSettings,
+    choice: &HookChoice,
+) -> Result<Vec<HookTested>, Trouble> {
+    let office = Office::open(pipeline, settings).await;
+    let targets = office.targets().await?;
+    let mut all = Vec::new();
+    for wanted in targets.wanted.iter().filter(|wanted| choice.has(&wanted.name)) {
+        all.push(one_test(&office, wanted).await);
+    }
+    let unknown = choice.unknown(names(&office, &targets));
+    all.extend(unknown.map(|(name, problem)| tested_in_vain("project", &name, problem)));
+    Ok(all)
+}
+
+fn tested_in_vain(kind: &str, name: &str, problem: HookProblem) -> HookTested {
+    HookTested {
+        kind: kind.to_owned(),
+        name: name.to_owned(),
+        trigger: None,
+        taken: false,
+        arrived: false,
+        problem: Some(problem),
+    }
+}
+
+async fn one_test(office: &Office<'_>, wanted: &Wanted) -> HookTested {
+    let mut tested = tested_in_vain(wanted.kind(), &wanted.name, words::no_address());
+    let Some(base) = &office.base else { return tested };
+    let sight = match look(office, wanted, base).await {
+        Ok(sight) => sight,
+        Err(problem) => {
+            tested.problem = Some(problem);
+            return tested;
+        }
+    };
+    let Some(hook) = &sight.hook else {
+        let todo = format!("`flaglink hooks sync {}` makes it.", wanted.name);
+        tested.problem = Some(HookProblem::new("there is no webhook of this flaglink", todo));
+        return tested;
+    };
+    let path = path::in_url(&hook.url).unwrap_or_default();
+    tested.problem = Some(HookProblem::new(
+        "GitLab has nothing to test it with",
+        "Open an issue in a project there, or write a comment, and test again.",
+    ));
+    for trigger in TRIGGERS.into_iter().filter(|one| hook.triggers.iter().any(|has| has == one)) {
+        let before = office.live().arrived(&path);
+        let sent = wanted.gitlab.test_hook_of(wanted.home, hook.id, trigger).await;
+        tested.arrived = office.live().arrived(&path) > before;
+        match sent {
+            Ok(()) => {
+                (tested.trigger, tested.taken) = (Some(trigger.to_owned()), true);
+                tested.problem = (!tested.arrived).then(elsewhere);
+                return tested;
+            }
+            Err(GitlabError::Failed(failure)) if has_nothing_to_send(&failure) => {}
+            Err(error) => {
+                tested.trigger = Some(trigger.to_owned());
+                tested.problem = Some(HookProblem::new(
+                    format!("the delivery failed ({error})"),
+                    "See to it that GitLab reaches flaglink at its public address.",
+                ));
+                return tested;
+            }
+        }
+    }
+    tested
+}
+
+/// Somebody else took it.
+fn elsewhere() -> HookProblem {
+    HookProblem::new(
+        "GitLab says that the delivery was taken, but it did not come here",
+        "What answers at the public address is not this flaglink: is the tunnel or the proxy pointed at `webhooks` in [listen]?",
+    )
+}

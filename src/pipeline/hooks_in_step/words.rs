@@ -1,0 +1,74 @@
+//! What went wrong with a webhook, and what to do about it.
+
+use super::report::HookProblem;
+use crate::domain::HookTarget;
+use crate::gitlab::GitlabError;
+use crate::net::Failure;
+
+/// Of a request about the webhooks of a project or group. `base`: the address that GitLab was to be told.
+pub(super) fn of_gitlab(error: &GitlabError, target: &HookTarget, name: &str, base: &str) -> HookProblem {
+    let GitlabError::Failed(failure) = error else { return HookProblem::passing(error.to_string()) };
+    match failure.status {
+        _ if failure.is_unauthorized() => HookProblem::new(
+            format!("GitLab does not accept the token for {name} ({failure})"),
+            "Give flaglink a token that is valid and has the scope `api`.",
+        ),
+        Some(403 | 404) => not_allowed(target, name),
+        Some(400 | 422) => refused(failure, base),
+        _ => HookProblem::passing(failure.to_string()),
+    }
+}
+
+/// GitLab answers 403 to a member whose role is too small, and 404 to somebody who may not even know; for groups also where
+/// it is not Premium (`ee/lib/api/group_hooks.rs`).
+fn not_allowed(target: &HookTarget, name: &str) -> HookProblem {
+    match target {
+        HookTarget::Group(_) => HookProblem::new(
+            format!("GitLab does not let flaglink see or make webhooks of the group {name}"),
+            "Webhooks of groups need GitLab Premium, and the bot has to be an Owner of the group; else write `hooks = \
+             \"project\"` in that [[projects]] entry.",
+        ),
+        _ => HookProblem::new(
+            format!(
+                "GitLab does not let flaglink see or make webhooks of {name}: the bot's role there is too small"
+            ),
+            "Make the bot a Maintainer of the project; or make the webhook by hand and write `hooks = \"none\"` in that \
+             [[projects]] entry.",
+        ),
+    }
+}
+
+fn refused(failure: &Failure, base: &str) -> HookProblem {
+    let said = failure.said.to_lowercase();
+    if said.contains("url") {
+        return HookProblem::new(
+            format!("GitLab does not take the address {base} ({})", failure.said),
+            "If it is in your own network, an administrator of GitLab has to allow it: Admin area, Settings, Network, Outbound \
+             requests, \"Allow requests to the local network from webhooks and integrations\", or the list of allowed \
+             addresses there.",
+        );
+    }
+    if said.contains("maximum") || said.contains("exceeded") {
+        return HookProblem::new(
+            format!("GitLab takes no more webhooks there ({})", failure.said),
+            "Take away one that nobody needs: GitLab allows a hundred in a project and fifty in a group.",
+        );
+    }
+    HookProblem::new(
+        format!("GitLab refused the webhook ({failure})"),
+        "What GitLab says there has to be put right; flaglink tries again by itself.",
+    )
+}
+
+/// There is no public address.
+pub(super) fn no_address() -> HookProblem {
+    HookProblem::new(
+        "no public address of flaglink is known",
+        "Write `public_url` in [listen], or see to it that the tunnel runs.",
+    )
+}
+
+/// The store refused.
+pub(super) fn of_store(error: &impl std::fmt::Display) -> HookProblem {
+    HookProblem::passing(error.to_string())
+}

@@ -1,0 +1,11 @@
+//! `flaglink doctor`: the real program looks at a real daemon between small servers, and names what somebody did wrong.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../support/loopback.rs"]
+mod loopback;
+mod mistakes;
+mod page;
+mod place;
+mod registered;
+mod repairs;
+mod well;

@@ -1,0 +1,9 @@
+//! Stories of the webhooks that flaglink registers itself and keeps in step.
+#![expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
+
+mod groups;
+mod kit;
+mod mended;
+mod registered;
+mod services;
+mod told;

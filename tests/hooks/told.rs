@@ -1,0 +1,178 @@
+//! `flaglink hooks`: what is told, and what is done by hand.
+
+use std::process::{Command, Output, Stdio};
+
+use flaglink::sandbox::faults::{Fault, Rule};
+use flaglink::sandbox::gitlab::{HookSpec, level};
+use serde_json::Value;
+
+use crate::kit::{Flaglink, PATIENCE, Place, path_of};
+
+/// Runs the program beside the daemon, or alone.
+async fn said(flaglink: &Flaglink, arguments: &[&str]) -> (i32, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_flaglink"));
+    command.args(arguments).current_dir(flaglink.folder.path()).env_clear().stdin(Stdio::null());
+    let Output { status, stdout, stderr } =
+        tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (status.code().unwrap(), text(stdout), text(stderr))
+}
+
+#[tokio::test]
+async fn the_list_says_how_each_webhook_stands() {
+    let place = Place::new().await;
+    let small = place.project("shop/small");
+    place.gitlab.member(small, place.bot, level::DEVELOPER);
+    place.gitlab.change(|model| "19.1.0-ee".clone_into(&mut model.settings.version));
+    let mut flaglink = Flaglink::new();
+    flaglink.start(&place).await;
+    let hook = place.hook_of(place.shop);
+    let (code, out, err) = said(&flaglink, &["hooks", "list"]).await;
+    assert_eq!(code, 1, "{out}{err}");
+    assert!(
+        out.contains(&format!("✔ shop/web (project): webhook {}, leads to {}", hook.id, hook.url)),
+        "{out}"
+    );
+    assert!(out.contains("✘ shop/small (project): could not be looked at"), "{out}");
+    assert!(out.contains("Make the bot a Maintainer of the project"), "{out}");
+    assert!(out.contains("– flagsmith (provider): none is registered"), "{out}");
+    assert!(err.contains("1 webhook is not as it should be."), "{err}");
+
+    let (code, out, _) = said(&flaglink, &["hooks", "list", "shop/web", "--json"]).await;
+    assert_eq!(code, 0);
+    let answer: Value = serde_json::from_str(&out).unwrap();
+    let report = &answer["hooks"][0];
+    assert_eq!(report["standing"], "right");
+    assert_eq!(report["alert_status"], "executable");
+    assert_eq!((&report["token_present"], &report["signing_token_present"]), (&true.into(), &true.into()));
+    assert_eq!((&report["address_right"], &report["secret_in_step"]), (&true.into(), &true.into()));
+    assert_eq!(answer["hooks"].as_array().unwrap().len(), 1);
+    assert!(!out.contains(hook.token.as_deref().unwrap()), "no secret is shown");
+
+    // What a person has done to it, and what GitLab could not deliver.
+    let broken = place.gitlab.faults().add(Rule::new("PUT", "/hooks/", Fault::status(500)));
+    place.change_hook(hook.id, |hook| {
+        hook.events.remove("note_events");
+        (hook.token, hook.signing_token) = (None, None);
+    });
+    let body = serde_json::json!({ "object_kind": "push" });
+    assert_eq!(flaglink.post(&path_of(&hook), "a-wrong-one", &body).await, 401);
+    place.issue(place.shop);
+    place.gitlab.until(PATIENCE, |model| model.all_delivered()).await.unwrap();
+    let (code, out, _) = said(&flaglink, &["hooks", "list", "shop/web"]).await;
+    assert_eq!(code, 1);
+    assert!(
+        out.contains("it needs a change: also note events, its secret sent again")
+            && out.contains("flaglink hooks sync shop/web"),
+        "{out}"
+    );
+    assert!(out.contains("answer 401"), "{out}");
+    let (code, out, _) = said(&flaglink, &["hooks", "sync"]).await;
+    assert_eq!(code, 1);
+    assert!(out.contains("✘ shop/web"), "{out}");
+    place.gitlab.faults().remove(broken);
+    flaglink.stop().await;
+}
+
+#[tokio::test]
+async fn by_hand_they_are_removed_stay_away_and_come_back() {
+    let place = Place::new().await;
+    let mut flaglink = Flaglink::new();
+    flaglink.every = "1s";
+    flaglink.flagsmith_secret = true;
+    flaglink.start(&place).await;
+    let hook = place.hook_of(place.shop);
+    let somebodys = place.gitlab.hook(place.shop, HookSpec::everything("https://example.com/", "x"));
+    let writes = place.writes();
+    let (code, out, _) = said(&flaglink, &["hooks", "remove", "--dry-run"]).await;
+    assert_eq!((code, place.writes()), (0, writes), "{out}");
+    assert!(out.contains(&format!("webhook {} removed", hook.id)) && out.contains("nothing was"), "{out}");
+
+    let (code, out, err) = said(&flaglink, &["hooks", "remove"]).await;
+    assert_eq!(code, 0, "{out}{err}");
+    assert_eq!(place.hook_of(place.shop).id, somebodys, "only ours went");
+    assert!(place.flagsmith.read(|world| world.webhooks.is_empty()));
+    let body = serde_json::json!({ "object_kind": "push", "project_id": place.shop });
+    let token = hook.token.as_deref().unwrap();
+    assert_eq!(flaglink.post(&path_of(&hook), token, &body).await, 404, "its path is closed");
+    flaglink.looks(&place, 2).await;
+    assert_eq!(place.hooks_of(place.shop).len(), 1, "it stays away");
+    let (code, out, _) = said(&flaglink, &["hooks", "list", "shop/web"]).await;
+    assert_eq!(code, 0);
+    assert!(out.contains("`flaglink hooks sync shop/web` registers it again"), "{out}");
+
+    // Also where no daemon runs.
+    flaglink.stop().await;
+    let (code, out, err) = said(&flaglink, &["hooks", "sync"]).await;
+    assert_eq!(code, 0, "{out}{err}");
+    assert!(err.contains("not running"), "{err}");
+    assert_eq!(place.hooks_of(place.shop).len(), 2);
+    assert!(place.flagsmith.read(|world| world.webhooks.len() == 1));
+    flaglink.start(&place).await;
+    flaglink.works(&place, place.issue(place.shop)).await;
+    flaglink.stop().await;
+}
+
+#[tokio::test]
+async fn a_test_says_whether_it_came_here() {
+    let place = Place::new().await;
+    let mut flaglink = Flaglink::new();
+    flaglink.start(&place).await;
+    let (code, out, _) = said(&flaglink, &["hooks", "test"]).await;
+    assert_eq!(code, 1);
+    assert!(out.contains("GitLab has nothing to test it with"), "{out}");
+    place.issue(place.shop);
+    let (code, out, err) = said(&flaglink, &["hooks", "test"]).await;
+    assert_eq!(code, 0, "{out}{err}");
+    assert!(out.contains("✔ shop/web (project): GitLab sent one, and it came here"), "{out}");
+
+    // Somebody else answers there: the tunnel leads elsewhere.
+    let other = place.gitlab.faults().add(Rule::new("POST", "/elsewhere", Fault::status(200)));
+    let elsewhere = format!("{}/elsewhere{}", place.gitlab.url(), path_of(&place.hook_of(place.shop)));
+    place.change_hook(place.hook_of(place.shop).id, |hook| hook.url = elsewhere);
+    let (code, out, _) = said(&flaglink, &["hooks", "test"]).await;
+    assert_eq!(code, 1);
+    assert!(out.contains("did not come here"), "{out}");
+    place.gitlab.faults().remove(other);
+    // Nothing answers at all.
+    place.change_hook(place.hook_of(place.shop).id, |hook| {
+        hook.url = hook.url.replacen(&place.gitlab.url(), "http://127.0.0.1:9", 1);
+    });
+    let (code, out, _) = said(&flaglink, &["hooks", "test"]).await;
+    assert_eq!(code, 1);
+    assert!(out.contains("the delivery failed"), "{out}");
+    let (_, _, err) = said(&flaglink, &["hooks", "test", "shop/nowhere"]).await;
+    assert!(!err.is_empty());
+    flaglink.stop().await;
+    let (code, _, err) = said(&flaglink, &["hooks", "test"]).await;
+    assert_eq!(code, 1);
+    assert!(err.contains("flaglink is not running"), "{err}");
+}
+
+/// Whatever GitLab says back, and however much is logged.
+#[tokio::test]
+async fn the_secrets_of_webhooks_are_said_nowhere() {
+    let place = Place::new().await;
+    place.gitlab.change(|model| "19.1.0-ee".clone_into(&mut model.settings.version));
+    let mut flaglink = Flaglink::new();
+    flaglink.start(&place).await;
+    flaglink.stop().await;
+    let hook = place.hook_of(place.shop);
+    let secrets = [hook.token.clone().unwrap(), hook.signing_token.clone().unwrap()];
+    place.change_hook(hook.id, |hook| hook.events.clear());
+    let body = serde_json::json!({ "message": { "token": secrets.clone(), "url": ["is odd"] } }).to_string();
+    let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+    let echo = Fault::Answer { status: 422, headers, body };
+    let rule = place.gitlab.faults().add(Rule::new("PUT", "/hooks/", echo).times(1));
+    for arguments in
+        [&["hooks", "sync"][..], &["hooks", "list"], &["hooks", "sync"], &["hooks", "list", "--json"]]
+    {
+        let (_, out, err) = said(&flaglink, &[&["--log", "trace"], arguments].concat()).await;
+        for secret in &secrets {
+            let bare = secret.trim_start_matches("whsec_");
+            assert!(!out.contains(bare) && !err.contains(bare), "{arguments:?}: {out}{err}");
+        }
+    }
+    assert_eq!(place.gitlab.faults().hits(rule), 1);
+    assert_eq!(place.hook_of(place.shop).events, hook.events);
+}

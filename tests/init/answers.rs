@@ -1,0 +1,148 @@
+//! Answers that do not do, and servers that answer strangely: a sentence with the remedy, or simply understood.
+
+use flaglink::sandbox::faults::{Fault, Rule};
+use flaglink::sandbox::gitlab::level;
+
+use crate::place::Place;
+
+impl Place {
+    /// It ends with an error that names the flag and says these words, and nothing is written.
+    async fn refuses(&self, flags: &[String], flag: &str, words: &[&str]) {
+        let said = self.init(flags).await;
+        assert_eq!(said.code, 2, "{said:?}");
+        assert!(said.err.starts_with("✘ ") && said.err.contains(flag), "{flag}: {said:?}");
+        for word in words {
+            assert!(said.err.contains(word), "no {word} in {}", said.err);
+        }
+        assert!(self.files().is_empty(), "something was written: {:?}", self.files().keys());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_answer_names_its_flag() {
+    let place = Place::new().await;
+    for flag in [
+        "--gitlab-url",
+        "--gitlab-token-file",
+        "--service",
+        "--service-url",
+        "--service-key-file",
+        "--public-url",
+    ] {
+        place.refuses(&place.flags_but(flag, ""), flag, &["nobody can be asked"]).await;
+    }
+    // The first that is proposed is taken with --yes; there is but one project of the service anyway.
+    let flags = place.flags_but("--service-project", "");
+    let said = place.init(&[flags, vec!["--dry-run".to_owned(), "--yes".to_owned()]].concat()).await;
+    assert_eq!(said.code, 0, "{said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn addresses_as_people_paste_them() {
+    let place = Place::new().await;
+    let url = place.gitlab.url();
+    let bare = url.trim_start_matches("http://");
+    for pasted in [
+        format!("{url}/api/v4"),
+        format!("{url}/api/v4/"),
+        format!("{url}/shop/web"),
+        format!("{url}/shop/web/-/issues/7?x=y#note_3"),
+        format!("  <{url}/>  "),
+        format!("https://{bare}"),
+        bare.to_owned(),
+    ] {
+        let flags = place.flags_but("--gitlab-url", &pasted);
+        let said = place.init(&[flags, vec!["--dry-run".to_owned()]].concat()).await;
+        assert_eq!(said.code, 0, "{pasted}: {said:?}");
+        assert!(said.out.contains(&format!("url = \"{url}\"")), "{pasted}: {said:?}");
+    }
+    place
+        .refuses(&place.flags_but("--gitlab-url", "what is this"), "--gitlab-url", &["no web address"])
+        .await;
+    place.refuses(&place.flags_but("--gitlab-url", "glpat-1234"), "--gitlab-url", &["that is a token"]).await;
+    let of_flags = place.flags_but("--gitlab-url", &place.flagsmith.url());
+    place.refuses(&of_flags, "--gitlab-url", &["not GitLab's API"]).await;
+    place
+        .refuses(&place.flags_but("--gitlab-url", "http://127.0.0.1:9"), "--gitlab-url", &["nothing listens"])
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gitlab_that_is_something_else() {
+    let place = Place::new().await;
+    let faults = place.gitlab.faults();
+    for (fault, words) in [
+        (Fault::html(200), "a web page answers"),
+        (Fault::html(502), "a proxy answers 502"),
+        (
+            Fault::redirect("https://login.example.com/sso?next=secret"),
+            "leads to https://login.example.com/sso",
+        ),
+        (Fault::Close, "does not answer"),
+    ] {
+        let rule = faults.add(Rule::everything(fault));
+        place.refuses(&place.flags(), "--gitlab-url", &[words]).await;
+        faults.remove(rule);
+    }
+    place.gitlab.change(|model| model.settings.version = "16.4.1".to_owned());
+    place.refuses(&place.flags(), "--gitlab-token-file", &["16.4.1 is too old", "16.11"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_that_do_not_do() {
+    let place = Place::new().await;
+    let give = |text: &str| std::fs::write(place.path("given/token"), text).unwrap();
+    for (text, words) in [
+        ("glpat-wrong", "does not accept this token"),
+        ("https://gitlab.example.com", "an address, not a token"),
+        ("glpät", "characters that no token has"),
+        (" \n", "is empty"),
+    ] {
+        give(text);
+        place.refuses(&place.flags(), "--gitlab-token-file", &[words]).await;
+    }
+    give(&place.gitlab.token(place.bot, &["read_api"]));
+    place.refuses(&place.flags(), "--gitlab-token-file", &["read_api", "`api`"]).await;
+    give(&place.token);
+    place.gitlab.member(place.shop, place.bot, level::GUEST);
+    place.refuses(&place.flags(), "--projects", &["Guest", "shop/web", "Reporter"]).await;
+    place.gitlab.member(place.shop, place.bot, level::MAINTAINER);
+    let elsewhere = place.flags_but("--projects", "shopp/**");
+    place.refuses(&elsewhere, "--projects", &["`shopp/**` matches none", "shop/web"]).await;
+    // In the file they are understood with whatever was pasted around them.
+    give(&format!("\u{feff}  {} {}\r\n\r\n", &place.token[..8], &place.token[8..]));
+    let said = place.init(&[place.flags(), vec!["--dry-run".to_owned()]].concat()).await;
+    assert_eq!(said.code, 0, "{said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn services_that_do_not_do() {
+    let place = Place::new().await;
+    place
+        .refuses(
+            &place.flags_but("--service-project", "77"),
+            "--service-project",
+            &["no project 77", "Web shop"],
+        )
+        .await;
+    place
+        .refuses(&place.flags_but("--service-url", &place.gitlab.url()), "--service-url", &["Flagsmith"])
+        .await;
+    std::fs::write(place.path("given/key"), "not.a-key").unwrap();
+    place.refuses(&place.flags(), "--service-key-file", &["Flagsmith does not accept this key"]).await;
+    std::fs::write(place.path("given/key"), &place.key).unwrap();
+    place.flagsmith.faults().add(Rule::everything(Fault::html(200)));
+    place.refuses(&place.flags(), "--service-url", &["web page"]).await;
+    place.flagsmith.faults().clear();
+    let said = place.init(&place.flags_but("--service", "launchdarkly")).await;
+    assert!(said.code == 2 && said.err.contains("--service") && said.err.contains("unleash"), "{said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_there_and_is_not_good() {
+    let place = Place::new().await;
+    std::fs::write(place.path("flaglink.toml"), "[gitlab]\nurl = \"x\ntoken = glpat-secret\n").unwrap();
+    let said = place.init(&place.flags()).await;
+    assert_eq!(said.code, 2, "{said:?}");
+    assert!(said.err.contains("flaglink.toml: line 2") && !said.err.contains("glpat-secret"), "{said:?}");
+}

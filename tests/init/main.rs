@@ -1,0 +1,9 @@
+//! `flaglink init`: the real program between small servers, unattended and asked at a terminal.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod answers;
+mod asked;
+#[path = "../support/loopback.rs"]
+mod loopback;
+mod place;
+mod unattended;

@@ -1,0 +1,149 @@
+//! Unattended: from nothing to the first link, again without any change, and shown without doing.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+
+use flaglink::config::Config;
+use flaglink::daemon::Daemon;
+use flaglink::sandbox::gitlab::level;
+
+use crate::place::{PATIENCE, Place};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn from_nothing_to_the_first_link() {
+    let place = Place::new().await;
+    let said = place.init(&place.flags()).await;
+    assert_eq!((said.code, said.err.as_str()), (0, ""), "{said:?}");
+    assert!(said.out.contains("/flag link checkout_v2") && said.out.contains("flaglink run"), "{said:?}");
+
+    // Secrets are for their owner alone, and nothing secret is in the file.
+    let files = place.files();
+    let names: Vec<&str> = files.keys().map(String::as_str).collect();
+    assert_eq!(names, ["flaglink.toml", "flagsmith-key", "flagsmith-webhook", "gitlab-token", "marker-key"]);
+    for (name, text) in files.iter().filter(|(name, _)| *name != "flaglink.toml") {
+        let mode = std::fs::metadata(place.path(name)).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{name}");
+        assert!(!files["flaglink.toml"].contains(text.trim()), "{name}");
+    }
+    assert_eq!(files["gitlab-token"].trim(), place.token, "what was pasted around it is gone");
+    assert!(files["flaglink.toml"].contains("# what the tunnel"), "it has comments");
+
+    // Webhooks are there, on both sides.
+    let hooks = place.gitlab.read(|model| model.hooks.values().cloned().collect::<Vec<_>>());
+    assert_eq!(hooks.len(), 1, "{said:?}");
+    assert!(
+        hooks[0].url.starts_with(&format!("http://{}/hooks/gitlab/", place.webhooks)),
+        "{}",
+        hooks[0].url
+    );
+    let webhooks = place.flagsmith.read(|world| world.webhooks.len());
+    assert_eq!(webhooks, 1);
+
+    let config = Config::load(&place.path("flaglink.toml"), &BTreeMap::new()).unwrap();
+    let daemon = Daemon::start(config).await.unwrap();
+    tokio::time::timeout(PATIENCE, daemon.caught_up(1)).await.unwrap();
+    let issue = place.gitlab.issue(place.mara, place.shop, "Checkout is slow", "").unwrap();
+    let note = place.gitlab.comment(place.mara, issue, "/flag link checkout_v2").unwrap();
+    let done = |model: &flaglink::sandbox::gitlab::Model| {
+        model.reactions(note, place.bot).contains(&"white_check_mark")
+    };
+    place.gitlab.until(PATIENCE, done).await.unwrap();
+
+    // Again, while it runs: nothing is different, and a test goes all the way.
+    let before = place.files();
+    let again = place.init(&place.flags()).await;
+    assert_eq!(again.code, 0, "{again:?}");
+    assert!(again.out.contains("Nothing to change"), "{again:?}");
+    assert!(again.out.contains("a test from shop/web arrived here"), "{again:?}");
+    assert_eq!(place.files(), before);
+    assert_eq!(place.gitlab.read(|model| model.hooks.len()), 1);
+    // And with nothing but what stands there.
+    let again = place.init(&[]).await;
+    assert!(again.code == 0 && again.out.contains("Nothing to change"), "{again:?}");
+    assert_eq!(place.files(), before);
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_shows_all_and_does_nothing() {
+    let place = Place::new().await;
+    let said = place.init(&[place.flags(), vec!["--dry-run".to_owned()]].concat()).await;
+    assert_eq!((said.code, said.err.as_str()), (0, ""), "{said:?}");
+    for words in [
+        "[gitlab]",
+        "gitlab-token (mode 0600)",
+        "…",
+        "Webhooks would be registered in shop/web",
+        "Nothing was written",
+    ] {
+        assert!(said.out.contains(words), "{words}: {said:?}");
+    }
+    assert!(place.files().is_empty() && !place.path("store").exists());
+    assert_eq!(place.gitlab.read(|model| model.hooks.len()), 0);
+    assert_eq!(place.flagsmith.read(|world| world.webhooks.len()), 0);
+    let asked = place.gitlab.faults().log();
+    assert!(asked.iter().all(|request| request.method == "GET"), "only read");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_what_differs_is_changed() {
+    let place = Place::new().await;
+    assert_eq!(place.init(&place.flags()).await.code, 0);
+    let mine =
+        place.read("flaglink.toml").replace("[gitlab]", "# my own words\n[gitlab]\ncatch_up = \"5m\" # mine");
+    std::fs::write(place.path("flaglink.toml"), &mine).unwrap();
+    let unasked = place.init(&place.flags()).await;
+    assert!(unasked.out.contains("Nothing to change"), "{unasked:?}");
+    assert_eq!(place.read("flaglink.toml"), mine);
+
+    let other = place.gitlab.project("other/app", flaglink::sandbox::gitlab::Visibility::Private);
+    place.gitlab.member(other, place.bot, level::MAINTAINER);
+    let said = place.init(&place.flags_but("--projects", "shop/**,other/app")).await;
+    assert!(
+        said.out.contains("flaglink.toml is changed") && !said.out.contains("gitlab-token is written"),
+        "{said:?}"
+    );
+    let now = place.read("flaglink.toml");
+    assert!(now.starts_with(mine.trim_end()), "all that stood there stands there:\n{now}");
+    assert!(now.trim_end().ends_with("match = \"other/app\"\ntell = [\"production\"]"), "{now}");
+    assert_eq!(place.gitlab.read(|model| model.hooks.len()), 2);
+
+    // A new token replaces the old one, and nothing else.
+    let token = place.gitlab.token(place.bot, &["api"]);
+    std::fs::write(place.path("given/token"), &token).unwrap();
+    let said = place.init(&place.flags()).await;
+    assert!(said.out.contains("gitlab-token is written") && !said.out.contains("toml is"), "{said:?}");
+    assert_eq!(place.read("gitlab-token").trim(), token);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_developers_token_and_no_address_are_enough() {
+    let place = Place::new().await;
+    place.gitlab.member(place.shop, place.bot, level::DEVELOPER);
+    let said = place.init(&place.flags_but("--public-url", "none")).await;
+    assert_eq!(said.code, 0, "{said:?}");
+    for words in ["Settings → Webhooks", "/hooks/gitlab", "webhook-secret", "Confidential comments"] {
+        assert!(said.out.contains(words), "{words}: {said:?}");
+    }
+    assert_eq!(place.read("webhook-secret").trim().len(), 64);
+    Config::load(&place.path("flaglink.toml"), &BTreeMap::new()).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unleash_and_gitlabs_own_flags() {
+    let place = Place::new().await;
+    std::fs::write(place.path("given/key"), place.unleash.token()).unwrap();
+    let mut flags = place.flags_but("--service", "unleash");
+    let at = flags.iter().position(|one| one == "--service-url").unwrap();
+    flags[at + 1] = format!("{}/projects/default/features", place.unleash.url());
+    flags.retain(|one| one != "--service-project" && *one != place.flags.to_string());
+    let said = place.init(&flags).await;
+    assert_eq!(said.code, 0, "{said:?}");
+    let config = place.read("flaglink.toml");
+    assert!(config.contains("[providers.unleash]") && config.contains("project = \"default\""), "{config}");
+
+    let place = Place::new().await;
+    let said = place.init(&place.flags_but("--service", "gitlab")).await;
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(place.read("flaglink.toml").contains("kind = \"gitlab\""));
+}
