@@ -178,7 +178,7 @@ fn webhooks_are_registered_where_there_is_an_address_and_no_secret_of_ones_made_
 fn what_later_versions_know_is_said_to_be_of_a_later_version() {
     let dir = ConfigDir::new();
     let error = dir.bad(&format!("[templates]\npanel = \"x\"\n{LEAST}"));
-    assert!(error.contains("not in this version of flaglink"), "{error}");
+    assert!(error.contains("[templates] has no key `panel`"), "{error}");
     dir.good(&format!("{LEAST}adopt = true"));
     dir.good(&format!(
         "{LEAST}permissions = {{ toggle = \"maintainer\" }}\ntoggle_in = {{ staging = \"none\", production = \"owner\" }}"

@@ -206,6 +206,19 @@ fn only_the_environments_that_are_told_are_told() {
 }
 
 #[test]
+fn what_is_told_is_gathered_for_a_minute_unless_the_rule_says_otherwise() {
+    let rules = rules(
+        "[[projects]]\nmatch = \"a/**\"\n\
+         [[projects]]\nmatch = \"b/**\"\ntell_after = \"0s\"\ntell_closed = true\ntell_drafts = false\n\
+         [[projects]]\nmatch = \"c/**\"\ntell_after = \"1h\"\n",
+    );
+    let [a, b, c] = ["a/x", "b/x", "c/x"].map(|path| rules.for_project(path).unwrap());
+    assert_eq!([a.tell_after, b.tell_after, c.tell_after].map(|time| time.as_secs()), [60, 0, 3600]);
+    assert_eq!((a.tell_closed, a.tell_drafts), (false, true));
+    assert_eq!((b.tell_closed, b.tell_drafts), (true, false));
+}
+
+#[test]
 fn values_are_hidden_on_public_projects_unless_the_rule_says_otherwise() {
     let rules = rules(
         "[[projects]]\nmatch = \"a/**\"\n[[projects]]\nmatch = \"b/**\"\nvalues = \"show\"\n\
@@ -274,6 +287,12 @@ fn rules_that_cannot_be_meant_so_are_refused() {
         ),
         ("match = \"a/**\"\ntoggle_in = { \"\" = \"none\" }", "the name of an environment"),
         ("match = \"a/**\"\ntell = [\"unleash:\"]", "the name of an environment"),
+        (
+            "match = \"a/**\"\ntell_after = \"61m\"",
+            "`tell_after` in [[projects]]: changes are told within an hour",
+        ),
+        ("match = \"a/**\"\ntell_after = \"-1s\"", "more than nothing"),
+        ("match = \"a/**\"\ntell_after = \"soon\"", "a length of time with its unit"),
         ("match = \"a/**\"\nlabel = \"a, b\"", "cannot have a comma"),
         (&long_label, "at most 255 characters"),
         ("match = \"a/**\"\nlabel = \"a\\nb\"", "one line of text"),

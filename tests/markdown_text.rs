@@ -121,7 +121,10 @@ fn only_plain_web_addresses_become_links() {
     ] {
         assert_eq!(link(refused), "page", "{refused}");
     }
-    assert_eq!(text_of(Markdown::note_link("Your command", 4711)), "[Your command](#note_4711)");
+    assert_eq!(
+        text_of(Markdown::note_link(Markdown::lit("Your command"), 4711)),
+        "[Your command](#note_4711)"
+    );
 }
 
 #[test]

@@ -3,11 +3,11 @@
 use std::sync::LazyLock;
 
 use flaglink::domain::{
-    Cause, Change, ChangeKind, EnvironmentState, Flag, FlagRef, FlagState, InstanceId, LinkChange,
+    Cause, Change, ChangeKind, Deed, EnvironmentState, Flag, FlagRef, FlagState, InstanceId, LinkChange,
     NoteSource, Noteable, NoteableKind, Person, Purpose, Reaction,
 };
 use flaglink::markdown::{
-    GITLAB_TEXT_LIMIT, Markdown, MarkerKey, PanelFlag, PanelView, panel, reply, switch, visible,
+    GITLAB_TEXT_LIMIT, Markdown, MarkerKey, PanelFlag, PanelView, panel, reply, switch, told, visible,
 };
 use flaglink::sandbox::gitlab::mentioned;
 use jiff::Timestamp;
@@ -103,17 +103,18 @@ fn all(text: &str) -> Vec<Markdown> {
     let flag = flag(text);
     let near = [text.to_owned(), text.to_owned()];
     let write = |key: &str| format!("/flag link {key}");
-    let environment = ChangeKind::Environment { before: Some(state(text)), after: state(text) };
-    let gone = ChangeKind::EnvironmentGone(text.to_owned());
-    let told = [&environment, &gone, &ChangeKind::Missing].map(|what| reply::Told {
-        flag: &flag,
-        name: text,
-        what,
-        by: Some(text),
-        reason: Some(text),
-        at: at(),
-        show_values: true,
-    });
+    let environment = state(text);
+    let by = || Some(text.to_owned());
+    let deeds = [Deed { at: at(), by: by(), reason: by(), asked_on: None }];
+    let told = [
+        told::News::Environment { was: Some(&environment), now: &environment },
+        told::News::AsItWas(&environment),
+        told::News::EnvironmentGone(&environment),
+        told::News::Archived(true),
+        told::News::Missing { since: at(), was_on: vec![&environment] },
+        told::News::Back,
+    ]
+    .map(|news| told::Told { flag: &flag, name: text, news, deeds: &deeds, show_values: true });
     let environments = vec![state(text), state(text)];
     let states = FlagState { environments, archived: false, stale: true };
     let mut replies = vec![
@@ -126,7 +127,7 @@ fn all(text: &str) -> Vec<Markdown> {
         reply::bullets([reply::flag_line(&flag, text, Some(&states), true), reply::key(text)]),
         reply::bullets([reply::found_line(&flag, text, true), reply::found_line(&flag, text, false)]),
         reply::names([text, text, text]),
-        reply::told(&told),
+        told::told(&told).unwrap(),
         switch::archived(text),
         switch::cannot_switch(text),
         switch::cannot_set(text),

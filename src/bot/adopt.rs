@@ -246,7 +246,8 @@ async fn record_of(
         known => {
             let Some(state) = provider.state(&flag.flag, &flag.internal_id).await? else { return Ok(None) };
             for page in pages {
-                decision.write(Write::MarkStale(Level::Panel(page), now));
+                decision.write(Write::MarkStale(Level::Panel(page.clone()), now));
+                decision.write(Write::MarkStale(Level::Label(page), now));
             }
             Ok(Some(watch::fresh(known, flag, Some(state), now)))
         }

@@ -87,25 +87,26 @@ pub(super) fn attributed(what: ChangeKind, claims: &[Claim], entry: Entry) -> Ch
 }
 
 /// Where several things change at once, the first webhook (or a poll) makes all of them seen, and each webhook names
-/// the author of one. What comes after the fact is put beside the last change there, if nobody is named for it yet.
-pub(super) fn name_author(record: &mut FlagRecord, claim: &Claim) -> bool {
-    let (Some(by), Some(at)) = (&claim.by, claim.at) else { return false };
+/// the author of one. What comes after the fact is put beside the last change there, if nobody is named for it yet: that change,
+/// with its author, is returned.
+pub(super) fn name_author(record: &mut FlagRecord, claim: &Claim) -> Option<Change> {
+    let (by, at) = (claim.by.as_ref()?, claim.at?);
     let here = |change: &&mut Change| match (&change.what, &claim.environment) {
         (ChangeKind::Environment { after, .. }, Some(name)) => after.environment.eq_ignore_ascii_case(name),
         (ChangeKind::Archived(_), None) => claim.archived.is_some(),
         (ChangeKind::Stale(_), None) => claim.stale.is_some(),
         _ => false,
     };
-    let Some(last) = record.history.iter_mut().rev().find(here) else { return false };
+    let last = record.history.iter_mut().rev().find(here)?;
     let after = last.at.duration_since(at);
     if last.by.is_some() || by.is_empty() || !agrees(claim, &last.what) {
-        return false;
+        return None;
     }
     if after > NAMED_LATER || after < -CLOCK_SLACK {
-        return false;
+        return None;
     }
     last.by = Some(by.clone());
     last.reason = claim.reason.clone().filter(|reason| !reason.is_empty());
     last.at = last.at.min(at);
-    true
+    Some(last.clone())
 }

@@ -8,7 +8,7 @@ use crate::domain::{
     CommandStatus, Decision, Edge, EdgeKind, NoteKey, NoteRecord, Outcome, Purpose, SwitchEnd,
     SwitchProgress, Write,
 };
-use crate::markdown::reply;
+use crate::markdown::{Templates, reply};
 use crate::store::{Store, StoreError};
 
 /// Adds to `decision` that the command is over, and how the person sees it: the reaction of its batch once all of that is
@@ -16,6 +16,7 @@ use crate::store::{Store, StoreError};
 /// the role of the others, and people without one get no mail.) Returns why it cannot be dropped, if it cannot.
 pub async fn drop_command(
     store: &dyn Store,
+    templates: &Templates,
     now: Timestamp,
     decision: &mut Decision,
     note: &NoteKey,
@@ -50,7 +51,7 @@ pub async fn drop_command(
     record.handled_at = now;
     if let Some(text) = text {
         let answer = Reply { command: place, purpose: Purpose::Answer, text };
-        replies::queue_in(store, now, decision, &record, answer).await?;
+        replies::queue_in(store, templates, now, decision, &record, answer).await?;
     }
     if let Some(sign) = sign_of_batch(store, now, &record, place) {
         decision.write(Write::PutEdge(Box::new(sign)));

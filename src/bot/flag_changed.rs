@@ -1,32 +1,23 @@
 //! A flag may have another state now: it is read, and a difference from what was last seen is the change.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::claims::{NAMED_LATER, attributed, contradicts, is_named_next, name_author};
 use super::limits::HISTORY;
-use super::replies;
-use super::resolve;
-use super::switching::{asked_for, without_secret_reasons};
+use super::switching::asked_for;
+use super::telling::{self, News};
 use super::world::World;
 use super::{Entry, Made, Trouble};
-use crate::config::ProjectRule;
 use crate::domain::{
-    AskedSwitch, Change, ChangeKind, Claim, Decision, Event, FlagPointer, FlagRecord, FlagRef, FlagState,
-    InboxId, Level, Noteable, ProjectId, Visibility, WorkState, Write,
+    AskedSwitch, Change, ChangeKind, Claim, Decision, Event, FlagPointer, FlagRef, InboxId, Level, Write,
 };
 use crate::flags::FlagProvider;
-use crate::markdown::reply::Told;
 
 /// When a read does not show yet what a webhook claims, it is read again after these times.
 const READ_AGAIN: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(10)];
 /// A switch that a webhook about strategies makes seen is left for so long to the webhook about the switch itself, which names
 /// who it was: switching on a flag without strategies gives it one first (measured on Unleash 8.2).
 const NAMED_NEXT: Duration = Duration::from_secs(2);
-/// How long GitLab may take to say what a project is like now, before a change is told without values.
-const GITLABS_WORD: Duration = Duration::from_secs(5);
-/// When it says nothing about so many projects, it is not asked about any more of them.
-const MOST_SILENT: usize = 2;
 /// A flag that the provider does not know is looked for once more after this time before that is believed.
 const MISSING_AGAIN: Duration = Duration::from_secs(10);
 
@@ -146,10 +137,11 @@ async fn look(
         return Ok(Made::Decision(decision));
     }
     if what.is_empty() {
-        let named = claims.iter().filter(|claim| name_author(&mut record, claim)).count();
-        if named > 0 {
+        let named: Vec<Change> = claims.iter().filter_map(|claim| name_author(&mut record, claim)).collect();
+        if !named.is_empty() {
             for noteable in world.store().noteables_of(flag).await? {
-                decision.write(Write::MarkStale(Level::Panel(noteable), entry.now));
+                decision.write(Write::MarkStale(Level::Panel(noteable.clone()), entry.now));
+                telling::name_authors(world, &mut decision, flag, &named, &noteable).await?;
             }
             decision.write(Write::PutFlag(Box::new(record)));
             return Ok(Made::Decision(decision));
@@ -191,11 +183,15 @@ async fn look(
         // Nothing could be put on it or taken off while it was away.
         decision.mark_flag_stale(flag, entry.now);
     }
-    let mut silent = BTreeSet::new();
+    let is_there_or_not =
+        changes.iter().any(|change| matches!(change.what, ChangeKind::Missing | ChangeKind::Back));
+    let news = News { flag: &record, before: before.as_ref(), changes: &changes };
     for noteable in world.store().noteables_of(flag).await? {
         decision.write(Write::MarkStale(Level::Panel(noteable.clone()), entry.now));
-        let news = News { flag: &record, before: before.as_ref(), changes: &changes };
-        tell(world, entry, &mut decision, &news, noteable, &mut silent).await?;
+        if is_there_or_not {
+            decision.write(Write::MarkStale(Level::Label(noteable.clone()), entry.now));
+        }
+        telling::gather(world, entry, &mut decision, &news, &noteable).await?;
     }
     let noticed_by = match claims {
         _ if ours => "command",
@@ -216,99 +212,4 @@ fn asked_change(what: ChangeKind, asked: AskedSwitch, entry: Entry) -> Change {
         what,
         asked_on: Some(asked.on),
     }
-}
-
-/// What is to be told of a flag.
-struct News<'a> {
-    flag: &'a FlagRecord,
-    before: Option<&'a FlagState>,
-    changes: &'a [Change],
-}
-
-impl News<'_> {
-    /// Whether the project wants to be told of a change. That a flag is archived tells that it is off now where it was on.
-    fn is_told(&self, rule: &ProjectRule, change: &Change) -> bool {
-        let tells = |environment: &str| rule.tells(&self.flag.flag.flag.provider, environment);
-        match &change.what {
-            ChangeKind::Environment { after, .. } => tells(&after.environment),
-            ChangeKind::EnvironmentGone(name) => tells(name),
-            ChangeKind::Archived(true) => {
-                let off = |name: &str| {
-                    let now = self.flag.state.as_ref().and_then(|state| state.environment(name));
-                    now.is_some_and(|now| !now.on)
-                };
-                let were = self.before.map(|state| state.environments.as_slice()).unwrap_or_default();
-                were.iter().any(|was| was.on && off(&was.environment) && tells(&was.environment))
-            }
-            ChangeKind::Archived(false) | ChangeKind::Stale(_) | ChangeKind::Missing | ChangeKind::Back => {
-                false
-            }
-        }
-    }
-}
-
-/// Queues the reply for the environments that the project wants to be told of. Returns whether GitLab could say what the
-/// project is like now.
-///
-/// What is written stays, and goes to everybody's mail: so whether values may be shown is asked of GitLab and not taken from
-/// what was seen when the page was last looked at. While GitLab does not say, the change is told without values.
-async fn tell(
-    world: &World,
-    entry: Entry,
-    decision: &mut Decision,
-    news: &News<'_>,
-    noteable: Noteable,
-    silent: &mut BTreeSet<ProjectId>,
-) -> Result<(), Trouble> {
-    let flag = news.flag;
-    let rules = &world.rules().rules;
-    let somebody_is_told =
-        rules.iter().any(|rule| news.changes.iter().any(|change| news.is_told(rule, change)));
-    if !somebody_is_told {
-        return Ok(());
-    }
-    let Some(record) = world.store().noteable(&noteable).await?.value else { return Ok(()) };
-    if matches!(record.view.state, WorkState::Closed | WorkState::Merged) {
-        return Ok(());
-    }
-    let asked = if silent.contains(&noteable.project) || silent.len() >= MOST_SILENT {
-        None
-    } else {
-        let asked = tokio::time::timeout(GITLABS_WORD, world.project(noteable.project)).await;
-        asked.ok().and_then(Result::ok)
-    };
-    if asked.is_none() {
-        silent.insert(noteable.project);
-    }
-    let (rule, visibility) = match asked {
-        Some(Some(project)) => (Some(project.rule), project.detail.visibility),
-        Some(None) => (None, Visibility::Public),
-        None => (world.rules().for_project(&record.view.project_path), Visibility::Public),
-    };
-    let Some(rule) = rule else { return Ok(()) };
-    let name = resolve::page_name(&flag.flag.flag, resolve::several_providers(&record.links));
-    // Who asked for it on this page knows. Elsewhere it is told, without what was said for this page alone.
-    let mut changes: Vec<Change> = news
-        .changes
-        .iter()
-        .filter(|change| news.is_told(&rule, change) && change.asked_on.as_ref() != Some(&noteable))
-        .cloned()
-        .collect();
-    without_secret_reasons(world, &noteable, &mut changes).await?;
-    let told: Vec<Told<'_>> = changes
-        .iter()
-        .map(|change| Told {
-            flag: &flag.flag,
-            name: &name,
-            what: &change.what,
-            by: change.by.as_deref(),
-            reason: change.reason.as_deref(),
-            at: change.at,
-            show_values: rule.shows_values(visibility),
-        })
-        .collect();
-    if !told.is_empty() {
-        replies::queue_telling(world, entry, decision, noteable, &flag.flag.flag, &told);
-    }
-    Ok(())
 }

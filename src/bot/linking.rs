@@ -139,7 +139,8 @@ async fn remember_flag(
             };
             // Whoever else links it shows what is read here.
             for page in pages {
-                decision.write(Write::MarkStale(Level::Panel(page), now));
+                decision.write(Write::MarkStale(Level::Panel(page.clone()), now));
+                decision.write(Write::MarkStale(Level::Label(page), now));
             }
             watch::fresh(known, flag, state, now)
         }

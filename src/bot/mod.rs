@@ -29,6 +29,7 @@ mod resolve;
 mod roles;
 mod switching;
 pub mod tags;
+mod telling;
 mod trouble;
 mod watch;
 mod world;
@@ -82,5 +83,6 @@ pub async fn decide(world: &World, entry: Entry, event: &Event) -> Result<Made, 
         Event::FlagChanged { provider, flag, claims } => {
             flag_changed::decide(world, entry, provider, flag, claims).await
         }
+        Event::TellDue(noteable) => telling::decide(world, entry, noteable).await,
     }
 }

@@ -5,7 +5,7 @@ use super::resolve;
 use super::switching::without_secret_reasons;
 use super::world::{Project, World};
 use crate::domain::{CommentText, FlagRecord, NoteableRecord};
-use crate::markdown::{PanelFlag, PanelView, panel};
+use crate::markdown::{PanelFlag, PanelView, panel_in};
 
 /// The panel's text, from what the store says now.
 pub async fn text(world: &World, project: &Project, record: &NoteableRecord) -> Result<CommentText, Trouble> {
@@ -35,5 +35,6 @@ pub async fn text(world: &World, project: &Project, record: &NoteableRecord) -> 
         })
         .collect();
     let show_values = project.rule.shows_values(project.detail.visibility);
-    Ok(panel(&PanelView { flags, links: &record.history, show_values }))
+    let view = PanelView { flags, links: &record.history, show_values };
+    Ok(panel_in(&view, world.templates()))
 }

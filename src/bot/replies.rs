@@ -6,11 +6,9 @@ use super::limits::{REPLIES_AN_HOUR, REPLY_WINDOW};
 use super::world::World;
 use super::{Entry, Trouble};
 use crate::domain::{
-    Cause, Decision, Edge, EdgeId, EdgeKind, FlagRef, NoteRecord, Noteable, NoteableRecord, Purpose,
-    RecordKey, Write,
+    Cause, Decision, Edge, EdgeId, EdgeKind, NoteRecord, NoteableRecord, Purpose, RecordKey, Write,
 };
-use crate::markdown::reply::Told;
-use crate::markdown::{Markdown, reply};
+use crate::markdown::{Markdown, Templates, reply};
 use crate::store::{Store, StoreError};
 
 /// A reply to be queued.
@@ -31,7 +29,7 @@ pub(super) async fn queue(
     note: &NoteRecord,
     reply: Reply,
 ) -> Result<(), Trouble> {
-    Ok(queue_in(world.store(), entry.now, decision, note, reply).await?)
+    Ok(queue_in(world.store(), world.templates(), entry.now, decision, note, reply).await?)
 }
 
 /// The same where there is nothing but the store.
@@ -39,6 +37,7 @@ pub(super) async fn queue(
 /// The noteable's record is taken out of the decision's own writes where it is among them, so that both changes stand.
 pub(super) async fn queue_in(
     store: &dyn Store,
+    templates: &Templates,
     now: Timestamp,
     decision: &mut Decision,
     note: &NoteRecord,
@@ -76,7 +75,7 @@ pub(super) async fn queue_in(
         EdgeKind::Reply {
             discussion: note.discussion.clone(),
             internal: note.internal,
-            text: whole.finish(),
+            text: whole.finish_in(templates),
         },
         Some(note.author.clone()),
         now,
@@ -104,23 +103,4 @@ async fn take_noteable(
     let read_before = decision.reads.iter().any(|read| read.key == key);
     let value = if read_before { seen.value } else { decision.rests_on(seen) };
     Ok(value.unwrap_or_else(|| NoteableRecord::new(noteable.clone())))
-}
-
-/// Queues the reply that tells of changes of a flag. Nobody asked for it, so no budget counts.
-pub(super) fn queue_telling(
-    world: &World,
-    entry: Entry,
-    decision: &mut Decision,
-    noteable: Noteable,
-    flag: &FlagRef,
-    told: &[Told<'_>],
-) {
-    let purpose = Purpose::Tell(format!("{flag}#{}", entry.id.0));
-    decision.write(Write::PutEdge(Box::new(Edge::new(
-        EdgeId(world.store().new_id()),
-        Cause { noteable, source: None, command: 0, purpose },
-        EdgeKind::Reply { discussion: None, internal: false, text: reply::told(told).finish() },
-        None,
-        entry.now,
-    ))));
 }

@@ -18,7 +18,7 @@ use crate::domain::{
 };
 use crate::flags::{FlagProvider, Registry};
 use crate::gitlab::{GitlabApi, GitlabError, Me, NoteableDetail, ProjectDetail};
-use crate::markdown::MarkerKey;
+use crate::markdown::{MarkerKey, Templates};
 use crate::store::{CommitError, Store};
 use crate::telemetry::Metrics;
 
@@ -45,6 +45,8 @@ pub struct WorldParts {
     pub flags: Registry,
     /// The key of the hidden markers.
     pub markers: MarkerKey,
+    /// The words of comments.
+    pub templates: Arc<Templates>,
     /// The longest GitLab may still work on a request that was given up on.
     pub request_ceiling: Duration,
     /// Metrics.
@@ -119,6 +121,11 @@ impl World {
     /// The key of the hidden markers.
     pub fn markers(&self) -> &MarkerKey {
         &self.parts.markers
+    }
+
+    /// The words of comments.
+    pub fn templates(&self) -> &Templates {
+        &self.parts.templates
     }
 
     /// The longest GitLab may still work on a request that was given up on.

@@ -1,7 +1,7 @@
-//! `flaglink config check` and `flaglink config reference`.
+//! `flaglink config check`, `reference` and `templates`.
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use owo_colors::OwoColorize;
@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::config::{Config, ConfigError, configuration_markdown};
 use crate::flags::{Registry, Surroundings, kinds};
+use crate::markdown::Templates;
 
 use super::document;
 use super::words::{count, plain};
@@ -21,6 +22,12 @@ pub(super) enum ConfigCommand {
     Check,
     /// Print what can be written in the file (docs/configuration.md)
     Reference,
+    /// Print the default words of comments, for `[templates]` (docs/templates.md)
+    Templates {
+        /// Write them as files into this folder instead; files that are there stay as they are
+        #[arg(long, value_name = "FOLDER")]
+        write: Option<PathBuf>,
+    },
 }
 
 /// What `config check --json` says.
@@ -41,6 +48,7 @@ impl ConfigCommand {
                 io::stdout().write_all(configuration_markdown(&kinds).as_bytes())?;
                 Ok(())
             }
+            Self::Templates { write } => super::templates::perform(write.as_deref()),
         }
     }
 }
@@ -50,6 +58,7 @@ fn load(context: &Context, file: &Path) -> Result<Config, ConfigError> {
     let config = Config::load(file, &context.env)?;
     // Each provider knows its own table.
     Registry::build(&config.providers, &Surroundings::default())?;
+    Templates::read(&config.templates).map_err(ConfigError)?;
     Ok(config)
 }
 

@@ -23,6 +23,7 @@ mod sandbox;
 mod screen;
 mod source;
 mod table;
+mod templates;
 mod trouble;
 mod words;
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::hooks::Hooks;
 use super::role::{Role, Values};
-use super::span::Span;
+use super::span::{Pause, Span};
 
 /// Where flaglink listens. The webhook listener is the one that GitLab and the flag services must reach, through a
 /// reverse proxy or a tunnel; the admin listener is for you.
@@ -188,6 +188,17 @@ pub(crate) struct ProjectTable {
     /// are the same.
     #[serde(default)]
     pub(crate) tell: Vec<String>,
+    /// How long changes that are to be told are gathered: the first one begins it, and then all of them are one reply, from what
+    /// was before to what is then. At most an hour; `"0s"` tells each at once.
+    #[serde(default = "default_tell_after")]
+    pub(crate) tell_after: Pause,
+    /// Whether changes are told in closed issues and in closed or merged merge requests, too. Their panels are kept up to date in
+    /// any case.
+    #[serde(default)]
+    pub(crate) tell_closed: bool,
+    /// Whether changes are told in merge requests that are drafts.
+    #[serde(default = "yes")]
+    pub(crate) tell_drafts: bool,
     /// Label on issues and merge requests that have flags. Made if it is not there; `""` for none.
     #[serde(default = "default_label")]
     pub(crate) label: String,
@@ -215,6 +226,10 @@ fn all() -> Vec<String> {
 
 fn yes() -> bool {
     true
+}
+
+fn default_tell_after() -> Pause {
+    Pause::seconds(60)
 }
 
 fn default_label() -> String {

@@ -12,6 +12,7 @@ use super::rules::{ProjectRule, Rules};
 use super::secret::Surroundings;
 use super::section::{SecretFile, Section};
 use super::settings::{GitlabSettings, Listen, StoreSettings};
+use super::templates::{self, TemplateFile};
 use super::tree::{self, Data, Node};
 use super::tunnel::TunnelSettings;
 use super::{ConfigError, read};
@@ -23,8 +24,8 @@ pub const DEFAULT_PLACES: [&str; 2] = ["flaglink.toml", "/etc/flaglink/flaglink.
 const MOST: u64 = 1024 * 1024;
 
 /// The tables that there are.
-const TABLES: [&str; 8] =
-    ["listen", "tunnel", "store", "limits", "gitlab", "providers", "projects", "reminders"];
+const TABLES: [&str; 9] =
+    ["listen", "tunnel", "store", "limits", "gitlab", "providers", "projects", "reminders", "templates"];
 
 /// What a rule looks like, for those who have none.
 const RULE_SAMPLE: &str =
@@ -55,6 +56,8 @@ pub struct Config {
     pub rules: Rules,
     /// The `[[reminders]]` entries, in the order of the file.
     pub reminders: Vec<Reminder>,
+    /// The files of the folder of `[templates]`.
+    pub templates: Vec<TemplateFile>,
     /// The files with secrets that it names and that are there.
     pub secret_files: Vec<SecretFile>,
     /// What works but should be looked at; each a whole sentence for people.
@@ -114,6 +117,7 @@ impl Config {
         let tunnel = section("tunnel");
         let limits = Limits::check(&section("limits"))?;
         let providers = providers(section("providers"), &around)?;
+        let templates = templates::check(&section("templates"))?;
         let (rules, reminders) = (section("projects"), section("reminders"));
 
         let (mut warnings, mut secret_files) = (Vec::new(), Vec::new());
@@ -141,6 +145,7 @@ impl Config {
             providers,
             rules,
             reminders,
+            templates,
             secret_files,
             warnings,
         })

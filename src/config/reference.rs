@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::file::{GitlabTable, ListenTable, ProjectTable, ProviderCommon, StoreTable};
 use super::limits::LimitsTable;
 use super::reminder::ReminderTable;
+use super::templates::TemplatesTable;
 use super::tunnel::TunnelTable;
 
 /// A whole file with every key, for people to begin with. It passes [`Config::load`](super::Config::load) when the
@@ -60,6 +61,7 @@ pub fn configuration_markdown(kinds: &[(&str, Schema)]) -> String {
     Keys { schema: schema_for!(ProjectTable).as_value(), prefix: None }.write(&mut page, title);
     let title = "## `[[reminders]]`";
     Keys { schema: schema_for!(ReminderTable).as_value(), prefix: None }.write(&mut page, title);
+    section::<TemplatesTable>(&mut page, "[templates]", "FLAGLINK_TEMPLATES__");
     let _ = write!(page, "\n{TAIL}\n```toml\n{}```\n", EXAMPLE);
     page
 }

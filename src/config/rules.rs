@@ -1,6 +1,7 @@
 //! What holds for a GitLab project: the first `[[projects]]` entry that matches its path.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use globset::GlobMatcher;
 use secrecy::SecretString;
@@ -14,6 +15,9 @@ use super::role::{Role, Values};
 use super::section::Section;
 use super::toggle::Toggles;
 use crate::domain::Visibility;
+
+/// The longest time for which changes are gathered before they are told.
+const LONGEST_TELL_AFTER: Duration = Duration::from_secs(60 * 60);
 
 /// One `[[projects]]` entry, checked.
 #[derive(Debug, Clone)]
@@ -42,6 +46,12 @@ pub struct ProjectRule {
     pub label: Option<String>,
     /// Whether links that people put on a flag in its own service count here.
     pub adopt: bool,
+    /// How long changes are gathered before they are told.
+    pub tell_after: Duration,
+    /// Whether changes are told in closed and merged work, too.
+    pub tell_closed: bool,
+    /// Whether changes are told in drafts.
+    pub tell_drafts: bool,
     /// Where a webhook is registered, if any is.
     pub hooks: Hooks,
     /// An access token for these projects alone.
@@ -109,6 +119,10 @@ impl ProjectRule {
         let flags = flags.collect::<Result<_, _>>().map_err(|why| section.error("flags", why))?;
         let tell = table.tell.iter().map(|text| EnvironmentPattern::new(text, names));
         let tell = tell.collect::<Result<_, _>>().map_err(|why| section.error("tell", why))?;
+        let tell_after = table.tell_after.duration();
+        if tell_after > LONGEST_TELL_AFTER {
+            return Err(section.error("tell_after", "changes are told within an hour: write at most \"1h\""));
+        }
         let toggle_in = table.toggle_in.iter().map(|(text, role)| (text.as_str(), *role));
         let toggles = Toggles::new(table.permissions.toggle, toggle_in, names)
             .map_err(|why| section.error("toggle_in", why))?;
@@ -128,6 +142,9 @@ impl ProjectRule {
             values: table.values,
             panel: table.panel,
             adopt: table.adopt,
+            tell_after,
+            tell_closed: table.tell_closed,
+            tell_drafts: table.tell_drafts,
             label: check_label(&table.label).map_err(|why| section.error("label", why))?,
             token: section.secret("token")?,
             providers,

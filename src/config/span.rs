@@ -116,3 +116,80 @@ impl JsonSchema for Span {
         json_schema!({ "type": "string", "format": "duration" })
     }
 }
+
+/// A length of time that may be nothing: as [`Span`], and `0s` besides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pause(Option<Span>);
+
+impl Pause {
+    /// A pause of whole seconds, for defaults.
+    pub(crate) const fn seconds(seconds: u64) -> Self {
+        if seconds == 0 { Self(None) } else { Self(Some(Span::seconds(seconds))) }
+    }
+
+    /// As a duration.
+    pub(crate) fn duration(self) -> Duration {
+        self.0.map(Span::duration).unwrap_or_default()
+    }
+}
+
+impl FromStr for Pause {
+    type Err = ParseSpanError;
+
+    fn from_str(text: &str) -> Result<Self, ParseSpanError> {
+        match text.parse() {
+            Ok(span) => Ok(Self(Some(span))),
+            Err(ParseSpanError::Nothing) if !text.contains(['-', '–']) && !text.contains("ago") => {
+                Ok(Self(None))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl fmt::Display for Pause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(span) => span.fmt(f),
+            None => f.write_str("0s"),
+        }
+    }
+}
+
+impl Serialize for Pause {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Pause {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Words;
+        impl serde::de::Visitor<'_> for Words {
+            type Value = Pause;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a length of time with its unit, such as \"60s\", or \"0s\"")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Pause, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_str(Words)
+    }
+}
+
+impl JsonSchema for Pause {
+    fn schema_name() -> Cow<'static, str> {
+        "Pause".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        Span::json_schema(generator)
+    }
+}

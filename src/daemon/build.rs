@@ -12,7 +12,7 @@ use crate::bot::{Trouble, World, WorldParts};
 use crate::config::{Config, ConfigError};
 use crate::domain::InstanceId;
 use crate::flags::{Registry, Surroundings};
-use crate::markdown::MarkerKey;
+use crate::markdown::{MarkerKey, Templates};
 use crate::net::ClientError;
 use crate::store::sled::{OpenError, SledStore, StoreOptions};
 use crate::store::{Store, StoreError};
@@ -143,13 +143,15 @@ pub(super) async fn build(config: &Config) -> Result<Built, StartError> {
 pub(super) struct Services {
     gitlab: Speakers,
     flags: Registry,
+    templates: Arc<Templates>,
 }
 
 fn services(config: &Config, clients: &Clients, metrics: &Arc<Metrics>) -> Result<Services, StartError> {
     let gitlab = clients.of(config)?;
     let around = Surroundings { metrics: Arc::clone(metrics), gitlab: gitlab.all() };
     let flags = Registry::build(&config.providers, &around)?;
-    Ok(Services { gitlab, flags })
+    let templates = Templates::read(&config.templates).map_err(ConfigError)?;
+    Ok(Services { gitlab, flags, templates })
 }
 
 impl Lasting {
@@ -168,6 +170,7 @@ impl Lasting {
             rules: config.rules.clone(),
             flags: services.flags,
             markers: self.markers.clone(),
+            templates: services.templates,
             request_ceiling: config.gitlab.request_ceiling.duration(),
             metrics: Arc::clone(&self.metrics),
         });

@@ -87,6 +87,8 @@ async fn rename_in(
     };
     record.links.iter_mut().for_each(|link| renamed(&mut link.flag));
     record.history.iter_mut().for_each(|change| renamed(&mut change.flag));
+    let untold = record.telling.iter_mut().flat_map(|telling| &mut telling.untold);
+    untold.for_each(|untold| renamed(&mut untold.flag));
     for (before, now) in flags {
         // What was still to be done on it was to be done under its old name.
         decision.mark_flag_stale(&now, Timestamp::now());

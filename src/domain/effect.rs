@@ -76,7 +76,7 @@ pub enum Purpose {
     Job,
     /// The issue about a flag that is the same everywhere for long; the text is the flag.
     Remind(String),
-    /// A change of a flag in an environment that is told; the text tells one change from another.
+    /// Changes of flags that are told; the text tells one reply from another.
     Tell(String),
 }
 

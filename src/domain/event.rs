@@ -6,7 +6,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{NoteKey, NoteSource, NoteableKind, ProjectId};
+use super::{NoteKey, NoteSource, Noteable, NoteableKind, ProjectId};
 
 /// Number of an entry of the inbox; later entries have greater numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -118,6 +118,8 @@ pub enum Event {
         #[serde(default)]
         claims: Vec<Claim>,
     },
+    /// What was gathered on a noteable is to be told when its time has come.
+    TellDue(Noteable),
 }
 
 /// Where a text that may carry commands is to be read.

@@ -201,7 +201,7 @@ impl FlagState {
 
 impl EnvironmentState {
     /// Whether `other` is the same, but off.
-    fn gone_off_is(&self, other: &EnvironmentState) -> bool {
+    pub fn gone_off_is(&self, other: &EnvironmentState) -> bool {
         self.on && EnvironmentState { on: false, ..self.clone() }.same_as(other)
     }
 

@@ -13,6 +13,7 @@ mod link;
 mod noteable;
 mod record;
 mod state_tag;
+mod telling;
 mod toggle;
 
 pub use decision::{Decision, Read, RecordKey, Rev, Seen, Write};
@@ -36,4 +37,5 @@ pub use record::{
     Visibility, WorkState,
 };
 pub use state_tag::StateTag;
+pub use telling::{Deed, Telling, Untold, Was};
 pub use toggle::{AskedSwitch, SwitchEnd, SwitchProgress, Toggle};

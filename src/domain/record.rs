@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AskedSwitch, Change, Flag, FlagRef, FlagState, InboxId, InstanceId, Level, Link, NoteKey, Noteable,
-    Person, SwitchProgress, UserId,
+    Person, SwitchProgress, Telling, UserId,
 };
 
 /// Who may see a project, by GitLab's own words.
@@ -84,6 +84,9 @@ pub struct NoteableRecord {
     /// Replies of the last hour, per author.
     #[serde(default)]
     pub replies: BTreeMap<UserId, ReplyBudget>,
+    /// Changes that are to be told here soon.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub telling: Option<Telling>,
 }
 
 impl NoteableRecord {
@@ -99,6 +102,7 @@ impl NoteableRecord {
             label_added: None,
             label_refused: false,
             replies: BTreeMap::new(),
+            telling: None,
         }
     }
 

@@ -208,6 +208,7 @@ fn inbound(what: &Inbound) -> (String, Option<String>, Option<Timestamp>) {
                 Event::NoteableChanged { project, kind, iid } => {
                     ("changed work", format!("project {project}/{}/{iid}", kind.path()))
                 }
+                Event::TellDue(noteable) => ("changes to tell", noteable.to_string()),
                 Event::FlagChanged { provider, flag, .. } => (
                     "changed flag",
                     match flag {

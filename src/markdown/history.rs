@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::panel_view::{PanelFlag, PanelView, SHOWN_FLAGS};
+use super::phrase::{Part, phrase};
 use super::state::{ENVIRONMENT_LIMIT, KEY_LIMIT, NAME_LIMIT, VALUE_LIMIT, strategy_list};
 use super::text::Markdown;
 use crate::domain::{Change, ChangeKind, EnvironmentState, FlagRef};
@@ -66,7 +67,8 @@ pub(super) fn fold(view: &PanelView<'_>) -> Markdown {
         .filter(|flag| !entries.iter().any(|entry| entry.is_link_of(flag)));
     let mut others = others.map(linked_by).peekable();
     if others.peek().is_some() {
-        out.push_lit("\nLinked earlier: ").push(Markdown::join(others, ", ", ", ")).push_lit(".\n");
+        let flags = Markdown::join(others, ", ", ", ");
+        out.push_lit("\n").push(phrase("linked_earlier", [("flags", flags.into())])).push_lit("\n");
     }
     out.push_lit("\n</details>\n");
     out
@@ -74,14 +76,14 @@ pub(super) fn fold(view: &PanelView<'_>) -> Markdown {
 
 fn linked_by(flag: &PanelFlag<'_>) -> Markdown {
     // There may be many of them: a hundred characters tell one from another.
-    let mut words = Markdown::code(&flag.name, NAME_LIMIT);
-    words
-        .push_lit(" by ")
-        .push(Markdown::code(flag.linked_by, NAME_LIMIT))
-        .push_lit(" (")
-        .push(Markdown::time(flag.linked_at))
-        .push_lit(")");
-    words
+    phrase(
+        "linked_earlier_flag",
+        [
+            ("flag", Markdown::code(&flag.name, NAME_LIMIT).into()),
+            ("by", Markdown::code(flag.linked_by, NAME_LIMIT).into()),
+            ("time", Markdown::time(flag.linked_at).into()),
+        ],
+    )
 }
 
 /// All entries, those of one source newest first.
@@ -137,148 +139,125 @@ impl Entry<'_> {
     }
 
     fn line(&self, form: Form) -> Markdown {
-        let mut line = Markdown::time(self.at);
-        line.push_lit(": ").push(form.code(&self.name, KEY_LIMIT)).push_lit(" ");
-        match &self.what {
+        let mut author = None;
+        let mut unknown = false;
+        let mut reason = None;
+        let what = match &self.what {
             What::Link { linked, by, .. } => {
-                line.push_lit(if *linked { "linked by " } else { "unlinked by " })
-                    .push(form.code(by, NAME_LIMIT));
+                let name = if *linked { "entry_linked" } else { "entry_unlinked" };
+                phrase(name, [("by", form.code(by, NAME_LIMIT).into())])
             }
             What::Change(change, provider) => {
-                line.push(change_words(&change.what, provider, form));
                 if !form.short {
-                    line.push(author_words(change, form));
+                    author = change.by.as_ref().map(|by| form.code(by, NAME_LIMIT));
+                    // That nobody knows who is said of what somebody did, not of what flaglink noticed itself.
+                    let noticed = matches!(change.what, ChangeKind::Missing | ChangeKind::Back);
+                    unknown = author.is_none() && !noticed;
+                    reason = change.reason.as_ref().map(|reason| form.code(reason, REASON_LIMIT));
                 }
+                change_words(&change.what, provider, form)
             }
-        }
-        line
+        };
+        phrase(
+            "entry",
+            [
+                ("time", Markdown::time(self.at).into()),
+                ("flag", form.code(&self.name, KEY_LIMIT).into()),
+                ("what", what.into()),
+                ("by", author.into()),
+                ("unknown", unknown.into()),
+                ("reason", reason.into()),
+            ],
+        )
     }
-}
-
-/// Who and why. That nobody knows who is said of what somebody did, not of what flaglink noticed itself.
-fn author_words(change: &Change, form: Form) -> Markdown {
-    let mut words = Markdown::new();
-    match (&change.by, &change.what) {
-        (Some(by), _) => {
-            words.push_lit(", by ").push(form.code(by, NAME_LIMIT));
-        }
-        (None, ChangeKind::Missing | ChangeKind::Back) => {}
-        (None, _) => {
-            words.push_lit(", by somebody unknown");
-        }
-    }
-    if let Some(reason) = &change.reason {
-        words.push_lit(" (reason: ").push(form.code(reason, REASON_LIMIT)).push_lit(")");
-    }
-    words
 }
 
 fn change_words(what: &ChangeKind, provider: &str, form: Form) -> Markdown {
-    let mut words = Markdown::new();
+    let provider = ("provider", Part::from(form.code(provider, NAME_LIMIT)));
     match what {
-        ChangeKind::Environment { before, after } => return environment_words(before.as_ref(), after, form),
+        ChangeKind::Environment { before, after } => environment_words(before.as_ref(), after, form),
         ChangeKind::EnvironmentGone(name) => {
-            words.push_lit("environment ").push(form.code(name, ENVIRONMENT_LIMIT)).push_lit(" is gone");
+            phrase("entry_environment_gone", [("environment", form.code(name, ENVIRONMENT_LIMIT).into())])
         }
-        ChangeKind::Archived(true) => {
-            words.push_lit("archived");
-        }
-        ChangeKind::Archived(false) => {
-            words.push_lit("restored from the archive");
-        }
-        ChangeKind::Stale(true) => {
-            words.push_lit("called stale");
-        }
-        ChangeKind::Stale(false) => {
-            words.push_lit("not called stale any more");
-        }
-        ChangeKind::Missing => {
-            words.push_lit("not found any more in ").push(form.code(provider, NAME_LIMIT));
-        }
-        ChangeKind::Back => {
-            words.push_lit("found again in ").push(form.code(provider, NAME_LIMIT));
-        }
+        ChangeKind::Archived(true) => phrase("entry_archived", []),
+        ChangeKind::Archived(false) => phrase("entry_restored", []),
+        ChangeKind::Stale(true) => phrase("entry_stale", []),
+        ChangeKind::Stale(false) => phrase("entry_not_stale", []),
+        ChangeKind::Missing => phrase("entry_missing", [provider]),
+        ChangeKind::Back => phrase("entry_back", [provider]),
     }
-    words
 }
 
-/// How the strategies became others: what is in force now where somebody may be interested, else that something changed.
-fn strategies_words(before: &EnvironmentState, after: &EnvironmentState) -> Markdown {
-    let mut words = Markdown::lit("strategies ");
-    if before.strategies.is_empty() || after.strategies.is_empty() {
-        words.push_lit("changed");
-    } else {
-        words.push(strategy_list(&before.strategies)).push_lit(" → ").push(strategy_list(&after.strategies));
-    }
-    words
+/// From what to what.
+fn from_to(name: &'static str, was: Markdown, now: Markdown) -> Markdown {
+    phrase(name, [("was", was.into()), ("now", now.into())])
 }
 
 fn environment_words(before: Option<&EnvironmentState>, after: &EnvironmentState, form: Form) -> Markdown {
-    let value = |value: &Option<String>| match value {
-        Some(value) => form.code(value, VALUE_LIMIT),
-        None => Markdown::lit("none"),
+    let mut parts = match before {
+        Some(before) => differences(before, after, form),
+        None => vec![phrase(if after.on { "new_and_on" } else { "new_and_off" }, [])],
     };
-    let mut parts = Vec::new();
-    match before {
-        Some(before) => {
-            if before.on != after.on {
-                parts.push(Markdown::lit(if after.on { "off → on" } else { "on → off" }));
-            }
-            if before.value != after.value {
-                let mut part = Markdown::lit("value ");
-                if form.show_values {
-                    part.push(value(&before.value)).push_lit(" → ").push(value(&after.value));
-                } else {
-                    part.push_lit("changed");
-                }
-                parts.push(part);
-            }
-            if before.rollout != after.rollout {
-                let mut part = Markdown::lit("rollout ");
-                part.push(Markdown::percent(before.rollout.unwrap_or(100.0)))
-                    .push_lit(" → ")
-                    .push(Markdown::percent(after.rollout.unwrap_or(100.0)));
-                parts.push(part);
-            }
-            if before.overrides != after.overrides {
-                let mut part = Markdown::lit("overrides ");
-                part.push(Markdown::number(u64::from(before.overrides)))
-                    .push_lit(" → ")
-                    .push(Markdown::number(u64::from(after.overrides)));
-                parts.push(part);
-            }
-            if before.strategies != after.strategies {
-                parts.push(strategies_words(before, after));
-            }
-            if before.variants != after.variants {
-                parts.push(Markdown::lit("variants changed"));
-            }
-            if parts.is_empty() {
-                let by_strategies = !after.strategies.is_empty() || after.rollout.is_some();
-                parts.push(Markdown::lit(if by_strategies {
-                    "details of its strategies changed"
-                } else {
-                    "overrides or variants changed"
-                }));
-            }
-        }
-        None => parts.push(Markdown::lit(if after.on { "new and on" } else { "new and off" })),
-    }
     // A flag that is switched on is best told with what it serves from now on.
     let switched_on = after.on && before.is_none_or(|before| !before.on && before.value == after.value);
     if let (true, true, Some(text)) = (switched_on, form.show_values, &after.value) {
-        let mut part = Markdown::lit("value ");
-        part.push(form.code(text, VALUE_LIMIT));
-        parts.push(part);
+        parts.push(phrase("value_is", [("value", form.code(text, VALUE_LIMIT).into())]));
     }
-
     let mut parts = parts.into_iter();
-    let mut words = parts.next().unwrap_or_default();
-    words.push_lit(" in ").push(form.code(&after.environment, ENVIRONMENT_LIMIT));
-    if !form.short {
-        for part in parts {
-            words.push_lit(", ").push(part);
-        }
+    let first = parts.next().unwrap_or_default();
+    let others: Vec<Markdown> = if form.short { Vec::new() } else { parts.collect() };
+    phrase(
+        "entry_environment",
+        [
+            ("first", first.into()),
+            ("environment", form.code(&after.environment, ENVIRONMENT_LIMIT).into()),
+            ("others", others.into()),
+        ],
+    )
+}
+
+fn differences(before: &EnvironmentState, after: &EnvironmentState, form: Form) -> Vec<Markdown> {
+    let value = |value: &Option<String>| match value {
+        Some(value) => form.code(value, VALUE_LIMIT),
+        None => phrase("no_value", []),
+    };
+    let mut parts = Vec::new();
+    if before.on != after.on {
+        parts.push(phrase(if after.on { "switched_on" } else { "switched_off" }, []));
     }
-    words
+    if before.value != after.value {
+        parts.push(phrase(
+            "value_changed",
+            [
+                ("shown", form.show_values.into()),
+                ("was", form.show_values.then(|| value(&before.value)).into()),
+                ("now", form.show_values.then(|| value(&after.value)).into()),
+            ],
+        ));
+    }
+    if before.rollout != after.rollout {
+        let share = |share: Option<f64>| Markdown::percent(share.unwrap_or(100.0));
+        parts.push(from_to("rollout_changed", share(before.rollout), share(after.rollout)));
+    }
+    if before.overrides != after.overrides {
+        let count = |count: u32| Markdown::number(u64::from(count));
+        parts.push(from_to("overrides_changed", count(before.overrides), count(after.overrides)));
+    }
+    if before.strategies != after.strategies {
+        // What is in force now where somebody may be interested, else that something changed.
+        let both = !before.strategies.is_empty() && !after.strategies.is_empty();
+        let list = |strategies| if both { strategy_list(strategies) } else { Markdown::new() };
+        parts.push(from_to("strategies_changed", list(&before.strategies), list(&after.strategies)));
+    }
+    if before.variants != after.variants {
+        parts.push(phrase("variants_changed", []));
+    }
+    if parts.is_empty() {
+        let by_strategies = !after.strategies.is_empty() || after.rollout.is_some();
+        parts.push(phrase(
+            if by_strategies { "details_of_strategies_changed" } else { "details_changed" },
+            [],
+        ));
+    }
+    parts
 }

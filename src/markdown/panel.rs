@@ -9,7 +9,9 @@ use url::Url;
 
 use super::history;
 use super::panel_view::{PanelFlag, PanelView, SHOWN_FLAGS};
+use super::phrase::{Part, phrase};
 use super::state::{ENVIRONMENT_LIMIT, KEY_LIMIT, NAME_LIMIT, state_words};
+use super::templates::Templates;
 use super::text::{Markdown, PANEL_LIMIT};
 use crate::domain::{CommentText, EnvironmentState, FlagState};
 
@@ -22,9 +24,19 @@ const STATES_LIMIT: usize = 600_000;
 
 /// The panel's text. With no flags left it says that the last one was unlinked.
 pub fn panel(view: &PanelView<'_>) -> CommentText {
-    let mut out = Markdown::lit("#### 🚩 Feature flags\n\n");
+    text(view).finish_within(PANEL_LIMIT)
+}
+
+/// The same in those words.
+pub fn panel_in(view: &PanelView<'_>, templates: &Templates) -> CommentText {
+    text(view).in_words(templates, PANEL_LIMIT).finish_within(PANEL_LIMIT)
+}
+
+pub(super) fn text(view: &PanelView<'_>) -> Markdown {
+    let mut out = phrase("heading", []);
+    out.push_lit("\n\n");
     if view.flags.is_empty() {
-        out.push_lit("The last flag was unlinked: no feature flag is linked here now.\n");
+        out.push(phrase("nothing_linked", [])).push_lit("\n");
     } else {
         let environments = environments(view);
         let (states, shown) =
@@ -32,21 +44,15 @@ pub fn panel(view: &PanelView<'_>) -> CommentText {
         out.push(states);
         let more = view.flags.len().saturating_sub(shown);
         if more > 0 {
-            out.push_lit("\n…and ")
-                .push(Markdown::number(u64::try_from(more).unwrap_or(u64::MAX)))
-                .push_lit(" more. Write `/flag status KEY` to see one of them.\n");
+            out.push_lit("\n").push(phrase("more_flags", [("count", more.into())])).push_lit("\n");
         }
     }
     let fold = history::fold(view);
     if !fold.is_empty() {
         out.push_lit("\n").push(fold);
     }
-    out.push_lit("\n<sub>Kept up to date by flaglink. ").push_lit(if view.flags.is_empty() {
-        "Write <code>/flag link KEY</code> to link a flag again.</sub>"
-    } else {
-        "Write <code>/flag help</code> for what you can do here.</sub>"
-    });
-    out.finish_within(PANEL_LIMIT)
+    out.push_lit("\n").push(phrase(if view.flags.is_empty() { "footer_empty" } else { "footer" }, []));
+    out
 }
 
 /// The environments of all flags, in the order in which they first come up. One more than fits into a table
@@ -94,9 +100,10 @@ fn twins(view: &PanelView<'_>) -> HashSet<String> {
 
 /// The table, and how many flags are in it.
 fn table(view: &PanelView<'_>, environments: &[&str]) -> (Markdown, usize) {
-    let mut out = Markdown::lit("| Flag |");
+    let mut out = Markdown::lit("| ");
+    out.push(phrase("column_flag", [])).push_lit(" |");
     if environments.is_empty() {
-        out.push_lit(" State |");
+        out.push_lit(" ").push(phrase("column_state", [])).push_lit(" |");
     }
     for name in environments {
         out.push_lit(" ").push(Markdown::code(name, ENVIRONMENT_LIMIT)).push_lit(" |");
@@ -115,7 +122,7 @@ fn table(view: &PanelView<'_>, environments: &[&str]) -> (Markdown, usize) {
         }
         row.push_lit(" |");
         if environments.is_empty() {
-            row.push_lit(" ").push(Markdown::lit(flag.without_environments())).push_lit(" |");
+            row.push_lit(" ").push(flag.without_environments()).push_lit(" |");
         }
         for column in 0..environments.len() {
             row.push_lit(" ").push(flag.cell(environments, column, view.show_values)).push_lit(" |");
@@ -136,20 +143,20 @@ fn lists(view: &PanelView<'_>) -> (Markdown, usize) {
         item.push_lit("\n");
         let Some(state) = flag.known().filter(|state| !state.environments.is_empty()) else {
             if flag.missing_since.is_none() {
-                item.push_lit("  - ").push_lit(flag.without_environments()).push_lit("\n");
+                item.push_lit("  - ").push(flag.without_environments()).push_lit("\n");
             }
             return item;
         };
         for (words, names) in by_state(&state.environments, view.show_values) {
             let names = names.into_iter().map(|name| Markdown::code(name, ENVIRONMENT_LIMIT));
-            item.push_lit("  - ").push(words).push_lit(" in ");
-            item.push(Markdown::join(names, ", ", ", ")).push_lit("\n");
+            let environments = Markdown::join(names, ", ", ", ");
+            let state = phrase("state_in", [("state", words.into()), ("environments", environments.into())]);
+            item.push_lit("  - ").push(state).push_lit("\n");
         }
         let more = state.environments.len().saturating_sub(LISTED_ENVIRONMENTS);
         if more > 0 {
-            item.push_lit("  - …and ")
-                .push(Markdown::number(u64::try_from(more).unwrap_or(u64::MAX)))
-                .push_lit(" more environments\n");
+            let more = phrase("more_environments", [("count", more.into())]);
+            item.push_lit("  - ").push(more).push_lit("\n");
         }
         item
     })
@@ -213,31 +220,27 @@ impl<'a> PanelFlag<'a> {
     fn remarks(&self) -> Vec<Markdown> {
         let mut remarks = Vec::new();
         if self.state.map_or(self.flag.archived, |state| state.archived) {
-            remarks.push(Markdown::lit("archived"));
+            remarks.push(phrase("archived", []));
         }
         if self.known().is_some_and(|state| state.stale) {
-            remarks.push(Markdown::lit("stale"));
+            remarks.push(phrase("stale", []));
         }
-        let provider = || Markdown::code(&self.flag.flag.provider, NAME_LIMIT);
+        let provider = || ("provider", Part::from(Markdown::code(&self.flag.flag.provider, NAME_LIMIT)));
         if let Some(since) = self.missing_since {
-            let mut remark = Markdown::lit("⚠️ not found in ");
-            remark.push(provider()).push_lit(" since ").push(Markdown::time(since));
-            remarks.push(remark);
+            remarks.push(phrase("missing", [provider(), ("time", Markdown::time(since).into())]));
         }
         if self.unwatched {
-            let mut remark = Markdown::lit("⚠️ ");
-            remark.push(provider()).push_lit(" is not watched any more, so this may be old");
-            remarks.push(remark);
+            remarks.push(phrase("unwatched", [provider()]));
         }
         remarks
     }
 
     /// What is said in place of environments.
-    fn without_environments(&self) -> &'static str {
+    fn without_environments(&self) -> Markdown {
         match self.state {
-            _ if self.missing_since.is_some() => "–",
-            Some(_) => "no environments",
-            None => "not known yet",
+            _ if self.missing_since.is_some() => Markdown::lit("–"),
+            Some(_) => phrase("no_environments", []),
+            None => phrase("not_known_yet", []),
         }
     }
 
@@ -250,7 +253,7 @@ impl<'a> PanelFlag<'a> {
                 None => Markdown::lit("–"),
             },
             None if self.missing_since.is_some() => Markdown::lit("–"),
-            None => Markdown::lit("not known yet"),
+            None => phrase("not_known_yet", []),
         }
     }
 }

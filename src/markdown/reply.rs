@@ -4,8 +4,9 @@ use jiff::Timestamp;
 use url::Url;
 
 use super::Markdown;
+use super::phrase::{and_list, or_list, phrase};
 use super::state::state_words;
-use crate::domain::{ChangeKind, Flag, FlagState, NoteSource};
+use crate::domain::{Flag, FlagState, NoteSource};
 
 /// Longest key shown in a reply, in characters.
 const KEY: usize = 250;
@@ -29,11 +30,12 @@ pub fn line(command: &str) -> Markdown {
 
 /// What a reply begins with: a link to the text that it answers, so that a plain note says what it is about.
 pub fn opening(source: NoteSource) -> Markdown {
-    let mut text = match source {
-        NoteSource::Note(id) => Markdown::note_link("Your command", id),
-        NoteSource::Description => Markdown::lit("The command in the description"),
+    let command = match source {
+        NoteSource::Note(id) => Markdown::note_link(phrase("your_command", []), id),
+        NoteSource::Description => phrase("command_in_description", []),
     };
-    text.push_lit(": ");
+    let mut text = phrase("opening", [("command", command.into())]);
+    text.push_lit(" ");
     text
 }
 
@@ -58,7 +60,7 @@ pub fn bullets(items: impl IntoIterator<Item = Markdown>) -> Markdown {
 
 /// Names, `a, b and c`.
 pub fn names<'a>(keys: impl IntoIterator<Item = &'a str>) -> Markdown {
-    Markdown::join(keys.into_iter().map(key), ", ", " and ")
+    and_list(keys.into_iter().map(key))
 }
 
 /// There is no such flag, and what there is instead.
@@ -68,101 +70,69 @@ pub fn no_such_flag(
     near: &[String],
     write: &dyn Fn(&str) -> String,
 ) -> Markdown {
-    let mut text = Markdown::join(providers.iter().map(|name| quoted(name)), ", ", " and ");
-    text.push_lit(if providers.len() == 1 { " has no flag " } else { " have no flag " })
-        .push(key(wanted))
-        .push_lit(".");
-    if let Some(first) = near.first() {
-        text.push_lit(" Did you mean ")
-            .push(Markdown::join(near.iter().map(|near| key(near)), ", ", " or "))
-            .push_lit("? Write ")
-            .push(line(&write(first)))
-            .push_lit(".");
-    } else {
-        text.push_lit(" Write ").push(line("/flag search TEXT")).push_lit(" to find one.");
-    }
-    text
+    let command = near.first().map(|first| line(&write(first)));
+    phrase(
+        "no_such_flag",
+        [
+            ("providers", and_list(providers.iter().map(|name| quoted(name))).into()),
+            ("several", (providers.len() > 1).into()),
+            ("wanted", key(wanted).into()),
+            ("near", or_list(near.iter().map(|near| key(near))).into()),
+            ("command", command.into()),
+            ("search", line("/flag search TEXT").into()),
+        ],
+    )
 }
 
 /// A key that more than one provider has.
 pub fn which_one(wanted: &str, choices: &[String], write: &dyn Fn(&str) -> String) -> Markdown {
-    let mut text = Markdown::lit("more than one flag is called ");
-    text.push(key(wanted)).push_lit(". Write ").push(Markdown::join(
-        choices.iter().map(|choice| line(&write(choice))),
-        ", ",
-        " or ",
-    ));
-    text.push_lit(".");
-    text
+    let commands = or_list(choices.iter().map(|choice| line(&write(choice))));
+    phrase("which_one", [("wanted", key(wanted).into()), ("commands", commands.into())])
 }
 
 /// A role is missing.
 pub fn needs_role(what: &'static str, needed: &'static str, has: &'static str) -> Markdown {
-    let mut text = Markdown::lit(what);
-    text.push_lit(" needs the role ")
-        .push_lit(needed)
-        .push_lit(" in this project, and yours is ")
-        .push_lit(has);
-    text.push_lit(". Ask somebody who has it, or a maintainer for the role.");
-    text
+    phrase("needs_role", [("what", what.into()), ("needed", needed.into()), ("has", has.into())])
 }
 
 /// Nobody may do this here.
 pub fn nobody_may(what: &'static str) -> Markdown {
-    let mut text = Markdown::lit(what);
-    text.push_lit(" is switched off for this project in flaglink's configuration.");
-    text
+    phrase("nobody_may", [("what", what.into())])
 }
 
 /// A flag service that does not answer; the command is kept.
 pub fn waiting(provider: &str, why: &str) -> Markdown {
-    let mut text = quoted(provider);
-    text.push_lit(" does not answer as it should (").push(quoted(why)).push_lit(
-        "), so nothing was changed yet. The command is kept and runs as soon as the service is back, for a day at the most.",
-    );
-    text
+    phrase("waiting", [("provider", quoted(provider).into()), ("why", quoted(why).into())])
 }
 
 /// A command that waited for a day.
 pub fn too_late() -> Markdown {
-    Markdown::lit(
-        "this waited for more than a day, because a flag service, GitLab or flaglink itself was away, so nothing was done. Write the command again if you still want it.",
-    )
+    phrase("too_late", [])
 }
 
 /// A command that an admin took out of the queue.
 pub fn dropped() -> Markdown {
-    Markdown::lit(
-        "this could not be done, and an admin of flaglink has now taken it out of the queue. Write the command again if you still want it.",
-    )
+    phrase("dropped", [])
 }
 
 /// The same, where a switch had begun and nobody knows what came of it.
 pub fn dropped_unknown() -> Markdown {
-    Markdown::lit(
-        "what came of this is not known, and an admin of flaglink has now taken it out of the queue. Look at the flag before you write the command again.",
-    )
+    phrase("dropped_unknown", [])
 }
 
 /// The text was edited by somebody else.
 pub fn edited_by_another() -> Markdown {
-    Markdown::lit(
-        "this text was last edited by somebody other than its author, or GitLab does not say by whom, so nothing that is new in it was run. Write the command in a comment of your own.",
-    )
+    phrase("edited_by_another", [])
 }
 
 /// An internal note changes nothing.
 pub fn internal_changes_nothing() -> Markdown {
-    Markdown::lit(
-        "nothing was changed, because the panel and the label of a link are seen by everybody who sees this page, and your note is internal. Write the command in a comment that is not internal.",
-    )
+    phrase("internal_changes_nothing", [])
 }
 
 /// The reply budget is used up.
 pub fn budget() -> Markdown {
-    Markdown::lit(
-        "you have got many replies here within an hour, so further commands still run and get their reaction, but no reply for a while.",
-    )
+    phrase("budget", [])
 }
 
 /// A flag's name, as a link to its page. Where values are hidden so is a page whose address gives them away.
@@ -176,113 +146,105 @@ pub fn flag_name(flag: &Flag, name: &str, show_values: bool) -> Markdown {
 
 /// One flag in every environment, in one line.
 pub fn flag_line(flag: &Flag, name: &str, state: Option<&FlagState>, show_values: bool) -> Markdown {
-    let mut text = flag_name(flag, name, show_values);
-    text.push_lit(": ");
-    match state {
-        None => {
-            text.push_lit("not found any more");
-        }
-        Some(state) => {
-            if state.archived {
-                text.push_lit("archived; ");
-            }
-            if state.stale {
-                text.push_lit("stale; ");
-            }
-            if state.environments.is_empty() {
-                text.push_lit("no environments");
-            }
-            let cells = state.environments.iter().map(|env| {
-                let mut cell = quoted(&env.environment);
-                cell.push_lit(" ").push(state_words(env, show_values));
-                cell
-            });
-            text.push(Markdown::join(cells, "; ", "; "));
-        }
-    }
-    text
+    let cells = state.iter().flat_map(|state| &state.environments).map(|env| {
+        let mut cell = quoted(&env.environment);
+        cell.push_lit(" ").push(state_words(env, show_values));
+        cell
+    });
+    phrase(
+        "flag_line",
+        [
+            ("flag", flag_name(flag, name, show_values).into()),
+            ("gone", state.is_none().into()),
+            ("archived", state.is_some_and(|state| state.archived).into()),
+            ("stale", state.is_some_and(|state| state.stale).into()),
+            ("none", state.is_some_and(|state| state.environments.is_empty()).into()),
+            ("states", Markdown::join(cells, "; ", "; ").into()),
+        ],
+    )
 }
 
 /// A flag with its description, for search results.
 pub fn found_line(flag: &Flag, name: &str, show_values: bool) -> Markdown {
-    let mut text = flag_name(flag, name, show_values);
-    if flag.archived {
-        text.push_lit(" (archived)");
-    }
-    if let Some(description) = flag.description.as_deref().filter(|text| !text.trim().is_empty()) {
-        text.push_lit(": ").push(quoted(description));
-    }
+    let description = flag.description.as_deref().filter(|text| !text.trim().is_empty());
+    phrase(
+        "found_line",
+        [
+            ("flag", flag_name(flag, name, show_values).into()),
+            ("archived", flag.archived.into()),
+            ("description", description.map(quoted).into()),
+        ],
+    )
+}
+
+/// What is said above a list.
+pub fn above_states() -> Markdown {
+    above("state_now")
+}
+
+/// What is said above the list of links.
+pub fn above_links() -> Markdown {
+    above("linked_here")
+}
+
+/// What is said above what a search has found.
+pub fn above_found() -> Markdown {
+    above("found")
+}
+
+fn above(name: &'static str) -> Markdown {
+    let mut text = phrase(name, []);
+    text.push_lit("\n");
     text
 }
 
-/// A change in an environment that is told.
-pub struct Told<'a> {
-    /// The flag.
-    pub flag: &'a Flag,
-    /// How it is named here.
-    pub name: &'a str,
-    /// What changed.
-    pub what: &'a ChangeKind,
-    /// Who did it, where that is known.
-    pub by: Option<&'a str>,
-    /// Why, where somebody said so.
-    pub reason: Option<&'a str>,
-    /// When.
-    pub at: Timestamp,
-    /// Whether values are shown.
-    pub show_values: bool,
+/// One link in the list of them; `flag` is how it is named.
+pub fn linked_line(flag: Markdown, by: &str, at: Timestamp) -> Markdown {
+    let time = Markdown::time(at);
+    phrase("linked_line", [("flag", flag.into()), ("by", quoted(by).into()), ("time", time.into())])
 }
 
-/// The reply that tells of changes.
-pub fn told(changes: &[Told<'_>]) -> Markdown {
-    let mut lines = Vec::new();
-    for change in changes {
-        let mut text = Markdown::lit("🚩 ");
-        text.push(flag_name(change.flag, change.name, change.show_values));
-        match change.what {
-            ChangeKind::Environment { before, after } => {
-                text.push_lit(" is now ").push(state_words(after, change.show_values)).push_lit(" in ");
-                text.push(quoted(&after.environment));
-                if let Some(before) = before {
-                    text.push_lit(" (was ").push(state_words(before, change.show_values)).push_lit(")");
-                }
-            }
-            ChangeKind::EnvironmentGone(name) => {
-                text.push_lit(" lost the environment ").push(quoted(name));
-            }
-            ChangeKind::Archived(true) => {
-                text.push_lit(" was archived");
-            }
-            ChangeKind::Archived(false) => {
-                text.push_lit(" was restored");
-            }
-            ChangeKind::Stale(true) => {
-                text.push_lit(" was called stale");
-            }
-            ChangeKind::Stale(false) => {
-                text.push_lit(" is not called stale any more");
-            }
-            ChangeKind::Missing => {
-                text.push_lit(" is not in its flag service any more");
-            }
-            ChangeKind::Back => {
-                text.push_lit(" is back in its flag service");
-            }
-        }
-        text.push_lit(", ").push(Markdown::time(change.at));
-        match change.by {
-            Some(by) => {
-                text.push_lit(", by ").push(quoted(by));
-            }
-            None => {
-                text.push_lit(", by somebody whom the flag service does not name");
-            }
-        }
-        if let Some(reason) = change.reason {
-            text.push_lit(" (reason: ").push(quoted(reason)).push_lit(")");
-        }
-        text.push_lit(".");
-        lines.push(text);
-    }
-    paragraphs(lines)
+/// Nothing is linked, and how to link.
+pub fn none_linked() -> Markdown {
+    phrase("none_linked", [("command", line("/flag link KEY").into())])
+}
+
+/// Nothing is linked.
+pub fn nothing_linked() -> Markdown {
+    phrase("nothing_linked_here", [])
+}
+
+/// That flag is not linked here, but others.
+pub fn not_linked(wanted: &str, linked: &[String]) -> Markdown {
+    let linked = names(linked.iter().map(String::as_str));
+    phrase("not_linked", [("wanted", key(wanted).into()), ("linked", linked.into())])
+}
+
+/// There are as many links here as there may be.
+pub fn too_many_linked(wanted: &str, count: usize) -> Markdown {
+    let command = line("/flag unlink KEY");
+    phrase(
+        "too_many_linked",
+        [("wanted", key(wanted).into()), ("count", count.into()), ("command", command.into())],
+    )
+}
+
+/// The issue or merge request is not there any more.
+pub fn page_gone() -> Markdown {
+    phrase("page_gone", [])
+}
+
+/// A search has found nothing.
+pub fn found_nothing(text: &str) -> Markdown {
+    phrase("found_nothing", [("text", quoted(text).into())])
+}
+
+/// A search has found more than is shown.
+pub fn found_more() -> Markdown {
+    phrase("found_more", [])
+}
+
+/// Those flag services cannot be searched.
+pub fn cannot_search<'a>(providers: impl IntoIterator<Item = &'a str>) -> Markdown {
+    phrase("cannot_search", [("providers", names(providers).into())])
 }

@@ -3,6 +3,7 @@
 use url::Url;
 
 use super::Markdown;
+use super::phrase::{Part, phrase};
 use super::reply::{key, line, names, quoted};
 
 /// The flag service has no environment of that name for the flag.
@@ -12,23 +13,18 @@ pub fn no_such_environment(
     there: &[&str],
     write: &dyn Fn(&str) -> String,
 ) -> Markdown {
-    let mut text = quoted(provider);
-    text.push_lit(" has no environment ").push(quoted(wanted)).push_lit(" for this flag");
-    match nearest(wanted, there) {
-        _ if there.is_empty() => {
-            text.push_lit(", nor any other.");
-        }
-        Some(near) => {
-            text.push_lit(". Did you mean ").push(quoted(near)).push_lit("? Write ");
-            text.push(line(&write(near))).push_lit(".");
-        }
-        None => {
-            let shown = there.iter().take(10).copied();
-            text.push_lit("; there are ").push(names(shown));
-            text.push_lit(if there.len() > 10 { " and others." } else { "." });
-        }
-    }
-    text
+    let near = nearest(wanted, there);
+    phrase(
+        "no_such_environment",
+        [
+            ("provider", quoted(provider).into()),
+            ("wanted", quoted(wanted).into()),
+            ("near", near.map(quoted).into()),
+            ("command", near.map(|near| line(&write(near))).into()),
+            ("there", names(there.iter().take(10).copied()).into()),
+            ("more", (there.len() > 10).into()),
+        ],
+    )
 }
 
 /// The name that was probably meant: one that is contained in the other, or near to it.
@@ -43,105 +39,86 @@ fn nearest<'a>(wanted: &str, there: &[&'a str]) -> Option<&'a str> {
 
 /// The flag is archived.
 pub fn archived(wanted: &str) -> Markdown {
-    let mut text = key(wanted);
-    text.push_lit(" is archived, so nothing was switched. Restore it in its flag service first.");
-    text
+    phrase("switch_archived", [("flag", key(wanted).into())])
 }
 
 /// The flag service cannot be told to switch flags.
 pub fn cannot_switch(provider: &str) -> Markdown {
-    let mut text = Markdown::lit("flags of ");
-    text.push(quoted(provider)).push_lit(" cannot be switched from here.");
-    text
+    phrase("cannot_switch", [("provider", quoted(provider).into())])
 }
 
 /// Flags of that service are on or off, and nothing else.
 pub fn cannot_set(provider: &str) -> Markdown {
-    let mut text = Markdown::lit("flags of ");
-    text.push(quoted(provider)).push_lit(" have nothing that can be set; they can be switched on and off.");
-    text
+    phrase("cannot_set", [("provider", quoted(provider).into())])
 }
 
 /// Flags of that service have no values but are on for a share of users.
 pub fn not_a_share(provider: &str, written: &str) -> Markdown {
-    let mut text = quoted(provider);
-    text.push_lit(" has no values: what can be set is the share of users, in whole percent, such as ")
-        .push(Markdown::code("25%", 10))
-        .push_lit(", and not ")
-        .push(quoted(written))
-        .push_lit(".");
-    text
+    let example = Markdown::code("25%", 10);
+    phrase(
+        "not_a_share",
+        [
+            ("provider", quoted(provider).into()),
+            ("example", example.into()),
+            ("written", quoted(written).into()),
+        ],
+    )
 }
 
 /// Nobody may switch flags in that environment.
 pub fn nobody_may_switch(environment: &str) -> Markdown {
-    let mut text = Markdown::lit("switching flags in ");
-    text.push(quoted(environment))
-        .push_lit(" is allowed to nobody in this project by flaglink's configuration (")
-        .push(Markdown::code("permissions.toggle", 40))
-        .push_lit(", ")
-        .push(Markdown::code("toggle_in", 40))
-        .push_lit(").");
-    text
+    phrase(
+        "nobody_may_switch",
+        [
+            ("environment", quoted(environment).into()),
+            ("key", Markdown::code("permissions.toggle", 40).into()),
+            ("key_by_environment", Markdown::code("toggle_in", 40).into()),
+        ],
+    )
 }
 
 /// A role is missing for that environment.
 pub fn needs_role_to_switch(environment: &str, needed: &'static str, has: &'static str) -> Markdown {
-    let mut text = Markdown::lit("switching flags in ");
-    text.push(quoted(environment))
-        .push_lit(" needs the role ")
-        .push_lit(needed)
-        .push_lit(" in this project, and yours is ")
-        .push_lit(has)
-        .push_lit(". Ask somebody who has it, or a maintainer for the role.");
-    text
+    let environment = ("environment", Part::from(quoted(environment)));
+    phrase("needs_role_to_switch", [environment, ("needed", needed.into()), ("has", has.into())])
 }
 
 /// The role was taken away before it was done.
 pub fn not_allowed_any_more(environment: &str) -> Markdown {
-    let mut text = Markdown::lit("nothing was switched in ");
-    text.push(quoted(environment)).push_lit(", because you may not do that any more.");
-    text
+    phrase("switch_not_allowed_any_more", [("environment", quoted(environment).into())])
 }
 
 /// It is done, and the flag service has something to say.
 pub fn done_with(remark: &str) -> Markdown {
-    let mut text = Markdown::lit("done. ");
-    text.push(quoted(remark));
-    text
+    phrase("switch_done_with", [("remark", quoted(remark).into())])
 }
 
 /// The environment takes changes through change requests only.
 pub fn change_request(environment: &str, page: &str) -> Markdown {
-    let mut text = quoted(environment);
-    text.push_lit(" takes changes through change requests only, so nothing was switched. Make one ");
-    match Url::parse(page) {
-        Ok(page) => text.push(Markdown::link(Markdown::lit("on the flag's page"), &page)),
-        Err(_) => text.push_lit("on the flag's page"),
+    let words = phrase("on_the_flags_page", []);
+    let page = match Url::parse(page) {
+        Ok(page) => Markdown::link(words, &page),
+        Err(_) => words,
     };
-    text.push_lit(".");
-    text
+    phrase("change_request", [("environment", quoted(environment).into()), ("page", page.into())])
 }
 
 /// Somebody else was there in between.
 pub fn overtaken(wanted: &str, environment: &str, by: Option<&str>) -> Markdown {
-    let mut text = key(wanted);
-    text.push_lit(" was changed in ").push(quoted(environment)).push_lit(" by ");
-    match by {
-        Some(by) => text.push(quoted(by)),
-        None => text.push_lit("somebody else"),
-    };
-    text.push_lit(" after you wrote, so it was left as it is now. Look with ")
-        .push(line(&format!("/flag status {wanted}")))
-        .push_lit(", and write the command again if you still want it.");
-    text
+    phrase(
+        "overtaken",
+        [
+            ("flag", key(wanted).into()),
+            ("environment", quoted(environment).into()),
+            ("by", by.map(quoted).into()),
+            ("command", line(&format!("/flag status {wanted}")).into()),
+        ],
+    )
 }
 
 /// It was refused for certain.
 pub fn not_switched(why: &str) -> Markdown {
-    let mut text = Markdown::lit("nothing was switched: ");
-    text.push(quoted_long(why));
-    text
+    phrase("not_switched", [("why", quoted_long(why).into())])
 }
 
 /// A sentence of a flag service's or of ours about one.
@@ -151,24 +128,16 @@ fn quoted_long(text: &str) -> Markdown {
 
 /// It could not be done in time.
 pub fn switched_too_late() -> Markdown {
-    Markdown::lit(
-        "a flag is switched within two minutes of the command or not at all, and in that time the flag service, GitLab or flaglink itself could not do it. Nothing was switched. Write the command again if you still want it. (If it was seen at once, the clocks of GitLab and of flaglink's machine differ.)",
-    )
+    phrase("switched_too_late", [])
 }
 
 /// It was sent, and its answer was lost.
 pub fn not_known_yet() -> Markdown {
-    Markdown::lit(
-        "the switch was sent, but the answer of the flag service was lost, so it is not known yet whether it was made. It is looked at again, and the reaction to your command will say.",
-    )
+    phrase("switch_not_known_yet", [])
 }
 
 /// Nobody found out.
 pub fn never_known(wanted: &str, why: &str) -> Markdown {
-    let mut text = Markdown::lit("the switch was sent, and whether it was made could not be found out (");
-    text.push(quoted(why))
-        .push_lit("). Look with ")
-        .push(line(&format!("/flag status {wanted}")))
-        .push_lit(".");
-    text
+    let command = line(&format!("/flag status {wanted}"));
+    phrase("switch_never_known", [("why", quoted(why).into()), ("command", command.into())])
 }

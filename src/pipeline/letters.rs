@@ -13,6 +13,7 @@ use crate::domain::{
     Cause, CommandStatus, DeadLetter, DeadThing, Decision, Edge, EdgeId, Event, Inbound, InboxId, NoteKey,
     Purpose, Write,
 };
+use crate::markdown::Templates;
 use crate::store::{CommitError, Store, StoreError};
 
 /// So many letters are dealt with in one transaction.
@@ -203,8 +204,11 @@ impl<'a> Desk<'a> {
             && let Inbound::Event(Event::CommandTaken { note, command }) = entry.what
         {
             let place = command;
+            let world = self.pipeline.map(Pipeline::world);
+            let default = Templates::default();
+            let templates = world.as_ref().map_or(&default, |world| world.templates());
             if let Some(why) =
-                bot::drop_command(self.store, case.now, &mut case.decision, &note, place).await?
+                bot::drop_command(self.store, templates, case.now, &mut case.decision, &note, place).await?
             {
                 case.refuse(letter.id, why.to_owned());
                 return Ok(());

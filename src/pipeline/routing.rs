@@ -120,6 +120,7 @@ pub(crate) async fn of_event(
         Event::NoteableChanged { project, kind, iid } => {
             (LaneKey::Noteable(world.noteable(*project, *kind, *iid)), Route::Free)
         }
+        Event::TellDue(noteable) => (LaneKey::Noteable(noteable.clone()), Route::Free),
         Event::FlagChanged { provider, flag: FlagPointer::Key { key, .. }, .. } => {
             (LaneKey::Flag(provider.clone(), key.clone()), Route::Free)
         }

@@ -307,7 +307,7 @@ async fn a_flag_that_is_deleted_stays_linked_and_one_of_the_same_name_is_another
     assert_eq!(history(&text, &["not found any more"]).len(), 1, "{text}");
     let list = town.says(issue, "/flag list").await;
     assert!(town.reply_to(issue, list).contains("checkout_v2"));
-    assert_eq!(town.labels(issue), ["Feature flag"]);
+    assert!(town.labels(issue).is_empty(), "no flag is there any more");
 
     // Made again: a key is not a flag. It is taken up when somebody links it.
     town.ada.new_flag("checkout_v2", false, "red").unwrap();
@@ -319,6 +319,7 @@ async fn a_flag_that_is_deleted_stays_linked_and_one_of_the_same_name_is_another
     assert_eq!(cells(&text, "checkout_v2"), ["⚪ off `red`"; 3], "{text}");
     let page = town.gitlab.read(|model| model.page_of(issue));
     assert_eq!(town.ada.links("checkout_v2").unwrap(), [page]);
+    assert_eq!(town.labels(issue), ["Feature flag"]);
     town.ada.switch("checkout_v2", "production", true).unwrap();
     town.rest().await;
     assert_eq!(cells(&panel(&town, issue), "checkout_v2")[PRODUCTION], "🟢 on `red`");
@@ -335,6 +336,7 @@ async fn a_flag_made_again_is_taken_up_on_every_page_that_names_it() {
     town.ada.new_flag("checkout_v2", true, "red").unwrap();
     town.says(other, "/flag link checkout_v2").await;
     for page in [issue, other] {
+        assert_eq!(town.labels(page), ["Feature flag"]);
         assert_eq!(cells(&panel(&town, page), "checkout_v2"), ["🟢 on `red`"; 3]);
     }
     town.end().await;
@@ -393,8 +395,15 @@ async fn polling_alone_is_enough() {
     town.ada.delete("checkout_v2").unwrap();
     tokio::time::timeout(PATIENCE, polled("not found in `flagsmith` since")).await.unwrap().unwrap();
     town.rest().await;
-    assert_eq!(town.replies(issue).len(), 1, "{}", town.gitlab.transcript(issue));
-    assert!(town.replies(issue)[0].body.contains("does not name"), "nobody tells who it was");
+    let told: Vec<String> = town.replies(issue).into_iter().map(|reply| reply.body).collect();
+    let lines = |words: &str| told.iter().map(|body| body.matches(words).count()).sum::<usize>();
+    for words in
+        ["is now 🟢 on `green`", " was archived", "is not in `flagsmith` any more (was 🟢 on `green` in "]
+    {
+        assert_eq!(lines(words), 1, "{words}:\n{}", town.gitlab.transcript(issue));
+    }
+    assert_eq!(lines("🚩"), 3, "{}", town.gitlab.transcript(issue));
+    assert!(told[0].contains("does not name"), "nobody tells who it was");
     town.end().await;
 }
 

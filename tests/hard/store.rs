@@ -205,6 +205,7 @@ async fn a_command_whose_commit_seemed_to_fail_still_runs() {
         .unwrap(),
         rules: config.rules,
         markers: MarkerKey::new(b"a key of the markers for this test"),
+        templates: Default::default(),
         request_ceiling: PATIENCE,
         metrics,
     }));

@@ -68,6 +68,8 @@ pub(crate) struct Town {
     pub(crate) stranger: u64,
     /// Somebody who changes flags.
     pub(crate) ada: Person,
+    /// Somebody else who does.
+    pub(crate) bob: Person,
     config: String,
     folder: TempDir,
     daemon: Option<Daemon>,
@@ -102,6 +104,7 @@ impl Town {
 
         let flags = flagsmith.new_project("Web shop");
         let ada = flagsmith.person("ada@example.com", flags);
+        let bob = flagsmith.person("bob@example.com", flags);
         for environment in ["development", "staging", "production"] {
             ada.new_environment(environment).unwrap();
         }
@@ -145,6 +148,7 @@ impl Town {
 
             [[projects]]
             match = "shop/**"
+            {at_once}
             {rule}
 
             {more}
@@ -154,6 +158,8 @@ impl Town {
             flagsmith = flagsmith.url(),
             listen = plan.listen,
             catch_up = plan.catch_up.unwrap_or("1h"),
+            // Unless the story is about that, what is told is told at once.
+            at_once = if plan.rule.contains("tell_after") { "" } else { "tell_after = \"0s\"" },
             rule = plan.rule,
             more = plan.more,
         );
@@ -193,6 +199,7 @@ impl Town {
             tobias,
             stranger,
             ada,
+            bob,
             config,
             folder,
             daemon: Some(daemon),

@@ -5,7 +5,7 @@ use crate::bot::limits::LINKS;
 use crate::bot::linking::{self, Linker};
 use crate::bot::resolve::{self, Meaning};
 use crate::domain::Decision;
-use crate::markdown::{Markdown, reply};
+use crate::markdown::reply;
 
 pub(super) async fn run(
     asked: &Asked<'_>,
@@ -22,7 +22,7 @@ pub(super) async fn run(
     let mut record = asked.noteable(decision).await?;
     let Some(detail) = asked.project.gitlab.noteable(noteable.project, noteable.kind, noteable.iid).await?
     else {
-        return Ok(Ran::not_done(Markdown::lit("this page is not there any more.")));
+        return Ok(Ran::not_done(reply::page_gone()));
     };
     let now = asked.entry.now;
     let linker =
@@ -37,7 +37,7 @@ pub(super) async fn run(
                 // A key that was deleted and made again is another flag: who links it means the one that is there now.
                 if known.is_none_or(|known| known.internal_id != flag.internal_id) {
                     if known.is_none() && record.links.len() >= LINKS {
-                        problems.push(too_many(key));
+                        problems.push(reply::too_many_linked(key, LINKS));
                         continue;
                     }
                     linking::add(asked.world, decision, &mut record, *flag, &linker, now).await?;
@@ -59,14 +59,4 @@ pub(super) async fn run(
         linking::settle(asked.world, decision, record, (&detail, asked.project), now);
     }
     Ok(Ran::of_several(good, problems))
-}
-
-fn too_many(key: &str) -> Markdown {
-    let mut text = reply::key(key);
-    text.push_lit(" was not linked: there are ")
-        .push(Markdown::number(LINKS as u64))
-        .push_lit(" flags here already. Unlink some first with ")
-        .push(reply::line("/flag unlink KEY"))
-        .push_lit(".");
-    text
 }

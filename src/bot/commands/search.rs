@@ -4,7 +4,7 @@ use super::{Asked, Ran, Unfinished};
 use crate::bot::limits::SEARCH_RESULTS;
 use crate::bot::resolve::{self, Silent};
 use crate::domain::Flag;
-use crate::markdown::{Markdown, reply};
+use crate::markdown::reply;
 
 pub(super) async fn run(asked: &Asked<'_>, text: &str) -> Result<Ran, Unfinished> {
     let rule = &asked.project.rule;
@@ -28,11 +28,9 @@ pub(super) async fn run(asked: &Asked<'_>, text: &str) -> Result<Ran, Unfinished
     let more = found.len() > SEARCH_RESULTS;
     found.truncate(SEARCH_RESULTS);
     let mut say = if found.is_empty() {
-        let mut none = Markdown::lit("no flag has ");
-        none.push(reply::quoted(text)).push_lit(" in its key or description.");
-        none
+        reply::found_nothing(text)
     } else {
-        let mut some = Markdown::lit("found:\n");
+        let mut some = reply::above_found();
         some.push(reply::bullets(
             found
                 .iter()
@@ -41,13 +39,10 @@ pub(super) async fn run(asked: &Asked<'_>, text: &str) -> Result<Ran, Unfinished
         some
     };
     if more {
-        say =
-            reply::paragraphs([say, Markdown::lit("There are more; write a longer text to narrow it down.")]);
+        say = reply::paragraphs([say, reply::found_more()]);
     }
     if !cannot.is_empty() {
-        let mut note = reply::names(cannot);
-        note.push_lit(" cannot be searched.");
-        say = reply::paragraphs([say, note]);
+        say = reply::paragraphs([say, reply::cannot_search(cannot)]);
     }
     Ok(Ran::answered(say))
 }

@@ -1,9 +1,9 @@
 //! `/flag status [KEY…]`
 
-use super::{Asked, Ran, Unfinished, list};
+use super::{Asked, Ran, Unfinished};
 use crate::bot::resolve::{self, Meaning, Silent};
 use crate::domain::{Decision, Event, Flag, FlagPointer, FlagState, InboxId, Write};
-use crate::markdown::{Markdown, reply};
+use crate::markdown::reply;
 
 pub(super) async fn run(
     asked: &Asked<'_>,
@@ -20,7 +20,7 @@ pub(super) async fn run(
             }
         }
         if flags.is_empty() {
-            return Ok(Ran::answered(list::none_linked()));
+            return Ok(Ran::answered(reply::none_linked()));
         }
     }
     for key in keys {
@@ -51,7 +51,7 @@ pub(super) async fn run(
     let good = lines.len();
     let mut ran = Ran::of_several(good, problems);
     if good > 0 {
-        let mut text = Markdown::lit("the state now:\n");
+        let mut text = reply::above_states();
         text.push(reply::bullets(lines));
         ran.say = Some(reply::paragraphs([text].into_iter().chain(ran.say)));
     }

@@ -14,7 +14,7 @@ pub(super) async fn run(
 ) -> Result<Ran, Unfinished> {
     let record = asked.noteable(decision).await?;
     if record.links.is_empty() {
-        return Ok(if all { Ran::done() } else { Ran::not_done(nothing_linked()) });
+        return Ok(if all { Ran::done() } else { Ran::not_done(reply::nothing_linked()) });
     }
     let mut gone: Vec<FlagRef> = Vec::new();
     let mut problems = Vec::new();
@@ -40,16 +40,8 @@ pub(super) async fn run(
     Ok(Ran::of_several(gone.len(), problems))
 }
 
-fn nothing_linked() -> Markdown {
-    Markdown::lit("no flag is linked here.")
-}
-
 fn not_linked(key: &str, links: &[Link]) -> Markdown {
     let several = resolve::several_providers(links);
     let names: Vec<String> = links.iter().map(|link| resolve::page_name(&link.flag, several)).collect();
-    let mut text = reply::key(key);
-    text.push_lit(" is not linked here. Linked are ")
-        .push(reply::names(names.iter().map(String::as_str)))
-        .push_lit(".");
-    text
+    reply::not_linked(key, &names)
 }

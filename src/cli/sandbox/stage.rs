@@ -127,6 +127,7 @@ webhook_secret_file = "webhook-secret"
 [[projects]]
 match = "shop/**"
 tell = ["production"]
+tell_after = "0s"
 permissions = {{ toggle = "developer" }}
 "#,
             gitlab = self.gitlab.url(),

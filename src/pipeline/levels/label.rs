@@ -1,8 +1,10 @@
-//! The label on linked work: added with the first link, taken off with the last, and only if it was ours.
+//! The label on linked work: added with the first link, taken off with the last, and only if it was ours. A link whose flag its
+//! service does not know any more is kept, and counts again when the flag is back.
 
 use super::{Became, NotTrue, Pipeline, write_down};
 use crate::bot::World;
 use crate::domain::{Decision, Noteable, NoteableRecord, Write};
+use crate::store::StoreError;
 
 /// Colour of the label where flaglink has to create it.
 const COLOR: &str = "#6699cc";
@@ -19,8 +21,10 @@ pub(super) async fn make_true(
         return Ok(Became::Unchanged);
     };
     let Some(project) = world.project(noteable.project).await? else { return Ok(Became::Unchanged) };
-    let wanted = project.rule.label.as_ref().filter(|_| !record.links.is_empty() && !record.label_refused);
-    let wanted = wanted.cloned();
+    let mut wanted = project.rule.label.clone().filter(|_| !record.label_refused);
+    if wanted.is_some() && !any_is_there(world, &record).await? {
+        wanted = None;
+    }
     let ours = record.label_added.clone().or_else(|| record.label_sending.clone());
     if wanted.is_none() && ours.is_none() {
         return Ok(Became::Unchanged);
@@ -77,6 +81,17 @@ pub(super) async fn make_true(
     };
     record.label_added = record.label_sending.take();
     Ok(Became::True(put(decision, record)))
+}
+
+/// Whether one of the linked flags at least is there, as far as is known.
+async fn any_is_there(world: &World, record: &NoteableRecord) -> Result<bool, StoreError> {
+    for link in &record.links {
+        let flag = world.store().flag(&link.flag).await?.value;
+        if flag.is_none_or(|flag| flag.missing_since.is_none()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn put(mut decision: Decision, record: NoteableRecord) -> Decision {

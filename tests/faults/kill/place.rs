@@ -103,6 +103,7 @@ impl Place {
             match = "shop/**"
             providers = ["flagsmith", "unleash", "gitlab"]
             tell = ["production"]
+            tell_after = "1s"
             permissions = {{ toggle = "developer" }}
             toggle_in = {{ production = "maintainer" }}
             "#,

@@ -454,6 +454,7 @@ poll = "1h"
 [[projects]]
 match = "shop/**"
 tell = ["*"]
+tell_after = "0s"
 permissions = { toggle = "maintainer" }
 
 [[projects]]

@@ -105,6 +105,33 @@ impl Person {
         })
     }
 
+    /// Gives the first option of a multivariate flag that share of everybody. Without versions nothing is told of it.
+    ///
+    /// # Errors
+    ///
+    /// When flag or environment are not there.
+    pub fn share_out(&self, flag: &str, environment: &str, percent: f64) -> Done {
+        self.on_flag_in(flag, environment, |world, feature, environment| {
+            let versioned = world.versioned(environment);
+            let draft = versioned
+                .then(|| world.new_version(self.who, environment, feature, &VersionChange::default()));
+            let live = world.default_state(environment, feature).map(|state| state.id);
+            for state in world.states.values_mut() {
+                let meant = match &draft {
+                    Some(uuid) => state.version.as_ref() == Some(uuid) && state.feature_segment.is_none(),
+                    None => Some(state.id) == live,
+                };
+                if let (true, Some(first)) = (meant, state.shares.first_mut()) {
+                    first.percent = percent;
+                }
+            }
+            if let Some(uuid) = draft {
+                world.publish_version(&uuid, self.who, publisher(self.who));
+            }
+            Ok(())
+        })
+    }
+
     /// Makes a draft of a version, which changes nothing yet. Returns its UUID.
     ///
     /// # Errors

@@ -1,0 +1,73 @@
+//! `[templates]`: files with other words for comments. What is in them is checked by who uses them.
+
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::ConfigError;
+use super::section::Section;
+
+/// The longest file that is read.
+const MOST: u64 = 256 * 1024;
+
+/// Other words for comments: another language, or the tone of your house. See [Templates](templates.md).
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub(crate) struct TemplatesTable {
+    /// Folder with templates. `flaglink config templates --write FOLDER` puts the default ones there to begin with. Files that are
+    /// not there, and phrases that are not in them, are as they come with flaglink.
+    #[schemars(extend("format" = "path"))]
+    pub(crate) folder: Option<String>,
+}
+
+/// A file with templates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplateFile {
+    /// Its name in the folder.
+    pub name: String,
+    /// Where it is.
+    pub path: PathBuf,
+    /// What is in it.
+    pub text: String,
+}
+
+/// The files of the folder, in the order of their names; none where no folder is named.
+pub(crate) fn check(section: &Section) -> Result<Vec<TemplateFile>, ConfigError> {
+    let table: TemplatesTable = section.read()?;
+    let Some(folder) = &table.folder else { return Ok(Vec::new()) };
+    let folder = section.around().beside(folder);
+    read(&folder).map_err(|why| section.error("folder", why))
+}
+
+fn read(folder: &Path) -> Result<Vec<TemplateFile>, String> {
+    let unread = |path: &Path, why: String| format!("{} cannot be read: {why}", path.display());
+    let entries = std::fs::read_dir(folder).map_err(|why| {
+        let hint = "`flaglink config templates --write FOLDER` makes one";
+        format!("{}. {hint}", unread(folder, why.to_string()))
+    })?;
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|why| unread(folder, why.to_string()))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        // What editors and file systems leave there.
+        if name.starts_with('.') || name.ends_with('~') {
+            continue;
+        }
+        let about = std::fs::metadata(&path).map_err(|why| unread(&path, why.to_string()))?;
+        if !about.is_file() {
+            return Err(format!(
+                "{} is no file; the folder holds templates and nothing else",
+                path.display()
+            ));
+        }
+        if about.len() > MOST {
+            return Err(unread(&path, "it is far too long for templates".to_owned()));
+        }
+        let bytes = std::fs::read(&path).map_err(|why| unread(&path, why.to_string()))?;
+        let text = String::from_utf8(bytes).map_err(|_| unread(&path, "it is not UTF-8 text".to_owned()))?;
+        files.push(TemplateFile { name, path, text });
+    }
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(files)
+}

@@ -1,0 +1,194 @@
+//! Every way in which a flag of Flagsmith's can change, with and without versions, and both ways in which Flagsmith works in the
+//! background: each shows once, where nothing changed nothing does, and what is in force is all that is told.
+
+use flaglink::sandbox::flagsmith::{Change, NewFeature, Tasks, Value, VersionChange};
+use flaglink::sandbox::gitlab::NoteableRef;
+
+use crate::town::{PATIENCE, Plan, Town, as_read};
+
+struct Seen {
+    town: Town,
+    issue: NoteableRef,
+    /// What each change so far has put into the fold.
+    entries: Vec<String>,
+    /// The panel as it stood after the last one.
+    shown: String,
+    replies: usize,
+}
+
+impl Seen {
+    /// Waits until `words` stand in the panel, and everything is at rest.
+    async fn until(&self, words: &str) {
+        let there = |body: &str| as_read(body).contains(words);
+        let found = self.town.gitlab.until(PATIENCE, |model| {
+            model
+                .notes_by(self.issue, self.town.bot)
+                .iter()
+                .any(|note| note.body.contains("🚩 Feature flags") && there(&note.body))
+        });
+        assert!(found.await.is_ok(), "{words}:\n{}", self.panel());
+        self.town.rest().await;
+    }
+
+    fn panel(&self) -> String {
+        as_read(&self.town.panel(self.issue).unwrap().body)
+    }
+
+    /// What is new in the panel's fold: one entry with these words; and in replies: `told` lines.
+    fn one_more(&mut self, entry: &str, cell: &str, told: Option<&str>) {
+        let panel = self.panel();
+        let entries: Vec<&str> = panel.lines().filter(|line| line.starts_with("- 2")).collect();
+        assert!(entries[0].contains(entry), "{entry}:\n{panel}");
+        // The fold holds ten: the one before is the one before.
+        if let Some(before) = self.entries.last() {
+            assert!(entries[1].contains(before), "{before}, then {entry}:\n{panel}");
+        }
+        self.entries.push(entry.to_owned());
+        self.shown = panel.clone();
+        let row = self.town.row(self.issue, "checkout_v3").unwrap();
+        // Production is the last of them.
+        assert_eq!(row.last().unwrap(), cell, "{entry}");
+        let replies = self.town.replies(self.issue);
+        let expected = self.replies + usize::from(told.is_some());
+        assert_eq!(replies.len(), expected, "{entry}:\n{}", self.town.gitlab.transcript(self.issue));
+        if let Some(told) = told {
+            let last = as_read(&replies[replies.len() - 1].body);
+            assert!(last.contains(told), "{told}:\n{last}");
+            assert!(!last.contains("alice"), "identities are people: {last}");
+        }
+        self.replies = expected;
+        assert!(!panel.contains("alice"), "identities are people: {panel}");
+    }
+
+    fn nothing(&self, what: &str) {
+        assert_eq!(self.panel(), self.shown, "{what}");
+        assert_eq!(self.town.replies(self.issue).len(), self.replies, "{what}");
+    }
+}
+
+async fn every_change(versions: bool, tasks: Tasks) {
+    let rule = "tell = [\"production\"]\nvalues = \"show\"".to_owned();
+    let town = Town::planned(Plan { rule, ..Plan::default() }).await;
+    town.flagsmith.set_tasks(tasks);
+    let options = vec![(Value::from("A"), 30.0), (Value::from("B"), 20.0)];
+    let name = "checkout_v3".to_owned();
+    town.ada
+        .new_feature(NewFeature {
+            name,
+            initial_value: Some("blue".into()),
+            options,
+            ..NewFeature::default()
+        })
+        .unwrap();
+    if versions {
+        town.ada.use_versions("production").unwrap();
+    }
+    town.ada.new_segment("beta");
+    let issue = town.issue();
+    town.says(issue, "/flag link checkout_v3").await;
+    let mut it = Seen { town, issue, entries: Vec::new(), shown: String::new(), replies: 0 };
+    let key = "checkout_v3";
+
+    it.town.ada.switch(key, "production", true).unwrap();
+    it.until("off → on in `production`").await;
+    it.one_more(
+        "off → on in `production`",
+        "🟢 on `blue`",
+        Some("is now 🟢 on `blue` in `production` (was ⚪ off `blue`)"),
+    );
+    it.town.ada.set_value(key, "production", "green").unwrap();
+    it.until("value `blue` → `green`").await;
+    it.one_more("value `blue` → `green` in `production`", "🟢 on `green`", Some("is now 🟢 on `green`"));
+    it.town.ada.set(key, "production", true, "green").unwrap();
+    it.town.rest().await;
+    it.nothing("saved as it was");
+
+    it.town.ada.override_for_segment(key, "production", "beta", true, "x").unwrap();
+    it.until("overrides 0 → 1").await;
+    it.one_more(
+        "overrides 0 → 1 in `production`",
+        "🟢 on `green`, 1 override",
+        Some("is now 🟢 on `green`, 1 override"),
+    );
+    it.town.ada.override_for_segment(key, "production", "beta", true, "y").unwrap();
+    it.until("overrides or variants changed").await;
+    let same = "is now 🟢 on `green`, 1 override in `production` (was 🟢 on `green`, 1 override)";
+    it.one_more("overrides or variants changed", "🟢 on `green`, 1 override", Some(same));
+    it.town.ada.drop_override_for_segment(key, "production", "beta").unwrap();
+    it.until("overrides 1 → 0").await;
+    it.one_more("overrides 1 → 0", "🟢 on `green`", Some("(was 🟢 on `green`, 1 override)"));
+
+    it.town.ada.override_for_identity(key, "production", "alice@example.com", true, "x").unwrap();
+    it.town.rest().await;
+    it.one_more("overrides 0 → 1", "🟢 on `green`, 1 override", Some("1 override"));
+    it.town.ada.drop_override_for_identity(key, "production", "alice@example.com").unwrap();
+    it.town.rest().await;
+    it.one_more("overrides 1 → 0", "🟢 on `green`", Some("(was 🟢 on `green`, 1 override)"));
+
+    it.town.ada.share_out(key, "production", 45.0).unwrap();
+    if !versions {
+        // Nothing tells of it: whoever looks, sees it.
+        it.town.says(it.issue, "/flag status").await;
+        it.replies += 1;
+    }
+    it.town.rest().await;
+    it.one_more(
+        "overrides or variants changed in `production`",
+        "🟢 on `green`",
+        Some("is now 🟢 on `green`"),
+    );
+
+    if versions {
+        let change = Change { enabled: Some(true), value: Some(Value::Text("NOT_LIVE_YET".into())) };
+        let draft = VersionChange { default: change, ..VersionChange::default() };
+        let draft = it.town.ada.draft(key, "production", &draft).unwrap();
+        it.town.rest().await;
+        it.nothing("a draft");
+        it.town.ada.publish(&draft).unwrap();
+        it.town.rest().await;
+        it.one_more("`green` → `NOT_LIVE_YET`", "🟢 on `NOT_LIVE_YET`", Some("is now 🟢 on `NOT_LIVE_YET`"));
+        it.town.ada.set_value(key, "production", "green").unwrap();
+        it.town.rest().await;
+        it.one_more("`NOT_LIVE_YET` → `green`", "🟢 on `green`", Some("is now 🟢 on `green`"));
+    }
+
+    it.town.ada.archive(key, true).unwrap();
+    it.until("<br>archived").await;
+    it.one_more("archived", "🟢 on `green`", Some("[`checkout_v3`] was archived"));
+    it.town.ada.archive(key, false).unwrap();
+    it.town.rest().await;
+    it.one_more("restored from the archive", "🟢 on `green`", Some("[`checkout_v3`] was restored"));
+    it.town.ada.describe(key, "something else").unwrap();
+    it.town.rest().await;
+    it.nothing("what it is about");
+
+    it.town.ada.delete(key).unwrap();
+    it.until("not found in `flagsmith` since").await;
+    it.one_more(
+        "not found any more in `flagsmith`",
+        "–",
+        Some("is not in `flagsmith` any more (was 🟢 on `green` in `production`)"),
+    );
+    assert!(it.town.labels(it.issue).is_empty(), "the last flag that was there is gone");
+    it.town.end().await;
+}
+
+#[tokio::test]
+async fn without_versions() {
+    every_change(false, Tasks::SeparateThread).await;
+}
+
+#[tokio::test]
+async fn without_versions_where_a_task_processor_runs() {
+    every_change(false, Tasks::TaskProcessor).await;
+}
+
+#[tokio::test]
+async fn with_versions() {
+    every_change(true, Tasks::SeparateThread).await;
+}
+
+#[tokio::test]
+async fn with_versions_where_a_task_processor_runs() {
+    every_change(true, Tasks::TaskProcessor).await;
+}
