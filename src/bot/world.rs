@@ -78,9 +78,9 @@ pub struct World {
     me: Mutex<HashMap<String, Me>>,
     bots: RwLock<BTreeSet<UserId>>,
     looks: Looks,
-    doubts: Doubts,
+    doubts: Arc<Doubts>,
     refusals: Refusals,
-    adoptions: Adoptions,
+    adoptions: Arc<Adoptions>,
 }
 
 impl World {
@@ -92,10 +92,16 @@ impl World {
             me: Mutex::default(),
             bots: RwLock::default(),
             looks: Looks::default(),
-            doubts: Doubts::default(),
+            doubts: Arc::default(),
             refusals: Refusals::default(),
-            adoptions: Adoptions::default(),
+            adoptions: Arc::default(),
         }
+    }
+
+    /// The one that comes after another when the configuration is read again: what is doubted stays doubted, and what an admin
+    /// has said of it stays said.
+    pub fn after(self, before: &Self) -> Self {
+        Self { doubts: Arc::clone(&before.doubts), adoptions: Arc::clone(&before.adoptions), ..self }
     }
 
     /// The store.

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader, IsTerminal, Write};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 
@@ -22,7 +23,10 @@ use super::words::{count, plain};
 use super::{Context, Trouble, document, show};
 
 /// So many links are sent at a time.
-const AT_ONCE: usize = 200;
+const AT_ONCE: usize = 20;
+
+/// How long the daemon may take for them: it asks GitLab and the flag services about each.
+const PATIENCE: Duration = Duration::from_secs(10 * 60);
 
 /// Flags on one issue or merge request.
 #[derive(Debug, Args)]
@@ -154,7 +158,7 @@ impl Hand {
         let file = context.config_file()?;
         let Places { socket, store } = Places::load(&file, &context.env)?;
         if let Some(client) = Client::connect(&socket).await? {
-            return Ok(Self::Daemon(client));
+            return Ok(Self::Daemon(client.patient(PATIENCE)));
         }
         may_open_store(&socket, &store)?;
         let config = Config::load(&file, &context.env)?;

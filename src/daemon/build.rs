@@ -160,6 +160,13 @@ impl Lasting {
         services(config, &self.clients, &self.metrics)
     }
 
+    /// Whether the marker key that the configuration names is another one by now, or not there any more.
+    pub(super) fn has_another_marker_key(&self, config: &Config) -> bool {
+        let sample = |key: &MarkerKey| key.derived("comparison", "");
+        let now = config.store.marker_key.read_or_make(false).map(|key| MarkerKey::new(key.expose_secret()));
+        now.map_or(true, |now| sample(&now) != sample(&self.markers))
+    }
+
     /// The world as that configuration has it.
     pub(super) async fn world(&self, config: &Config, services: Services) -> Result<World, StartError> {
         let world = World::new(WorldParts {

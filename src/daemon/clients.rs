@@ -23,6 +23,8 @@ const IN_FLIGHT: usize = 16;
 pub(super) struct Clients {
     http: Mutex<HttpClient>,
     paces: Mutex<Vec<(SecretString, Arc<Pace>)>>,
+    /// As it was at the start.
+    notes_per_minute: u32,
     metrics: Arc<Metrics>,
 }
 
@@ -37,7 +39,12 @@ pub(super) struct Speakers {
 impl Clients {
     pub(super) fn new(config: &Config, metrics: &Arc<Metrics>) -> Result<Self, ClientError> {
         let http = HttpClient::new(options(config), Arc::clone(metrics))?;
-        Ok(Self { http: Mutex::new(http), paces: Mutex::default(), metrics: Arc::clone(metrics) })
+        Ok(Self {
+            http: Mutex::new(http),
+            paces: Mutex::default(),
+            notes_per_minute: config.limits.notes_per_minute,
+            metrics: Arc::clone(metrics),
+        })
     }
 
     /// The clients of that configuration. Its certificates are read again.
@@ -47,7 +54,7 @@ impl Clients {
         *known = http.clone();
         drop(known);
         let client = |token: &SecretString| {
-            let pace = self.pace(token, config.limits.notes_per_minute);
+            let pace = self.pace(token);
             GitlabApi::new(&config.gitlab.url, token.clone(), http.clone()).paced(pace)
         };
         let own = client(&config.gitlab.token);
@@ -57,14 +64,14 @@ impl Clients {
     }
 
     /// GitLab counts by user: who has the same token is the same.
-    fn pace(&self, token: &SecretString, notes_per_minute: u32) -> Arc<Pace> {
+    fn pace(&self, token: &SecretString) -> Arc<Pace> {
         let mut paces = self.paces.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, pace)) =
             paces.iter().find(|(known, _)| known.expose_secret() == token.expose_secret())
         {
             return Arc::clone(pace);
         }
-        let pace = Pace::new(notes_per_minute, Arc::clone(&self.metrics));
+        let pace = Pace::new(self.notes_per_minute, Arc::clone(&self.metrics));
         paces.push((token.clone(), Arc::clone(&pace)));
         pace
     }

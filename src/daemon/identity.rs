@@ -33,13 +33,18 @@ fn settle(register: &mut Register, url: &Url, formerly: &[Url]) -> Result<(Insta
     let present = plain(url);
     let former: Vec<String> = formerly.iter().map(plain).collect();
     if let Some(known) = register.instances.iter_mut().find(|known| known.urls.contains(&present)) {
-        // It may be an address that it had before and has again: the present one stands last.
-        let is_last = known.urls.last() == Some(&present);
-        if !is_last {
-            known.urls.retain(|url| url != &present);
-            known.urls.push(present);
+        // It may be an address that it had before and has again: the present one stands last. Those before it may be new here:
+        // this store may be younger than they are.
+        let before = known.urls.clone();
+        known.urls.retain(|url| url != &present);
+        for old in former {
+            if !known.urls.contains(&old) {
+                known.urls.push(old);
+            }
         }
-        return Ok((known.id.clone(), !is_last));
+        known.urls.push(present);
+        let changed = known.urls != before;
+        return Ok((known.id.clone(), changed));
     }
     let renamed = |known: &&mut Instance| known.urls.iter().any(|alias| former.contains(alias));
     if let Some(known) = register.instances.iter_mut().find(renamed) {
@@ -55,7 +60,8 @@ fn settle(register: &mut Register, url: &Url, formerly: &[Url]) -> Result<(Insta
     let mut bytes = [0_u8; 4];
     getrandom::fill(&mut bytes).map_err(|error| StartError::Random(error.to_string()))?;
     let id = InstanceId(format!("gl-{}", hex::encode(bytes)));
-    register.instances.push(Instance { id: id.clone(), urls: vec![present], bots: Default::default() });
+    let urls = former.into_iter().chain([present]).collect();
+    register.instances.push(Instance { id: id.clone(), urls, bots: Default::default() });
     Ok((id, true))
 }
 

@@ -32,6 +32,7 @@ use crate::http::{
 use crate::pipeline::{
     HookSettings, HooksOff, OwnAddress, Pipeline, Upkeep, keep_up, rules_changed, watch_visibility,
 };
+use crate::store::Store;
 use crate::store::export::save_links;
 use crate::store::sled::SledStore;
 use crate::tunnel::{Nonces, Prover};
@@ -49,6 +50,8 @@ const LAST: Duration = Duration::from_secs(5);
 /// Connections to the admin listener, and to the socket. With those of the webhook listener and those to the outside they stay
 /// within the 1024 files that a process may have open by default.
 const ADMIN_CONNECTIONS: usize = 128;
+/// How long an admin's work may take: a look at the webhooks of a thousand projects, or links of an export.
+const LONGEST_WORK: Duration = Duration::from_secs(11 * 60);
 /// How many bytes of webhook bodies may be held at a time: five of the largest, or thousands of the usual ones.
 const BODY_MEMORY: usize = 5 * MAX_BODY;
 
@@ -147,6 +150,7 @@ impl Daemon {
             gear,
             Arc::clone(&front),
             tcp_gate.clone(),
+            prover.clone(),
             reader,
         );
         let view: Arc<dyn crate::http::AdminView> = Arc::new(admin::View {
@@ -184,6 +188,7 @@ impl Daemon {
         let options = |name| ServeOptions {
             name,
             connections: ADMIN_CONNECTIONS,
+            answer_timeout: LONGEST_WORK,
             drain_timeout: LAST / 2,
             ..ServeOptions::default()
         };
@@ -296,15 +301,19 @@ pub async fn run(
     let starting = notify::starting();
     let daemon = Daemon::start_with(config, reader).await?;
     drop(starting);
-    let watchdog = notify::watchdog(daemon.pipeline.world());
+    let watchdog = notify::watchdog(Arc::clone(&daemon.reloader.lasting.store) as Arc<dyn Store>);
     notify::ready();
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
             () = again.notified() => {}
         }
-        // Its log says what became of it.
-        let _ = daemon.reload().await;
+        tokio::select! {
+            // Its log says what became of it.
+            _ = daemon.reload() => {}
+            // What it has begun is over with the daemon.
+            () = stop.cancelled() => break,
+        }
     }
     notify::stopping();
     daemon.stop().await;

@@ -7,7 +7,6 @@ use sd_notify::NotifyState;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
-use crate::bot::World;
 use crate::store::Store;
 
 /// How much longer systemd is asked to wait each time while flaglink starts, and how often it is asked.
@@ -67,11 +66,11 @@ pub(super) fn stopping() {
 }
 
 /// Tells systemd that the daemon is alive, twice in the time that it allows, where it asked for that.
-pub(super) fn watchdog(world: Arc<World>) -> JoinHandle<()> {
+pub(super) fn watchdog(store: Arc<dyn Store>) -> JoinHandle<()> {
     tokio::spawn(async move {
         let Some(allowed) = sd_notify::watchdog_enabled() else { return };
         let every = (allowed / 2).max(Duration::from_millis(100));
-        heartbeat(world.store(), every, || tell(&[NotifyState::Watchdog])).await;
+        heartbeat(store.as_ref(), every, || tell(&[NotifyState::Watchdog])).await;
     })
 }
 

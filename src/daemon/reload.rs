@@ -11,12 +11,13 @@ use tokio::sync::Mutex;
 
 use super::build::{Lasting, StartError};
 use super::door::FrontDoor;
-use super::shift::{Gear, Shift};
-use super::{notify, renamed};
+use super::shift::{Gear, Search, Shift};
+use super::{identity, notify, renamed};
 use crate::config::{Config, ConfigError};
 use crate::http::TcpGate;
 use crate::http::api_types::Reloaded;
 use crate::pipeline::rules_changed;
+use crate::tunnel::Prover;
 
 /// Reads the configuration again.
 pub type Reader = Box<dyn Fn() -> Result<Config, ConfigError> + Send + Sync>;
@@ -29,6 +30,8 @@ struct Present {
     config: Config,
     /// `None` when the daemon has ended.
     shift: Option<Shift>,
+    /// `None` where the public address is written.
+    search: Option<Search>,
 }
 
 /// Puts another configuration in the place of the present one.
@@ -37,6 +40,7 @@ pub(super) struct Reloader {
     gear: Gear,
     door: Arc<FrontDoor>,
     gate: TcpGate,
+    prover: Prover,
     read: Reader,
     present: Mutex<Present>,
 }
@@ -48,10 +52,12 @@ impl Reloader {
         gear: Gear,
         door: Arc<FrontDoor>,
         gate: TcpGate,
+        prover: Prover,
         read: Reader,
     ) -> Arc<Self> {
-        let shift = Some(Shift::begin(&gear, &config));
-        Arc::new(Self { lasting, gear, door, gate, read, present: Mutex::new(Present { config, shift }) })
+        let (shift, search) = (Some(Shift::begin(&gear, &config)), Search::begin(&gear, &config));
+        let present = Mutex::new(Present { config, shift, search });
+        Arc::new(Self { lasting, gear, door, gate, prover, read, present })
     }
 
     /// Reads the configuration again and works by it, or says why not. One after the other.
@@ -94,8 +100,12 @@ impl Reloader {
         }
         renamed::check(self.lasting.store.as_ref(), &config).await?;
         let services = self.lasting.services(&config)?;
-        let world = Arc::new(self.lasting.world(&config, services).await?);
+        let world = self.lasting.world(&config, services).await?;
+        let world = Arc::new(world.after(&self.gear.pipeline.world()));
         world.begin_rules(GITLABS_TIME).await?;
+        let marker_key_is_new = self.lasting.has_another_marker_key(&config);
+        identity::instance(self.lasting.store.as_ref(), &config.gitlab.url, &config.gitlab.formerly).await?;
+        self.prover.change(config.gitlab.ca_file.clone())?;
 
         // From here on nothing can be wrong any more.
         if let Some(shift) = present.shift.take() {
@@ -105,15 +115,24 @@ impl Reloader {
         self.door.change(&config);
         self.gate.change(config.listen.admin_token.clone());
         self.gear.hooks_off.forget_all();
-        if let Err(trouble) = rules_changed(&self.gear.pipeline).await {
-            tracing::warn!(reason = %trouble, "what the new rules show differently is not looked at yet");
+        let shown = rules_changed(&self.gear.pipeline).await;
+        let mut shift = Shift::begin(&self.gear, &config);
+        if let Err(trouble) = shown {
+            tracing::warn!(reason = %trouble, "what the new rules show differently is not looked at yet; trying again");
+            shift.show_rules(&self.gear);
         }
-        present.shift = Some(Shift::begin(&self.gear, &config));
+        present.shift = Some(shift);
+        if differ(&present.config.tunnel, &config.tunnel) {
+            if let Some(search) = present.search.take() {
+                search.end().await;
+            }
+            present.search = Search::begin(&self.gear, &config);
+        }
         let reloaded = Reloaded {
             rules: config.rules.rules.len(),
             providers: config.providers.len(),
             warnings: config.warnings.clone(),
-            at_the_next_start: fixed(&present.config, &config),
+            at_the_next_start: fixed(&present.config, &config, marker_key_is_new),
         };
         // What cannot change stays as it is in force, so that it is told again until it is so.
         present.config = Config {
@@ -130,18 +149,23 @@ impl Reloader {
 
     /// Ends what runs, and whatever would begin after it.
     pub(super) async fn end(&self, patience: Duration) {
-        let shift = self.present.lock().await.shift.take();
-        if let Some(mut shift) = shift {
+        let mut present = self.present.lock().await;
+        if let Some(search) = present.search.take() {
+            search.end().await;
+        }
+        if let Some(mut shift) = present.shift.take() {
             shift.ended(patience).await;
         }
     }
 }
 
+/// Whether two parts say something else. Secrets are the same to it.
+fn differ<T: Debug>(old: &T, new: &T) -> bool {
+    format!("{old:?}") != format!("{new:?}")
+}
+
 /// The keys that are different and that a running daemon cannot follow.
-fn fixed(old: &Config, new: &Config) -> Vec<String> {
-    fn differ<T: Debug>(old: &T, new: &T) -> bool {
-        format!("{old:?}") != format!("{new:?}")
-    }
+fn fixed(old: &Config, new: &Config, marker_key_is_new: bool) -> Vec<String> {
     let all = [
         ("listen.webhooks", old.listen.webhooks != new.listen.webhooks),
         ("listen.admin", old.listen.admin != new.listen.admin),
@@ -153,7 +177,7 @@ fn fixed(old: &Config, new: &Config) -> Vec<String> {
         ),
         ("listen.trusted_proxies", old.listen.trusted_proxies != new.listen.trusted_proxies),
         ("store.path", old.store.path != new.store.path),
-        ("store.marker_key_file", differ(&old.store.marker_key, &new.store.marker_key)),
+        ("store.marker_key_file", marker_key_is_new || differ(&old.store.marker_key, &new.store.marker_key)),
         ("limits", differ(&old.limits, &new.limits)),
     ];
     all.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key.to_owned()).collect()

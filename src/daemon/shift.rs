@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::health::{self, Health};
@@ -12,12 +12,39 @@ use super::public::Finding;
 use crate::config::Config;
 use crate::pipeline::{
     CatchingUp, HookSettings, HooksOff, KeepingInStep, OwnAddress, Pipeline, catch_up, keep_hooks_in_step,
-    poll, remind,
+    poll, remind, rules_changed,
 };
 
 /// How long the end of a shift is waited for. What is being asked for at that moment is let go of then: whatever it was for is
 /// found again by whoever comes next.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long after a failure the rules are shown again.
+const SHOWN_AGAIN: Duration = Duration::from_secs(30);
+
+/// What looks for the public address. It goes on over a new reading that says nothing else about it: a tunnel that flaglink opens
+/// itself must not close for a change of a rule.
+pub(super) struct Search {
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Search {
+    /// Begins, where the address is not written.
+    pub(super) fn begin(gear: &Gear, config: &Config) -> Option<Self> {
+        let stop = gear.stop.child_token();
+        let task = tokio::spawn(gear.finding.as_ref()?.run(config, stop.clone()));
+        Some(Self { stop, task })
+    }
+
+    /// Ends it.
+    pub(super) async fn end(mut self) {
+        self.stop.cancel();
+        if tokio::time::timeout(PATIENCE, &mut self.task).await.is_err() {
+            self.task.abort();
+        }
+    }
+}
 
 /// What every shift is given.
 pub(super) struct Gear {
@@ -63,12 +90,31 @@ impl Shift {
             runs: gear.hook_runs.clone(),
         };
         tasks.spawn(keep_hooks_in_step(Arc::clone(&gear.pipeline), plan, stop.clone()));
-        if let Some(finding) = &gear.finding {
-            tasks.spawn(finding.run(config, stop.clone()));
-        }
         tasks.spawn(remind(Arc::clone(&gear.pipeline), config.reminders.clone(), stop.clone()));
         tasks.spawn(health::watch(Arc::clone(&gear.pipeline), Arc::clone(&gear.health), stop.clone()));
         Self { stop, tasks }
+    }
+
+    /// What the rules show has changed and could not be looked at: it is tried until it can.
+    pub(super) fn show_rules(&mut self, gear: &Gear) {
+        let (pipeline, stop) = (Arc::clone(&gear.pipeline), self.stop.clone());
+        self.tasks.spawn(async move {
+            let again = async {
+                loop {
+                    tokio::time::sleep(SHOWN_AGAIN).await;
+                    match rules_changed(&pipeline).await {
+                        Ok(()) => return,
+                        Err(trouble) => {
+                            tracing::debug!(reason = %trouble, "what the new rules show differently is not looked at yet");
+                        }
+                    }
+                }
+            };
+            tokio::select! {
+                () = again => {}
+                () = stop.cancelled() => {}
+            }
+        });
     }
 
     /// Ends it.

@@ -38,6 +38,14 @@ impl Pipeline {
             Ok(meaning) => meaning,
             Err(useless) => return useless,
         };
+        match self.to_the_end(async move |this| this.keep_and_take_up(delivery, meaning).await).await {
+            Ok(taken) => taken,
+            // Whether it is on disk is not known; who sent it sends it again.
+            Err(_) => Intake::Unwritable,
+        }
+    }
+
+    async fn keep_and_take_up(&self, delivery: Delivery, meaning: Meaning) -> Intake {
         let taken_up = match self.world().store().keep(delivery).await {
             Ok(Kept::Before) => return Intake::Before,
             Ok(Kept::New(id)) => self.take_up_new(id, meaning).await.map_err(|error| (id, error)),

@@ -26,13 +26,14 @@ mod upkeep;
 mod visibility;
 mod waited;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
+use tracing::Instrument as _;
 
 use crate::bot::{Trouble, World};
 use crate::domain::{Decision, Edge, Event, FlagRef, InboxId, Level, Write};
@@ -60,6 +61,8 @@ const AT_ONCE: Option<Timestamp> = None;
 
 /// The machinery between what came in and what goes out.
 pub struct Pipeline {
+    /// Ourselves, for what has to come to its end whoever lets go of it.
+    this: Weak<Self>,
     world: ArcSwap<World>,
     lanes: Lanes,
     bodies: Bodies,
@@ -73,7 +76,8 @@ pub struct Pipeline {
 impl Pipeline {
     /// A pipeline that nothing is in yet.
     pub fn new(world: Arc<World>) -> Arc<Self> {
-        Arc::new_cyclic(|this: &std::sync::Weak<Self>| {
+        Arc::new_cyclic(|this: &Weak<Self>| {
+            let ourselves = this.clone();
             let this = this.clone();
             let lanes = Lanes::new(move |items| {
                 let this = this.clone();
@@ -85,6 +89,7 @@ impl Pipeline {
                 })
             });
             Self {
+                this: ourselves,
                 world: ArcSwap::new(world),
                 lanes,
                 bodies: Bodies::default(),
@@ -204,9 +209,25 @@ impl Pipeline {
         self.lanes.drain(deadline).await
     }
 
+    /// Carries out to its end what must not be let go of between the disk and the lanes: timed work is dropped half-way when it is
+    /// told to stop, and what is on disk and in no lane would wait there for the next start.
+    async fn to_the_end<T, F>(&self, work: impl FnOnce(Arc<Self>) -> F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        let gone = || StoreError::Unwritable("flaglink is stopping".to_owned());
+        let this = self.this.upgrade().ok_or_else(gone)?;
+        tokio::spawn(work(this).in_current_span()).await.map_err(|fault| {
+            tracing::error!(%fault, "something ended in an unforeseen way between the disk and the lanes");
+            self.note_refusal();
+            gone()
+        })
+    }
+
     /// Commits a decision and takes up what it queued.
     pub(crate) async fn commit(&self, decision: Decision) -> Result<(), CommitError> {
-        let committed = self.commit_and_take_up(decision).await;
+        let committed = self.to_the_end(async move |this| this.commit_and_take_up(decision).await).await?;
         if matches!(committed, Err(CommitError::Store(_))) {
             self.note_refusal();
         }

@@ -44,6 +44,12 @@ impl Known {
         self.say.borrow().clone()
     }
 
+    /// It is not known any more, for that reason.
+    pub(super) fn forget(&self, why: &str) {
+        tracing::warn!("{why}");
+        self.say.send_if_modified(|now| now.take().is_some());
+    }
+
     /// It is that one, and proven.
     pub(super) fn take(&self, url: &Url, agent: &str) {
         self.remark.set(None);

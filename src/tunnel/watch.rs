@@ -65,6 +65,14 @@ impl Watch {
 
     /// Watches until `stop`.
     pub async fn run(mut self, stop: CancellationToken) {
+        // The configuration may have been read again, because this one turned out to be somebody else's.
+        if let Some(known) =
+            self.known.now().filter(|known| !self.allow.iter().any(|pattern| pattern.fits(known)))
+        {
+            self.known.forget(&format!(
+                "{known} is not taken for the public address any more: no pattern of `allow` in [tunnel] fits it"
+            ));
+        }
         loop {
             tokio::select! {
                 () = self.look() => {}
