@@ -134,3 +134,25 @@ async fn what_runs_meanwhile_ends_once_and_what_cannot_change_is_named() {
     assert_eq!(town.labels(issue), Vec::<String>::new());
     town.end().await;
 }
+
+#[tokio::test]
+async fn however_often_it_is_read_again_nothing_that_came_in_is_left_lying() {
+    let mut town = Town::new().await;
+    let issue = town.issue();
+    town.stop().await;
+    let notes: Vec<u64> =
+        (0..30).map(|_| town.gitlab.comment(town.mara, issue, "/flag link checkout_v2").unwrap()).collect();
+    town.start().await;
+    // The timed work, which finds them all, is let go of at whatever it is doing.
+    for _ in 0..40 {
+        town.daemon().reload().await.unwrap();
+    }
+    let bot = town.bot;
+    let answered =
+        |model: &Model| notes.iter().all(|note| model.reactions(*note, bot).contains(&"white_check_mark"));
+    town.gitlab.until(PATIENCE * 2, answered).await.unwrap();
+    town.rest().await;
+    assert_eq!(town.waiting().await, 0, "something lies on disk and in no lane");
+    assert_eq!(town.links("checkout_v2").len(), 1);
+    town.end().await;
+}

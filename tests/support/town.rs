@@ -282,6 +282,11 @@ impl Town {
         tokio::time::timeout(PATIENCE, waits).await.expect("the replies are not there");
     }
 
+    /// How much of what came in waits on disk.
+    pub(crate) async fn waiting(&self) -> usize {
+        self.queue().await["inbox"].as_array().unwrap().len()
+    }
+
     async fn queue(&self) -> serde_json::Value {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let queue = format!("http://{}/api/v1/queue", self.daemon().admin());
