@@ -127,6 +127,7 @@ impl AdminView for View {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: self.started_at,
             uptime_seconds: u64::try_from(now.as_second() - self.started_at.as_second()).unwrap_or(0),
+            public_url: base.as_ref().map(Url::to_string),
             webhooks,
             gitlab: GitlabStatus {
                 instance: Some(world.instance().to_string()),

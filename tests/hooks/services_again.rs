@@ -168,7 +168,8 @@ async fn the_path_of_webhooks_made_by_hand_is_named_only_where_they_are_taken() 
     assert!(!named(&flaglink).await, "nothing is taken there");
     flaglink.write("by-hand", "a-secret-of-a-webhook-made-by-hand");
     flaglink.gitlab = "webhook_secret_file = \"by-hand\"".to_owned();
-    flaglink.reload(&place).await;
+    flaglink.write_config(&place);
+    flaglink.daemon().reload().await.unwrap();
     assert!(named(&flaglink).await);
     flaglink.stop().await;
 }
