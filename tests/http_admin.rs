@@ -67,6 +67,7 @@ impl AdminView for Daemon {
         Status {
             version: "1.2.3".to_owned(),
             started_at: Timestamp::UNIX_EPOCH,
+            public_url: None,
             uptime_seconds: 5,
             webhooks: Vec::new(),
             gitlab: GitlabStatus {

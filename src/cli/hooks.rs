@@ -12,6 +12,7 @@ use crate::http::api_hooks::{HookReports, HooksAsked, HooksDone, HooksTested};
 use crate::pipeline::{HookChoice, HookProblem, HookReport, HookStanding};
 
 use super::client::Client;
+use super::progress::Progress;
 use super::source::daemon_or_own_store;
 use super::trouble::remark;
 use super::words::{count, plain};
@@ -115,7 +116,10 @@ impl Hooks {
         let mut desk = Desk::open(context).await?;
         match self {
             Self::List(Names { names }) => {
+                let progress = Progress::new(context);
+                let step = progress.step("asking GitLab and the flag services");
                 let reports = desk.report(names).await?;
+                drop((step, progress));
                 if context.json {
                     document::write(&reports)?
                 } else {
@@ -127,7 +131,10 @@ impl Hooks {
             Self::Sync(change) => changed(context, &mut desk, false, change).await,
             Self::Remove(change) => changed(context, &mut desk, true, change).await,
             Self::Test(Names { names }) => {
+                let progress = Progress::new(context);
+                let step = progress.step("waiting for what GitLab sends");
                 let tested = desk.test(names).await?;
+                drop((step, progress));
                 if context.json {
                     document::write(&tested)?
                 } else {
@@ -142,7 +149,10 @@ impl Hooks {
 
 async fn changed(context: &Context, desk: &mut Desk, remove: bool, change: Change) -> Result<(), Trouble> {
     let Change { which: Names { names }, dry_run } = change;
+    let progress = Progress::new(context);
+    let step = progress.step("looking at the webhooks, and changing them");
     let done = desk.change(remove, HooksAsked { names, dry_run }).await?;
+    drop((step, progress));
     if context.json {
         document::write(&done)?
     } else {

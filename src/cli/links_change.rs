@@ -16,6 +16,7 @@ use crate::http::api_types::{
 use crate::store::export::{ExportedLink, read_links};
 
 use super::client::Client;
+use super::progress::Progress;
 use super::source::may_open_store;
 use super::table::Table;
 use super::trouble::remark;
@@ -71,7 +72,10 @@ pub(super) async fn change(context: &Context, wish: LinkWish, change: Change) ->
 pub(super) async fn import(context: &Context, import: Import) -> Result<(), Trouble> {
     let links: Vec<WantedLink> = read(&import.file)?.into_iter().map(wanted).collect();
     let mut hand = Hand::open(context).await?;
+    let progress = Progress::new(context);
+    let step = progress.step("asking GitLab and the flag services about the links");
     let plan = hand.all(&links, false).await?;
+    drop(step);
     let new = plan.links.iter().filter(|link| link.became == LinkBecame::Linked).count();
     if import.dry_run || !import.yes {
         tell(context, &plan)?;
@@ -85,7 +89,9 @@ pub(super) async fn import(context: &Context, import: Import) -> Result<(), Trou
     if !import.yes && !agreed(new)? {
         return Ok(());
     }
+    let step = progress.step("making the links");
     let changed = hand.all(&links, true).await?;
+    drop((step, progress));
     tell(context, &changed)?;
     if !context.json {
         hand.tell_later();

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::door::takes_webhooks;
+use super::door::{FrontDoor, takes_webhooks};
 use super::health::Health;
 use super::hooks::HookDesk;
 use super::reload::Reloader;
@@ -31,6 +31,7 @@ pub(super) struct View {
     pub(super) pipeline: Arc<Pipeline>,
     pub(super) reloader: Arc<Reloader>,
     pub(super) health: Arc<Health>,
+    pub(super) door: Arc<FrontDoor>,
     pub(super) hooks_off: Arc<HooksOff>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) started_at: Timestamp,
@@ -106,7 +107,11 @@ impl AdminView for View {
             source: source.to_owned(),
             path,
         };
-        let mut webhooks = vec![address("gitlab", "/hooks/gitlab".to_owned())];
+        let mut webhooks = Vec::new();
+        // Those that flaglink registers have paths of their own, which `flaglink hooks list` shows.
+        if self.door.takes_by_hand() {
+            webhooks.push(address("gitlab", "/hooks/gitlab".to_owned()));
+        }
         let mut providers = Vec::new();
         for provider in world.flags().iter() {
             if takes_webhooks(provider.as_ref()) {
@@ -122,6 +127,7 @@ impl AdminView for View {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: self.started_at,
             uptime_seconds: u64::try_from(now.as_second() - self.started_at.as_second()).unwrap_or(0),
+            public_url: base.as_ref().map(Url::to_string),
             webhooks,
             gitlab: GitlabStatus {
                 instance: Some(world.instance().to_string()),

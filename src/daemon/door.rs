@@ -33,6 +33,11 @@ impl FrontDoor {
         self.pipeline.hooks().configure(config.gitlab.register_hooks, config.gitlab.require_signature);
     }
 
+    /// Whether webhooks made by hand are taken from GitLab.
+    pub(super) fn takes_by_hand(&self) -> bool {
+        !self.by_hand.load().is_empty()
+    }
+
     fn secrets(&self, hook: &str) -> Option<Arc<WebhookSecrets>> {
         if !hook.is_empty() {
             return self.pipeline.hooks().secrets(hook);

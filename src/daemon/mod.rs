@@ -157,6 +157,7 @@ impl Daemon {
             pipeline: Arc::clone(&pipeline),
             reloader: Arc::clone(&reloader),
             health,
+            door: Arc::clone(&front),
             hooks_off,
             metrics: Arc::clone(&metrics),
             started_at,

@@ -46,6 +46,9 @@ pub struct HookRecord {
     /// Addresses at a provider that are to be taken away.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub former: Vec<String>,
+    /// Where the service is at which a provider's webhook was registered, for people; `None` where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
     /// A digest of the key that the paths and secrets are made with, so that another key is noticed.
     #[serde(default)]
     pub key: String,
@@ -86,6 +89,7 @@ impl HookRecord {
             paths: Vec::new(),
             base: None,
             former: Vec::new(),
+            place: None,
             key: String::new(),
             confirmed: String::new(),
             signed: false,

@@ -414,6 +414,17 @@ pub trait FlagProvider: Send + Sync + 'static {
         None
     }
 
+    /// Where the service is, for people and to tell whether it is another one: its address, and what of it webhooks belong to.
+    fn place(&self) -> String {
+        self.service().to_owned()
+    }
+
+    /// Whether the webhook with that URL which flaglink has registered is still there, on and for what it was made for, with that
+    /// secret where the service shows it. Only reads. Named by the ability to register.
+    async fn has_webhook(&self, _url: &Url, _secret: &str) -> Provided<bool> {
+        Err(ProviderError::Unsupported)
+    }
+
     /// Registers a webhook at the service, or brings the one with that URL up to date.
     async fn register_webhook(&self, _url: &Url, _secret: &str) -> Provided<()> {
         Err(ProviderError::Unsupported)

@@ -317,7 +317,10 @@ pub struct Status {
     pub started_at: Timestamp,
     /// How long it has been running, in seconds.
     pub uptime_seconds: u64,
-    /// Where webhooks come in.
+    /// The public address, as far as it is known.
+    #[serde(default)]
+    pub public_url: Option<String>,
+    /// Where webhooks come in: those of GitLab only where webhooks made by hand are taken.
     pub webhooks: Vec<WebhookAddress>,
     /// The GitLab instance.
     pub gitlab: GitlabStatus,

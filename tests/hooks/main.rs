@@ -7,4 +7,5 @@ mod kit;
 mod mended;
 mod registered;
 mod services;
+mod services_again;
 mod told;

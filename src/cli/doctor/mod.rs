@@ -188,8 +188,12 @@ fn public_address(config: &Config, known: &daemon::Known) -> Option<Url> {
     if let Some(url) = &config.listen.public_url {
         return Some(url.clone());
     }
-    let urls =
-        known.status.as_ref()?.webhooks.iter().filter_map(|hook| Some((hook.url.as_ref()?, &hook.path)));
+    let status = known.status.as_ref()?;
+    if let Some(url) = &status.public_url {
+        return Url::parse(url).ok();
+    }
+    // One of an older version does not say it by itself.
+    let urls = status.webhooks.iter().filter_map(|hook| Some((hook.url.as_ref()?, &hook.path)));
     urls.filter_map(|(url, path)| Url::parse(&format!("{}/", url.strip_suffix(path.as_str())?)).ok()).next()
 }
 

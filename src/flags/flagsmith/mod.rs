@@ -37,6 +37,7 @@ use crate::net::HttpClient;
 pub struct Flagsmith {
     name: String,
     project: u64,
+    address: String,
     site: String,
     poll: Duration,
     api: api::Api,
@@ -66,9 +67,10 @@ impl Flagsmith {
         Ok(Self {
             name: name.into(),
             project: settings.project,
+            api: api::Api::new(&checked.base, &secrets.api_key, http)?,
+            address: checked.base,
             site: checked.site,
             poll: settings.poll.duration(),
-            api: api::Api::new(&checked.base, &secrets.api_key, http)?,
             webhook_secrets: secrets.webhook,
             environments: Cached::default(),
             flags: Cached::default(),
@@ -253,6 +255,14 @@ impl FlagProvider for Flagsmith {
 
     fn webhook_secret(&self) -> Option<&SecretString> {
         self.webhook_secrets.last()
+    }
+
+    fn place(&self) -> String {
+        format!("{}, project {}", self.address, self.project)
+    }
+
+    async fn has_webhook(&self, url: &Url, secret: &str) -> Provided<bool> {
+        self.has_registered(url, secret).await
     }
 
     async fn remove_webhook(&self, url: &Url) -> Provided<()> {

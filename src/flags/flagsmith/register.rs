@@ -12,8 +12,7 @@ use crate::flags::{Provided, ProviderError};
 impl Flagsmith {
     pub(super) async fn register(&self, url: &Url, secret: &str) -> Provided<()> {
         let (path, there) = self.webhooks_with(url).await?;
-        let good = |hook: &Webhook| hook.enabled && hook.secret.as_deref() == Some(secret);
-        let kept = there.iter().find(|hook| good(hook)).map(|hook| hook.id);
+        let kept = there.iter().find(|hook| is_good(hook, secret)).map(|hook| hook.id);
         if kept.is_none() {
             // The new one first: events that come twice are no harm, events that do not come are.
             let body = json!({ "url": url.as_str(), "enabled": true, "secret": secret });
@@ -26,6 +25,11 @@ impl Flagsmith {
             self.api.delete(&format!("{path}{}/", hook.id)).await?;
         }
         Ok(())
+    }
+
+    pub(super) async fn has_registered(&self, url: &Url, secret: &str) -> Provided<bool> {
+        let (_, there) = self.webhooks_with(url).await?;
+        Ok(there.iter().any(|hook| is_good(hook, secret)))
     }
 
     pub(super) async fn unregister(&self, url: &Url) -> Provided<()> {
@@ -84,4 +88,9 @@ impl Flagsmith {
             other => other,
         }
     }
+}
+
+/// Whether a webhook sends, signed with that secret.
+fn is_good(hook: &Webhook, secret: &str) -> bool {
+    hook.enabled && hook.secret() == secret
 }

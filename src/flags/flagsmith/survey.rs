@@ -47,7 +47,7 @@ impl Flagsmith {
         let plain = |text: &str| text.trim_end_matches('/').to_owned();
         let here: Vec<&Webhook> = all.iter().filter(|hook| plain(&hook.url) == plain(url.as_str())).collect();
         let known = |hook: &&&Webhook| {
-            let secret = hook.secret.as_deref().unwrap_or_default();
+            let secret = hook.secret();
             self.webhook_secrets.iter().any(|known| known.expose_secret() == secret)
         };
         if here.iter().filter(known).any(|hook| hook.enabled) {

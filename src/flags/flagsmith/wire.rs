@@ -1,5 +1,6 @@
 //! Flagsmith's answers as far as they are needed, read tolerantly: what may be missing or null, may be.
 
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -160,8 +161,20 @@ pub(super) struct Webhook {
     pub(super) url: String,
     #[serde(default, deserialize_with = "null_is_default")]
     pub(super) enabled: bool,
-    #[serde(default)]
-    pub(super) secret: Option<String>,
+    /// With a type that shows it in no log.
+    #[serde(default, deserialize_with = "secret")]
+    secret: SecretString,
+}
+
+impl Webhook {
+    /// Empty where it has none.
+    pub(super) fn secret(&self) -> &str {
+        self.secret.expose_secret()
+    }
+}
+
+fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
+    Ok(Option::<String>::deserialize(deserializer)?.unwrap_or_default().into())
 }
 
 /// What a flag is set to, as people read it; `None` for null and for the empty text.

@@ -266,6 +266,14 @@ impl FlagProvider for Unleash {
         self.webhook_secrets.last()
     }
 
+    fn place(&self) -> String {
+        self.url.clone()
+    }
+
+    async fn has_webhook(&self, url: &Url, _secret: &str) -> Provided<bool> {
+        self.has_registered(url).await
+    }
+
     async fn remove_webhook(&self, url: &Url) -> Provided<()> {
         self.unregister(url).await
     }

@@ -62,6 +62,20 @@ impl Unleash {
         Ok(())
     }
 
+    /// Nobody sees the secret of one again, nor its address.
+    pub(super) async fn has_registered(&self, url: &Url) -> Provided<bool> {
+        let mark = format!("flaglink at {url}");
+        let there: Addons = self.api.get("addons").await?;
+        let hears = |addon: &Addon| {
+            let named = |name: &String| name == "*" || *name == self.project;
+            addon.enabled && (addon.projects.is_empty() || addon.projects.iter().any(named))
+        };
+        Ok(there
+            .addons
+            .iter()
+            .any(|addon| addon.provider == "webhook" && is_ours(addon, &mark) && hears(addon)))
+    }
+
     pub(super) async fn unregister(&self, url: &Url) -> Provided<()> {
         let mark = format!("flaglink at {url}");
         let there: Addons = self.api.get("addons").await?;

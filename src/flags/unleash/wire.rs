@@ -175,6 +175,9 @@ pub(super) struct Addon {
     pub(super) description: String,
     #[serde(default, deserialize_with = "null_is_default")]
     pub(super) enabled: bool,
+    /// Empty or `*`: all.
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub(super) projects: Vec<String>,
 }
 
 /// All integrations.

@@ -32,6 +32,8 @@ struct Known {
     looked_at: HashSet<String>,
     /// What is the matter, by whom it is about.
     problems: BTreeMap<String, HookProblem>,
+    /// What is left at services, by whose it was; told until flaglink ends.
+    left: BTreeMap<String, HookProblem>,
 }
 
 /// A path that is good.
@@ -164,13 +166,19 @@ impl LiveHooks {
         known.problems = now;
     }
 
+    /// Something is left at a service that flaglink cannot remove. That is told in the log once.
+    pub(super) fn leave(&self, provider: &str, left: HookProblem) {
+        tracing::warn!(of = provider, "a webhook stays: {}. {}", left.what, left.todo);
+        self.write().left.insert(provider.to_owned(), left);
+    }
+
     /// One line for each webhook that is not as it should be.
     pub fn lines(&self) -> Vec<String> {
         let known = self.read();
         let line = |(name, problem): (&String, &HookProblem)| {
             format!("the webhook of {name}: {}. {}", problem.what, problem.todo)
         };
-        known.problems.iter().map(line).collect()
+        known.problems.iter().chain(&known.left).map(line).collect()
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Known> {

@@ -6,8 +6,9 @@ use url::Url;
 use super::report::{HookDone, HookProblem, HookReport, HookStanding};
 use super::step::keep;
 use super::{Office, words};
-use crate::domain::{HookRecord, HookTarget, Write};
+use crate::domain::{Decision, HookRecord, HookTarget, Write};
 use crate::flags::{FlagProvider, ProviderError};
+use crate::store::CommitError;
 
 /// Where a service's webhook leads to.
 fn address(base: &Url, provider: &str) -> Url {
@@ -50,7 +51,7 @@ pub(super) fn polled(provider: &dyn FlagProvider) -> Option<HookProblem> {
     })
 }
 
-/// How the webhook at a service stands, as far as is known here.
+/// How the webhook at a service stands: what was last confirmed, and whether it is still there.
 pub(super) async fn report(office: &Office<'_>, provider: &dyn FlagProvider) -> Option<HookReport> {
     let target = HookTarget::Provider(provider.name().to_owned());
     let mut report = HookReport::new("provider", provider.name(), None, HookStanding::Off);
@@ -78,10 +79,20 @@ pub(super) async fn report(office: &Office<'_>, provider: &dyn FlagProvider) -> 
     let right = confirmed == confirmation(office, &url, secret.expose_secret());
     report.address_right = report.url.as_ref().map(|is| is == url.as_str());
     report.secret_in_step = (!confirmed.is_empty()).then_some(right);
-    report.standing = match (right, confirmed.is_empty()) {
+    let there = match right {
+        true => provider.has_webhook(&url, secret.expose_secret()).await,
+        false => Ok(true),
+    };
+    let right = right && there.as_ref().is_ok_and(|there| *there);
+    report.standing = match (right, there) {
         (true, _) => HookStanding::Right,
-        (false, true) => HookStanding::Missing,
-        (false, false) => HookStanding::Wrong,
+        (_, Err(error)) => {
+            report.standing = HookStanding::Unknown;
+            report.problems.push(refused(provider, &error));
+            return Some(report);
+        }
+        (_, Ok(there)) if !there || confirmed.is_empty() => HookStanding::Missing,
+        _ => HookStanding::Wrong,
     };
     match record.and_then(|record| record.trouble) {
         Some(what) => report.problems.push(failed(provider, what)),
@@ -111,76 +122,194 @@ pub(super) async fn step(
     dry_run: bool,
     asked_for: bool,
 ) -> Option<HookDone> {
-    let (Some(secret), true) = (provider.webhook_secret(), provider.abilities().register_webhook) else {
-        return None;
+    let mut done = HookDone {
+        kind: "provider".to_owned(),
+        name: provider.name().to_owned(),
+        did: Vec::new(),
+        problem: None,
     };
-    let name = provider.name().to_owned();
-    let mut done =
-        HookDone { kind: "provider".to_owned(), name: name.clone(), did: Vec::new(), problem: None };
-    let Some(base) = &office.base else {
-        done.problem = Some(words::no_address());
-        return Some(done);
-    };
-    let target = HookTarget::Provider(name.clone());
-    let mut seen = match office.world.store().hook(&target).await {
-        Ok(seen) => seen,
-        Err(error) => {
-            done.problem = Some(words::of_store(&error));
-            return Some(done);
-        }
-    };
-    let mut record = seen.value.clone().unwrap_or_else(|| HookRecord::new(target, name.clone()));
-    if record.off && !asked_for {
-        return Some(done);
-    }
-    let url = address(base, &name);
-    let wanted = confirmation(office, &url, secret.expose_secret());
-    let stands = record.confirmed == wanted;
-    if stands && record.former.is_empty() && !asked_for && !office.live().is_first_look(&name) {
-        return Some(done);
-    }
-    if !stands {
-        done.did.push(format!("registered at {}, for {url}", provider.service()));
-    }
-    let old = record.base.clone().filter(|old| *old != url.as_str());
-    record.former.extend(old);
-    record.former.retain(|former| former != url.as_str());
-    done.did.extend(record.former.iter().map(|former| format!("the webhook for {former} removed")));
-    if dry_run {
-        return Some(done);
-    }
-    record.off = false;
-    record.base = Some(url.to_string());
-    let acted = async {
-        keep(office, &mut seen, &record).await?;
-        let registered = provider.register_webhook(&url, secret.expose_secret()).await;
-        registered.map_err(|error| refused(provider, &error))?;
-        record.confirmed = wanted;
-        while let Some(former) = record.former.last().cloned() {
-            if let Ok(former) = Url::parse(&former) {
-                let removed = provider.remove_webhook(&former).await;
-                removed.map_err(|error| refused(provider, &error))?;
-            }
-            record.former.pop();
-        }
-        Ok::<_, HookProblem>(())
-    };
-    let acted = acted.await;
-    match acted {
-        Ok(()) => {
-            record.trouble = None;
-            office.live().looked_at(&name);
-        }
+    match stepped(office, provider, dry_run, asked_for, &mut done.did).await {
+        Ok(true) => {}
+        Ok(false) => return None,
         Err(problem) => {
-            record.trouble = Some(problem.what.clone());
             done.did.clear();
             done.problem = Some(problem);
         }
     }
-    if let Err(problem) = keep(office, &mut seen, &record).await {
-        done.problem = Some(problem);
-    }
     Some(done)
+}
+
+/// `false`: there is nothing to be done about that service.
+async fn stepped(
+    office: &Office<'_>,
+    provider: &dyn FlagProvider,
+    dry_run: bool,
+    asked_for: bool,
+    did: &mut Vec<String>,
+) -> Result<bool, HookProblem> {
+    let name = provider.name();
+    let store = office.world.store();
+    let target = HookTarget::Provider(name.to_owned());
+    let mut seen = store.hook(&target).await.map_err(|error| words::of_store(&error))?;
+    let mut record = seen.value.clone().unwrap_or_else(|| HookRecord::new(target, name.to_owned()));
+    let before = take_over(office, provider, &mut record).await?;
+    let can = provider.abilities().register_webhook;
+    let Some(secret) = provider.webhook_secret().filter(|_| can) else {
+        return without(office, provider, record, before, dry_run, did).await;
+    };
+    let Some(base) = &office.base else { return Err(words::no_address()) };
+    if !dry_run && !before.is_empty() {
+        keep(office, &mut seen, &record).await?;
+        forget(office, before).await?;
+    }
+    if record.off && !asked_for {
+        return Ok(true);
+    }
+    let (url, secret) = (address(base, name), secret.expose_secret());
+    let wanted = confirmation(office, &url, secret);
+    let confirmed = record.confirmed == wanted;
+    let moved = has_moved(&record, provider);
+    let mut stands = false;
+    if confirmed || moved {
+        // People take webhooks away, too.
+        match provider.has_webhook(&url, secret).await {
+            Ok(there) => stands = there,
+            Err(error) => {
+                let problem = refused(provider, &error);
+                // A service that is away is no trouble of its webhook.
+                let silent = problem.passes && !moved && !asked_for && !office.live().is_first_look(name);
+                return if silent { Ok(true) } else { Err(problem) };
+            }
+        }
+    }
+    if moved && !stands {
+        if !dry_run {
+            office.live().leave(name, left(&record));
+        }
+        record.former.clear();
+        record.base = None;
+    }
+    let right = stands && confirmed && record.former.is_empty();
+    if right && !moved && !asked_for && record.trouble.is_none() && !office.live().is_first_look(name) {
+        return Ok(true);
+    }
+    if !stands || !confirmed {
+        did.push(format!("registered at {}, for {url}", provider.service()));
+        record.confirmed.clear();
+    }
+    let old = record.base.clone().filter(|old| *old != url.as_str());
+    record.former.extend(old);
+    record.former.retain(|former| former != url.as_str());
+    did.extend(record.former.iter().map(|former| format!("the webhook for {former} removed")));
+    if dry_run {
+        return Ok(true);
+    }
+    record.off = false;
+    record.base = Some(url.to_string());
+    record.place = Some(provider.place());
+    keep(office, &mut seen, &record).await?;
+    let acted = async {
+        let registered = provider.register_webhook(&url, secret).await;
+        registered.map_err(|error| refused(provider, &error))?;
+        record.confirmed = wanted;
+        while let Some(former) = record.former.last().cloned() {
+            unregister(provider, &former).await?;
+            record.former.pop();
+        }
+        Ok(())
+    };
+    let acted: Result<(), HookProblem> = acted.await;
+    record.trouble = acted.as_ref().err().map(|problem| problem.what.clone());
+    if acted.is_ok() {
+        office.live().looked_at(name);
+    }
+    keep(office, &mut seen, &record).await?;
+    acted.map(|()| true)
+}
+
+/// Takes over what is kept of webhooks that were registered under a former name of the provider. Returns whose that was.
+async fn take_over(
+    office: &Office<'_>,
+    provider: &dyn FlagProvider,
+    record: &mut HookRecord,
+) -> Result<Vec<HookTarget>, HookProblem> {
+    let mut all = Vec::new();
+    for name in office.world.flags().former_names(provider.name()) {
+        let target = HookTarget::Provider(name.clone());
+        let old = office.world.store().hook(&target).await.map_err(|error| words::of_store(&error))?.value;
+        let Some(old) = old else { continue };
+        record.off |= old.off;
+        record.former.extend(old.base.into_iter().chain(old.former));
+        record.place = record.place.take().or(old.place);
+        all.push(target);
+    }
+    Ok(all)
+}
+
+/// There is no secret any more, so that nobody could check what a webhook sends: it goes.
+async fn without(
+    office: &Office<'_>,
+    provider: &dyn FlagProvider,
+    record: HookRecord,
+    before: Vec<HookTarget>,
+    dry_run: bool,
+    did: &mut Vec<String>,
+) -> Result<bool, HookProblem> {
+    let all: Vec<&String> = record.base.iter().chain(&record.former).collect();
+    let here = provider.abilities().register_webhook && !has_moved(&record, provider);
+    if here {
+        did.extend(all.iter().map(|url| format!("the webhook for {url} removed")));
+    }
+    if dry_run {
+        return Ok(!all.is_empty());
+    }
+    if here {
+        for url in &all {
+            unregister(provider, url).await?;
+        }
+    } else if !all.is_empty() {
+        office.live().leave(provider.name(), left(&record));
+    }
+    let known = office.world.store().hook(&record.target).await.map_err(|error| words::of_store(&error))?;
+    // That somebody had it taken away by hand holds for the next secret, too.
+    let gone = before.into_iter().chain(known.value.filter(|known| !known.off).map(|known| known.target));
+    let gone: Vec<HookTarget> = gone.collect();
+    let some = !all.is_empty();
+    forget(office, gone).await?;
+    Ok(some)
+}
+
+async fn unregister(provider: &dyn FlagProvider, url: &str) -> Result<(), HookProblem> {
+    let Ok(url) = Url::parse(url) else { return Ok(()) };
+    provider.remove_webhook(&url).await.map_err(|error| refused(provider, &error))
+}
+
+async fn forget(office: &Office<'_>, targets: Vec<HookTarget>) -> Result<(), HookProblem> {
+    if targets.is_empty() {
+        return Ok(());
+    }
+    let mut decision = Decision::new();
+    decision.writes = targets.into_iter().map(Write::HookGone).collect();
+    office.pipeline.commit(decision).await.map_err(|error| match error {
+        CommitError::Store(error) => words::of_store(&error),
+        conflict @ CommitError::Conflict => words::of_store(&conflict),
+    })
+}
+
+/// Whether it was registered at another service than the present one.
+fn has_moved(record: &HookRecord, provider: &dyn FlagProvider) -> bool {
+    record.place.as_ref().is_some_and(|place| *place != provider.place())
+        && (record.base.is_some() || !record.former.is_empty())
+}
+
+/// What flaglink cannot remove any more.
+fn left(record: &HookRecord) -> HookProblem {
+    let all: Vec<&str> = record.base.iter().chain(&record.former).map(String::as_str).collect();
+    let at = record.place.as_deref().map(|place| format!(" at {place}")).unwrap_or_default();
+    HookProblem::new(
+        format!("the one for {} is left{at}, and flaglink cannot reach it any more", all.join(" and ")),
+        "Delete it there by hand: what it sends helps nobody.",
+    )
 }
 
 /// Takes the webhook at a service away.
@@ -213,11 +342,22 @@ pub(super) async fn remove(
     Some(done)
 }
 
-/// A provider that is not configured any more: what is kept of its webhook is forgotten.
+/// A provider that is not configured any more: what is kept of its webhook is forgotten, once it is told what is left behind. What
+/// a renamed one had is taken over when the new one is looked at.
 pub(super) fn forgotten(office: &Office<'_>, records: &[HookRecord]) -> Vec<Write> {
-    let gone = records.iter().filter(|record| match &record.target {
-        HookTarget::Provider(name) => office.world.flags().get(name).is_none(),
-        HookTarget::Project(_) | HookTarget::Group(_) => false,
+    let flags = office.world.flags();
+    let gone = records.iter().filter_map(|record| match &record.target {
+        HookTarget::Provider(name) => {
+            let renamed = || flags.iter().any(|now| flags.former_names(now.name()).contains(name));
+            (flags.get(name).is_none() && !renamed()).then_some((name, record))
+        }
+        HookTarget::Project(_) | HookTarget::Group(_) => None,
     });
-    gone.map(|record| Write::HookGone(record.target.clone())).collect()
+    gone.map(|(name, record)| {
+        if record.base.is_some() || !record.former.is_empty() {
+            office.live().leave(name, left(record));
+        }
+        Write::HookGone(record.target.clone())
+    })
+    .collect()
 }
