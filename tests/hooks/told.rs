@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::kit::{Flaglink, PATIENCE, Place, path_of};
 
 /// Runs the program beside the daemon, or alone.
-async fn said(flaglink: &Flaglink, arguments: &[&str]) -> (i32, String, String) {
+pub(crate) async fn said(flaglink: &Flaglink, arguments: &[&str]) -> (i32, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_flaglink"));
     command.args(arguments).current_dir(flaglink.folder.path()).env_clear().stdin(Stdio::null());
     let Output { status, stdout, stderr } =
