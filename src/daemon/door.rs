@@ -48,7 +48,9 @@ impl FrontDoor {
 
     /// Somebody may have changed the secret of a registered webhook.
     fn told(&self, hook: &str, standing: Standing) -> Standing {
-        if matches!(standing, Standing::Forged(_)) {
+        if standing.is_of_another_time() {
+            self.pipeline.hooks().doubt_clock(hook);
+        } else if matches!(standing, Standing::Forged(_)) {
             self.pipeline.hooks().doubt(hook);
         }
         standing

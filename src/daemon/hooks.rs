@@ -14,11 +14,13 @@ use crate::tunnel::PublicAddress;
 pub struct HookDesk {
     pipeline: Arc<Pipeline>,
     settings: HookSettings,
+    /// Only a running daemon finds the public address, and this is none.
+    is_in_the_dark: bool,
 }
 
 impl HookDesk {
     pub(super) fn new(pipeline: Arc<Pipeline>, settings: HookSettings) -> Self {
-        Self { pipeline, settings }
+        Self { pipeline, settings, is_in_the_dark: false }
     }
 
     /// One that opens the store itself: for when no daemon runs. A public address that only the daemon finds out is not known then.
@@ -33,7 +35,16 @@ impl HookDesk {
         pipeline.hooks().load(&kept, world.markers());
         pipeline.hooks().configure(config.gitlab.register_hooks, config.gitlab.require_signature);
         let address = PublicAddress::fixed(config.listen.public_url.clone());
-        Ok(Self::new(pipeline, HookSettings { address }))
+        let apart = config.gitlab.catch_up.duration();
+        let is_in_the_dark = config.gitlab.register_hooks && config.listen.public_auto;
+        Ok(Self { is_in_the_dark, ..Self::new(pipeline, HookSettings { address, apart }) })
+    }
+
+    fn knows_the_address(&self) -> Result<(), String> {
+        if self.is_in_the_dark {
+            return Err("with `public_url = \"auto\"` only the running daemon knows its address: start flaglink, and try again.".to_owned());
+        }
+        Ok(())
     }
 
     /// How webhooks stand. Changes nothing.
@@ -41,6 +52,7 @@ impl HookDesk {
     /// # Errors
     /// Why it cannot be said, for people.
     pub async fn report(&self, choice: &HookChoice) -> Result<Vec<HookReport>, String> {
+        self.knows_the_address()?;
         report_hooks(&self.pipeline, &self.settings, choice).await.map_err(|trouble| trouble.to_string())
     }
 
@@ -56,6 +68,7 @@ impl HookDesk {
                     .to_owned(),
             );
         }
+        self.knows_the_address()?;
         let done = sync_hooks(&self.pipeline, &self.settings, choice, dry_run, true).await;
         done.map_err(|trouble| trouble.to_string())
     }

@@ -115,6 +115,7 @@ impl Daemon {
         let (public, trusted_proxies) = (address.clone(), config.listen.trusted_proxies.clone());
         let health = Arc::new(health::Health::default());
         let hooks_off = Arc::new(HooksOff::default());
+        let apart = config.gitlab.catch_up.duration();
         let kept = world.store().hooks().await?;
         pipeline.hooks().load(&kept, world.markers());
         let front = Arc::new(door::FrontDoor::new(Arc::clone(&pipeline), &config));
@@ -164,7 +165,7 @@ impl Daemon {
             stop: stop.clone(),
             backlog,
             gitlab_url,
-            hooks: HookDesk::new(Arc::clone(&pipeline), HookSettings { address: address.clone() }),
+            hooks: HookDesk::new(Arc::clone(&pipeline), HookSettings { address: address.clone(), apart }),
             address,
             prover,
             tunnel,

@@ -85,7 +85,10 @@ impl Shift {
         };
         tasks.spawn(catch_up(Arc::clone(&gear.pipeline), plan, stop.clone()));
         let plan = KeepingInStep {
-            settings: HookSettings { address: gear.address.public.clone() },
+            settings: HookSettings {
+                address: gear.address.public.clone(),
+                apart: config.gitlab.catch_up.duration(),
+            },
             every: config.gitlab.catch_up.duration(),
             runs: gear.hook_runs.clone(),
         };

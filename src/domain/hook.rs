@@ -104,6 +104,18 @@ impl HookRecord {
         self.paths.iter().find(|path| path.until.is_none()).map(|path| path.id.as_str())
     }
 
+    /// Its paths are good no more. By them it is still known as ours.
+    pub fn close(&mut self, now: Timestamp) {
+        for path in &mut self.paths {
+            path.until = Some(path.until.map_or(now, |until| until.min(now)));
+        }
+    }
+
+    /// Whether something of it may still be at the other side.
+    pub fn is_pending(&self) -> bool {
+        self.hook.is_some() || !self.paths.is_empty() || self.sent_at.is_some()
+    }
+
     /// Whether that path is or was its own, and is still good.
     pub fn has(&self, path: &str) -> bool {
         self.paths.iter().any(|one| one.id == path)

@@ -36,6 +36,16 @@ pub enum Standing {
     NeedsBody,
 }
 
+/// Why a signature is not looked at that was made at another time, by this machine's clock.
+const ANOTHER_TIME: &str = "a signature that is too old or from the future";
+
+impl Standing {
+    /// Whether it is not genuine only because of its time: then a clock may be wrong.
+    pub fn is_of_another_time(self) -> bool {
+        self == Self::Forged(ANOTHER_TIME)
+    }
+}
+
 impl WebhookSecrets {
     /// Whether there is nothing to check against: then there is no such path.
     pub fn is_empty(&self) -> bool {
@@ -105,7 +115,7 @@ impl WebhookSecrets {
         }
         let seconds: i64 = at.parse().map_err(|_| "a timestamp that is no number")?;
         if now.as_second().abs_diff(seconds) > TOLERANCE.unsigned_abs() {
-            return Err("a signature that is too old or from the future");
+            return Err(ANOTHER_TIME);
         }
         let mut good = Choice::from(0);
         for key in self.signing.iter().filter_map(|token| key(token.expose_secret())) {

@@ -4,6 +4,7 @@
 mod found;
 mod groups;
 mod kit;
+mod leaving;
 mod mended;
 mod registered;
 mod services;

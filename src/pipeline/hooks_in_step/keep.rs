@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::report::HookProblem;
-use super::{HookChoice, HookSettings, sync_hooks};
+use super::{HookChoice, HookSettings, leaving, sync_hooks};
 use crate::net;
 use crate::pipeline::Pipeline;
 
@@ -23,11 +23,9 @@ pub struct KeepingInStep {
     pub runs: watch::Sender<u64>,
 }
 
-/// Keeps webhooks in step until `stop`: at once, when the public address changes, and on a timer.
+/// Keeps webhooks in step until `stop`: at once, when the public address changes, and on a timer. Where none are registered (any
+/// more), until those are gone that were.
 pub async fn keep_hooks_in_step(pipeline: Arc<Pipeline>, plan: KeepingInStep, stop: CancellationToken) {
-    if !pipeline.hooks().registers() {
-        return;
-    }
     let mut address = plan.settings.address.clone();
     let mut failures = 0;
     loop {
@@ -36,6 +34,9 @@ pub async fn keep_hooks_in_step(pipeline: Arc<Pipeline>, plan: KeepingInStep, st
             () = stop.cancelled() => return,
         };
         plan.runs.send_modify(|runs| *runs += 1);
+        if !pipeline.hooks().registers() && !is_anything_left(&pipeline).await {
+            return;
+        }
         failures = if looked { 0 } else { failures + 1 };
         let pause = if looked { plan.every } else { net::delay(failures, None).min(plan.every) };
         tokio::select! {
@@ -46,9 +47,15 @@ pub async fn keep_hooks_in_step(pipeline: Arc<Pipeline>, plan: KeepingInStep, st
     }
 }
 
+/// Whether webhooks are kept that have to go, where none are registered any more.
+async fn is_anything_left(pipeline: &Pipeline) -> bool {
+    let records = pipeline.world().store().hooks().await;
+    records.map_or(true, |records| records.iter().any(leaving::is_left))
+}
+
 /// One look at all. `false`: something was in the way that passes by itself.
 async fn once(pipeline: &Pipeline, settings: &HookSettings) -> bool {
-    if settings.address.now().is_none() {
+    if pipeline.hooks().registers() && settings.address.now().is_none() {
         // Whoever looks for the address says why there is none.
         return true;
     }

@@ -2,6 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
 
 use super::path;
 use super::report::HookProblem;
@@ -30,6 +33,10 @@ struct Known {
     arrived: HashMap<String, u64>,
     /// Providers whose webhook was looked at since the start.
     looked_at: HashSet<String>,
+    /// Since when the projects are refused that GitLab does not list.
+    missing: HashMap<HookTarget, Instant>,
+    /// A signed delivery came whose time is far from this machine's, and none that was right since.
+    clock_doubted: bool,
     /// What is the matter, by whom it is about.
     problems: BTreeMap<String, HookProblem>,
     /// What is left at services, by whose it was; told until flaglink ends.
@@ -42,6 +49,8 @@ struct Live {
     /// The path of the group that has it.
     group: Option<String>,
     secrets: Arc<WebhookSecrets>,
+    /// Until when it is good; `None`: it is the present one.
+    until: Option<Timestamp>,
 }
 
 impl LiveHooks {
@@ -79,10 +88,16 @@ impl LiveHooks {
             // With another key nobody knows the secrets of this path any more.
             if path::is_ours(key, &record.target, &one.id) {
                 let secrets = Arc::new(path::secrets(key, &one.id, known.require_signature));
-                let live = Live { target: record.target.clone(), group: group.clone(), secrets };
+                let (target, group) = (record.target.clone(), group.clone());
+                let live = Live { target, group, secrets, until: one.until };
                 known.paths.insert(one.id.clone(), live);
             }
         }
+    }
+
+    /// Whether only signed requests are taken.
+    pub(super) fn requires_signature(&self) -> bool {
+        self.read().require_signature
     }
 
     /// No path of a webhook is good any more.
@@ -92,7 +107,9 @@ impl LiveHooks {
 
     /// The secrets of a path; `None` where it is not good.
     pub fn secrets(&self, path: &str) -> Option<Arc<WebhookSecrets>> {
-        self.read().paths.get(path).map(|live| Arc::clone(&live.secrets))
+        let known = self.read();
+        let live = known.paths.get(path)?;
+        live.until.is_none_or(|until| until > Timestamp::now()).then(|| Arc::clone(&live.secrets))
     }
 
     /// Whether what came over a path may be about that project: its own, or one of its group's. Where the path is not known
@@ -119,6 +136,14 @@ impl LiveHooks {
         }
     }
 
+    /// A signed request came over a path whose time is far from this machine's.
+    pub fn doubt_clock(&self, path: &str) {
+        let mut known = self.write();
+        if known.paths.contains_key(path) {
+            known.clock_doubted = true;
+        }
+    }
+
     pub(super) fn is_doubted(&self, path: &str) -> bool {
         self.read().doubted.contains(path)
     }
@@ -131,6 +156,7 @@ impl LiveHooks {
     pub fn arrive(&self, path: &str) {
         let mut known = self.write();
         if known.paths.contains_key(path) {
+            known.clock_doubted = false;
             *known.arrived.entry(path.to_owned()).or_default() += 1;
         }
     }
@@ -139,8 +165,28 @@ impl LiveHooks {
         self.read().arrived.get(path).copied().unwrap_or(0)
     }
 
+    /// That project is refused, and not listed. Whether it was so for that long already.
+    pub(super) fn is_missing(&self, target: &HookTarget, long: Duration) -> bool {
+        let mut known = self.write();
+        let since = *known.missing.entry(target.clone()).or_insert_with(Instant::now);
+        let long_enough = since.elapsed() >= long;
+        if long_enough {
+            known.missing.remove(target);
+        }
+        long_enough
+    }
+
+    /// That project is not refused, or that is not certain.
+    pub(super) fn is_there(&self, target: &HookTarget) {
+        self.write().missing.remove(target);
+    }
+
     pub(super) fn see_projects(&self, projects: HashMap<ProjectId, String>) {
-        self.write().projects = projects;
+        let mut known = self.write();
+        known
+            .missing
+            .retain(|target, _| !matches!(target, HookTarget::Project(id) if projects.contains_key(id)));
+        known.projects = projects;
     }
 
     /// Whether this is the first look at that provider's webhook since the start.
@@ -178,7 +224,11 @@ impl LiveHooks {
         let line = |(name, problem): (&String, &HookProblem)| {
             format!("the webhook of {name}: {}. {}", problem.what, problem.todo)
         };
-        known.problems.iter().chain(&known.left).map(line).collect()
+        let clock = known.clock_doubted.then(|| {
+            "a webhook came whose time is more than five minutes from this machine's. Is this machine's clock right?"
+                .to_owned()
+        });
+        known.problems.iter().chain(&known.left).map(line).chain(clock).collect()
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Known> {

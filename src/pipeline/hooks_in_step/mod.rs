@@ -4,6 +4,7 @@
 //! be. It is found again by its id, else by its path, which this installation alone can have made.
 
 mod keep;
+mod leaving;
 mod live;
 mod path;
 mod providers;
@@ -15,13 +16,14 @@ mod test;
 mod words;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use url::Url;
 
 use super::Pipeline;
 use crate::bot::{Trouble, World};
-use crate::domain::{Decision, HookRecord};
-use crate::gitlab::{GitlabError, HookState, Version};
+use crate::domain::{Decision, HookRecord, HookTarget, Write};
+use crate::gitlab::{HookState, Version};
 use crate::store::CommitError;
 use crate::tunnel::PublicAddress;
 
@@ -33,6 +35,7 @@ pub use report::{HookDone, HookFailure, HookProblem, HookReport, HookStanding, H
 pub use stand::report_hooks;
 pub use test::test_hooks;
 
+use leaving::{By, Leaving};
 use step::look;
 use targets::{Targets, Wanted};
 
@@ -41,6 +44,8 @@ use targets::{Targets, Wanted};
 pub struct HookSettings {
     /// The address that they are registered with.
     pub address: PublicAddress,
+    /// How long GitLab has to refuse a project before its path is closed: the time between two looks.
+    pub apart: Duration,
 }
 
 /// Which webhooks are meant.
@@ -84,6 +89,7 @@ struct Office<'a> {
     world: Arc<World>,
     base: Option<Url>,
     version: Option<Version>,
+    apart: Duration,
 }
 
 impl<'a> Office<'a> {
@@ -91,11 +97,21 @@ impl<'a> Office<'a> {
         let world = pipeline.world();
         // Where GitLab does not say, it is asked for nothing that an old one does not have.
         let version = world.gitlab().version().await.ok();
-        Self { pipeline, world, base: settings.address.now(), version }
+        Self { pipeline, world, base: settings.address.now(), version, apart: settings.apart }
     }
 
     fn live(&self) -> &LiveHooks {
         self.pipeline.hooks()
+    }
+
+    /// Why none is registered, though one is wanted: what came over it would not be taken.
+    fn unsigned(&self) -> Option<HookProblem> {
+        match self.version {
+            _ if !self.live().requires_signature() => None,
+            None => Some(words::signs_perhaps()),
+            Some(version) if version < Version::SIGNS_HOOKS => Some(words::signs_none(version)),
+            Some(_) => None,
+        }
     }
 
     async fn records(&self) -> Result<Vec<HookRecord>, Trouble> {
@@ -135,24 +151,35 @@ pub async fn sync_hooks(
     asked_for: bool,
 ) -> Result<Vec<HookDone>, Trouble> {
     let _turn = pipeline.hooks().turn.lock().await;
+    if !pipeline.hooks().registers() && pipeline.world().store().hooks().await?.is_empty() {
+        return Ok(Vec::new());
+    }
     let office = Office::open(pipeline, settings).await;
-    let targets = office.targets().await?;
     let records = office.records().await?;
+    if !office.live().registers() {
+        return Ok(none_registered(&office, &records, choice, dry_run).await);
+    }
+    let targets = office.targets().await?;
     let mut all = Vec::new();
-    let is_off = |wanted: &Wanted| {
-        records.iter().any(|record| record.target == wanted.target && record.off) && !asked_for
-    };
-    let chosen = targets.wanted.iter().filter(|wanted| choice.has(&wanted.name) && !is_off(wanted));
-    for wanted in chosen {
-        all.push(one_in_step(&office, wanted, dry_run).await);
+    for wanted in targets.wanted.iter().filter(|wanted| choice.has(&wanted.name)) {
+        let off = records.iter().find(|record| record.target == wanted.target && record.off);
+        match off.filter(|_| !asked_for) {
+            None => all.push(one_in_step(&office, wanted, dry_run).await),
+            // GitLab was away when somebody had it removed.
+            Some(off) if off.is_pending() => {
+                let by = By::Hand { stays_away: true };
+                all.push(leaving::take_away(&office, &Leaving::of(wanted), dry_run, by).await);
+            }
+            Some(_) => {}
+        }
     }
     for (name, problem) in targets.lost.iter().filter(|(name, _)| choice.has(name)) {
         all.push(done_in_vain("group", name, problem.clone()));
     }
     // Where the rules want none any more, ours goes.
-    let had = |wanted: &&Wanted| records.iter().any(|record| record.target == wanted.target && !record.off);
-    for wanted in targets.not.iter().filter(had).filter(|wanted| choice.has(&wanted.name)) {
-        all.push(take_away(&office, wanted, dry_run, false).await);
+    let leaving = leaving::find(&office.world, &targets, &records).await;
+    for one in leaving.iter().filter(|one| choice.has(&one.name)) {
+        all.push(leaving::take_away(&office, one, dry_run, By::Rules).await);
     }
     for provider in office.world.flags().iter().filter(|provider| choice.has(provider.name())) {
         all.extend(providers::step(&office, provider.as_ref(), dry_run, asked_for).await);
@@ -166,7 +193,7 @@ pub async fn sync_hooks(
             return Err(error.into());
         }
     }
-    let unknown = choice.unknown(names(&office, &targets));
+    let unknown = choice.unknown(names(&office, &targets, &records));
     all.extend(unknown.map(|(name, problem)| done_in_vain("project", &name, problem)));
     Ok(all)
 }
@@ -176,15 +203,17 @@ fn done_in_vain(kind: &str, name: &str, problem: HookProblem) -> HookDone {
 }
 
 /// Every name that means something.
-fn names(office: &Office<'_>, targets: &Targets) -> impl Iterator<Item = String> {
+fn names(office: &Office<'_>, targets: &Targets, records: &[HookRecord]) -> impl Iterator<Item = String> {
     let of_gitlab = targets.wanted.iter().chain(&targets.not).map(|wanted| wanted.name.clone());
     let lost = targets.lost.keys().cloned();
     let of_services = office.world.flags().iter().map(|provider| provider.name().to_owned());
-    of_gitlab.chain(lost).chain(of_services).collect::<Vec<_>>().into_iter()
+    let kept = records.iter().map(|record| record.name.clone());
+    of_gitlab.chain(lost).chain(of_services).chain(kept).collect::<Vec<_>>().into_iter()
 }
 
 async fn one_in_step(office: &Office<'_>, wanted: &Wanted, dry_run: bool) -> HookDone {
     let (did, problem) = match &office.base {
+        _ if office.unsigned().is_some() => (Vec::new(), office.unsigned()),
         None => (Vec::new(), Some(words::no_address())),
         Some(base) => match look(office, wanted, base).await {
             Err(problem) => (Vec::new(), Some(problem)),
@@ -213,10 +242,38 @@ pub async fn remove_hooks(
 ) -> Result<Vec<HookDone>, Trouble> {
     let _turn = pipeline.hooks().turn.lock().await;
     let office = Office::open(pipeline, settings).await;
-    let targets = office.targets().await?;
+    let records = office.records().await?;
+    let of_gitlab = |record: &&HookRecord| !matches!(record.target, HookTarget::Provider(_));
+    let chosen: Vec<&HookRecord> =
+        records.iter().filter(of_gitlab).filter(|record| choice.has(&record.name)).collect();
     let mut all = Vec::new();
-    for wanted in targets.wanted.iter().chain(&targets.not).filter(|wanted| choice.has(&wanted.name)) {
-        let done = take_away(&office, wanted, dry_run, true).await;
+    if !dry_run {
+        for record in &chosen {
+            if let Err(problem) = leaving::close(&office, record).await {
+                all.push(done_in_vain(leaving::kind_of(&record.target), &record.name, problem));
+            }
+        }
+    }
+    let targets = match office.targets().await {
+        Ok(targets) => targets,
+        Err(trouble) if chosen.is_empty() => return Err(trouble),
+        Err(trouble) => {
+            let away = HookProblem::passing(format!("it is not removed in GitLab yet: {trouble}"));
+            let all = chosen
+                .iter()
+                .map(|record| done_in_vain(leaving::kind_of(&record.target), &record.name, away.clone()));
+            return Ok(all.collect());
+        }
+    };
+    let stays_away = office.live().registers();
+    let mut going: Vec<(Leaving, By)> =
+        targets.wanted.iter().map(|one| (Leaving::of(one), By::Hand { stays_away })).collect();
+    let is_kept = |one: &&Wanted| records.iter().any(|record| record.target == one.target);
+    let others = targets.not.iter().filter(|one| !is_kept(one)).map(Leaving::of);
+    let others = others.chain(leaving::find(&office.world, &targets, &records).await);
+    going.extend(others.map(|one| (one, By::Hand { stays_away: false })));
+    for (one, by) in going.iter().filter(|(one, _)| choice.has(&one.name)) {
+        let done = leaving::take_away(&office, one, dry_run, *by).await;
         if !choice.is_all() || !done.did.is_empty() || done.problem.is_some() {
             all.push(done);
         }
@@ -224,43 +281,41 @@ pub async fn remove_hooks(
     for provider in office.world.flags().iter().filter(|provider| choice.has(provider.name())) {
         all.extend(providers::remove(&office, provider.as_ref(), dry_run).await);
     }
-    let unknown = choice.unknown(names(&office, &targets));
+    let unknown = choice.unknown(names(&office, &targets, &records));
     all.extend(unknown.map(|(name, problem)| done_in_vain("project", &name, problem)));
     Ok(all)
 }
 
-/// Takes the webhooks of ours in one project or group away. `by_hand`: it stays away until somebody asks for it.
-async fn take_away(office: &Office<'_>, wanted: &Wanted, dry_run: bool, by_hand: bool) -> HookDone {
-    let mut done = done_in_vain(wanted.kind(), &wanted.name, words::no_address());
-    let taken = async {
-        let mut seen =
-            office.world.store().hook(&wanted.target).await.map_err(|error| words::of_store(&error))?;
-        let before = seen.value.clone();
-        let mut record =
-            before.unwrap_or_else(|| HookRecord::new(wanted.target.clone(), wanted.name.clone()));
-        let failed = |error: &GitlabError| words::of_gitlab(error, &wanted.target, &wanted.name, "");
-        let hooks = wanted.gitlab.hooks_of(wanted.home).await.map_err(|error| failed(&error))?;
-        let ours = step::ours(office, wanted, &record, hooks);
-        let did: Vec<String> = ours.iter().map(|hook| format!("webhook {} removed", hook.id)).collect();
-        if dry_run {
-            return Ok(did);
-        }
-        for hook in &ours {
-            let deleted = wanted.gitlab.delete_hook(wanted.home, hook.id).await;
-            deleted.map_err(|error| failed(&error))?;
-        }
-        office.live().close(&wanted.target);
-        (record.paths, record.hook, record.base) = (Vec::new(), None, None);
-        (record.confirmed, record.trouble, record.sent_at) = (String::new(), None, None);
-        record.off = by_hand;
-        if seen.value.is_some() || !did.is_empty() {
-            step::keep(office, &mut seen, &record).await?;
-        }
-        Ok(did)
-    };
-    match taken.await {
-        Ok(did) => (done.did, done.problem) = (did, None),
-        Err(problem) => done.problem = Some(problem),
+/// Where none are registered any more, those that were go.
+async fn none_registered(
+    office: &Office<'_>,
+    records: &[HookRecord],
+    choice: &HookChoice,
+    dry_run: bool,
+) -> Vec<HookDone> {
+    let mut all = Vec::new();
+    for one in leaving::all(&office.world, records).iter().filter(|one| choice.has(&one.name)) {
+        all.push(leaving::take_away(office, one, dry_run, By::Rules).await);
     }
-    done
+    for record in records.iter().filter(|record| !record.off && choice.has(&record.name)) {
+        let HookTarget::Provider(name) = &record.target else { continue };
+        let provider = office.world.flags().get(name);
+        let done = match provider {
+            Some(provider) => providers::remove(office, provider.as_ref(), dry_run).await,
+            None => None,
+        };
+        let is_gone = match &done {
+            Some(done) => done.problem.is_none(),
+            None => provider.is_none(),
+        };
+        all.extend(done);
+        if is_gone && !dry_run {
+            let mut decision = Decision::new();
+            decision.write(Write::HookGone(record.target.clone()));
+            if let Err(error) = office.pipeline.commit(decision).await {
+                tracing::warn!(%error, "what is kept of a service's webhook could not be forgotten");
+            }
+        }
+    }
+    all
 }

@@ -1,9 +1,10 @@
 //! How webhooks stand: for the command line, `doctor` and the API.
 
+use super::leaving::{Leaving, Why};
 use super::report::{HookFailure, HookProblem, HookReport, HookStanding};
 use super::step::{Sight, look};
 use super::targets::Wanted;
-use super::{HookChoice, HookSettings, Office, names, providers, taken_away, words};
+use super::{HookChoice, HookSettings, Office, leaving, names, providers, taken_away, words};
 use crate::bot::Trouble;
 use crate::domain::HookRecord;
 use crate::gitlab::{Hook, HookState, SentFailure};
@@ -25,10 +26,20 @@ pub async fn report_hooks(
     let targets = office.targets().await?;
     let records = office.records().await?;
     let mut all = Vec::new();
-    let chosen = targets.wanted.iter().filter(|wanted| choice.has(&wanted.name));
-    for wanted in chosen {
+    for wanted in targets.wanted.iter().filter(|wanted| choice.has(&wanted.name)) {
         let kept = records.iter().find(|record| record.target == wanted.target);
+        if !office.live().registers() && kept.is_some_and(leaving::is_left) {
+            continue;
+        }
         all.push(one_report(&office, wanted, kept).await);
+    }
+    let leaving = match office.live().registers() {
+        true => leaving::find(&office.world, &targets, &records).await,
+        false => leaving::all(&office.world, &records),
+    };
+    for one in leaving.iter().filter(|one| choice.has(&one.name)) {
+        let kept = records.iter().find(|record| record.target == one.target && leaving::is_left(record));
+        all.extend(kept.map(|kept| leaving_report(one, kept)));
     }
     for (name, problem) in targets.lost.iter().filter(|(name, _)| choice.has(name)) {
         let mut report = HookReport::new("group", name, None, HookStanding::Unknown);
@@ -38,12 +49,34 @@ pub async fn report_hooks(
     for provider in office.world.flags().iter().filter(|provider| choice.has(provider.name())) {
         all.extend(providers::report(&office, provider.as_ref()).await.filter(|_| office.live().registers()));
     }
-    for (name, problem) in choice.unknown(names(&office, &targets)) {
+    for (name, problem) in choice.unknown(names(&office, &targets, &records)) {
         let mut report = HookReport::new("project", &name, None, HookStanding::Unknown);
         report.problems.push(problem);
         all.push(report);
     }
     Ok(all)
+}
+
+/// One that is still there, and that nobody wants.
+fn leaving_report(leaving: &Leaving, kept: &HookRecord) -> HookReport {
+    let mut report = HookReport::new(leaving.kind(), &leaving.name, Some(leaving.id()), HookStanding::Wrong);
+    report.hook = kept.hook;
+    let problem = match (leaving.why, &kept.trouble) {
+        (Why::Unseen { .. }, _) => {
+            report.standing = HookStanding::Unknown;
+            HookProblem::new(
+                "GitLab does not list it among the bot's projects",
+                "Nothing is changed for now; its path is closed when GitLab has refused it twice. Is the bot still a member?",
+            )
+        }
+        (Why::Unwanted, Some(_)) => words::may_not_remove(kept.hook, &leaving.name),
+        (Why::Unwanted, None) => HookProblem::new(
+            "no webhook is wanted there any more",
+            format!("flaglink removes it by itself; `flaglink hooks remove {}` does so now.", leaving.name),
+        ),
+    };
+    report.problems.push(problem);
+    report
 }
 
 async fn one_report(office: &Office<'_>, wanted: &Wanted, kept: Option<&HookRecord>) -> HookReport {
@@ -52,7 +85,7 @@ async fn one_report(office: &Office<'_>, wanted: &Wanted, kept: Option<&HookReco
         report.problems.push(taken_away(&wanted.name));
         return report;
     }
-    if !office.live().registers() && kept.is_none() {
+    if !office.live().registers() {
         return report;
     }
     report.standing = HookStanding::Unknown;
@@ -72,13 +105,14 @@ async fn one_report(office: &Office<'_>, wanted: &Wanted, kept: Option<&HookReco
     report.wanted_url = same.then(|| sight.wish.url.to_string());
     let Some(hook) = &sight.hook else {
         report.standing = HookStanding::Missing;
-        report.problems.push(HookProblem::new(
-            "there is no webhook of this flaglink",
-            format!("`flaglink hooks sync {}` makes it.", wanted.name),
-        ));
+        report.problems.push(office.unsigned().unwrap_or_else(|| {
+            let todo = format!("`flaglink hooks sync {}` makes it.", wanted.name);
+            HookProblem::new("there is no webhook of this flaglink", todo)
+        }));
         return report;
     };
     describe(&mut report, &sight, hook, wanted);
+    report.problems.extend(office.unsigned());
     if let Ok(failures) = wanted.gitlab.last_failures(wanted.home, hook.id, FAILURES).await {
         let failure =
             |one: SentFailure| HookFailure { status: one.status, answer: one.answer, trigger: one.trigger };

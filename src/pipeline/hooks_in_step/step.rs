@@ -8,7 +8,7 @@ use url::Url;
 use super::report::HookProblem;
 use super::targets::Wanted;
 use super::{Office, path, words};
-use crate::domain::{Decision, HookPath, HookRecord, Rev, Seen, Write};
+use crate::domain::{Decision, HookPath, HookRecord, HookTarget, Rev, Seen, Write};
 use crate::gitlab::{GitlabError, Hook, HookWish, Version};
 use crate::net::Sent;
 use crate::pipeline::retry;
@@ -40,10 +40,15 @@ pub(super) struct Sight {
 }
 
 /// The webhooks that are this installation's among those of a project or group: the one that is kept first.
-pub(super) fn ours(office: &Office<'_>, wanted: &Wanted, record: &HookRecord, hooks: Vec<Hook>) -> Vec<Hook> {
+pub(super) fn ours(
+    office: &Office<'_>,
+    target: &HookTarget,
+    record: &HookRecord,
+    hooks: Vec<Hook>,
+) -> Vec<Hook> {
     let key = office.world.markers();
     let is_ours = |hook: &Hook| match path::in_url(&hook.url) {
-        Some(path) => path::is_ours(key, &wanted.target, &path) || record.has(&path),
+        Some(path) => path::is_ours(key, target, &path) || record.has(&path),
         // Somebody gave our webhook another address. One with a name of its own is somebody else's.
         None => record.hook == Some(hook.id) && hook.name.as_deref().is_none_or(|name| name == NAME),
     };
@@ -64,7 +69,7 @@ pub(super) async fn look(office: &Office<'_>, wanted: &Wanted, base: &Url) -> Re
     let seen = office.world.store().hook(&wanted.target).await.map_err(|error| words::of_store(&error))?;
     let before = seen.value.clone();
     let before = before.unwrap_or_else(|| HookRecord::new(wanted.target.clone(), wanted.name.clone()));
-    let mut ours = ours(office, wanted, &before, hooks).into_iter();
+    let mut ours = ours(office, &wanted.target, &before, hooks).into_iter();
     let (hook, doubles) = (ours.next(), ours.collect());
     let mut record = before;
     record.name.clone_from(&wanted.name);

@@ -68,14 +68,18 @@ pub(super) struct Targets {
     pub(super) not: Vec<Wanted>,
     /// Groups that cannot be found, by their paths.
     pub(super) lost: BTreeMap<String, HookProblem>,
+    /// Whether every token was answered: else there may be more projects.
+    pub(super) complete: bool,
+    /// GitLab did not say of every group whether it is there.
+    pub(super) unsure: bool,
     /// All projects that are seen, by their ids.
     pub(super) seen: HashMap<u64, String>,
 }
 
 /// Asks GitLab which projects and groups there are.
 pub(super) async fn find(world: &World) -> Result<Targets, Trouble> {
-    let (shown, _) = member_projects(world).await?;
-    let mut targets = Targets::default();
+    let (shown, complete) = member_projects(world).await?;
+    let mut targets = Targets { complete, ..Targets::default() };
     for detail in shown.into_values() {
         targets.seen.insert(detail.id, detail.path.clone());
         let Some(rule) = world.rules().for_project(&detail.path) else { continue };
@@ -105,6 +109,7 @@ pub(super) async fn find(world: &World) -> Result<Targets, Trouble> {
                 targets.lost.insert(name, problem);
             }
             Err(error) => {
+                targets.unsure = true;
                 let problem = words::of_gitlab(&error, &HookTarget::Group(0), &name, "");
                 targets.lost.insert(name, problem);
             }

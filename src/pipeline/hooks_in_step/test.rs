@@ -28,7 +28,8 @@ pub async fn test_hooks(
     for wanted in targets.wanted.iter().filter(|wanted| choice.has(&wanted.name)) {
         all.push(one_test(&office, wanted).await);
     }
-    let unknown = choice.unknown(names(&office, &targets));
+    let records = office.records().await?;
+    let unknown = choice.unknown(names(&office, &targets, &records));
     all.extend(unknown.map(|(name, problem)| tested_in_vain("project", &name, problem)));
     Ok(all)
 }

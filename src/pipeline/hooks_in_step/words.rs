@@ -2,7 +2,7 @@
 
 use super::report::HookProblem;
 use crate::domain::HookTarget;
-use crate::gitlab::GitlabError;
+use crate::gitlab::{GitlabError, Version};
 use crate::net::Failure;
 
 /// Of a request about the webhooks of a project or group. `base`: the address that GitLab was to be told.
@@ -36,6 +36,36 @@ fn not_allowed(target: &HookTarget, name: &str) -> HookProblem {
              [[projects]] entry.",
         ),
     }
+}
+
+/// It is not wanted any more, and GitLab lets no token of ours remove it.
+pub(super) fn may_not_remove(hook: Option<u64>, name: &str) -> HookProblem {
+    let which = hook.map_or_else(|| "flaglink's webhook".to_owned(), |hook| format!("webhook {hook}"));
+    HookProblem::new(
+        format!("the bot may not remove {which} of {name}; its path is closed"),
+        format!(
+            "Remove it by hand in GitLab (Settings, Webhooks); after that `flaglink hooks remove {name}` makes flaglink forget it."
+        ),
+    )
+}
+
+/// Only signed deliveries are taken, and this GitLab signs none.
+pub(super) fn signs_none(version: Version) -> HookProblem {
+    HookProblem::new(
+        format!(
+            "this GitLab ({}.{}) signs no webhooks, and `require_signature` takes only signed ones",
+            version.0, version.1
+        ),
+        "Take `require_signature` out of [gitlab], or bring GitLab to 19.0 or later; until then none is registered, and what is \
+         new is caught up.",
+    )
+}
+
+/// Only signed deliveries are taken, and it is not known whether this GitLab signs them.
+pub(super) fn signs_perhaps() -> HookProblem {
+    HookProblem::passing(
+        "GitLab does not say which version it is, and `require_signature` needs one that signs webhooks",
+    )
 }
 
 fn refused(failure: &Failure, base: &str) -> HookProblem {
