@@ -57,4 +57,6 @@ async fn webhooks_follow_a_tunnel_that_is_started_and_started_anew() {
     assert_eq!(found[0].id, found[1].id);
     assert!(found[0].token != found[1].token && path_of(&found[0]) != path_of(&found[1]));
     flaglink.stop().await;
+    let (code, _, err) = crate::told::said(&flaglink, &["hooks", "list"]).await;
+    assert!(code == 1 && err.contains("only the running daemon knows its address"), "{err}");
 }

@@ -109,6 +109,7 @@ async fn what_the_bot_may_not_remove_is_closed_and_said() {
 async fn where_none_are_registered_any_more_those_that_were_go() {
     let place = Place::new().await;
     let mut flaglink = Flaglink::new();
+    flaglink.flagsmith_secret = true;
     flaglink.start(&place).await;
     let hook = place.hook_of(place.shop);
     flaglink.gitlab = "webhook_secret_file = \"by-hand\"\nregister_hooks = false".to_owned();
@@ -116,7 +117,9 @@ async fn where_none_are_registered_any_more_those_that_were_go() {
     flaglink.reload(&place).await;
     assert!(place.hooks_of(place.shop).is_empty());
     assert_eq!(answer(&flaglink, &hook).await, 404);
+    assert!(place.flagsmith.read(|world| world.webhooks.is_empty()));
     flaglink.stop().await;
+    assert!(store(&flaglink).hooks().await.unwrap().is_empty());
 }
 
 /// The word of a person counts at once, also where GitLab is away, and where there is nothing yet.
