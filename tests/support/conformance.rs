@@ -813,9 +813,13 @@ pub(crate) async fn its_webhook_goes_where_it_is_not_needed_any_more<S: Stage>()
     }
     let [old, new]: [url::Url; 2] = ["old", "new"]
         .map(|name| format!("https://{name}.example.com/hooks/providers/flags").parse().unwrap());
+    assert!(!provider.has_webhook(&old, "a-secret").await.unwrap());
     provider.register_webhook(&old, "a-secret").await.unwrap();
     provider.register_webhook(&new, "a-secret").await.unwrap();
+    assert!(provider.has_webhook(&old, "a-secret").await.unwrap());
     provider.remove_webhook(&old).await.unwrap();
+    assert!(!provider.has_webhook(&old, "a-secret").await.unwrap());
+    assert!(provider.has_webhook(&new, "a-secret").await.unwrap());
     // Once more: it may have been done and its answer lost.
     provider.remove_webhook(&old).await.unwrap();
     stage.go_away().await;
