@@ -118,6 +118,7 @@ async fn the_role_counts_when_the_command_runs_not_when_it_was_taken() {
     town.flagsmith.server().go_away().await;
     let note = town.gitlab.comment(town.mara, issue, "/flag link checkout_v2").unwrap();
     town.gitlab.until(PATIENCE, |model| model.reactions(note, town.bot) == ["eyes"]).await.unwrap();
+    town.until_tried().await;
 
     town.gitlab.member(town.shop, town.mara, level::REPORTER);
     town.flagsmith.server().come_back().await.unwrap();

@@ -287,6 +287,21 @@ impl Town {
         self.queue().await["inbox"].as_array().unwrap().len()
     }
 
+    /// Returns when something that came in was tried and has to wait.
+    pub(crate) async fn until_tried(&self) {
+        let tried = async {
+            let mut tick = tokio::time::interval(Duration::from_millis(20));
+            loop {
+                let queue = self.queue().await;
+                if queue["inbox"].as_array().unwrap().iter().any(|entry| !entry["reason"].is_null()) {
+                    return;
+                }
+                tick.tick().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, tried).await.expect("nothing was tried");
+    }
+
     async fn queue(&self) -> serde_json::Value {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let queue = format!("http://{}/api/v1/queue", self.daemon().admin());

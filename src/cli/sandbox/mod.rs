@@ -83,6 +83,9 @@ impl Sandbox {
                 println!("The daemon, in another terminal:");
                 println!("  flaglink run --config {}", file.display());
             }
+            None if self.bare => {
+                println!("`--write FOLDER` also writes the bot's token and the key of Flagsmith there.");
+            }
             None => println!("`--write FOLDER` also writes a configuration for the daemon between them."),
         }
         let token = format!("-H 'PRIVATE-TOKEN: {}'", stage.gitlab.token(stage.mara, &["api"]));
