@@ -252,9 +252,6 @@ fn set(node: &mut Node, segment: &str, value: &str, place: &Place) {
 pub(crate) fn unknown_key(table: &str, entry: &Entry, known: &[&str]) -> ConfigError {
     let Entry { key, place, .. } = entry;
     let shown = shown_key(key);
-    if LATER.contains(&key.as_str()) {
-        return ConfigError(format!("{place}: `{shown}` in {table} is not in this version of flaglink"));
-    }
     let from_file = format!("{key}_file");
     if known.contains(&from_file.as_str()) {
         return ConfigError(format!(
@@ -266,9 +263,6 @@ pub(crate) fn unknown_key(table: &str, entry: &Entry, known: &[&str]) -> ConfigE
     let keys = suggestion(key, known, "keys there");
     ConfigError(format!("{place}: {table} has no key `{shown}`. {keys}"))
 }
-
-/// Words that a later version will know, wherever they stand.
-const LATER: [&str; 0] = [];
 
 /// A key as it is shown: control characters and great length would only hide the message.
 fn shown_key(key: &str) -> String {
