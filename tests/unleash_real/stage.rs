@@ -89,6 +89,8 @@ impl UnleashStage {
 impl Stage for UnleashStage {
     const MORE_THAN_A_PAGE: usize = 501;
     const VALUES: bool = false;
+    // It looks the host up when the webhook is made; this one it is told to allow.
+    const ELSEWHERE: &'static str = "http://127.0.0.1:9";
 
     async fn set_up() -> Self {
         static TOKENS: AtomicUsize = AtomicUsize::new(0);
