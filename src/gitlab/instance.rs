@@ -22,6 +22,8 @@ pub struct Release {
 impl Release {
     /// The oldest version that flaglink works with.
     pub const OLDEST: (u32, u32) = (16, 11);
+    /// From this one on, webhooks have names and descriptions.
+    pub const HOOK_NAMES: (u32, u32) = (17, 1);
     /// From this one on, deliveries that failed can be read back.
     pub const FAILED_DELIVERIES: (u32, u32) = (17, 3);
     /// From this one on, deliveries carry an idempotency key.

@@ -34,7 +34,7 @@ pub use hook_log::LoggedAnswer;
 pub use hooks::{FailedDelivery, Hook, HookState};
 pub use instance::{OwnToken, Release};
 pub use issues::NewIssue;
-pub use own_hooks::{HookWish, SentFailure, Version};
+pub use own_hooks::{HookWish, SentFailure};
 pub use pace::{Bucket, Pace, Turn};
 pub use page::WorkPage;
 pub use payload::{Classified, classify, may_command, project_of};

@@ -14,23 +14,6 @@ use super::error::{GitlabError, GitlabResult};
 use super::hooks::{Hook, RawHook};
 use super::lenient::{Object, id, lenient};
 
-/// A GitLab's version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Version(pub u32, pub u32);
-
-impl Version {
-    /// From where on webhooks have names and descriptions.
-    pub const NAMES_HOOKS: Self = Self(17, 1);
-    /// From where on webhooks can be signed.
-    pub const SIGNS_HOOKS: Self = Self(19, 0);
-
-    /// Reads `18.5.1-ee`.
-    pub fn read(text: &str) -> Option<Self> {
-        let mut parts = text.split(['.', '-']);
-        Some(Self(parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
-    }
-}
-
 /// How a webhook is to be.
 #[derive(Debug, Clone)]
 pub struct HookWish {
@@ -165,12 +148,6 @@ struct RawGroup {
     id: Option<u64>,
 }
 
-#[derive(Debug, Deserialize)]
-struct RawVersion {
-    #[serde(default, deserialize_with = "lenient")]
-    version: Option<String>,
-}
-
 /// So much of a secret tells it from everything else; signing tokens begin with `whsec_`.
 const BEGINNING: usize = 12;
 /// The most of an answer that is shown, in characters.
@@ -233,15 +210,5 @@ impl GitlabApi {
     pub async fn group_at(&self, path: &str) -> GitlabResult<Option<u64>> {
         let group: Option<Object<RawGroup>> = self.client.find(&endpoints::Group(path)).await?;
         Ok(group.and_then(|group| group.0.id))
-    }
-
-    /// GitLab's version: `GET /version`.
-    pub async fn version(&self) -> GitlabResult<Version> {
-        let raw: Object<RawVersion> = self.client.get(&endpoints::Version).await?;
-        raw.0
-            .version
-            .as_deref()
-            .and_then(Version::read)
-            .ok_or_else(|| GitlabError::Strange("GitLab does not say which version it is".to_owned()))
     }
 }

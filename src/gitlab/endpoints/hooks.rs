@@ -101,20 +101,6 @@ impl Endpoint for Group<'_> {
     }
 }
 
-/// `GET /version`.
-#[derive(Debug)]
-pub(in crate::gitlab) struct Version;
-
-impl Endpoint for Version {
-    fn method(&self) -> Method {
-        Method::GET
-    }
-
-    fn endpoint(&self) -> Cow<'static, str> {
-        "version".into()
-    }
-}
-
 /// `GET /projects/:id/hooks/:hook_id/events`, those that failed: refused by the receiver, a failure of the receiver, or no
 /// answer at all (`app/finders/web_hooks/web_hook_logs_finder.rb` counts that as `server_failure`).
 #[derive(Debug)]

@@ -17,7 +17,7 @@ pub(super) use discussions::{DiscussionReply, Discussions, OneDiscussion};
 pub(super) use feature_flags::{ChangeFlag, Environments, FeatureFlags, NewFlag, OneFlag};
 pub(super) use graphql::NoteEditor;
 pub use hooks::HookHome;
-pub(super) use hooks::{AllEvents, DeleteHook, FailedEvents, Group, Hooks, TestHook, Version, WriteHook};
+pub(super) use hooks::{AllEvents, DeleteHook, FailedEvents, Group, Hooks, TestHook, WriteHook};
 pub(super) use instance::Plain;
 pub(super) use issues::{Describe, IssuesBy, OpenIssue, Relate, UsersLike};
 pub(super) use notes::{DeleteNote, EditNote, NewComment, OneNote};

@@ -23,7 +23,7 @@ use url::Url;
 use super::Pipeline;
 use crate::bot::{Trouble, World};
 use crate::domain::{Decision, HookRecord, HookTarget, Write};
-use crate::gitlab::{HookState, Version};
+use crate::gitlab::{HookState, Release};
 use crate::store::CommitError;
 use crate::tunnel::PublicAddress;
 
@@ -88,7 +88,7 @@ struct Office<'a> {
     pipeline: &'a Pipeline,
     world: Arc<World>,
     base: Option<Url>,
-    version: Option<Version>,
+    release: Option<Release>,
     apart: Duration,
 }
 
@@ -96,8 +96,8 @@ impl<'a> Office<'a> {
     async fn open(pipeline: &'a Pipeline, settings: &HookSettings) -> Self {
         let world = pipeline.world();
         // Where GitLab does not say, it is asked for nothing that an old one does not have.
-        let version = world.gitlab().version().await.ok();
-        Self { pipeline, world, base: settings.address.now(), version, apart: settings.apart }
+        let release = world.gitlab().release().await.ok();
+        Self { pipeline, world, base: settings.address.now(), release, apart: settings.apart }
     }
 
     fn live(&self) -> &LiveHooks {
@@ -106,10 +106,10 @@ impl<'a> Office<'a> {
 
     /// Why none is registered, though one is wanted: what came over it would not be taken.
     fn unsigned(&self) -> Option<HookProblem> {
-        match self.version {
+        match &self.release {
             _ if !self.live().requires_signature() => None,
             None => Some(words::signs_perhaps()),
-            Some(version) if version < Version::SIGNS_HOOKS => Some(words::signs_none(version)),
+            Some(release) if !release.at_least(Release::SIGNING) => Some(words::signs_none(release)),
             Some(_) => None,
         }
     }

@@ -9,7 +9,7 @@ use super::report::HookProblem;
 use super::targets::Wanted;
 use super::{Office, path, words};
 use crate::domain::{Decision, HookPath, HookRecord, HookTarget, Rev, Seen, Write};
-use crate::gitlab::{GitlabError, Hook, HookWish, Version};
+use crate::gitlab::{GitlabError, Hook, HookWish, Release};
 use crate::net::Sent;
 use crate::pipeline::retry;
 use crate::store::CommitError;
@@ -76,13 +76,13 @@ pub(super) async fn look(office: &Office<'_>, wanted: &Wanted, base: &Url) -> Re
     choose_path(office, &mut record, hook.as_ref(), base)?;
     let path = record.path().unwrap_or_default().to_owned();
     let key = office.world.markers();
-    let at_least = |least: Version| office.version.is_some_and(|version| version >= least);
-    let names = at_least(Version::NAMES_HOOKS);
+    let at_least = |least| office.release.as_ref().is_some_and(|release| release.at_least(least));
+    let names = at_least(Release::HOOK_NAMES);
     let wish = HookWish {
         url: address(base, &path),
         events: wanted.events.clone(),
         token: path::token(key, &path),
-        signing_token: at_least(Version::SIGNS_HOOKS).then(|| path::signing_token(key, &path)),
+        signing_token: at_least(Release::SIGNING).then(|| path::signing_token(key, &path)),
         name: names.then_some(NAME),
         description: names.then_some(DESCRIPTION),
     };

@@ -2,7 +2,7 @@
 
 use super::report::HookProblem;
 use crate::domain::HookTarget;
-use crate::gitlab::{GitlabError, Version};
+use crate::gitlab::{GitlabError, Release};
 use crate::net::Failure;
 
 /// Of a request about the webhooks of a project or group. `base`: the address that GitLab was to be told.
@@ -50,12 +50,9 @@ pub(super) fn may_not_remove(hook: Option<u64>, name: &str) -> HookProblem {
 }
 
 /// Only signed deliveries are taken, and this GitLab signs none.
-pub(super) fn signs_none(version: Version) -> HookProblem {
+pub(super) fn signs_none(release: &Release) -> HookProblem {
     HookProblem::new(
-        format!(
-            "this GitLab ({}.{}) signs no webhooks, and `require_signature` takes only signed ones",
-            version.0, version.1
-        ),
+        format!("this GitLab ({release}) signs no webhooks, and `require_signature` takes only signed ones"),
         "Take `require_signature` out of [gitlab], or bring GitLab to 19.0 or later; until then none is registered, and what is \
          new is caught up.",
     )
