@@ -66,7 +66,8 @@ enum Command {
     #[cfg(feature = "demo")]
     Demo(demo::Demo),
     /// Write a configuration by asking; check every answer at once, register the webhooks, say what to type where
-    Init(init::Init),
+    // Boxed: it has far more options than the rest.
+    Init(Box<init::Init>),
     /// Check everything that can be checked, and say what to do about each failure
     Doctor(doctor::Doctor),
     /// The links between flags and work
