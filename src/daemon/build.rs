@@ -119,8 +119,8 @@ pub(super) struct Lasting {
 pub(super) async fn build(config: &Config) -> Result<Built, StartError> {
     let metrics = Arc::new(Metrics::default());
     // First, since it needs nothing but the configuration: a mistake there is told before anything is touched.
-    let clients = Clients::new(config, &metrics)?;
-    let services = services(config, &clients, &metrics)?;
+    let clients = Clients::new(config, &metrics);
+    let services = services(config, &clients)?;
     let path = config.store.path.clone();
     let options =
         StoreOptions { backlog: config.limits.backlog, reserve: RESERVE, ..StoreOptions::default() };
@@ -146,9 +146,9 @@ pub(super) struct Services {
     templates: Arc<Templates>,
 }
 
-fn services(config: &Config, clients: &Clients, metrics: &Arc<Metrics>) -> Result<Services, StartError> {
+fn services(config: &Config, clients: &Clients) -> Result<Services, StartError> {
     let gitlab = clients.of(config)?;
-    let around = Surroundings { metrics: Arc::clone(metrics), gitlab: gitlab.all() };
+    let around = Surroundings { peers: clients.of_flags(), gitlab: gitlab.all() };
     let flags = Registry::build(&config.providers, &around)?;
     let templates = Templates::read(&config.templates).map_err(ConfigError)?;
     Ok(Services { gitlab, flags, templates })
@@ -157,7 +157,7 @@ fn services(config: &Config, clients: &Clients, metrics: &Arc<Metrics>) -> Resul
 impl Lasting {
     /// Whoever that configuration names. Touches nothing.
     pub(super) fn services(&self, config: &Config) -> Result<Services, StartError> {
-        services(config, &self.clients, &self.metrics)
+        services(config, &self.clients)
     }
 
     /// Whether the marker key that the configuration names is another one by now, or not there any more.

@@ -1,4 +1,4 @@
-//! The clients that speak to GitLab: one for each token.
+//! The clients that speak to GitLab, one for each token, and what makes those that speak to flag services.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::config::Config;
 use crate::gitlab::{GitlabApi, Pace};
-use crate::net::{ClientError, HttpClient, HttpOptions};
+use crate::net::{ClientError, HttpOptions, Peers};
 use crate::telemetry::Metrics;
 
 /// Time for a whole request. GitLab may be at work on it longer: `request_ceiling` is what counts then.
@@ -18,10 +18,11 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// Requests in flight to one host.
 const IN_FLIGHT: usize = 16;
 
-/// What the clients have in common, and what is remembered when the configuration is read again: what GitLab has asked for, and
-/// how much each of its users has written.
+/// What the clients have in common, and what is remembered when the configuration is read again: what GitLab and the flag
+/// services have asked for, and how much each of GitLab's users has written.
 pub(super) struct Clients {
-    http: Mutex<HttpClient>,
+    gitlab: Peers,
+    flags: Peers,
     paces: Mutex<Vec<(SecretString, Arc<Pace>)>>,
     /// As it was at the start.
     notes_per_minute: u32,
@@ -37,22 +38,24 @@ pub(super) struct Speakers {
 }
 
 impl Clients {
-    pub(super) fn new(config: &Config, metrics: &Arc<Metrics>) -> Result<Self, ClientError> {
-        let http = HttpClient::new(options(config), Arc::clone(metrics))?;
-        Ok(Self {
-            http: Mutex::new(http),
+    pub(super) fn new(config: &Config, metrics: &Arc<Metrics>) -> Self {
+        Self {
+            gitlab: Peers::new(Arc::clone(metrics)),
+            flags: Peers::new(Arc::clone(metrics)),
             paces: Mutex::default(),
             notes_per_minute: config.limits.notes_per_minute,
             metrics: Arc::clone(metrics),
-        })
+        }
+    }
+
+    /// What makes the clients of the flag services.
+    pub(super) fn of_flags(&self) -> Peers {
+        self.flags.clone()
     }
 
     /// The clients of that configuration. Its certificates are read again.
     pub(super) fn of(&self, config: &Config) -> Result<Speakers, ClientError> {
-        let mut known = self.http.lock().unwrap_or_else(PoisonError::into_inner);
-        let http = known.renewed(options(config))?;
-        *known = http.clone();
-        drop(known);
+        let http = self.gitlab.client(options(config))?;
         let client = |token: &SecretString| {
             let pace = self.pace(token);
             GitlabApi::new(&config.gitlab.url, token.clone(), http.clone()).paced(pace)

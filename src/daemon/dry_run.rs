@@ -34,8 +34,10 @@ pub struct Planned {
 /// What an admin has to mend first. That a service does not answer stands with its reminder.
 pub async fn planned_reminders(config: &Config) -> Result<Vec<Planned>, StartError> {
     let metrics = Arc::new(Metrics::default());
-    let speakers = Clients::new(config, &metrics)?.of(config)?;
-    let flags = Registry::build(&config.providers, &Surroundings { metrics, gitlab: speakers.all() })?;
+    let clients = Clients::new(config, &metrics);
+    let speakers = clients.of(config)?;
+    let around = Surroundings { peers: clients.of_flags(), gitlab: speakers.all() };
+    let flags = Registry::build(&config.providers, &around)?;
     // Without it no issue can be known again, and there is none where flaglink has never run.
     let key = config.store.marker_key.read_or_make(false).ok();
     let key = key.map(|key| MarkerKey::new(key.expose_secret()));

@@ -13,8 +13,7 @@ use super::gitlab::{GitlabFlags, GitlabSettings};
 use super::unleash::{Unleash, UnleashSecrets, UnleashSettings};
 use crate::config::{ConfigError, ProviderTable};
 use crate::gitlab::GitlabApi;
-use crate::net::{HttpClient, HttpOptions};
-use crate::telemetry::Metrics;
+use crate::net::{HttpClient, HttpOptions, Peers};
 
 /// One kind of provider: `kind` in a `[providers.NAME]` table.
 #[derive(Debug, Clone, Copy)]
@@ -31,8 +30,8 @@ pub struct KindDoc {
 /// What providers may need of the house beside their own table.
 #[derive(Debug, Clone, Default)]
 pub struct Surroundings {
-    /// Metrics.
-    pub metrics: Arc<Metrics>,
+    /// Makes the clients for services of their own.
+    pub peers: Peers,
     /// Clients of the GitLab that flaglink works with: the instance's own token first, then those of rules that have one.
     pub gitlab: Vec<GitlabApi>,
 }
@@ -174,6 +173,5 @@ fn http(table: &ProviderTable, around: &Surroundings) -> Result<HttpClient, Conf
         in_flight: 4,
         ca_file: table.file("ca_file")?,
     };
-    HttpClient::new(options, Arc::clone(&around.metrics))
-        .map_err(|error| table.error("ca_file", &error.to_string()))
+    around.peers.client(options).map_err(|error| table.error("ca_file", &error.to_string()))
 }

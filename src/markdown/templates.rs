@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use minijinja::{Environment, UndefinedBehavior, Value};
+use sha2::{Digest as _, Sha256};
 
 use super::phrase::Given;
 use super::{samples, skeleton};
@@ -48,6 +49,8 @@ pub struct Templates {
 struct Own {
     environment: Environment<'static>,
     places: BTreeMap<String, Place>,
+    /// A digest of the files.
+    print: Vec<u8>,
     /// Phrases that have failed, so that each is logged once.
     failed: Mutex<BTreeSet<String>>,
 }
@@ -105,15 +108,29 @@ impl Templates {
         if files.is_empty() {
             return Ok(Arc::default());
         }
-        let mut own = Own { environment: environment(), places: BTreeMap::new(), failed: Mutex::default() };
+        let mut own = Own {
+            environment: environment(),
+            places: BTreeMap::new(),
+            print: Vec::new(),
+            failed: Mutex::default(),
+        };
+        let mut print = Sha256::new();
         for file in files {
             own.add(file)?;
+            print.update(&file.text);
+            print.update([0]);
         }
+        own.print = print.finalize().to_vec();
         let templates = Self { own: Some(own) };
         for sample in samples::all() {
             sample.said(&templates).map_err(|error| templates.placed(&error))?;
         }
         Ok(Arc::new(templates))
+    }
+
+    /// What makes these words others than those that come with flaglink; empty where nothing does.
+    pub fn print(&self) -> &[u8] {
+        self.own.as_ref().map_or(&[], |own| &own.print)
     }
 
     /// Says a phrase.

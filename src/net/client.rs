@@ -79,13 +79,12 @@ impl HttpClient {
         Self::with(options, limiter, metrics)
     }
 
-    /// Makes another client for the same servers, with options of its own (a changed certificate file, say), that knows what they
-    /// have asked for: how long each wants to be left alone, and how much is on its way to it.
-    pub fn renewed(&self, options: HttpOptions) -> Result<Self, ClientError> {
-        Self::with(options, Arc::clone(&self.inner.limiter), Arc::clone(&self.inner.metrics))
-    }
-
-    fn with(options: HttpOptions, limiter: Arc<Limiter>, metrics: Arc<Metrics>) -> Result<Self, ClientError> {
+    /// Makes a client that keeps to a limiter that there is already.
+    pub(super) fn with(
+        options: HttpOptions,
+        limiter: Arc<Limiter>,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, ClientError> {
         let roots = options.ca_file.as_deref().map(read_roots).transpose()?;
         let client = |proxies: bool| {
             let mut builder = reqwest::Client::builder()

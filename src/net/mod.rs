@@ -7,6 +7,7 @@ mod client;
 mod failure;
 mod limit;
 mod look;
+mod peers;
 mod places;
 mod said;
 
@@ -14,5 +15,6 @@ pub use backoff::delay;
 pub use client::{ClientError, HttpClient, HttpOptions, LastWord, Share};
 pub use failure::{Failure, Sent};
 pub use look::{LookOptions, Looker, Seen, Unseen};
+pub use peers::Peers;
 pub use places::{Place, Places};
 pub use said::one_line;

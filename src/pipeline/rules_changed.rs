@@ -1,4 +1,4 @@
-//! Rules that show something else than before: whatever stands by them is looked at again.
+//! Rules that show something else than before, or in other words: whatever stands by them is looked at again.
 
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
@@ -17,7 +17,8 @@ const PAGE: usize = 500;
 pub async fn rules_changed(pipeline: &Pipeline) -> Result<(), Trouble> {
     let world = pipeline.world();
     let store = world.store();
-    let shown = hex::encode(Sha256::digest(world.rules().shown()));
+    let shown = Sha256::new().chain_update(world.rules().shown()).chain_update(world.templates().print());
+    let shown = hex::encode(shown.finalize());
     let last = store.register().await?.value.and_then(|register| register.cursors.get(CURSOR).cloned());
     if last.as_ref() == Some(&shown) {
         return Ok(());

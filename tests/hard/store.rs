@@ -18,7 +18,7 @@ use flaglink::domain::{
 use flaglink::flags::{Registry, Surroundings};
 use flaglink::gitlab::GitlabApi;
 use flaglink::markdown::MarkerKey;
-use flaglink::net::{HttpClient, HttpOptions};
+use flaglink::net::{HttpClient, HttpOptions, Peers};
 use flaglink::pipeline::{Pipeline, Upkeep, keep_up};
 use flaglink::sandbox::flagsmith::Flagsmith;
 use flaglink::sandbox::gitlab::{Gitlab, Visibility, level};
@@ -200,7 +200,7 @@ async fn a_command_whose_commit_seemed_to_fail_still_runs() {
         gitlab_by_rule: Default::default(),
         flags: Registry::build(
             &config.providers,
-            &Surroundings { metrics: Arc::clone(&metrics), gitlab: Vec::new() },
+            &Surroundings { peers: Peers::new(Arc::clone(&metrics)), gitlab: Vec::new() },
         )
         .unwrap(),
         rules: config.rules,

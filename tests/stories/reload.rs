@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use flaglink::sandbox::faults::{Fault, Received, Rule};
 use flaglink::sandbox::gitlab::Model;
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::town::{GITLAB_SECRET, PATIENCE, Plan, Town};
@@ -132,6 +133,30 @@ async fn what_runs_meanwhile_ends_once_and_what_cannot_change_is_named() {
     assert_eq!(reloaded.at_the_next_start, ["store.path"], "it is told until it is so");
     town.rest().await;
     assert_eq!(town.labels(issue), Vec::<String>::new());
+    town.end().await;
+}
+
+/// A flag service that asks to be left alone is left alone by the new reading, too, which makes a client of its own.
+#[tokio::test]
+async fn what_a_service_has_asked_for_is_remembered() {
+    const ASKED: Duration = Duration::from_secs(6);
+    let town = Town::new().await;
+    let issue = town.issue();
+    town.flagsmith.faults().add(Rule::everything(Fault::too_many(Some(ASKED.as_secs()))).times(1));
+    let note = town.gitlab.comment(town.mara, issue, "/flag link checkout_v2").unwrap();
+    let refused = |requests: &[Received]| requests.iter().any(|request| request.status == Some(429));
+    town.flagsmith.faults().until(PATIENCE, refused).await.unwrap();
+    town.daemon().reload().await.unwrap();
+    let read_again = Timestamp::now();
+
+    let bot = town.bot;
+    let done = |model: &Model| model.reactions(note, bot).contains(&"white_check_mark");
+    town.gitlab.until(PATIENCE * 2, done).await.unwrap();
+    let log = town.flagsmith.faults().log();
+    let opens = log.iter().find(|request| request.status == Some(429)).unwrap().at + ASKED;
+    let too_soon: Vec<&Received> =
+        log.iter().filter(|request| request.at > read_again && request.at < opens).collect();
+    assert!(too_soon.is_empty(), "{too_soon:?}");
     town.end().await;
 }
 

@@ -26,7 +26,7 @@ use super::{Context, Trouble, document, screen};
 use crate::config::{Config, Places};
 use crate::flags::{Registry, Surroundings};
 use crate::gitlab::GitlabApi;
-use crate::net::{HttpClient, HttpOptions};
+use crate::net::{HttpClient, HttpOptions, Peers};
 use crate::telemetry::Metrics;
 use finding::{Finding, Group, Id};
 use gitlab::Access;
@@ -225,6 +225,6 @@ fn accesses(config: &Config, limit: Duration) -> Result<(Vec<Access>, Registry),
         });
     }
     let gitlab = all.iter().map(|access| access.api.clone()).collect();
-    let registry = Registry::build(&config.providers, &Surroundings { metrics, gitlab });
+    let registry = Registry::build(&config.providers, &Surroundings { peers: Peers::new(metrics), gitlab });
     Ok((all, registry.map_err(|error| error.to_string())?))
 }

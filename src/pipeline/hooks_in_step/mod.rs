@@ -18,6 +18,8 @@ mod words;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::ready;
+use futures_util::{StreamExt, stream};
 use url::Url;
 
 use super::Pipeline;
@@ -38,6 +40,9 @@ pub use test::test_hooks;
 use leaving::{By, Leaving};
 use step::look;
 use targets::{Targets, Wanted};
+
+/// So many projects are looked at side by side.
+const SIDE_BY_SIDE: usize = 8;
 
 /// How webhooks are kept in step.
 #[derive(Debug, Clone)]
@@ -160,19 +165,7 @@ pub async fn sync_hooks(
         return Ok(none_registered(&office, &records, choice, dry_run).await);
     }
     let targets = office.targets().await?;
-    let mut all = Vec::new();
-    for wanted in targets.wanted.iter().filter(|wanted| choice.has(&wanted.name)) {
-        let off = records.iter().find(|record| record.target == wanted.target && record.off);
-        match off.filter(|_| !asked_for) {
-            None => all.push(one_in_step(&office, wanted, dry_run).await),
-            // GitLab was away when somebody had it removed.
-            Some(off) if off.is_pending() => {
-                let by = By::Hand { stays_away: true };
-                all.push(leaving::take_away(&office, &Leaving::of(wanted), dry_run, by).await);
-            }
-            Some(_) => {}
-        }
-    }
+    let mut all = wanted_in_step(&office, &targets, &records, choice, dry_run, asked_for).await;
     for (name, problem) in targets.lost.iter().filter(|(name, _)| choice.has(name)) {
         all.push(done_in_vain("group", name, problem.clone()));
     }
@@ -209,6 +202,31 @@ fn names(office: &Office<'_>, targets: &Targets, records: &[HookRecord]) -> impl
     let of_services = office.world.flags().iter().map(|provider| provider.name().to_owned());
     let kept = records.iter().map(|record| record.name.clone());
     of_gitlab.chain(lost).chain(of_services).chain(kept).collect::<Vec<_>>().into_iter()
+}
+
+/// Looks at those that are wanted, a few side by side: one that GitLab is slow to answer for holds up no other.
+async fn wanted_in_step(
+    office: &Office<'_>,
+    targets: &Targets,
+    records: &[HookRecord],
+    choice: &HookChoice,
+    dry_run: bool,
+    asked_for: bool,
+) -> Vec<HookDone> {
+    let chosen = targets.wanted.iter().filter(|wanted| choice.has(&wanted.name));
+    let each = chosen.map(|wanted| async move {
+        let off = records.iter().find(|record| record.target == wanted.target && record.off);
+        match off.filter(|_| !asked_for) {
+            None => Some(one_in_step(office, wanted, dry_run).await),
+            // GitLab was away when somebody had it removed.
+            Some(off) if off.is_pending() => {
+                let by = By::Hand { stays_away: true };
+                Some(leaving::take_away(office, &Leaving::of(wanted), dry_run, by).await)
+            }
+            Some(_) => None,
+        }
+    });
+    stream::iter(each).buffered(SIDE_BY_SIDE).filter_map(ready).collect().await
 }
 
 async fn one_in_step(office: &Office<'_>, wanted: &Wanted, dry_run: bool) -> HookDone {
