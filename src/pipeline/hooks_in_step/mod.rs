@@ -18,8 +18,8 @@ mod words;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::ready;
-use futures_util::{StreamExt, stream};
+use futures_util::future::{BoxFuture, FutureExt as _};
+use futures_util::{StreamExt as _, stream};
 use url::Url;
 
 use super::Pipeline;
@@ -165,7 +165,11 @@ pub async fn sync_hooks(
         return Ok(none_registered(&office, &records, choice, dry_run).await);
     }
     let targets = office.targets().await?;
-    let mut all = wanted_in_step(&office, &targets, &records, choice, dry_run, asked_for).await;
+    let mut each = Vec::new();
+    for wanted in targets.wanted.iter().filter(|wanted| choice.has(&wanted.name)) {
+        each.push(one_wanted(&office, wanted, &records, dry_run, asked_for).boxed());
+    }
+    let mut all = side_by_side(each).await.into_iter().flatten().collect::<Vec<_>>();
     for (name, problem) in targets.lost.iter().filter(|(name, _)| choice.has(name)) {
         all.push(done_in_vain("group", name, problem.clone()));
     }
@@ -191,6 +195,11 @@ pub async fn sync_hooks(
     Ok(all)
 }
 
+/// A few at a time, in their order: one that GitLab is slow to answer for holds up no other.
+async fn side_by_side<T: Send>(each: Vec<BoxFuture<'_, T>>) -> Vec<T> {
+    stream::iter(each).buffered(SIDE_BY_SIDE).collect().await
+}
+
 fn done_in_vain(kind: &str, name: &str, problem: HookProblem) -> HookDone {
     HookDone { kind: kind.to_owned(), name: name.to_owned(), did: Vec::new(), problem: Some(problem) }
 }
@@ -204,29 +213,24 @@ fn names(office: &Office<'_>, targets: &Targets, records: &[HookRecord]) -> impl
     of_gitlab.chain(lost).chain(of_services).chain(kept).collect::<Vec<_>>().into_iter()
 }
 
-/// Looks at those that are wanted, a few side by side: one that GitLab is slow to answer for holds up no other.
-async fn wanted_in_step(
+/// Brings one that is wanted into step. `None`: it was taken away by hand, and stays away.
+async fn one_wanted(
     office: &Office<'_>,
-    targets: &Targets,
+    wanted: &Wanted,
     records: &[HookRecord],
-    choice: &HookChoice,
     dry_run: bool,
     asked_for: bool,
-) -> Vec<HookDone> {
-    let chosen = targets.wanted.iter().filter(|wanted| choice.has(&wanted.name));
-    let each = chosen.map(|wanted| async move {
-        let off = records.iter().find(|record| record.target == wanted.target && record.off);
-        match off.filter(|_| !asked_for) {
-            None => Some(one_in_step(office, wanted, dry_run).await),
-            // GitLab was away when somebody had it removed.
-            Some(off) if off.is_pending() => {
-                let by = By::Hand { stays_away: true };
-                Some(leaving::take_away(office, &Leaving::of(wanted), dry_run, by).await)
-            }
-            Some(_) => None,
+) -> Option<HookDone> {
+    let off = records.iter().find(|record| record.target == wanted.target && record.off);
+    match off.filter(|_| !asked_for) {
+        None => Some(one_in_step(office, wanted, dry_run).await),
+        // GitLab was away when somebody had it removed.
+        Some(off) if off.is_pending() => {
+            let by = By::Hand { stays_away: true };
+            Some(leaving::take_away(office, &Leaving::of(wanted), dry_run, by).await)
         }
-    });
-    stream::iter(each).buffered(SIDE_BY_SIDE).filter_map(ready).collect().await
+        Some(_) => None,
+    }
 }
 
 async fn one_in_step(office: &Office<'_>, wanted: &Wanted, dry_run: bool) -> HookDone {

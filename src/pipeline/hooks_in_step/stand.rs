@@ -1,12 +1,12 @@
 //! How webhooks stand: for the command line, `doctor` and the API.
 
-use futures_util::{StreamExt, stream};
+use futures_util::FutureExt as _;
 
 use super::leaving::{Leaving, Why};
 use super::report::{HookFailure, HookProblem, HookReport, HookStanding};
 use super::step::{Sight, look};
 use super::targets::Wanted;
-use super::{HookChoice, HookSettings, Office, SIDE_BY_SIDE, leaving, names, providers, taken_away, words};
+use super::{HookChoice, HookSettings, Office, leaving, names, providers, side_by_side, taken_away, words};
 use crate::bot::Trouble;
 use crate::domain::HookRecord;
 use crate::gitlab::{Hook, HookState, SentFailure};
@@ -27,12 +27,14 @@ pub async fn report_hooks(
     let office = Office::open(pipeline, settings).await;
     let targets = office.targets().await?;
     let records = office.records().await?;
-    let kept = |wanted: &Wanted| records.iter().find(|record| record.target == wanted.target);
-    let is_leaving =
-        |wanted: &Wanted| !office.live().registers() && kept(wanted).is_some_and(leaving::is_left);
-    let chosen = targets.wanted.iter().filter(|wanted| choice.has(&wanted.name) && !is_leaving(wanted));
-    let each = chosen.map(|wanted| one_report(&office, wanted, kept(wanted)));
-    let mut all: Vec<HookReport> = stream::iter(each).buffered(SIDE_BY_SIDE).collect().await;
+    let mut each = Vec::new();
+    for wanted in targets.wanted.iter().filter(|wanted| choice.has(&wanted.name)) {
+        let kept = records.iter().find(|record| record.target == wanted.target);
+        if office.live().registers() || !kept.is_some_and(leaving::is_left) {
+            each.push(one_report(&office, wanted, kept).boxed());
+        }
+    }
+    let mut all = side_by_side(each).await;
     let leaving = match office.live().registers() {
         true => leaving::find(&office.world, &targets, &records).await,
         false => leaving::all(&office.world, &records),
