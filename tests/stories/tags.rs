@@ -318,3 +318,40 @@ async fn an_unleash_flag_has_the_same_tags() {
     assert_eq!(tags(), ["simple:team shop"]);
     services.town.end().await;
 }
+
+/// Flagsmith lets several tags of a project have one label, and each flag has its own turn.
+#[tokio::test]
+async fn a_tag_that_several_flags_miss_at_once_is_made_once() {
+    let town = Town::new().await;
+    let issue = town.issue();
+    let flags: Vec<String> = (0..6).map(|number| format!("flag_{number}")).collect();
+    for flag in &flags {
+        town.ada.new_flag(flag, false, "v").unwrap();
+    }
+    town.says(issue, &format!("/flag link {}", flags.join(" "))).await;
+    town.gitlab.close(town.mara, issue).unwrap();
+    town.rest().await;
+    for flag in &flags {
+        assert_eq!(town.ada.labels(flag).unwrap(), ["Issue Closed"]);
+    }
+    let made =
+        town.flagsmith.read(|world| world.tags.values().filter(|tag| tag.label == "Issue Closed").count());
+    assert_eq!(made, 1);
+    town.end().await;
+}
+
+/// Flagsmith keeps addresses of up to 200 characters.
+#[tokio::test]
+async fn a_link_that_flagsmith_refuses_is_given_up_and_told() {
+    let town = Town::new().await;
+    town.gitlab.move_project(town.shop, &format!("shop/{}", "w".repeat(200)));
+    let issue = town.issue();
+    town.says(issue, "/flag link checkout_v2").await;
+    assert!(town.panel(issue).is_some(), "{}", town.page(issue));
+    assert!(town.links("checkout_v2").is_empty());
+    let dead = town.dead().await;
+    assert_eq!(dead.len(), 1, "{dead:?}");
+    assert!(dead[0].to_string().contains("no more than 200 characters"), "{dead:?}");
+    assert_eq!(town.flagsmith.faults().count("POST", "/feature-external-resources/"), 1);
+    town.end().await;
+}

@@ -10,9 +10,6 @@ use super::wire::{ExternalResource, Results};
 use crate::domain::{NoteableKind, WorkState};
 use crate::flags::{BackLink, Provided, ProviderError, StandingLink};
 
-/// The longest address that Flagsmith keeps, in characters.
-const LONGEST_URL: usize = 200;
-
 impl Flagsmith {
     /// Flagsmith's own GitLab integration reacts to every link with a comment, a label and a hook of its own.
     pub(super) async fn other_integration(&self) -> Provided<Option<String>> {
@@ -33,7 +30,6 @@ impl Flagsmith {
     }
 
     pub(super) async fn add_link(&self, internal_id: &str, link: &BackLink) -> Provided<String> {
-        check_length(&link.url)?;
         let path = self.links_path(internal_id);
         match self.api.write::<ExternalResource>(Method::POST, &path, &body(internal_id, link)).await {
             Ok(made) => Ok(made.id.to_string()),
@@ -54,7 +50,6 @@ impl Flagsmith {
     }
 
     pub(super) async fn update_link(&self, internal_id: &str, id: &str, link: &BackLink) -> Provided<()> {
-        check_length(&link.url)?;
         let Ok(id) = id.parse::<u64>() else {
             return Err(ProviderError::Strange("the link to be brought up to date has no number".to_owned()));
         };
@@ -77,16 +72,6 @@ impl Flagsmith {
         let feature = crate::flags::json_api::part(internal_id);
         format!("projects/{}/features/{feature}/feature-external-resources/", self.project)
     }
-}
-
-fn check_length(url: &str) -> Provided<()> {
-    let length = url.chars().count();
-    if length <= LONGEST_URL {
-        return Ok(());
-    }
-    Err(ProviderError::Strange(format!(
-        "the address of the issue or merge request has {length} characters, and Flagsmith keeps at most {LONGEST_URL}"
-    )))
 }
 
 fn body(internal_id: &str, link: &BackLink) -> Value {

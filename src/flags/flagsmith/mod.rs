@@ -44,6 +44,8 @@ pub struct Flagsmith {
     webhook_secrets: Vec<SecretString>,
     environments: Cached<Vec<wire::Environment>>,
     flags: Cached<Vec<catalog::Known>>,
+    /// Tags belong to the project: one is made at a time.
+    making_tags: tokio::sync::Mutex<()>,
 }
 
 impl fmt::Debug for Flagsmith {
@@ -74,6 +76,7 @@ impl Flagsmith {
             webhook_secrets: secrets.webhook,
             environments: Cached::default(),
             flags: Cached::default(),
+            making_tags: tokio::sync::Mutex::default(),
         })
     }
 

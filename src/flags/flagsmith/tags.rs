@@ -115,16 +115,25 @@ impl Flagsmith {
             let candidates = known.iter().filter(|tag| tag.label == *label);
             let id = match candidates.min_by_key(|tag| (!tag.is_system_tag, tag.id)) {
                 Some(tag) => tag.id,
-                None => {
-                    let made = self.make_tag(label).await?;
-                    let id = made.id;
-                    known.push(made);
-                    id
-                }
+                None => self.tag_of_that_label(label, known).await?,
             };
             wanted.push(id);
         }
         Ok(wanted)
+    }
+
+    /// A tag that was not there: several flags may miss it at the same moment, and Flagsmith would make as many of one label.
+    async fn tag_of_that_label(&self, label: &str, known: &mut Vec<Tag>) -> Provided<u64> {
+        let _turn = self.making_tags.lock().await;
+        *known = self.project_tags().await?;
+        let there = known.iter().filter(|tag| tag.label == label);
+        if let Some(tag) = there.min_by_key(|tag| (!tag.is_system_tag, tag.id)) {
+            return Ok(tag.id);
+        }
+        let made = self.make_tag(label).await?;
+        let id = made.id;
+        known.push(made);
+        Ok(id)
     }
 
     async fn make_tag(&self, label: &str) -> Provided<Tag> {
