@@ -29,8 +29,15 @@ pub(super) async fn decide(
         return Ok(Made::Nothing("noteable_unchanged"));
     }
     if differs.label_taken_off {
-        record.label_added = None;
-        record.label_refused = true;
+        let label = Level::Label(noteable.clone());
+        let stale = world.store().stale_level(&label).await?;
+        if stale.is_some_and(|stale| stale.sent_at.is_some()) {
+            // It may have been ourselves: a removal whose answer was lost, carried out late.
+            decision.write(Write::MarkStale(label, entry.now));
+        } else {
+            record.label_added = None;
+            record.label_refused = true;
+        }
     }
     if differs.shows {
         decision.write(Write::MarkStale(Level::Panel(noteable.clone()), entry.now));

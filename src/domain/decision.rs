@@ -92,6 +92,8 @@ pub enum Write {
     MarkStale(Level, Timestamp),
     /// A level was made true as of this generation; a later generation stays stale.
     LevelTrue(Level, u64),
+    /// When something was last sent for a stale level whose answer is not known.
+    LevelSent(Level, Option<Timestamp>),
     /// A level could not be made true; it is to be tried again.
     LevelLater {
         /// Which.

@@ -220,4 +220,7 @@ pub struct Stale {
     pub not_before: Option<Timestamp>,
     /// Why it is not true yet; for people.
     pub last_reason: Option<String>,
+    /// When something was last sent for it whose answer is not known: it may be carried out later than what was sent since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_at: Option<Timestamp>,
 }

@@ -46,6 +46,8 @@ pub enum Fault {
         /// Body.
         body: String,
     },
+    /// A proxy has given up (504), and the server is at work all the same: the request is done at [`Faults::release`].
+    GiveUpThenWork,
     /// Nothing is done, and the connection is closed without an answer.
     Close,
     /// Everything is done as asked, and the answer is lost: the connection is closed without it.
@@ -100,6 +102,7 @@ impl Fault {
         match self {
             Self::Answer { status, .. } => format!("answer {status}"),
             Self::WorkThenAnswer { status, .. } => format!("work, then answer {status}"),
+            Self::GiveUpThenWork => "answer 504, then work".to_owned(),
             Self::Close => "close".to_owned(),
             Self::WorkThenClose => "work, then close".to_owned(),
             Self::Hold => "hold".to_owned(),
@@ -173,6 +176,7 @@ pub struct RuleId(usize);
 pub(crate) enum Interference {
     Answer(Response),
     WorkThenAnswer(Response),
+    AnswerThenWork(Response, Wait),
     Close,
     WorkThenClose,
     WaitThenWork(Wait),
@@ -366,6 +370,10 @@ impl Faults {
                 }
                 Fault::WorkThenAnswer { status, headers, body } => {
                     Interference::WorkThenAnswer(made_up(status, &headers, body))
+                }
+                Fault::GiveUpThenWork => {
+                    let answer = made_up(504, &[], "<html><h1>504 Gateway Time-out</h1></html>".to_owned());
+                    Interference::AnswerThenWork(answer, Wait::Release(released))
                 }
                 Fault::Close => Interference::Close,
                 Fault::WorkThenClose => Interference::WorkThenClose,

@@ -286,6 +286,14 @@ async fn answer(
             work().await;
             response
         }
+        Some(Interference::AnswerThenWork(response, wait)) => {
+            let (handler, asked) = (Arc::clone(handler), asked.clone());
+            tokio::spawn(async move {
+                wait.over().await;
+                handler.handle(asked).await;
+            });
+            response
+        }
         Some(Interference::WaitThenWork(wait @ Wait::Time(_))) => {
             // A slow server goes on also where nobody waits for its answer any more.
             let (handler, asked) = (Arc::clone(handler), asked.clone());

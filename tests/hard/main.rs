@@ -12,6 +12,7 @@ mod town;
 
 mod flood;
 mod forged;
+mod late;
 mod leaks;
 mod projects;
 mod refusals;

@@ -44,6 +44,7 @@ enum Put {
     Stale(u8, u8),
     True(u8, bool),
     LevelLater(u8),
+    LevelSent(u8, bool),
 }
 
 fn puts() -> impl Strategy<Value = Put> {
@@ -71,7 +72,8 @@ fn puts() -> impl Strategy<Value = Put> {
         (any::<u8>(), when.clone()).prop_map(|(n, t)| Put::EdgeDead(n, t)),
         (small.clone(), when).prop_map(|(n, t)| Put::Stale(n, t)),
         (small.clone(), any::<bool>()).prop_map(|(n, now)| Put::True(n, now)),
-        small.prop_map(Put::LevelLater),
+        small.clone().prop_map(Put::LevelLater),
+        (small, any::<bool>()).prop_map(|(n, sent)| Put::LevelSent(n, sent)),
     ]
 }
 
@@ -107,6 +109,7 @@ struct ModelStale {
     attempts: u32,
     not_before: Option<Timestamp>,
     reason: Option<String>,
+    sent_at: Option<Timestamp>,
 }
 
 /// What the store should hold.
@@ -248,11 +251,17 @@ impl Model {
                     attempts: 0,
                     not_before: None,
                     reason: None,
+                    sent_at: None,
                 });
             }
             Write::LevelTrue(level, generation) => {
                 if generations.get(level) == Some(generation) {
                     self.stale.remove(level);
+                }
+            }
+            Write::LevelSent(level, sent_at) => {
+                if let Some(stale) = self.stale.get_mut(level) {
+                    stale.sent_at = *sent_at;
                 }
             }
             Write::LevelLater { level, not_before, reason } => {
@@ -456,6 +465,7 @@ impl Pair {
                 let generation = generations.get(&level(*n)).copied().unwrap_or(1_000_000);
                 Write::LevelTrue(level(*n), if *now { generation } else { generation - 1 })
             }
+            Put::LevelSent(n, sent) => Write::LevelSent(level(*n), sent.then(|| at(2))),
             Put::LevelLater(n) => {
                 Write::LevelLater { level: level(*n), not_before: at(1), reason: "busy".to_owned() }
             }
@@ -493,8 +503,14 @@ impl Pair {
         for found in stale {
             let expected = &model.stale[&found.level];
             assert_eq!(
-                (found.since, found.attempts, found.not_before, found.last_reason),
-                (expected.since, expected.attempts, expected.not_before, expected.reason.clone())
+                (found.since, found.attempts, found.not_before, found.last_reason, found.sent_at),
+                (
+                    expected.since,
+                    expected.attempts,
+                    expected.not_before,
+                    expected.reason.clone(),
+                    expected.sent_at
+                )
             );
         }
         assert_eq!(

@@ -4,7 +4,7 @@
 
 use jiff::Timestamp;
 
-use super::{Became, NotTrue, Pipeline, ceiling, is_hopeless, write_down};
+use super::{Became, NotTrue, Pipeline, Sends, ceiling, is_hopeless, write_down};
 use crate::bot::adopt::decides_there;
 use crate::bot::back_links::{all_to_the_work, stands_as, wanted};
 use crate::bot::{Trouble, World};
@@ -12,7 +12,12 @@ use crate::domain::{Decision, FlagRecord, FlagRef, Level, Mirror, Noteable, Stat
 use crate::flags::{BackLink, FlagProvider, StandingLink, same_page};
 use crate::net::Sent;
 
-pub(super) async fn make_true(pipeline: &Pipeline, world: &World, flag: &FlagRef) -> Result<Became, NotTrue> {
+pub(super) async fn make_true(
+    pipeline: &Pipeline,
+    world: &World,
+    sends: &Sends<'_>,
+    flag: &FlagRef,
+) -> Result<Became, NotTrue> {
     let Some(provider) = world.provider(flag) else { return Ok(Became::Unchanged) };
     if !provider.abilities().back_links {
         return Ok(Became::Unchanged);
@@ -38,13 +43,18 @@ pub(super) async fn make_true(pipeline: &Pipeline, world: &World, flag: &FlagRef
     let wanted = wanted(world, flag).await?;
     let internal_id = record.flag.internal_id.clone();
     let standing = provider.back_links(flag, &internal_id).await?;
-    let mirror = MirrorOf { pipeline, world, provider: provider.as_ref(), flag, internal_id };
+    let mirror = MirrorOf { pipeline, world, sends, provider: provider.as_ref(), flag, internal_id };
 
     let mut changed = false;
     let mut troubles = Troubles::default();
     for (noteable, mirrored) in &record.mirrors {
         let moved = wanted.get(noteable).is_some_and(|link| !same_page(&link.url, &mirrored.url));
         if !wanted.contains_key(noteable) || moved {
+            let stands = standing.iter().any(|standing| stands_as(standing, mirrored));
+            if !stands && let Some(at) = mirror.not_yet_known(Some(mirrored)) {
+                troubles.not_before(at);
+                continue;
+            }
             changed |= troubles.of_one(mirror.take_away(noteable, mirrored, &standing, moved).await)?;
         }
     }
@@ -57,13 +67,14 @@ pub(super) async fn make_true(pipeline: &Pipeline, world: &World, flag: &FlagRef
             Some(found) => troubles.of_one(mirror.keep_up(noteable, link, mirrored, found).await)?,
             // Somebody took it off there, and there it is decided as well.
             None if mirrored.is_some_and(|mirrored| mirrored.id.is_some())
+                && !sends.any_unanswered()
                 && decides_there(world, provider.as_ref(), flag, noteable).await? =>
             {
                 false
             }
             None => match mirror.not_yet_known(mirrored) {
                 Some(at) => {
-                    troubles.open = Some(troubles.open.map_or(at, |open| open.min(at)));
+                    troubles.not_before(at);
                     false
                 }
                 None => troubles.of_one(mirror.put_on(noteable, link).await)?,
@@ -90,6 +101,10 @@ struct Troubles {
 }
 
 impl Troubles {
+    fn not_before(&mut self, at: Timestamp) {
+        self.open = Some(self.open.map_or(at, |open| open.min(at)));
+    }
+
     /// What is refused for certain is about that link alone; anything else is about the service.
     fn of_one(&mut self, done: Result<bool, NotTrue>) -> Result<bool, NotTrue> {
         match done {
@@ -105,6 +120,7 @@ impl Troubles {
 struct MirrorOf<'a> {
     pipeline: &'a Pipeline,
     world: &'a World,
+    sends: &'a Sends<'a>,
     provider: &'a dyn FlagProvider,
     flag: &'a FlagRef,
     internal_id: String,
@@ -137,6 +153,7 @@ impl MirrorOf<'_> {
             found.clear();
         }
         for link in &found {
+            self.sends.begin().await?;
             self.provider.remove_back_link(self.flag, &self.internal_id, &link.id).await?;
         }
         let kind = noteable.parse::<Noteable>().ok().map(|noteable| noteable.kind);
@@ -173,6 +190,7 @@ impl MirrorOf<'_> {
             return Ok(false);
         }
         let link = BackLink { url: found.url.clone(), ..link.clone() };
+        self.sends.begin().await?;
         self.provider.update_back_link(self.flag, &self.internal_id, &found.id, &link).await?;
         Ok(true)
     }

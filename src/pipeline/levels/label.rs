@@ -1,7 +1,7 @@
 //! The label on linked work: added with the first link, taken off with the last, and only if it was ours. A link whose flag its
 //! service does not know any more is kept, and counts again when the flag is back.
 
-use super::{Became, NotTrue, Pipeline, write_down};
+use super::{Became, NotTrue, Pipeline, Sends, write_down};
 use crate::bot::World;
 use crate::domain::{Decision, Noteable, NoteableRecord, Write};
 use crate::store::StoreError;
@@ -14,6 +14,7 @@ const DESCRIPTION: &str = "A feature flag is linked here";
 pub(super) async fn make_true(
     pipeline: &Pipeline,
     world: &World,
+    sends: &Sends<'_>,
     noteable: &Noteable,
 ) -> Result<Became, NotTrue> {
     let mut decision = Decision::new();
@@ -38,20 +39,20 @@ pub(super) async fn make_true(
         if stands(old) {
             // On disk before it is sent: links can be made meanwhile, and then a label that is off must not look as if a
             // person had taken it off.
-            if record.label_added.is_some() || record.label_sending.as_ref() != Some(old) {
-                record.label_added = None;
-                record.label_sending = Some(old.clone());
-                write_down(pipeline, put(decision, record)).await?;
-                decision = Decision::new();
-                let Some(anew) = decision.rests_on(world.store().noteable(noteable).await?) else {
-                    return Ok(Became::Unchanged);
-                };
-                record = anew;
-            }
+            record.label_added = None;
+            record.label_sending = Some(old.clone());
+            sends.begin_with(&mut decision);
+            write_down(pipeline, put(decision, record)).await?;
+            decision = Decision::new();
+            let Some(anew) = decision.rests_on(world.store().noteable(noteable).await?) else {
+                return Ok(Became::Unchanged);
+            };
+            record = anew;
             project.gitlab.remove_label(id, kind, iid, old).await?;
         }
         record.label_added = None;
-        record.label_sending = None;
+        // What was sent before and never answered may still put it on.
+        record.label_sending = sends.open_until().map(|_| old.clone());
         if wanted.is_none() {
             return Ok(Became::True(put(decision, record)));
         }
@@ -65,13 +66,14 @@ pub(super) async fn make_true(
         }
         return Ok(Became::Unchanged);
     }
-    if record.label_added.as_ref() == Some(label) {
+    if record.label_added.as_ref() == Some(label) && !sends.any_unanswered() {
         // It was on and is not any more: a person took it off.
         record.label_added = None;
         record.label_refused = true;
         return Ok(Became::True(put(decision, record)));
     }
     record.label_sending = Some(label.clone());
+    sends.begin_with(&mut decision);
     write_down(pipeline, put(decision, record)).await?;
     project.gitlab.ensure_label(id, label, COLOR, DESCRIPTION).await?;
     project.gitlab.add_label(id, kind, iid, label).await?;

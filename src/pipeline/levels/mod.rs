@@ -3,6 +3,7 @@
 mod back_links;
 mod label;
 mod panel;
+mod sends;
 mod tags;
 
 use jiff::Timestamp;
@@ -12,6 +13,7 @@ use super::{Pipeline, Ran, after, retry};
 use crate::bot::{Trouble, World};
 use crate::domain::{DeadLetter, DeadThing, Decision, Level, Stale, Write};
 use crate::store::{CommitError, StoreError};
+use sends::Sends;
 
 /// How many dead letters are looked through for an earlier one about the same level.
 const LETTERS_LOOKED_THROUGH: usize = 1_000;
@@ -46,32 +48,39 @@ impl<E: Into<Trouble>> From<E> for NotTrue {
 pub(super) async fn run(pipeline: &Pipeline, level: &Level) -> Ran {
     let world = pipeline.world();
     let Some(stale) = world.store().stale_level(level).await? else { return Ok(Run::Done) };
+    let sends = Sends::of(pipeline, &stale);
     let result = match level {
-        Level::Panel(noteable) => panel::make_true(pipeline, &world, noteable, stale.since).await,
-        Level::Label(noteable) => label::make_true(pipeline, &world, noteable).await,
-        Level::BackLinks(flag) => back_links::make_true(pipeline, &world, flag).await,
+        Level::Panel(noteable) => panel::make_true(pipeline, &world, &sends, noteable, stale.since).await,
+        Level::Label(noteable) => label::make_true(pipeline, &world, &sends, noteable).await,
+        Level::BackLinks(flag) => back_links::make_true(pipeline, &world, &sends, flag).await,
         Level::Tags(flag) => tags::make_true(pipeline, &world, flag).await,
     };
     match result {
         Ok(Became::True(decision)) => {
             world.metrics().effect(kind_of(level), "done");
-            healed(pipeline, &stale, decision).await
+            healed(pipeline, &stale, &sends, decision).await
         }
         Ok(Became::Unchanged) => {
             world.metrics().effect(kind_of(level), "unchanged");
-            healed(pipeline, &stale, Decision::new()).await
+            healed(pipeline, &stale, &sends, Decision::new()).await
         }
         // Nothing of either has to be on disk: after a restart it is simply tried again.
         Ok(Became::Settling(at)) => Ok(Run::Later(at)),
         Ok(Became::InTurn(at)) => Ok(Run::InTurn(at)),
-        Ok(Became::NotYetKnown(at, reason)) => later(pipeline, &stale, at, reason).await,
+        Ok(Became::NotYetKnown(at, reason)) => {
+            let mut decision = Decision::new();
+            sends.end(&mut decision, None);
+            later(pipeline, &stale, decision, at, reason).await
+        }
         Err(NotTrue::Commit(error)) => Err(error),
         Err(NotTrue::Trouble(trouble)) if is_hopeless(&trouble) => {
-            bury(pipeline, &stale, &trouble.reason).await
+            bury(pipeline, &stale, &sends, &trouble.reason).await
         }
         Err(NotTrue::Trouble(trouble)) => {
             let at = after(&trouble, stale.attempts);
-            later(pipeline, &stale, at, &trouble.reason).await
+            let mut decision = Decision::new();
+            sends.end(&mut decision, Some(&trouble));
+            later(pipeline, &stale, decision, at, &trouble.reason).await
         }
     }
 }
@@ -82,12 +91,12 @@ fn is_hopeless(trouble: &Trouble) -> bool {
 }
 
 /// It is true now, also where it was given up once: then nobody has to deal with that any more.
-async fn healed(pipeline: &Pipeline, stale: &Stale, mut decision: Decision) -> Ran {
+async fn healed(pipeline: &Pipeline, stale: &Stale, sends: &Sends<'_>, mut decision: Decision) -> Ran {
     let world = pipeline.world();
     if let Some(id) = letter_about(&world, &stale.level).await? {
         decision.write(Write::LetterDone(id));
     }
-    finish(pipeline, stale, decision).await
+    finish(pipeline, stale, sends, decision).await
 }
 
 /// The dead letter that there is about a level.
@@ -100,18 +109,35 @@ async fn letter_about(world: &World, level: &Level) -> Result<Option<u64>, Store
     Ok(letters.iter().find(about).map(|letter| letter.id))
 }
 
-async fn finish(pipeline: &Pipeline, stale: &Stale, mut decision: Decision) -> Ran {
-    decision.write(Write::LevelTrue(stale.level.clone(), stale.generation));
+async fn finish(pipeline: &Pipeline, stale: &Stale, sends: &Sends<'_>, mut decision: Decision) -> Ran {
+    sends.end(&mut decision, None);
+    let open_until = sends.open_until();
+    if let Some(at) = open_until {
+        tracing::debug!(level = ?stale.level, "an answer was lost: looking once more when nothing can come of it any more");
+        let reason = "it is true now; looking once more, because an answer was lost".to_owned();
+        decision.write(Write::LevelLater { level: stale.level.clone(), not_before: at, reason });
+    } else {
+        decision.write(Write::LevelTrue(stale.level.clone(), stale.generation));
+    }
     pipeline.commit(decision).await?;
     // It may have become stale again meanwhile.
-    let again = pipeline.world().store().stale_level(&stale.level).await?.is_some();
-    Ok(if again { Run::Again } else { Run::Done })
+    let now = pipeline.world().store().stale_level(&stale.level).await?;
+    Ok(match (now, open_until) {
+        (None, _) => Run::Done,
+        (Some(now), Some(at)) if now.generation == stale.generation => Run::Later(at),
+        (Some(_), _) => Run::Again,
+    })
 }
 
-async fn later(pipeline: &Pipeline, stale: &Stale, at: Timestamp, reason: &str) -> Ran {
+async fn later(
+    pipeline: &Pipeline,
+    stale: &Stale,
+    mut decision: Decision,
+    at: Timestamp,
+    reason: &str,
+) -> Ran {
     pipeline.world().metrics().effect(kind_of(&stale.level), "later");
     tracing::warn!(level = ?stale.level, attempts = stale.attempts, reason, "to be tried again");
-    let mut decision = Decision::new();
     decision.write(Write::LevelLater {
         level: stale.level.clone(),
         not_before: at,
@@ -121,7 +147,7 @@ async fn later(pipeline: &Pipeline, stale: &Stale, at: Timestamp, reason: &str) 
     Ok(Run::Later(at))
 }
 
-async fn bury(pipeline: &Pipeline, stale: &Stale, reason: &str) -> Ran {
+async fn bury(pipeline: &Pipeline, stale: &Stale, sends: &Sends<'_>, reason: &str) -> Ran {
     let world = pipeline.world();
     world.metrics().effect(kind_of(&stale.level), "dead");
     tracing::error!(level = ?stale.level, reason, "given up; see the queue");
@@ -136,7 +162,7 @@ async fn bury(pipeline: &Pipeline, stale: &Stale, reason: &str) -> Ran {
         attempts: stale.attempts.saturating_add(1),
         what: DeadThing::Level(stale.level.clone()),
     }));
-    finish(pipeline, stale, decision).await
+    finish(pipeline, stale, sends, decision).await
 }
 
 /// Commits what has to be on disk before something is sent.

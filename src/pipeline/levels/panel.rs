@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::{Became, NotTrue, Pipeline, ceiling, retry, write_down};
+use super::{Became, NotTrue, Pipeline, Sends, ceiling, retry, write_down};
 use crate::bot::{self, Project, World};
 use crate::domain::{Decision, Noteable, NoteableRecord, PanelRecord, Rev, Seen, Write};
 use crate::gitlab::{NewNote, Note};
@@ -31,6 +31,7 @@ struct Text {
 pub(super) async fn make_true(
     pipeline: &Pipeline,
     world: &World,
+    sends: &Sends<'_>,
     noteable: &Noteable,
     stale_since: Timestamp,
 ) -> Result<Became, NotTrue> {
@@ -51,7 +52,7 @@ pub(super) async fn make_true(
     let text = bot::panel::text(world, &project, &record).await?;
     let body = world.markers().of_panel(noteable).sign(&text);
     let text = Text { digest: digest(&body), body };
-    let panel = Panel { pipeline, world, project: &project, noteable, me: me.id };
+    let panel = Panel { pipeline, world, sends, project: &project, noteable, me: me.id };
 
     // A panel that another bot user of ours wrote cannot be edited by this one: a new one follows it.
     let known = record.panel.note.filter(|_| record.panel.by == Some(me.id));
@@ -71,6 +72,7 @@ pub(super) async fn make_true(
 struct Panel<'a> {
     pipeline: &'a Pipeline,
     world: &'a World,
+    sends: &'a Sends<'a>,
     project: &'a Project,
     noteable: &'a Noteable,
     me: u64,
@@ -94,6 +96,7 @@ impl Panel<'_> {
             return Ok(Became::True(self.remember(rev, record, stands)));
         }
         let Noteable { project, kind, iid, .. } = *self.noteable;
+        self.sends.begin().await?;
         let updated = self.project.gitlab.update_note(project, kind, iid, standing.id, &text.body).await?;
         let stands = match updated {
             Some(NewNote { id, body }) => self.standing(id, &body, text.digest),

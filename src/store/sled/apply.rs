@@ -87,6 +87,11 @@ fn write(txn: &mut Txn<'_>, write: &Write) -> Result<(), Fault> {
                 _ => Ok(()),
             }
         }
+        Write::LevelSent(level, sent_at) => {
+            let Some(mut stale) = txn.read::<Stale>(&keys::stale(level))? else { return Ok(()) };
+            stale.sent_at = *sent_at;
+            txn.put(keys::stale(level), &stale)
+        }
         Write::LevelLater { level, not_before, reason } => {
             let Some(mut stale) = txn.read::<Stale>(&keys::stale(level))? else { return Ok(()) };
             stale.attempts = stale.attempts.saturating_add(1);
@@ -174,6 +179,7 @@ fn mark_stale(txn: &mut Txn<'_>, level: &Level, now: Timestamp) -> Result<(), Fa
             attempts: 0,
             not_before: None,
             last_reason: None,
+            sent_at: None,
         },
     };
     txn.put(key, &stale)
