@@ -1,8 +1,13 @@
 //! Who may switch a flag, whose a change was, and who may read why.
 
+use jiff::Timestamp;
+
 use super::Trouble;
 use super::world::World;
-use crate::domain::{AskedSwitch, Change, ChangeKind, FlagRecord, FlagRef, Noteable, ProjectId, UserId};
+use crate::domain::{
+    AskedSwitch, Change, ChangeKind, EnvironmentState, FlagRecord, FlagRef, Noteable, ProjectId, SwitchEnd,
+    UserId,
+};
 use crate::gitlab::AccessLevel;
 
 /// Whether that person may switch that flag there, as GitLab and the configuration say now.
@@ -29,6 +34,38 @@ pub fn last_author(record: &FlagRecord, environment: &str) -> Option<String> {
         _ => false,
     };
     record.history.iter().rev().find(there)?.by.clone()
+}
+
+/// Whether somebody else has changed the flag in that environment since a command was written that had to wait, and who. `now` is
+/// how it stands.
+///
+/// What the command's author saw is what was last seen of the flag: if it stands otherwise now and none of us did it, it was changed
+/// meanwhile. Of a flag that is linked nowhere nothing is seen, so nothing can be told.
+pub(super) async fn overtaken(
+    world: &World,
+    flag: &FlagRef,
+    now: &EnvironmentState,
+    written_at: Timestamp,
+) -> Result<Option<SwitchEnd>, Trouble> {
+    if world.store().noteables_of(flag).await?.is_empty() {
+        return Ok(None);
+    }
+    let Some(record) = world.store().flag(flag).await?.value else { return Ok(None) };
+    let here = |environment: &str| environment.eq_ignore_ascii_case(&now.environment);
+    let by_others = |change: &&Change| {
+        let there = matches!(&change.what, ChangeKind::Environment { after, .. } if here(&after.environment));
+        there && change.at > written_at && change.asked_on.is_none()
+    };
+    if let Some(change) = record.history.iter().rev().find(by_others) {
+        return Ok(Some(SwitchEnd::Overtaken { by: change.by.clone() }));
+    }
+    // A switch of ours that was not seen yet is no change of others.
+    if record.asked.iter().any(|asked| here(&asked.environment)) {
+        return Ok(None);
+    }
+    let seen = record.state.as_ref().and_then(|state| state.environment(&now.environment));
+    let differs = seen.is_some_and(|seen| !seen.same_as(now));
+    Ok(differs.then_some(SwitchEnd::Overtaken { by: None }))
 }
 
 /// The switch that somebody asked for here and that this change is, taken out of those that are waited for.

@@ -226,22 +226,56 @@ async fn somebody_elses_change_in_between_is_left_alone() {
     town.end().await;
 }
 
+/// A comment that was written so long ago, while flaglink was away. It is told of when flaglink is back.
+fn earlier(town: &Town, on: NoteableRef, text: &str, ago: SignedDuration) -> (u64, serde_json::Value) {
+    let note = town.gitlab.comment(town.mara, on, text).unwrap();
+    town.gitlab.change(|model| {
+        model.noteables.get_mut(&on).unwrap().created_at -= ago * 2;
+        let note = model.notes.get_mut(&note).unwrap();
+        note.created_at -= ago;
+        note.updated_at = note.created_at;
+    });
+    let body = town.gitlab.read(|model| model.deliveries.values().next_back().unwrap().body.clone());
+    (note, serde_json::from_str(&body).unwrap())
+}
+
+/// Nothing of ours had read the flag in between, so the change is known only by what was seen before.
+#[tokio::test]
+async fn somebody_elses_change_while_flaglink_was_away_is_left_alone() {
+    const AGO: SignedDuration = SignedDuration::from_secs(30);
+    let (mut town, issue) = planned(Plan { since: SignedDuration::from_mins(-10), ..allowed() }).await;
+    // What several of her own commands change is no change of others.
+    town.stop().await;
+    let both = "/flag set checkout_v2 hers --env staging\n\n/flag on checkout_v2 --env staging";
+    let (note, told) = earlier(&town, issue, both, AGO);
+    town.start().await;
+    assert_eq!(town.post(super::town::GITLAB_SECRET, &told).await, 200);
+    town.rest().await;
+    assert_eq!(town.reactions(note), ["eyes", "white_check_mark"], "{}", town.page(issue));
+    assert_eq!(town.row(issue, "checkout_v2").unwrap()[1], "🟢 on `hers`");
+
+    town.stop().await;
+    let (note, told) = earlier(&town, issue, "/flag set checkout_v2 mine --env staging", AGO);
+    town.ada.set_value("checkout_v2", "staging", "urgent").unwrap();
+    town.start().await;
+    assert_eq!(town.post(super::town::GITLAB_SECRET, &told).await, 200);
+    town.rest().await;
+
+    assert_eq!(town.reactions(note), ["eyes", "x"]);
+    assert!(town.answer(issue, note).starts_with("`checkout_v2` was changed in `staging` by "));
+    assert_eq!(town.row(issue, "checkout_v2").unwrap()[1], "🟢 on `urgent`");
+    assert_eq!(sent(&town), 2);
+    town.end().await;
+}
+
 #[tokio::test]
 async fn nothing_is_switched_hours_late() {
     let (mut town, issue) = planned(Plan { since: SignedDuration::from_mins(-10), ..allowed() }).await;
     town.stop().await;
-    let note = town.gitlab.comment(town.mara, issue, "/flag on checkout_v2 --env staging").unwrap();
-    let earlier = |model: &mut flaglink::sandbox::gitlab::Model| {
-        model.noteables.get_mut(&issue).unwrap().created_at -= SignedDuration::from_mins(5);
-        let note = model.notes.get_mut(&note).unwrap();
-        note.created_at -= SignedDuration::from_mins(3);
-        note.updated_at = note.created_at;
-    };
-    town.gitlab.change(earlier);
+    let (note, told) =
+        earlier(&town, issue, "/flag on checkout_v2 --env staging", SignedDuration::from_mins(3));
     town.start().await;
-    let body = town.gitlab.read(|model| model.deliveries.values().next_back().unwrap().body.clone());
-    let body: serde_json::Value = serde_json::from_str(&body).unwrap();
-    assert_eq!(town.post(super::town::GITLAB_SECRET, &body).await, 200);
+    assert_eq!(town.post(super::town::GITLAB_SECRET, &told).await, 200);
     town.rest().await;
 
     assert_eq!(town.reactions(note), ["eyes", "x"]);

@@ -9,6 +9,7 @@ use jiff::SignedDuration;
 
 use super::{Asked, Ran, Unfinished};
 use crate::bot::resolve::{self, Meaning};
+use crate::bot::switching::overtaken;
 use crate::bot::world::World;
 use crate::bot::{Trouble, roles};
 use crate::command::SwitchTo;
@@ -20,6 +21,8 @@ use crate::markdown::{Markdown, reply, switch};
 
 /// A switch is sent within this time after its command was written, by GitLab's clock, or not at all.
 const IN_TIME: SignedDuration = SignedDuration::from_mins(2);
+/// What is carried out within this time after it was written had not to wait.
+const AT_ONCE: SignedDuration = SignedDuration::from_secs(10);
 /// How often a command looks whether its switch has come to an end. It is told, too.
 const LOOK: Duration = Duration::from_secs(30);
 
@@ -123,6 +126,12 @@ pub(super) async fn run(
     }
     if to.holds_in(before) {
         return Ok(Ran::done());
+    }
+    let waited = asked.entry.now.duration_since(asked.written_at());
+    if waited > AT_ONCE
+        && let Some(end) = overtaken(world, &flag.flag, before, asked.written_at()).await?
+    {
+        return Ok(ended(&end, wanted));
     }
     let toggle = Toggle {
         flag: flag.flag,
