@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::own::Whose;
 use super::{Look, Memory};
 use crate::domain::ProjectId;
-use crate::gitlab::{GitlabError, Hook, HookState};
+use crate::gitlab::{GitlabApi, GitlabError, Hook, HookHome, HookState};
 use crate::net::Failure;
 
 /// What a webhook is tested with, the least harmful first: a push means nothing to flaglink, and of work and comments the test
@@ -115,28 +115,18 @@ async fn switch_on(look: &Look<'_>, hook: &Hook, memory: &mut Memory) {
     }
     let times = tested.map_or(1, |tested| tested.times.saturating_add(1));
     let project = &look.place.project;
-    let mut why = "it is sent for nothing that it could be tested with".to_owned();
-    for trigger in TRIGGERS.into_iter().filter(|one| hook.triggers.iter().any(|has| has == one)) {
-        match project.gitlab.test_hook(project.detail.id, hook.id, trigger).await {
-            Ok(()) => {
-                tracing::info!(
-                    project = project.detail.path,
-                    hook = hook.id,
-                    "the webhook is switched on again"
-                );
-                look.world.metrics().hook_test("on");
-                look.plan.hooks_off.set(project.detail.id, hook.id, None);
-                memory.tested.remove(&hook.id);
-                memory.told_off.remove(&hook.id);
-                return;
-            }
-            Err(GitlabError::Failed(failure)) if has_nothing_to_send(&failure) => why = failure.message,
-            Err(error) => {
-                why = error.to_string();
-                break;
-            }
+    let home = HookHome::Project(project.detail.id);
+    let why = match on_by_test(&project.gitlab, home, hook).await {
+        Ok(()) => {
+            tracing::info!(project = project.detail.path, hook = hook.id, "the webhook is switched on again");
+            look.world.metrics().hook_test("on");
+            look.plan.hooks_off.set(project.detail.id, hook.id, None);
+            memory.tested.remove(&hook.id);
+            memory.told_off.remove(&hook.id);
+            return;
         }
-    }
+        Err(why) => why,
+    };
     tracing::warn!(
         project = project.detail.path,
         hook = hook.id,
@@ -148,6 +138,26 @@ async fn switch_on(look: &Look<'_>, hook: &Hook, memory: &mut Memory) {
     // A little less, so that the run that is due then does not come a moment too early.
     let not_before = Instant::now() + pause.mul_f32(0.9);
     memory.tested.insert(hook.id, Tested { times, not_before });
+}
+
+/// Has GitLab test a webhook that it has switched off: where that succeeds it is on again.
+///
+/// # Errors
+/// Why it is not, in words.
+pub(in crate::pipeline) async fn on_by_test(
+    gitlab: &GitlabApi,
+    home: HookHome,
+    hook: &Hook,
+) -> Result<(), String> {
+    let mut why = "it is sent for nothing that it could be tested with".to_owned();
+    for trigger in TRIGGERS.into_iter().filter(|one| hook.triggers.iter().any(|has| has == one)) {
+        match gitlab.test_hook_of(home, hook.id, trigger).await {
+            Ok(()) => return Ok(()),
+            Err(GitlabError::Failed(failure)) if has_nothing_to_send(&failure) => why = failure.message,
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+    Err(why)
 }
 
 /// Nothing was sent, because the project has none of it ("Ensure the project has notes.",

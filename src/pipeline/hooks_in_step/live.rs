@@ -212,6 +212,11 @@ impl LiveHooks {
         known.problems = now;
     }
 
+    /// What is the matter with the webhook of that name, as it was last told.
+    pub(super) fn problem(&self, name: &str) -> Option<HookProblem> {
+        self.read().problems.get(name).cloned()
+    }
+
     /// Something is left at a service that flaglink cannot remove. That is told in the log once.
     pub(super) fn leave(&self, provider: &str, left: HookProblem) {
         tracing::warn!(of = provider, "a webhook stays: {}. {}", left.what, left.todo);

@@ -19,6 +19,36 @@ pub(super) fn of_gitlab(error: &GitlabError, target: &HookTarget, name: &str, ba
     }
 }
 
+/// A token is refused, so that nothing can be said of the projects that no other one sees.
+pub(super) fn token_refused() -> HookProblem {
+    HookProblem::new(
+        "GitLab does not accept flaglink's token, so it cannot be looked at",
+        "Nothing is changed for now. Put a token that is valid and has the scope `api` into its file, then run `flaglink reload`; \
+         `flaglink doctor` says which token it is.",
+    )
+}
+
+/// What to do about a delivery that GitLab could not make. `why` is what it says of it.
+pub(super) fn undelivered(why: &str, name: &str) -> String {
+    let says = |status: &str| why.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == status);
+    if why.contains("Ensure ") || why.contains("could be tested") {
+        return "Open an issue in a project there, or write a comment, and try again.".to_owned();
+    }
+    // GitLab's own refusal of our token was told by its status before anything of a delivery.
+    if says("401") {
+        return format!(
+            "What was sent is not accepted: the secret in GitLab is another one (`flaglink hooks sync {name}` sends it again), or \
+             this machine's clock and GitLab's are more than five minutes apart."
+        );
+    }
+    if says("404") {
+        return "Something else answers at that address, or a proxy takes a part of the path away: point it at `webhooks` in \
+                [listen]."
+            .to_owned();
+    }
+    "See to it that GitLab reaches flaglink at its public address.".to_owned()
+}
+
 /// GitLab answers 403 to a member whose role is too small, and 404 to somebody who may not even know; for groups also where
 /// it is not Premium (`ee/lib/api/group_hooks.rs`).
 fn not_allowed(target: &HookTarget, name: &str) -> HookProblem {
