@@ -99,12 +99,11 @@ pub(super) async fn import(context: &Context, import: Import) -> Result<(), Trou
     refused(&changed)
 }
 
-/// Asks whoever sits there; nobody there: nothing is done, and that is no success.
+/// Asks whoever sits there; nobody there: nothing is done.
 fn agreed(new: usize) -> Result<bool, Trouble> {
     if !std::io::stdin().is_terminal() {
-        return Err(Trouble::World(
-            "nothing was done: nobody can be asked here. Say it again with --yes to do it.".to_owned(),
-        ));
+        remark("Nothing was done. Say it again with --yes to do it.");
+        return Ok(false);
     }
     let mut out = anstream::stderr();
     write!(out, "Make {}? [y/N] ", count(new, "link", "links"))?;

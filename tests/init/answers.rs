@@ -153,7 +153,7 @@ async fn an_environment_that_is_not_there_is_refused_with_the_nearest_name() {
     let told = |tell: &str| [place.flags(), vec!["--tell".to_owned(), tell.to_owned()]].concat();
     let words = ["there is no environment `prodution`", "Did you mean `production`?"];
     place.refuses(&told("staging,prodution"), "--tell", &words).await;
-    place.refuses(&told("flagsmith:nope"), "--tell", &["`nope`", "`staging`, `production`"]).await;
+    place.refuses(&told("flagsmith:nope"), "--tell", &["`flagsmith:nope`", "`staging`, `production`"]).await;
     for good in ["Production", "flagsmith:staging", "prod*", "*", "none", "other:nope"] {
         let said = place.init(&[told(good), vec!["--dry-run".to_owned()]].concat()).await;
         assert_eq!(said.code, 0, "{good}: {said:?}");

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::own::Whose;
 use super::{Look, Memory};
 use crate::domain::ProjectId;
-use crate::gitlab::{GitlabApi, GitlabError, Hook, HookHome, HookState};
+use crate::gitlab::{GitlabApi, GitlabError, GitlabResult, Hook, HookHome, HookState};
 use crate::net::Failure;
 
 /// What a webhook is tested with, the least harmful first: a push means nothing to flaglink, and of work and comments the test
@@ -125,7 +125,7 @@ async fn switch_on(look: &Look<'_>, hook: &Hook, memory: &mut Memory) {
             memory.told_off.remove(&hook.id);
             return;
         }
-        Err(why) => why,
+        Err(error) => error.to_string(),
     };
     tracing::warn!(
         project = project.detail.path,
@@ -140,24 +140,22 @@ async fn switch_on(look: &Look<'_>, hook: &Hook, memory: &mut Memory) {
     memory.tested.insert(hook.id, Tested { times, not_before });
 }
 
-/// Has GitLab test a webhook that it has switched off: where that succeeds it is on again.
-///
-/// # Errors
-/// Why it is not, in words.
+/// Has GitLab test a webhook that it has switched off: where that succeeds it is on again. An error says why it is not.
 pub(in crate::pipeline) async fn on_by_test(
     gitlab: &GitlabApi,
     home: HookHome,
     hook: &Hook,
-) -> Result<(), String> {
-    let mut why = "it is sent for nothing that it could be tested with".to_owned();
+) -> GitlabResult<()> {
+    let mut nothing = GitlabError::Strange("it is sent for nothing that it could be tested with".to_owned());
     for trigger in TRIGGERS.into_iter().filter(|one| hook.triggers.iter().any(|has| has == one)) {
         match gitlab.test_hook_of(home, hook.id, trigger).await {
-            Ok(()) => return Ok(()),
-            Err(GitlabError::Failed(failure)) if has_nothing_to_send(&failure) => why = failure.message,
-            Err(error) => return Err(error.to_string()),
+            Err(GitlabError::Failed(failure)) if has_nothing_to_send(&failure) => {
+                nothing = GitlabError::Failed(failure);
+            }
+            tested => return tested,
         }
     }
-    Err(why)
+    Err(nothing)
 }
 
 /// Nothing was sent, because the project has none of it ("Ensure the project has notes.",

@@ -29,11 +29,11 @@ pub(super) async fn on(
             office.world.metrics().hook_test("on");
             Ok(Some(format!("webhook {} switched on again", hook.id)))
         }
-        Err(why) => {
+        Err(error) => {
             office.world.metrics().hook_test("failed");
             Err(HookProblem::new(
-                format!("{}, and a test did not switch it on again ({why})", what(hook)),
-                words::undelivered(&why, &wanted.name),
+                format!("{}, and a test did not switch it on again ({error})", what(hook)),
+                words::undelivered(&error, &wanted.name),
             ))
         }
     }
@@ -48,7 +48,7 @@ pub(super) fn problem(hook: &Hook, name: &str, failures: Option<&[HookFailure]>)
     HookProblem::new(
         format!("{}{}", what(hook), last.unwrap_or_default()),
         format!(
-            "See to it that GitLab reaches flaglink at that address; `flaglink hooks sync {name}` switches it on again."
+            "See to it that GitLab reaches flaglink at that address; `flaglink hooks test {name}` switches it on again."
         ),
     )
 }

@@ -100,9 +100,8 @@ fn failed(error: &GitlabError, wanted: &Wanted) -> HookProblem {
             words::of_gitlab(error, &wanted.target, &wanted.name, "")
         }
         _ => {
-            let why = error.to_string();
-            let todo = words::undelivered(&why, &wanted.name);
-            HookProblem::new(format!("the delivery failed ({why})"), todo)
+            let todo = words::undelivered(error, &wanted.name);
+            HookProblem::new(format!("the delivery failed ({error})"), todo)
         }
     }
 }

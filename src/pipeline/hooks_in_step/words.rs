@@ -4,6 +4,7 @@ use super::report::HookProblem;
 use crate::domain::HookTarget;
 use crate::gitlab::{GitlabError, Release};
 use crate::net::Failure;
+use crate::pipeline::catch_up::has_nothing_to_send;
 
 /// Of a request about the webhooks of a project or group. `base`: the address that GitLab was to be told.
 pub(super) fn of_gitlab(error: &GitlabError, target: &HookTarget, name: &str, base: &str) -> HookProblem {
@@ -28,13 +29,14 @@ pub(super) fn token_refused() -> HookProblem {
     )
 }
 
-/// What to do about a delivery that GitLab could not make. `why` is what it says of it.
-pub(super) fn undelivered(why: &str, name: &str) -> String {
-    let says = |status: &str| why.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == status);
-    if why.contains("Ensure ") || why.contains("could be tested") {
-        return "Open an issue in a project there, or write a comment, and try again.".to_owned();
-    }
-    // GitLab's own refusal of our token was told by its status before anything of a delivery.
+/// What to do about a delivery that GitLab could not make.
+pub(super) fn undelivered(error: &GitlabError, name: &str) -> String {
+    let said = match error {
+        GitlabError::Failed(failure) if !has_nothing_to_send(failure) => failure.said.as_str(),
+        _ => return "Open an issue in a project there, or write a comment, and try again.".to_owned(),
+    };
+    // GitLab tells in its own words what was answered.
+    let says = |status: &str| said.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == status);
     if says("401") {
         return format!(
             "What was sent is not accepted: the secret in GitLab is another one (`flaglink hooks sync {name}` sends it again), or \
