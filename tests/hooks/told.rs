@@ -4,6 +4,7 @@ use std::process::{Command, Output, Stdio};
 
 use flaglink::sandbox::faults::{Fault, Rule};
 use flaglink::sandbox::gitlab::{HookSpec, level};
+use flaglink::store::sled::{SledStore, StoreOptions};
 use serde_json::Value;
 
 use crate::kit::{Flaglink, PATIENCE, Place, path_of};
@@ -231,6 +232,17 @@ async fn a_token_that_is_refused_is_not_called_lost_membership() {
         assert!(!out.contains("still a member"), "{out}");
     }
     flaglink.stop().await;
+
+    // Also where none was ever made, or one is asked for by its name.
+    let store = flaglink.folder.path().join("store");
+    std::fs::remove_dir_all(&store).unwrap();
+    drop(SledStore::open(&store, StoreOptions::default()).unwrap());
+    for arguments in [&["hooks", "list"][..], &["hooks", "sync"], &["hooks", "list", "shop/web"]] {
+        let (code, out, err) = said(&flaglink, arguments).await;
+        assert_eq!(code, 1, "{arguments:?}: {out}{err}");
+        let words = "GitLab does not accept flaglink's token";
+        assert!(out.contains("✘ shop/") && out.contains(words), "{arguments:?}: {out}{err}");
+    }
 }
 
 #[tokio::test]

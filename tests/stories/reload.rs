@@ -135,10 +135,10 @@ async fn tokens_and_keys_are_tried_before_they_come_into_force() {
 
     // One that is new, and nobody can say whether it is good.
     town.write("gitlab-token", &town.gitlab.token(town.bot, &["api"]));
-    let away = [town.gitlab.faults(), town.flagsmith.faults()]
-        .map(|faults| faults.add(Rule::everything(Fault::status(502))));
+    let away = Rule::everything(Fault::status(502));
+    let away = [town.gitlab.faults(), town.flagsmith.faults()].map(|faults| faults.add(away.clone()));
     town.write("flagsmith-key", &town.flagsmith.new_api_key("another"));
-    town.daemon().reload().await.unwrap();
+    town.reload(match_one, match_one).await.unwrap();
     town.gitlab.faults().remove(away[0]);
     town.flagsmith.faults().remove(away[1]);
     town.says(issue, "/flag link dark_mode").await;

@@ -1,6 +1,6 @@
 //! Our webhooks' health: one that GitLab has switched off is reported, and switched on again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -32,6 +32,11 @@ impl HooksOff {
     /// Forgets all of them: whoever looks next tells them anew.
     pub fn forget_all(&self) {
         self.off().clear();
+    }
+
+    /// Forgets those webhooks: they are on again.
+    pub fn forget(&self, hooks: &HashSet<u64>) {
+        self.off().retain(|(_, hook), _| !hooks.contains(hook));
     }
 
     fn off(&self) -> MutexGuard<'_, BTreeMap<(ProjectId, u64), String>> {

@@ -197,9 +197,31 @@ pub async fn sync_hooks(
             return Err(error.into());
         }
     }
-    let unknown = choice.unknown(names(&office, &targets, &records));
-    all.extend(unknown.map(|(name, problem)| done_in_vain("project", &name, problem)));
+    let unlooked = unlooked(&office, &targets, &records, choice).into_iter().filter(|_| asked_for);
+    all.extend(unlooked.map(|(name, problem)| done_in_vain("project", &name, problem)));
     Ok(all)
+}
+
+/// The names that nothing can be said of, each with why: they mean nothing, or a token is refused by which they would be seen.
+fn unlooked(
+    office: &Office<'_>,
+    targets: &Targets,
+    records: &[HookRecord],
+    choice: &HookChoice,
+) -> Vec<(String, HookProblem)> {
+    let mut all: Vec<_> = choice.unknown(names(office, targets, records)).collect();
+    if targets.complete {
+        return all;
+    }
+    for (_, problem) in &mut all {
+        *problem = words::token_refused();
+    }
+    let none_kept = records.iter().all(|record| matches!(record.target, HookTarget::Provider(_)));
+    if choice.is_all() && targets.seen.is_empty() && none_kept {
+        let rules = office.world.rules().rules.iter();
+        all.extend(rules.map(|rule| (rule.pattern.clone(), words::token_refused())));
+    }
+    all
 }
 
 /// A few at a time, in their order: one that GitLab is slow to answer for holds up no other.

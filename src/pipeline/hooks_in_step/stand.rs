@@ -7,7 +7,7 @@ use super::report::{HookFailure, HookProblem, HookReport, HookStanding};
 use super::step::{Sight, look};
 use super::targets::Wanted;
 use super::{
-    HookChoice, HookSettings, Office, leaving, names, providers, side_by_side, switched, taken_away, words,
+    HookChoice, HookSettings, Office, leaving, providers, side_by_side, switched, taken_away, unlooked, words,
 };
 use crate::bot::Trouble;
 use crate::domain::HookRecord;
@@ -53,7 +53,7 @@ pub async fn report_hooks(
     for provider in office.world.flags().iter().filter(|provider| choice.has(provider.name())) {
         all.extend(providers::report(&office, provider.as_ref()).await.filter(|_| office.live().registers()));
     }
-    for (name, problem) in choice.unknown(names(&office, &targets, &records)) {
+    for (name, problem) in unlooked(&office, &targets, &records, choice) {
         let mut report = HookReport::new("project", &name, None, HookStanding::Unknown);
         report.problems.push(problem);
         all.push(report);

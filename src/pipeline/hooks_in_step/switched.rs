@@ -27,6 +27,7 @@ pub(super) async fn on(
         Ok(()) => {
             tracing::info!(of = wanted.name, hook = hook.id, "the webhook is switched on again");
             office.world.metrics().hook_test("on");
+            office.live().switched_on(hook.id);
             Ok(Some(format!("webhook {} switched on again", hook.id)))
         }
         Err(error) => {

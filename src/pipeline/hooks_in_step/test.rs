@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::report::{HookProblem, HookStanding, HookTested};
 use super::step::look;
 use super::targets::Wanted;
-use super::{HookChoice, HookSettings, Office, names, path, providers, words};
+use super::{HookChoice, HookSettings, Office, path, providers, unlooked, words};
 use crate::bot::Trouble;
 use crate::flags::FlagProvider;
 use crate::gitlab::GitlabError;
@@ -36,8 +36,8 @@ pub async fn test_hooks(
         all.push(of_service(&office, provider.as_ref()).await);
     }
     let records = office.records().await?;
-    let unknown = choice.unknown(names(&office, &targets, &records));
-    all.extend(unknown.map(|(name, problem)| tested_in_vain("project", &name, problem)));
+    let unlooked = unlooked(&office, &targets, &records, choice).into_iter();
+    all.extend(unlooked.map(|(name, problem)| tested_in_vain("project", &name, problem)));
     Ok(all)
 }
 
