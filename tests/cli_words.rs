@@ -117,3 +117,14 @@ async fn a_filter_in_the_environment_is_checked_too() {
     assert_eq!(said.code, 2, "{said:?}");
     assert!(said.err.contains("FLAGLINK_LOG"), "{said:?}");
 }
+
+/// `run` would refuse it, so it is not good.
+#[tokio::test]
+async fn a_certificate_file_without_a_certificate_is_no_good_configuration() {
+    let with_ca = least("").replace("[gitlab]", "[gitlab]\nca_file = \"ca.pem\"");
+    let house = with_secrets(&with_ca);
+    house.write("ca.pem", "not a certificate\n");
+    let said = house.run(&["config", "check"]).await;
+    assert_eq!(said.code, 2, "{said:?}");
+    assert!(said.err.contains("ca.pem holds no certificate"), "{said:?}");
+}

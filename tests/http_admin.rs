@@ -121,6 +121,7 @@ impl AdminView for Daemon {
             dead: true,
             what: "delivery".to_owned(),
             about: None,
+            work: None,
             begun: None,
             given_up: None,
             attempts: 1,

@@ -103,11 +103,22 @@ pub async fn decide(
 }
 
 async fn link(world: &World, page: &Page, flags: &[NamedFlag], now: Timestamp) -> Result<Made, Trouble> {
-    let Some((project, detail)) = page.seen(world).await? else {
-        return Ok(Made::refused(
-            flags,
-            "no [[projects]] rule matches its project, or the bot does not see it there",
-        ));
+    let (project, detail) = match page.seen(world).await? {
+        Sight::Work(project, detail) => (*project, *detail),
+        Sight::NoWork(project) => {
+            let (kind, iid) = (page.kind.words(), page.iid);
+            let path = &project.detail.path;
+            return Ok(Made::refused(
+                flags,
+                &format!("{path} has no {kind} {}{iid}, or the bot does not see it", page.kind.sign()),
+            ));
+        }
+        Sight::NoProject => {
+            return Ok(Made::refused(
+                flags,
+                "no [[projects]] rule matches its project, or the bot is no member of it",
+            ));
+        }
     };
     let noteable = world.noteable(project.detail.id, page.kind, page.iid);
     let me = world.me(&project.rule).await?;
@@ -133,7 +144,7 @@ async fn link(world: &World, page: &Page, flags: &[NamedFlag], now: Timestamp) -
                 continue;
             }
             Err(silent) => {
-                became.push(Became::Refused(format!("{}: {}", silent.provider, silent.trouble)));
+                became.push(Became::Refused(no_answer(&silent)));
                 continue;
             }
         };
@@ -163,7 +174,7 @@ async fn link(world: &World, page: &Page, flags: &[NamedFlag], now: Timestamp) -
             Err(Hindrance::Trouble(trouble)) => return Err(trouble),
             // The decision may be half made.
             Err(Hindrance::Silent(silent)) => {
-                return Ok(Made::refused(flags, &format!("{}: {}", silent.provider, silent.trouble)));
+                return Ok(Made::refused(flags, &no_answer(&silent)));
             }
         }
     }
@@ -173,6 +184,14 @@ async fn link(world: &World, page: &Page, flags: &[NamedFlag], now: Timestamp) -
     }
     linking::settle(world, &mut decision, record, (&detail, &project), now);
     Ok(Made { decision: Some(decision), work, became })
+}
+
+/// A flag service gives no good answer.
+fn no_answer(silent: &resolve::Silent) -> String {
+    format!(
+        "{} gives no good answer ({}); `flaglink doctor` says what to do about it",
+        silent.provider, silent.trouble
+    )
 }
 
 fn no_such_flag(near: &[String]) -> String {
@@ -231,6 +250,15 @@ struct Page {
     iid: u64,
 }
 
+/// What GitLab shows of a page.
+enum Sight {
+    Work(Box<Project>, Box<NoteableDetail>),
+    /// There is none, or the bot may not see it.
+    NoWork(Box<Project>),
+    /// No rule holds there, or the bot does not see the project.
+    NoProject,
+}
+
 enum At {
     Number(ProjectId),
     Path(String),
@@ -259,15 +287,19 @@ impl Page {
         Ok(iid.filter(|_| path.contains('/')).map(|iid| Self { at: At::Path(path.to_owned()), kind, iid }))
     }
 
-    /// As GitLab shows it now; `None` where no rule holds or the bot does not see it.
-    async fn seen(&self, world: &World) -> Result<Option<(Project, NoteableDetail)>, Trouble> {
+    /// As GitLab shows it now.
+    async fn seen(&self, world: &World) -> Result<Sight, Trouble> {
         let project = match &self.at {
             At::Number(id) => world.project(*id).await?,
             At::Path(path) => world.project_at(path).await?,
         };
-        let Some(project) = project else { return Ok(None) };
+        let Some(project) = project else { return Ok(Sight::NoProject) };
+        let project = Box::new(project);
         let detail = project.gitlab.noteable(project.detail.id, self.kind, self.iid).await?;
-        Ok(detail.map(|detail| (project, detail)))
+        Ok(match detail {
+            Some(detail) => Sight::Work(project, Box::new(detail)),
+            None => Sight::NoWork(project),
+        })
     }
 
     /// The linked work that is meant: also where no rule holds any more, or GitLab does not show it.

@@ -8,8 +8,8 @@ use owo_colors::OwoColorize;
 use serde::Serialize;
 
 use crate::config::{Config, ConfigError, configuration_markdown};
-use crate::flags::{Registry, Surroundings, kinds};
-use crate::markdown::Templates;
+use crate::daemon::{StartError, could_start};
+use crate::flags::kinds;
 
 use super::document;
 use super::words::{count, plain};
@@ -56,10 +56,11 @@ impl ConfigCommand {
 /// The whole configuration, checked by those who use it as well.
 fn load(context: &Context, file: &Path) -> Result<Config, ConfigError> {
     let config = Config::load(file, &context.env)?;
-    // Each provider knows its own table.
-    Registry::build(&config.providers, &Surroundings::default())?;
-    Templates::read(&config.templates).map_err(ConfigError)?;
-    Ok(config)
+    match could_start(&config) {
+        Ok(()) => Ok(config),
+        Err(StartError::Config(error)) => Err(error),
+        Err(error) => Err(ConfigError(error.to_string())),
+    }
 }
 
 fn check(context: &Context) -> Result<(), Trouble> {

@@ -206,7 +206,11 @@ fn list(reports: &HookReports) -> Result<(), Trouble> {
         for failure in report.failures.iter().flatten() {
             let answer =
                 if failure.answer.is_empty() { String::new() } else { format!(": {}", failure.answer) };
-            let line = format!("not delivered ({}), answer {}{answer}", failure.trigger, failure.status);
+            // GitLab does not say when.
+            let line = format!(
+                "not delivered in the last seven days ({}), answer {}{answer}",
+                failure.trigger, failure.status
+            );
             writeln!(out, "    {}", plain(&line).dimmed())?;
         }
     }

@@ -16,7 +16,7 @@ pub(super) fn show(item: &QueueItem) -> Result<(), Trouble> {
     let state = if item.dead { "given up" } else { "waits" };
     writeln!(out, "{}", format!("{}: {}, {state}", item.id, plain(&item.what)).bold())?;
     let mut fields = Fields { out: &mut out };
-    fields.one("about", item.about.as_deref())?;
+    fields.one("about", item.work.as_deref().or(item.about.as_deref()))?;
     fields.one("reason", item.reason.as_deref())?;
     fields.at("begun", item.begun)?;
     fields.at("given up", item.given_up)?;
@@ -77,7 +77,7 @@ fn request(fields: &mut Fields<'_, impl Write>, request: &QueuedRequest) -> io::
             fields.one("flag", Some(flag))?;
             fields.at("not after", Some(*until))
         }
-        QueuedRequest::Level => Ok(()),
+        QueuedRequest::Level { page } => fields.one("page", page.as_deref()),
         QueuedRequest::Unknown { json } => fields.block("as it is kept", json),
     }
 }

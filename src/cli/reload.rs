@@ -16,7 +16,8 @@ pub(super) async fn reload(context: &Context) -> Result<(), Trouble> {
     let Some(mut client) = Client::connect(&socket).await? else {
         return Err(Trouble::World(format!(
             "flaglink is not running (nothing answers on {}), so there is nothing to reload: it reads its configuration when it \
-             starts.",
+             starts. If it does run, its socket is elsewhere, because `path` in [store] or `socket` in [listen] was changed since \
+             it was started: start it again.",
             show(&socket)
         )));
     };

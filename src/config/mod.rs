@@ -28,6 +28,7 @@ mod tree;
 mod tunnel;
 
 pub use error::ConfigError;
+pub(crate) use error::suggestion;
 pub use hooks::Hooks;
 pub use limits::Limits;
 pub use load::{Config, DEFAULT_PLACES, find};

@@ -4,11 +4,12 @@ use std::fmt;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 
 use super::ConfigError;
 use super::section::Section;
+use super::tree::Data;
 
 /// The keys that every provider has, whatever its kind.
 pub(crate) const COMMON_KEYS: [&str; 2] = ["kind", "formerly"];
@@ -70,6 +71,31 @@ impl ProviderTable {
         self.section.error(key, message)
     }
 
+    /// An error about the key or token by which the service is spoken to, at the place where it is named.
+    pub(crate) fn error_of_key(&self, message: &str) -> ConfigError {
+        let names = |key: &&str| key.ends_with("_file") || key.ends_with("_env");
+        let other = |key: &&str| key.starts_with("webhook_") || *key == "ca_file";
+        let keys = self.section.node().entries().iter().map(|entry| entry.key.as_str());
+        let named = keys.filter(names).find(|key| !other(key));
+        self.error(named.unwrap_or("kind"), message)
+    }
+
+    /// All that the table says, and what is now in the files and variables that it names: by it is known whether it is another one.
+    /// Holds secrets.
+    pub(crate) fn whole(&self) -> SecretString {
+        let mut whole = format!("{:?}", self.formerly);
+        said(&self.section.node().data, &mut whole);
+        for entry in self.section.node().entries() {
+            let what = entry.key.strip_suffix("_file").or_else(|| entry.key.strip_suffix("_env"));
+            let secrets =
+                what.filter(|what| *what != "ca").and_then(|what| self.secrets(what).ok().flatten());
+            for secret in secrets.iter().flatten() {
+                whole.push_str(&format!("\n{} {}", entry.key, secret.expose_secret()));
+            }
+        }
+        whole.into()
+    }
+
     /// An error about `kind`: `known` are the kinds that there are, `later` those that a later version will have.
     pub fn unknown_kind(&self, known: &[&str], later: &[&str]) -> ConfigError {
         if later.contains(&self.kind.as_str()) {
@@ -78,5 +104,22 @@ impl ProviderTable {
         let shown: String = self.kind.chars().take(64).flat_map(char::escape_debug).collect();
         let suggestion = super::error::suggestion(&self.kind, known, "kinds of provider");
         self.section.error("kind", format_args!("there is no kind of provider `{shown}`. {suggestion}"))
+    }
+}
+
+/// What a value says, wherever it stands.
+fn said(data: &Data, into: &mut String) {
+    match data {
+        Data::Text(text) | Data::Date(text) | Data::Word(text) => into.push_str(&format!("{text:?},")),
+        Data::Integer(number) => into.push_str(&format!("{number},")),
+        Data::Float(number) => into.push_str(&format!("{number},")),
+        Data::Bool(is) => into.push_str(&format!("{is},")),
+        Data::List(values) => values.iter().for_each(|value| said(&value.data, into)),
+        Data::Table(entries) => {
+            for entry in entries {
+                into.push_str(&format!("{:?}=", entry.key));
+                said(&entry.value.data, into);
+            }
+        }
     }
 }

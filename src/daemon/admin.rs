@@ -218,7 +218,10 @@ impl AdminView for View {
     }
 
     async fn sync_hooks(&self, choice: HookChoice, dry_run: bool) -> Result<Vec<HookDone>, String> {
-        self.hooks.sync(&choice, dry_run).await
+        let done = self.hooks.sync(&choice, dry_run).await;
+        // Catching up would notice only with its next run.
+        self.hooks_off.forget(&self.pipeline.hooks().take_switched_on());
+        done
     }
 
     async fn remove_hooks(&self, choice: HookChoice, dry_run: bool) -> Result<Vec<HookDone>, String> {

@@ -11,7 +11,8 @@ use super::{identity, renamed};
 use crate::bot::{Trouble, World, WorldParts};
 use crate::config::{Config, ConfigError};
 use crate::domain::InstanceId;
-use crate::flags::{Registry, Surroundings};
+use crate::flags::{FlagProvider, Registry, Surroundings};
+use crate::gitlab::GitlabApi;
 use crate::markdown::{MarkerKey, Templates};
 use crate::net::ClientError;
 use crate::store::sled::{OpenError, SledStore, StoreOptions};
@@ -146,6 +147,31 @@ pub(super) struct Services {
     templates: Arc<Templates>,
 }
 
+impl Services {
+    /// Who speaks with the instance's own token.
+    pub(super) fn gitlab(&self) -> &GitlabApi {
+        &self.gitlab.own
+    }
+
+    /// Who speaks with the token of that rule, where it has one.
+    pub(super) fn gitlab_of(&self, pattern: &str) -> Option<&GitlabApi> {
+        self.gitlab.by_rule.get(pattern)
+    }
+
+    pub(super) fn provider(&self, name: &str) -> Option<&dyn FlagProvider> {
+        self.flags.get(name).map(AsRef::as_ref)
+    }
+}
+
+/// Whether flaglink could start with that configuration, as far as that can be said without touching anything.
+///
+/// # Errors
+/// What is wrong: certificates, providers, templates.
+pub fn could_start(config: &Config) -> Result<(), StartError> {
+    let clients = Clients::new(config, &Arc::new(Metrics::default()));
+    services(config, &clients).map(|_| ())
+}
+
 fn services(config: &Config, clients: &Clients) -> Result<Services, StartError> {
     let gitlab = clients.of(config)?;
     let around = Surroundings { peers: clients.of_flags(), gitlab: gitlab.all() };
@@ -158,6 +184,11 @@ impl Lasting {
     /// Whoever that configuration names. Touches nothing.
     pub(super) fn services(&self, config: &Config) -> Result<Services, StartError> {
         services(config, &self.clients)
+    }
+
+    /// A digest that nobody else can make.
+    pub(super) fn print(&self, of: &str) -> [u8; 32] {
+        self.markers.derived("configuration", of)
     }
 
     /// Whether the marker key that the configuration names is another one by now, or not there any more.

@@ -3,8 +3,8 @@
 use url::Url;
 
 use super::StartError;
-use crate::domain::{Decision, Instance, InstanceId, Register, Write};
-use crate::store::{CommitError, Store};
+use crate::domain::{Decision, HookRecord, HookTarget, Instance, InstanceId, Register, Write};
+use crate::store::{Backlog, CommitError, Store};
 
 /// The id of the configured instance. A new one is made for a store that knows none; a store that knows
 /// another one is not used before somebody has said which is which.
@@ -16,7 +16,20 @@ pub(super) async fn instance(
     loop {
         let mut decision = Decision::new();
         let mut register = decision.rests_on(store.register().await?).unwrap_or_default();
-        let (id, changed) = settle(&mut register, url, formerly)?;
+        let (id, changed) = match settle(&mut register, url, formerly) {
+            Err(StartError::OtherInstance { known, configured })
+                if holds_nothing(store, &register).await? =>
+            {
+                tracing::info!(
+                    %known,
+                    %configured,
+                    "the store holds nothing of the GitLab that it was made for, and belongs to the one that is configured now"
+                );
+                register = Register::default();
+                settle(&mut register, url, formerly)?
+            }
+            settled => settled?,
+        };
         if !changed {
             return Ok(id);
         }
@@ -27,6 +40,20 @@ pub(super) async fn instance(
             Err(CommitError::Store(error)) => return Err(error.into()),
         }
     }
+}
+
+/// Whether nothing ever came of the instances that the store knows: no bot of ours was seen there, no webhook made, nothing is linked
+/// and nothing waits. So it is where the first address was mistyped.
+async fn holds_nothing(store: &dyn Store, register: &Register) -> Result<bool, StartError> {
+    if register.instances.iter().any(|known| !known.bots.is_empty()) {
+        return Ok(false);
+    }
+    let made = |hook: &HookRecord| {
+        !matches!(hook.target, HookTarget::Provider(_)) && (hook.hook.is_some() || hook.sent_at.is_some())
+    };
+    Ok(store.backlog().await? == Backlog::default()
+        && store.linked_noteables(None, 1).await?.is_empty()
+        && !store.hooks().await?.iter().any(made))
 }
 
 fn settle(register: &mut Register, url: &Url, formerly: &[Url]) -> Result<(InstanceId, bool), StartError> {

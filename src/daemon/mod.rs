@@ -14,6 +14,7 @@ mod public;
 mod reload;
 mod renamed;
 mod shift;
+mod tried;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -37,7 +38,7 @@ use crate::store::export::save_links;
 use crate::store::sled::SledStore;
 use crate::tunnel::{Nonces, Prover};
 
-pub use build::StartError;
+pub use build::{StartError, could_start};
 pub use by_hand::ByHand;
 pub use dry_run::{Planned, planned_reminders};
 pub use hooks::HookDesk;

@@ -12,6 +12,7 @@ use tokio::sync::Mutex;
 use super::build::{Lasting, StartError};
 use super::door::FrontDoor;
 use super::shift::{Gear, Search, Shift};
+use super::tried::{self, Prints};
 use super::{identity, notify, renamed};
 use crate::config::{Config, ConfigError};
 use crate::http::TcpGate;
@@ -28,6 +29,8 @@ const GITLABS_TIME: Duration = Duration::from_secs(3);
 /// What runs by the present configuration.
 struct Present {
     config: Config,
+    /// How its providers' tables and their secrets were when it was read.
+    prints: Prints,
     /// `None` when the daemon has ended.
     shift: Option<Shift>,
     /// `None` where the public address is written.
@@ -56,7 +59,8 @@ impl Reloader {
         read: Reader,
     ) -> Arc<Self> {
         let (shift, search) = (Some(Shift::begin(&gear, &config)), Search::begin(&gear, &config));
-        let present = Mutex::new(Present { config, shift, search });
+        let prints = tried::prints(&lasting, &config);
+        let present = Mutex::new(Present { config, prints, shift, search });
         Arc::new(Self { lasting, gear, door, gate, prover, read, present })
     }
 
@@ -100,6 +104,8 @@ impl Reloader {
         }
         renamed::check(self.lasting.store.as_ref(), &config).await?;
         let services = self.lasting.services(&config)?;
+        let prints = tried::prints(&self.lasting, &config);
+        tried::check((&present.config, &present.prints), (&config, &prints), &services).await?;
         let world = self.lasting.world(&config, services).await?;
         let world = Arc::new(world.after(&self.gear.pipeline.world()));
         world.begin_rules(GITLABS_TIME).await?;
@@ -134,6 +140,7 @@ impl Reloader {
             warnings: config.warnings.clone(),
             at_the_next_start: fixed(&present.config, &config, marker_key_is_new),
         };
+        present.prints = prints;
         // What cannot change stays as it is in force, so that it is told again until it is so.
         present.config = Config {
             listen: crate::config::Listen {

@@ -18,6 +18,9 @@ pub struct QueueItem {
     pub what: String,
     /// What it is about.
     pub about: Option<String>,
+    /// The issue or merge request as people write it, `shop/web#12`; null where its path is not known.
+    #[serde(default)]
+    pub work: Option<String>,
     /// Since when it is to be done; null where that was not kept.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub begun: Option<Timestamp>,
@@ -116,7 +119,11 @@ pub enum QueuedRequest {
         until: Timestamp,
     },
     /// Something is to be brought up to date; what it is then depends on that moment.
-    Level,
+    Level {
+        /// The page that it is on, where it is on one and that is known.
+        #[serde(default)]
+        page: Option<String>,
+    },
     /// Another version of flaglink wrote it.
     Unknown {
         /// As it is kept.

@@ -106,6 +106,9 @@ pub struct Waiting {
     pub what: String,
     /// What it is about: an issue, a merge request, a flag; null where that is not known yet.
     pub about: Option<String>,
+    /// The issue or merge request as people write it, `shop/web#12`; null where its path is not known.
+    #[serde(default)]
+    pub work: Option<String>,
     /// Since when it waits; null where that was not kept.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub since: Option<Timestamp>,
@@ -129,6 +132,9 @@ pub struct Dead {
     pub what: String,
     /// What it was about.
     pub about: Option<String>,
+    /// The issue or merge request as people write it, `shop/web#12`; null where its path is not known.
+    #[serde(default)]
+    pub work: Option<String>,
     /// Since when it was to be done; null where that was not kept.
     #[serde(default)]
     #[schema(value_type = Option<String>, format = DateTime)]

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::domain::{
     Cause, DeadLetter, DeadThing, Delivery, DeliverySource, Edge, EdgeId, EdgeKind, Event, Inbound,
-    InboxEntry, InboxId, NoteSource, Noteable, Switch,
+    InboxEntry, InboxId, Level, NoteSource, Noteable, Switch,
 };
 use crate::store::{Store, StoreError};
 
@@ -19,12 +19,17 @@ pub async fn queue_item(store: &dyn Store, id: u64, now: Timestamp) -> Result<Op
         return dead(store, letter).await.map(Some);
     }
     if let Some(edge) = store.edge(EdgeId(id)).await? {
-        let waiting = view::waiting_edge(&edge, now);
+        let waiting = named(store, view::waiting_edge(&edge, now)).await?;
         return Ok(Some(of_waiting(id, waiting, of_edge(store, edge).await?)));
     }
     let Some(entry) = store.inbox_entry(InboxId(id)).await? else { return Ok(None) };
-    let waiting = view::waiting_entry(&entry, now);
+    let waiting = named(store, view::waiting_entry(&entry, now)).await?;
     Ok(Some(of_waiting(id, waiting, of_entry(store, entry).await?)))
+}
+
+async fn named(store: &dyn Store, waiting: Waiting) -> Result<Waiting, StoreError> {
+    let work = view::work_of(store, waiting.about.as_deref()).await?;
+    Ok(Waiting { work, ..waiting })
 }
 
 fn of_waiting(id: u64, waiting: Waiting, request: QueuedRequest) -> QueueItem {
@@ -33,6 +38,7 @@ fn of_waiting(id: u64, waiting: Waiting, request: QueuedRequest) -> QueueItem {
         dead: false,
         what: waiting.what,
         about: waiting.about,
+        work: waiting.work,
         begun: waiting.since,
         given_up: None,
         attempts: waiting.attempts,
@@ -58,13 +64,17 @@ async fn dead(store: &dyn Store, letter: DeadLetter) -> Result<QueueItem, StoreE
             begun = begun.or(Some(edge.queued_at));
             of_edge(store, *edge).await?
         }
-        DeadThing::Level(_) => QueuedRequest::Level,
+        DeadThing::Level(Level::Panel(noteable) | Level::Label(noteable)) => {
+            QueuedRequest::Level { page: page_of(store, &noteable).await? }
+        }
+        DeadThing::Level(Level::BackLinks(_) | Level::Tags(_)) => QueuedRequest::Level { page: None },
         DeadThing::Unknown(json) => QueuedRequest::Unknown { json },
     };
     Ok(QueueItem {
         id: letter.id,
         dead: true,
         what,
+        work: view::work_of(store, about.as_deref()).await?,
         about,
         begun,
         given_up: Some(letter.at),

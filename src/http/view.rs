@@ -37,8 +37,9 @@ pub async fn queue(store: &dyn Store, limit: usize, now: Timestamp) -> Result<Qu
             inbox.push(waiting_entry(&entry, now));
         }
     }
-    let edges = store.edges().await?.iter().take(limit).map(|edge| waiting_edge(edge, now)).collect();
-    let levels = store
+    let edges = store.edges().await?;
+    let mut edges: Vec<Waiting> = edges.iter().take(limit).map(|edge| waiting_edge(edge, now)).collect();
+    let mut levels: Vec<Waiting> = store
         .stale()
         .await?
         .into_iter()
@@ -49,6 +50,7 @@ pub async fn queue(store: &dyn Store, limit: usize, now: Timestamp) -> Result<Qu
                 id: None,
                 what: what.to_owned(),
                 about: Some(about),
+                work: None,
                 since: Some(stale.since),
                 age_seconds: Some(age(stale.since, now)),
                 attempts: stale.attempts,
@@ -57,6 +59,9 @@ pub async fn queue(store: &dyn Store, limit: usize, now: Timestamp) -> Result<Qu
             }
         })
         .collect();
+    for waiting in inbox.iter_mut().chain(&mut edges).chain(&mut levels) {
+        waiting.work = work_of(store, waiting.about.as_deref()).await?;
+    }
     let mut dead = Vec::new();
     for letter in store.dead_letters(limit).await? {
         dead.push(dead_letter(store, letter, now).await?);
@@ -64,6 +69,17 @@ pub async fn queue(store: &dyn Store, limit: usize, now: Timestamp) -> Result<Qu
     let counts =
         QueueCounts { inbox: backlog.inbox, edges: backlog.edges, levels: backlog.stale, dead: backlog.dead };
     Ok(Queue { counts, inbox, edges, levels, dead })
+}
+
+/// The issue or merge request that something is about, as people write it. The path is the one that it was last seen with.
+pub(super) async fn work_of(store: &dyn Store, about: Option<&str>) -> Result<Option<String>, StoreError> {
+    // A note's text form begins with that of what it stands on.
+    let parts: Vec<&str> = about.unwrap_or_default().splitn(5, '/').collect();
+    let name = parts.get(..4).map(|first| first.join("/")).unwrap_or_default();
+    let Ok(noteable) = name.parse::<Noteable>() else { return Ok(None) };
+    let record = store.noteable(&noteable).await?.value;
+    let path = record.map(|record| record.view.project_path).filter(|path| !path.is_empty());
+    Ok(path.map(|path| format!("{path}{}{}", noteable.kind.sign(), noteable.iid)))
 }
 
 /// Sends all links as JSON Lines, some lines at a time, until they end or nobody wants more.
@@ -123,6 +139,7 @@ pub(super) fn waiting_entry(entry: &InboxEntry, now: Timestamp) -> Waiting {
         id: Some(entry.id.0),
         what,
         about,
+        work: None,
         since,
         age_seconds: since.map(|since| age(since, now)),
         attempts: entry.attempts,
@@ -136,6 +153,7 @@ pub(super) fn waiting_edge(edge: &Edge, now: Timestamp) -> Waiting {
         id: Some(edge.id.0),
         what: edge_words(edge).to_owned(),
         about: Some(edge.cause.noteable.to_string()),
+        work: None,
         since: Some(edge.queued_at),
         age_seconds: Some(age(edge.queued_at, now)),
         attempts: edge.attempts,
@@ -149,6 +167,7 @@ async fn dead_letter(store: &dyn Store, letter: DeadLetter, now: Timestamp) -> R
     Ok(Dead {
         id: letter.id,
         what,
+        work: work_of(store, about.as_deref()).await?,
         about,
         begun: letter.begun,
         since: letter.at,

@@ -68,3 +68,29 @@ async fn where_gitlabs_own_flags_can_be_named_their_event_is_sent_too() {
     assert!(hook.events.contains("feature_flag_events") && hook.events.len() == 6, "{:?}", hook.events);
     flaglink.stop().await;
 }
+
+/// `public_url` is another flaglink's by mistake: its webhook at Flagsmith has the address that ours would have.
+#[tokio::test]
+async fn a_webhook_of_another_flaglink_is_not_taken_for_ours() {
+    let place = Place::new().await;
+    let mut flaglink = Flaglink::new();
+    let url = format!("{}/hooks/providers/flagsmith", flaglink.public);
+    let others = place.flagsmith.organisation_webhook(&url, "the-secret-of-another-flaglink");
+    flaglink.flagsmith_secret = true;
+    flaglink.start(&place).await;
+    let stands = || {
+        place.flagsmith.read(|world| {
+            world.webhooks.iter().map(|hook| (hook.id, hook.secret.clone())).collect::<Vec<_>>()
+        })
+    };
+    let before = vec![(others, "the-secret-of-another-flaglink".to_owned())];
+    assert_eq!(stands(), before);
+    let (_, said) = flaglink.admin("/readyz").await;
+    assert!(said.contains("with another secret") && said.contains("public_url"), "{said}");
+
+    // Nobody needs it: ours is registered as soon as it is gone.
+    place.flagsmith.change(|world| world.webhooks.clear());
+    flaglink.restart(&place).await;
+    assert_eq!(addresses(&place), [url]);
+    flaglink.stop().await;
+}

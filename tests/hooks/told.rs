@@ -4,6 +4,7 @@ use std::process::{Command, Output, Stdio};
 
 use flaglink::sandbox::faults::{Fault, Rule};
 use flaglink::sandbox::gitlab::{HookSpec, level};
+use flaglink::store::sled::{SledStore, StoreOptions};
 use serde_json::Value;
 
 use crate::kit::{Flaglink, PATIENCE, Place, path_of};
@@ -175,4 +176,121 @@ async fn the_secrets_of_webhooks_are_said_nowhere() {
     }
     assert_eq!(place.gitlab.faults().hits(rule), 1);
     assert_eq!(place.hook_of(place.shop).events, hook.events);
+}
+
+#[tokio::test]
+async fn asked_for_by_hand_one_that_gitlab_switched_off_is_switched_on_again() {
+    let place = Place::new().await;
+    let mut flaglink = Flaglink::new();
+    flaglink.start(&place).await;
+    place.issue(place.shop);
+    place.gitlab.until(PATIENCE, |model| model.all_delivered()).await.unwrap();
+    let hook = place.hook_of(place.shop).id;
+    place.gitlab.change(|model| {
+        model.settings.auto_disable_hooks = true;
+        let hook = model.hooks.get_mut(&hook).unwrap();
+        (hook.failures, hook.disabled_until) = (40, Some(jiff::Timestamp::MAX));
+    });
+    let (code, out, _) = said(&flaglink, &["hooks", "sync", "--dry-run"]).await;
+    assert_eq!(code, 0, "{out}");
+    assert!(out.contains("switched on again, by a test"), "{out}");
+    assert!(place.hook_of(place.shop).disabled_until.is_some());
+
+    // It cannot be delivered still.
+    let body = serde_json::json!({ "message": "Hook execution failed: 401 no" }).to_string();
+    let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+    let refused = Fault::Answer { status: 422, headers, body };
+    let refused = place.gitlab.faults().add(Rule::new("POST", "/hooks/[0-9]+/test/", refused));
+    let (code, out, _) = said(&flaglink, &["hooks", "sync"]).await;
+    assert_eq!(code, 1, "{out}");
+    assert!(out.contains("a test did not switch it on again") && out.contains("clock"), "{out}");
+    place.gitlab.faults().remove(refused);
+
+    let (code, out, err) = said(&flaglink, &["hooks", "sync"]).await;
+    assert_eq!(code, 0, "{out}{err}");
+    assert!(out.contains(&format!("✔ shop/web (project): webhook {hook} switched on again")), "{out}");
+    assert!(place.hook_of(place.shop).disabled_until.is_none());
+    let (_, out, _) = said(&flaglink, &["hooks", "sync"]).await;
+    assert!(out.contains("✔ shop/web (project): right already"), "{out}");
+    flaglink.stop().await;
+}
+
+#[tokio::test]
+async fn a_token_that_is_refused_is_not_called_lost_membership() {
+    let place = Place::new().await;
+    let mut flaglink = Flaglink::new();
+    flaglink.start(&place).await;
+    let token = std::fs::read_to_string(flaglink.folder.path().join("gitlab-token")).unwrap();
+    place.gitlab.revoke_token(&token);
+    for command in ["list", "sync"] {
+        let (code, out, _) = said(&flaglink, &["hooks", command]).await;
+        assert_eq!(code, 1, "{out}");
+        assert!(
+            out.contains("✘ shop/web") && out.contains("GitLab does not accept flaglink's token"),
+            "{out}"
+        );
+        assert!(!out.contains("still a member"), "{out}");
+    }
+    flaglink.stop().await;
+
+    // Also where none was ever made, or one is asked for by its name.
+    let store = flaglink.folder.path().join("store");
+    std::fs::remove_dir_all(&store).unwrap();
+    drop(SledStore::open(&store, StoreOptions::default()).unwrap());
+    for arguments in [&["hooks", "list"][..], &["hooks", "sync"], &["hooks", "list", "shop/web"]] {
+        let (code, out, err) = said(&flaglink, arguments).await;
+        assert_eq!(code, 1, "{arguments:?}: {out}{err}");
+        let words = "GitLab does not accept flaglink's token";
+        assert!(out.contains("✘ shop/") && out.contains(words), "{arguments:?}: {out}{err}");
+    }
+}
+
+#[tokio::test]
+async fn why_one_could_not_be_made_stays_in_the_list() {
+    let place = Place::new().await;
+    place.gitlab.change(|model| model.settings.local_hooks = false);
+    let mut flaglink = Flaglink::new();
+    flaglink.start(&place).await;
+    let (code, out, _) = said(&flaglink, &["hooks", "list", "shop/web"]).await;
+    assert_eq!(code, 1, "{out}");
+    assert!(out.contains("is missing") && out.contains("GitLab does not take the address"), "{out}");
+    assert!(out.contains("Outbound requests"), "with what to do: {out}");
+    flaglink.stop().await;
+}
+
+#[tokio::test]
+async fn a_services_webhook_that_is_off_is_called_so_and_its_missing_test_too() {
+    let place = Place::new().await;
+    let mut flaglink = Flaglink::new();
+    flaglink.flagsmith_secret = true;
+    flaglink.start(&place).await;
+    place.flagsmith.change(|world| world.webhooks.iter_mut().for_each(|hook| hook.enabled = false));
+    let (code, out, _) = said(&flaglink, &["hooks", "list", "flagsmith"]).await;
+    assert_eq!(code, 1, "{out}");
+    assert!(out.contains("it is switched off at Flagsmith") && !out.contains("is missing"), "{out}");
+    let (code, out, _) = said(&flaglink, &["hooks", "sync", "flagsmith"]).await;
+    assert_eq!(code, 0, "{out}");
+
+    let (code, out, _) = said(&flaglink, &["hooks", "test", "flagsmith"]).await;
+    assert_eq!(code, 1, "{out}");
+    assert!(
+        out.contains("Flagsmith has no test that flaglink could ask for; its webhook is registered"),
+        "{out}"
+    );
+    flaglink.stop().await;
+}
+
+#[tokio::test]
+async fn a_test_that_is_answered_with_401_names_the_secret_and_the_clock() {
+    let place = Place::new().await;
+    let mut flaglink = Flaglink::new();
+    flaglink.start(&place).await;
+    place.issue(place.shop);
+    place.gitlab.until(PATIENCE, |model| model.all_delivered()).await.unwrap();
+    let hook = place.hook_of(place.shop).id;
+    place.change_hook(hook, |hook| hook.token = Some("what-a-person-typed".to_owned()));
+    let (code, out, _) = said(&flaglink, &["hooks", "test"]).await;
+    assert_eq!(code, 1, "{out}");
+    assert!(out.contains("`flaglink hooks sync shop/web` sends it again") && out.contains("clock"), "{out}");
+    flaglink.stop().await;
 }

@@ -146,3 +146,35 @@ async fn a_file_that_is_there_and_is_not_good() {
     assert_eq!(said.code, 2, "{said:?}");
     assert!(said.err.contains("flaglink.toml: line 2") && !said.err.contains("glpat-secret"), "{said:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_environment_that_is_not_there_is_refused_with_the_nearest_name() {
+    let place = Place::new().await;
+    let told = |tell: &str| [place.flags(), vec!["--tell".to_owned(), tell.to_owned()]].concat();
+    let words = ["there is no environment `prodution`", "Did you mean `production`?"];
+    place.refuses(&told("staging,prodution"), "--tell", &words).await;
+    place.refuses(&told("flagsmith:nope"), "--tell", &["`flagsmith:nope`", "`staging`, `production`"]).await;
+    for good in ["Production", "flagsmith:staging", "prod*", "*", "none", "other:nope"] {
+        let said = place.init(&[told(good), vec!["--dry-run".to_owned()]].concat()).await;
+        assert_eq!(said.code, 0, "{good}: {said:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_with_a_token_is_said_in_words_that_fit_init() {
+    let place = Place::new().await;
+    std::fs::write(place.path("given/key"), "https://app.flagsmith.com/project/3").unwrap();
+    place.refuses(&place.flags(), "--service-key-file", &["an address, not a key"]).await;
+    std::fs::write(place.path("given/key"), &place.key).unwrap();
+    std::fs::write(place.path("given/token"), "glpat-mistyped").unwrap();
+    let said = place.init(&place.flags()).await;
+    assert!(!said.err.contains("reload") && said.err.contains("Access tokens"), "nothing runs yet: {said:?}");
+
+    // Good for three days more: it does, and that is said.
+    std::fs::write(place.path("given/token"), &place.token).unwrap();
+    let end = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date() + jiff::ToSpan::days(3);
+    place.gitlab.change(|model| model.tokens.iter_mut().for_each(|token| token.expires_at = Some(end)));
+    let said = place.init(&place.flags()).await;
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.out.contains("⚠ the token expires in 3 days"), "{said:?}");
+}

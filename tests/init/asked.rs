@@ -109,9 +109,13 @@ async fn questions_are_asked_again_until_they_are_answered() {
             sitting.see("✘ Flagsmith does not accept this key");
             sitting.answer("The API key for Flagsmith?", &key);
             sitting.see("environments: staging, production");
+            sitting.answer("also get a reply", "nope");
+            sitting.see("✘ there is no environment `nope`");
             sitting.answer("also get a reply", "");
             sitting.answer("from outside?", "none");
             sitting.see("flaglink.toml is made");
+            sitting.answer("Write that?", "perhaps");
+            sitting.see("✘ answer yes or no");
             sitting.answer("Write that?", "");
             sitting.ended()
         }

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use flaglink::config::Config;
 use flaglink::daemon::Daemon;
-use flaglink::sandbox::gitlab::level;
+use flaglink::sandbox::gitlab::{HookSpec, level};
 
 use crate::place::{PATIENCE, Place};
 
@@ -146,4 +146,107 @@ async fn unleash_and_gitlabs_own_flags() {
     let said = place.init(&place.flags_but("--service", "gitlab")).await;
     assert_eq!(said.code, 0, "{said:?}");
     assert!(place.read("flaglink.toml").contains("kind = \"gitlab\""));
+}
+
+/// Without its marker key the service would not know the webhooks that were just registered.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_advice_for_a_service_takes_the_marker_key_along() {
+    let place = Place::new().await;
+    let said = place.init(&place.flags()).await;
+    let line = "install -D -m 600 -o flaglink -g flaglink marker-key /var/lib/flaglink-keys/marker-key";
+    assert!(said.out.contains(line), "{said:?}");
+    assert!(place.path("marker-key").exists());
+
+    // Where none is made yet the service makes its own.
+    let place = Place::new().await;
+    let said = place.init(&place.flags_but("--public-url", "none")).await;
+    assert!(said.out.contains("As a service") && !said.out.contains("-o flaglink"), "{said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_comes_later_brings_registered_webhooks() {
+    let place = Place::new().await;
+    let said = place.init(&place.flags_but("--public-url", "none")).await;
+    assert!(said.out.contains("https://YOUR-ADDRESS/hooks/gitlab"), "{said:?}");
+    assert_eq!(place.gitlab.read(|model| model.hooks.len()), 0);
+
+    // Somebody made one by hand meanwhile: that goes on, and it is said how to change it.
+    let by_hand = format!("http://{}/hooks/gitlab", place.webhooks);
+    let hook =
+        place.gitlab.hook(place.shop, HookSpec::everything(&by_hand, place.read("webhook-secret").trim()));
+    let said = place.init(&place.flags()).await;
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.out.contains(&by_hand) && !said.out.contains("YOUR-ADDRESS"), "{said:?}");
+    let out = said.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(out.contains(&format!("webhook {hook} of shop/web was made by hand")), "{out}");
+    assert!(out.contains("take `webhook_secret_file` out of [gitlab]"), "{out}");
+    assert_eq!(place.gitlab.read(|model| model.hooks.len()), 1);
+
+    place.gitlab.change(|model| model.hooks.clear());
+    let said = place.init(&place.flags()).await;
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.out.contains("the webhook of shop/web: made"), "{said:?}");
+    assert!(!place.read("flaglink.toml").contains("webhook_secret_file = \"webhook-secret\""), "{said:?}");
+    assert_eq!(place.gitlab.read(|model| model.hooks.len()), 1);
+    let again = place.init(&place.flags()).await;
+    assert!(again.out.contains("Nothing to change"), "{again:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_says_which_webhooks_are_there() {
+    let place = Place::new().await;
+    let dry = [place.flags(), vec!["--dry-run".to_owned()]].concat();
+    let said = place.init(&dry).await;
+    assert!(said.out.contains("A webhook would be registered at Flagsmith"), "{said:?}");
+    assert_eq!(place.init(&place.flags()).await.code, 0);
+    let said = place.init(&dry).await;
+    assert!(said.out.contains("Webhooks are there already in shop/web."), "{said:?}");
+    assert!(
+        said.out.contains("Flagsmith's webhook to") && !said.out.contains("would be registered"),
+        "{said:?}"
+    );
+    let said = place.init(&[dry, vec!["--json".to_owned()]].concat()).await;
+    let told: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(told["webhooks"].as_array().unwrap().len(), 2, "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_there_is_not_written_over_without_a_word() {
+    let place = Place::new().await;
+    std::fs::write(place.path("gitlab-token"), "glpat-another").unwrap();
+    let said = place.init(&place.flags()).await;
+    let out = said.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        out.contains("gitlab-token is written anew, for its owner alone; it held another one"),
+        "{said:?}"
+    );
+}
+
+/// A store that holds nothing of the address that was mistyped goes with the right one; one that holds something does not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mistyped_address_binds_no_store() {
+    let place = Place::new().await;
+    assert_eq!(place.init(&place.flags_but("--public-url", "none")).await.code, 0);
+    let right = place.read("flaglink.toml");
+    let wrong = right.replace(&place.gitlab.url(), "http://127.0.0.1:9");
+    let load = |text: &str| {
+        std::fs::write(place.path("flaglink.toml"), text).unwrap();
+        Config::load(&place.path("flaglink.toml"), &BTreeMap::new()).unwrap()
+    };
+    Daemon::start(load(&wrong)).await.unwrap().stop().await;
+
+    let secret = place.read("webhook-secret");
+    let address = format!("http://{}/hooks/gitlab", place.webhooks);
+    place.gitlab.hook(place.shop, HookSpec::everything(&address, secret.trim()));
+    let daemon = Daemon::start(load(&right)).await.unwrap();
+    let issue = place.gitlab.issue(place.mara, place.shop, "Checkout is slow", "").unwrap();
+    let note = place.gitlab.comment(place.mara, issue, "/flag link checkout_v2").unwrap();
+    let done = |model: &flaglink::sandbox::gitlab::Model| {
+        model.reactions(note, place.bot).contains(&"white_check_mark")
+    };
+    place.gitlab.until(PATIENCE, done).await.unwrap();
+    daemon.stop().await;
+
+    let refused = Daemon::start(load(&wrong)).await.err().unwrap().to_string();
+    assert!(refused.contains("the store belongs to the GitLab at"), "{refused}");
 }

@@ -47,6 +47,9 @@ async fn a_link_made_by_hand_is_as_one_that_was_written() {
         assert!(said.out.contains(why), "{work} {flag}: {said:?}");
     }
 
+    let said = links(&town, &["add", "shop/web#4711", "checkout_v2"]).await;
+    assert!(said.out.contains("shop/web has no issue #4711"), "{said:?}");
+
     // The address of the page does as well.
     let page = format!("{}/shop/web/-/issues/{}#note_1", town.gitlab.url(), issue.iid);
     let removed = links(&town, &["remove", &page, "checkout_v2", "no_such"]).await;

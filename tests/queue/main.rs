@@ -18,4 +18,5 @@ mod kit;
 mod late;
 mod links;
 mod retry;
+mod shown;
 mod strange;

@@ -104,6 +104,48 @@ async fn secrets_are_read_again() {
     town.end().await;
 }
 
+/// Whatever is certainly refused does not come into force, and what only cannot be asked does.
+#[tokio::test]
+async fn tokens_and_keys_are_tried_before_they_come_into_force() {
+    let mut town = Town::new().await;
+    let issue = town.issue();
+    let read = |name: &str| std::fs::read_to_string(town.folder().join(name)).unwrap();
+    let (token, key) = (read("gitlab-token"), read("flagsmith-key"));
+    let too_small = town.gitlab.token(town.bot, &["read_api"]);
+    let revoked = town.gitlab.token(town.bot, &["api"]);
+    town.gitlab.revoke_token(&revoked);
+    for (file, wrong, words) in [
+        ("gitlab-token", revoked.as_str(), "the token of [gitlab]"),
+        ("gitlab-token", too_small.as_str(), "read_api"),
+        ("flagsmith-key", "mistyped.key", "`api_key_file` in [providers.flagsmith]"),
+    ] {
+        town.write(file, wrong);
+        let said = town.daemon().reload().await.unwrap_err();
+        assert!(said.contains(words) && said.contains("reload again"), "{said}");
+        town.write("gitlab-token", &token);
+        town.write("flagsmith-key", &key);
+    }
+    let match_one = "match = \"shop/**\"";
+    let of_rule = format!("{match_one}\n            token_file = \"rule-token\"");
+    town.write("rule-token", &too_small);
+    let said = town.reload(match_one, &of_rule).await.unwrap_err();
+    assert!(said.contains("[[projects]] entry `shop/**`"), "{said}");
+    town.says(issue, "/flag link checkout_v2").await;
+    assert_eq!(town.links("checkout_v2").len(), 1, "the one from before is in force");
+
+    // One that is new, and nobody can say whether it is good.
+    town.write("gitlab-token", &town.gitlab.token(town.bot, &["api"]));
+    let away = Rule::everything(Fault::status(502));
+    let away = [town.gitlab.faults(), town.flagsmith.faults()].map(|faults| faults.add(away.clone()));
+    town.write("flagsmith-key", &town.flagsmith.new_api_key("another"));
+    town.reload(match_one, match_one).await.unwrap();
+    town.gitlab.faults().remove(away[0]);
+    town.flagsmith.faults().remove(away[1]);
+    town.says(issue, "/flag link dark_mode").await;
+    assert_eq!(town.links("dark_mode").len(), 1);
+    town.end().await;
+}
+
 #[tokio::test]
 async fn what_runs_meanwhile_ends_once_and_what_cannot_change_is_named() {
     let rule = "panel = true".to_owned();

@@ -58,6 +58,14 @@ impl Asker {
         }
     }
 
+    /// Says that something was looked at and wants attention.
+    pub(super) fn warn(&self, text: &str) {
+        if self.terminal {
+            let text = fold(&plain(text), error_width(), 4, 4);
+            let _ = writeln!(anstream::stderr(), "  {} {text}", "⚠".yellow().bold());
+        }
+    }
+
     /// An answer does not do: whoever typed it is asked again, all others get the error.
     pub(super) fn refuse(&self, question: Question<'_>, typed: bool, why: &str) -> Result<(), Trouble> {
         if self.terminal && typed {
@@ -111,8 +119,15 @@ impl Asker {
         if self.yes || !self.terminal {
             return Ok(true);
         }
-        let answer = self.line(Question { words, help: "", flag: "--yes" }, Some("yes"))?;
-        Ok(matches!(answer.to_lowercase().as_str(), "y" | "yes" | "j" | "ja" | "o" | "oui" | "s" | "si"))
+        let question = Question { words, help: "", flag: "--yes" };
+        loop {
+            match self.line(question, Some("yes"))?.to_lowercase().as_str() {
+                "y" | "yes" | "j" | "ja" | "o" | "oui" | "s" | "si" => return Ok(true),
+                "n" | "no" | "nein" | "non" | "not" => return Ok(false),
+                // A slip would throw all answers away.
+                _ => self.refuse(question, true, "answer yes or no")?,
+            }
+        }
     }
 
     fn must_be_there(&self, question: Question<'_>, proposed: Option<&str>) -> Result<(), Trouble> {

@@ -51,6 +51,8 @@ pub(super) struct Wanted {
     pub(super) ca_file: Option<String>,
     /// Whether webhooks are made by hand in GitLab, with a secret in a file.
     pub(super) by_hand: bool,
+    /// Whether the secret of those goes, because flaglink registers them from now on.
+    pub(super) registered_now: bool,
     /// The flag service.
     pub(super) service: Service,
     /// Patterns of projects.
@@ -120,6 +122,9 @@ pub(super) fn write(document: &mut DocumentMut, wanted: &Wanted) -> Result<(), S
     set_if(gitlab, "ca_file", wanted.ca_file.as_deref());
     if wanted.by_hand && gitlab.get("webhook_secret_env").is_none() {
         set_once(gitlab, "webhook_secret_file", "webhook-secret");
+    }
+    if wanted.registered_now {
+        gitlab.remove("webhook_secret_file");
     }
     provider(document, &wanted.service)?;
     rules(document, wanted)

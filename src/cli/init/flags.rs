@@ -9,6 +9,8 @@ use super::gitlab::Gitlab;
 use super::service::{self, Wrong};
 use super::{Interview, address, file, secrets};
 use crate::cli::Trouble;
+use crate::cli::words::plain;
+use crate::config::{fits, suggestion};
 use crate::flags::{FlagProvider, ServiceProject};
 
 /// Where the key may come from.
@@ -29,6 +31,8 @@ pub(super) struct Flags {
     pub(super) tell: Vec<String>,
     /// A flag to try it with.
     pub(super) example: Option<String>,
+    /// The service itself, where it is one of its own.
+    pub(super) asked: Option<Arc<dyn FlagProvider>>,
 }
 
 impl Interview<'_> {
@@ -60,7 +64,16 @@ impl Interview<'_> {
             };
             let example = flags.first().map(|flag| flag.name.clone());
             let project = there.and_then(|service| service.project);
-            return Ok(Flags { kind, name, url: None, project, key: None, tell: self.tell(&[])?, example });
+            return Ok(Flags {
+                kind,
+                name,
+                url: None,
+                project,
+                key: None,
+                tell: self.tell("", &[])?,
+                example,
+                asked: None,
+            });
         }
         self.service_with_key(kind, name, there, gitlab).await
     }
@@ -146,7 +159,7 @@ impl Interview<'_> {
                 None => self.asker.secret(key_question)?,
             };
             let step = self.progress.step(format!("asking {title}"));
-            let tried = match secrets::cleaned(&secret) {
+            let tried = match secrets::cleaned(&secret, "key") {
                 Ok(key) => match service::provider(&kind, &url, &key, None, ca_file.as_deref()) {
                     Ok(provider) => service::projects(provider.as_ref(), &url).await.map(|seen| (key, seen)),
                     Err(why) => Err(Wrong::Address(why)),
@@ -179,15 +192,9 @@ impl Interview<'_> {
         let from = gitlab.projects.first().map_or(0, |project| project.id);
         let example = provider.keys(from).await.ok().and_then(|keys| keys.into_iter().next());
         let key = variable.is_none().then_some(key);
-        Ok(Flags {
-            kind,
-            name,
-            url: Some(url),
-            project: Some(project),
-            key,
-            tell: self.tell(&names)?,
-            example,
-        })
+        let tell = self.tell(&name, &names)?;
+        let asked = Some(provider);
+        Ok(Flags { kind, name, url: Some(url), project: Some(project), key, tell, example, asked })
     }
 
     fn service_project(
@@ -235,23 +242,57 @@ impl Interview<'_> {
     }
 
     /// Environments whose changes also get a reply, for new rules.
-    fn tell(&self, names: &[String]) -> Result<Vec<String>, Trouble> {
-        let none = |names: &[String]| names.iter().all(|name| name.trim().is_empty() || name == "none");
+    fn tell(&self, service: &str, names: &[String]) -> Result<Vec<String>, Trouble> {
         if let Some(given) = &self.init.tell {
-            return Ok(if none(given) { Vec::new() } else { given.clone() });
+            return told(given, service, names)
+                .map_err(|why| Trouble::Arguments(format!("{}: {why}", TELL.flag)));
         }
         let live = names.iter().find(|name| name.to_lowercase().starts_with("prod")).cloned();
         // Rules that are there keep what they say.
         if !file::projects(&self.document).is_empty() || !self.asker.somebody() {
             return Ok(live.into_iter().collect());
         }
-        let question = Question {
-            words: "Changes in which environments shall also get a reply, so that people are notified?",
-            help: "Names with commas, or `none`. The table in the bot's comment is kept up to date for all of them anyway.",
-            flag: "--tell",
+        loop {
+            let answer = self.asker.line(TELL, Some(live.as_deref().unwrap_or("none")))?;
+            let given: Vec<String> = answer.split(',').map(|name| name.trim().to_owned()).collect();
+            match told(&given, service, names) {
+                Ok(told) => return Ok(told),
+                Err(why) => self.asker.refuse(TELL, true, &why)?,
+            }
+        }
+    }
+}
+
+const TELL: Question<'_> = Question {
+    words: "Changes in which environments shall also get a reply, so that people are notified?",
+    help: "Names with commas, or `none`. The table in the bot's comment is kept up to date for all of them anyway.",
+    flag: "--tell",
+};
+
+/// Those environments; `none` is none. An error about the first that the service does not have, as far as it tells which it has.
+fn told(given: &[String], service: &str, names: &[String]) -> Result<Vec<String>, String> {
+    if given.iter().all(|name| name.trim().is_empty() || name == "none") {
+        return Ok(Vec::new());
+    }
+    let there = |given: &String| {
+        let environment = match given.split_once(':') {
+            Some((of, name)) if of.eq_ignore_ascii_case(service) => name,
+            // Of another service, which is not asked here.
+            Some(_) => return true,
+            None => given,
         };
-        let answer = self.asker.line(question, Some(live.as_deref().unwrap_or("none")))?;
-        let given: Vec<String> = answer.split(',').map(|name| name.trim().to_owned()).collect();
-        Ok(if none(&given) { Vec::new() } else { given })
+        let environment = environment.trim().to_lowercase();
+        names.is_empty() || names.iter().any(|name| fits(&environment, &name.to_lowercase()))
+    };
+    match given.iter().find(|given| !there(given)) {
+        None => Ok(given.to_vec()),
+        Some(unknown) => {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            Err(format!(
+                "there is no environment `{}`. {}",
+                plain(unknown),
+                suggestion(unknown, &names, "environments")
+            ))
+        }
     }
 }

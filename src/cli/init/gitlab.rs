@@ -5,6 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use globset::GlobBuilder;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
@@ -14,7 +17,7 @@ use crate::cli::Trouble;
 use crate::cli::doctor::explain;
 use crate::cli::words::count;
 use crate::config::Role;
-use crate::gitlab::{GitlabApi, Me, ProjectDetail, Release};
+use crate::gitlab::{GitlabApi, GitlabError, Me, ProjectDetail, Release};
 use crate::net::{HttpClient, HttpOptions};
 use crate::telemetry::Metrics;
 
@@ -22,6 +25,8 @@ use crate::telemetry::Metrics;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// So many projects are named and looked at.
 const SHOWN: usize = 12;
+/// So many days are soon, as `doctor` has it.
+const SOON: i64 = 30;
 /// Where the token may come from.
 const VARIABLE: &str = "FLAGLINK_INIT_GITLAB_TOKEN";
 
@@ -37,6 +42,8 @@ pub(super) struct Gitlab {
     pub(super) api: GitlabApi,
     /// The projects that the bot is a member of.
     pub(super) projects: Vec<ProjectDetail>,
+    /// That the token will be good no more before long, in words.
+    pub(super) ends_soon: Option<String>,
 }
 
 /// The projects that were chosen.
@@ -116,7 +123,7 @@ impl Interview<'_> {
                 None => self.asker.secret(question)?,
             };
             let by_variable = variable.is_some();
-            let tried = match secrets::cleaned(&secret) {
+            let tried = match secrets::cleaned(&secret, "token") {
                 Ok(token) => self.try_token(&url, token, by_variable).await,
                 Err(why) => Err(why),
             };
@@ -140,7 +147,7 @@ impl Interview<'_> {
         let http =
             HttpClient::new(options, Arc::new(Metrics::default())).map_err(|error| error.to_string())?;
         let api = GitlabApi::new(url, token.clone(), http);
-        let say = |error| explain(&error, "this token", url.as_str());
+        let say = |error| refused(&error, url);
         // First, since every token may ask this.
         let own = api.own_token().await;
         if let Ok(Some(own)) = &own
@@ -168,12 +175,14 @@ impl Interview<'_> {
             me.username,
             count(projects.len(), "project", "projects")
         ));
-        if let Ok(Some(own)) = own
-            && let Some(end) = own.expires_at
-        {
-            self.asker.good(&format!("the token is good until {end}"));
+        let end = own.ok().flatten().and_then(|own| own.expires_at);
+        let ends_soon = end.and_then(|end| ends_soon(end, me.date.unwrap_or_else(Timestamp::now)));
+        match (&ends_soon, end) {
+            (Some(soon), _) => self.asker.warn(soon),
+            (None, Some(end)) => self.asker.good(&format!("the token is good until {end}")),
+            (None, None) => {}
         }
-        Ok(Gitlab { url: url.clone(), token, by_variable, me, api, projects })
+        Ok(Gitlab { url: url.clone(), token, by_variable, me, api, projects, ends_soon })
     }
 
     /// Which projects, and what the bot may do there.
@@ -211,6 +220,35 @@ impl Interview<'_> {
             }
         }
     }
+}
+
+/// Why GitLab gives no good answer. There is no file yet, and nothing runs: a refused token is simply to be another one.
+fn refused(error: &GitlabError, url: &Url) -> String {
+    let GitlabError::Failed(failure) = error else { return explain(error, "this token", url.as_str()) };
+    let said = failure.said.to_lowercase();
+    let why = match failure.status {
+        Some(401) if said.contains("revoked") => "it was revoked",
+        Some(401) if said.contains("expired") => "it has expired",
+        Some(401) => "mistyped, expired or revoked",
+        Some(403) if failure.is_unauthorized() => "its scope is too small",
+        _ => return explain(error, "this token", url.as_str()),
+    };
+    format!(
+        "GitLab does not accept this token: {why}; give the whole of it, or make a new one (Settings → Access tokens, scope `api`)"
+    )
+}
+
+/// A token that is good for only so long is good for nothing soon after.
+fn ends_soon(end: Date, now: Timestamp) -> Option<String> {
+    let today = now.to_zoned(TimeZone::UTC).date();
+    let days = i64::from(today.until(end).map_or(0, |span| span.get_days()));
+    let left = count(usize::try_from(days).unwrap_or(0), "day", "days");
+    (days <= SOON).then(|| {
+        format!(
+            "the token expires in {left}, on {end}: make one that is good for longer, or put a new one into its file in time and \
+             run `flaglink reload`"
+        )
+    })
 }
 
 /// What can be chosen: groups first, then projects.

@@ -2,6 +2,7 @@
 
 mod address;
 mod ask;
+mod by_hand;
 mod file;
 mod flags;
 mod gitlab;
@@ -18,6 +19,7 @@ use clap::Args;
 use super::progress::Progress;
 use super::{Context, Trouble, document, show};
 use ask::{Asker, Question};
+use by_hand::Webhooks;
 use file::Wanted;
 
 /// Write a configuration by asking; check every answer at once, register the webhooks, say what to type where
@@ -128,16 +130,15 @@ impl Interview<'_> {
         let projects = self.projects(&gitlab).await?;
         let flags = self.flag_service(&gitlab).await?;
         let public_url = self.public_url()?;
-        let there = |table: &str, key: &str| file::text(&self.document, table, key).is_some();
-        let by_hand =
-            there("gitlab", "webhook_secret_file") || public_url.is_none() || !projects.may_register;
+        let webhooks = self.webhooks(&gitlab, &projects, public_url.as_deref()).await?;
         let wanted = Wanted {
             gitlab: gitlab.url.to_string(),
             webhooks: self.init.webhooks.map(|address| address.to_string()),
             public_url: public_url.clone(),
             store: self.init.store.clone(),
             ca_file: self.init.ca_file.as_deref().map(absolute),
-            by_hand,
+            by_hand: webhooks.by_hand(),
+            registered_now: matches!(webhooks, Webhooks::RegisteredNow),
             service: file::Service {
                 kind: flags.kind.clone(),
                 name: flags.name.clone(),
@@ -149,10 +150,11 @@ impl Interview<'_> {
         };
         let odd = |why: String| Trouble::Arguments(format!("{}: {why}", show(&self.path)));
         file::write(&mut self.document, &wanted).map_err(odd)?;
-        let plan = plan::Plan::make(&self, &gitlab, &flags, by_hand)?;
+        let plan = plan::Plan::make(&self, &gitlab, &flags, &webhooks, public_url)?;
         if self.init.dry_run {
+            let would = webhooks::would(&plan, &gitlab, &projects, &flags, &self.progress).await;
             drop(self.progress);
-            return plan.show(self.context, &projects, public_url.as_deref());
+            return plan.show(self.context, &would);
         }
         let changes = plan.changes();
         if !changes.is_empty() && self.asker.somebody() {
@@ -168,7 +170,7 @@ impl Interview<'_> {
         let hooks = webhooks::register(&config, &plan, &self.progress).await;
         drop(self.progress);
         if self.context.json {
-            return document::write(&tell::Told::new(&plan, &changes, &hooks));
+            return document::write(&tell::Told::new(&plan, &changes, &hooks, &gitlab));
         }
         tell::done(&plan, &changes, &hooks, &projects, &gitlab, &flags)
     }

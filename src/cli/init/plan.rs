@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 
+use super::by_hand::Webhooks;
 use super::flags::Flags;
-use super::gitlab::{Chosen, Gitlab};
+use super::gitlab::Gitlab;
 use super::secrets::{self, SecretToBe};
 use super::{Interview, file};
+use crate::cli::words::plain;
 use crate::cli::{Context, Trouble, show};
 use crate::config::Config;
 
@@ -22,8 +24,16 @@ pub(super) struct Plan {
     pub(super) secrets: Vec<SecretToBe>,
     /// Whether webhooks are made by hand in GitLab.
     pub(super) by_hand: bool,
+    /// Why they are, though flaglink could register them.
+    pub(super) because: Option<String>,
     /// Where the secret for these is.
     pub(super) webhook_secret: Option<PathBuf>,
+    /// The secret of the flag service's webhook, where it is to be one.
+    pub(super) service_secret: Option<SecretString>,
+    /// How flaglink is reached from outside: an address or `auto`.
+    pub(super) public: Option<String>,
+    /// Where the marker key is, once there is one.
+    pub(super) marker_key: PathBuf,
 }
 
 impl Plan {
@@ -31,7 +41,8 @@ impl Plan {
         interview: &Interview<'_>,
         gitlab: &Gitlab,
         flags: &Flags,
-        by_hand: bool,
+        webhooks: &Webhooks,
+        public: Option<String>,
     ) -> Result<Self, Trouble> {
         let document = &interview.document;
         let mut all = Vec::new();
@@ -68,21 +79,25 @@ impl Plan {
                 });
             }
         }
+        let mut service_secret = None;
         if let Some(name) = in_table("webhook_secret_file") {
             let path = interview.beside(name);
-            all.push(SecretToBe {
-                secret: kept(&path)?,
-                path,
-                what: "the secret of the flag service's webhook",
-            });
+            let secret = kept(&path)?;
+            service_secret = Some(secret.clone());
+            all.push(SecretToBe { secret, path, what: "the secret of the flag service's webhook" });
         }
         Ok(Self {
             path: interview.path.clone(),
             before: interview.text.clone(),
             text: document.to_string(),
             secrets: all,
-            by_hand,
+            by_hand: webhooks.by_hand(),
+            because: webhooks.because().map(str::to_owned),
             webhook_secret,
+            service_secret,
+            public,
+            marker_key: interview
+                .beside(file::text(document, "store", "marker_key_file").unwrap_or("marker-key")),
         })
     }
 
@@ -95,7 +110,7 @@ impl Plan {
             Some(_) => {}
         }
         for secret in self.secrets.iter().filter(|secret| !secret.is_so()) {
-            changes.push(format!("{} is written, for its owner alone: {}", show(&secret.path), secret.what));
+            changes.push(secret.change());
         }
         changes
     }
@@ -121,19 +136,20 @@ impl Plan {
         })
     }
 
-    /// All of it on standard output, secrets as `…`.
-    pub(super) fn show(
-        &self,
-        context: &Context,
-        chosen: &Chosen,
-        public: Option<&str>,
-    ) -> Result<(), Trouble> {
+    /// The address outside, where it is known before flaglink runs.
+    pub(super) fn address(&self) -> Option<&str> {
+        self.public.as_deref().filter(|public| *public != "auto")
+    }
+
+    /// All of it on standard output, secrets as `…`. `webhooks`: what would become of them.
+    pub(super) fn show(&self, context: &Context, webhooks: &[String]) -> Result<(), Trouble> {
         if context.json {
             return crate::cli::document::write(&serde_json::json!({
                 "dry_run": true,
                 "file": self.path,
                 "text": self.text,
                 "changes": self.changes(),
+                "webhooks": webhooks,
             }));
         }
         let mut out = anstream::stdout().lock();
@@ -153,21 +169,8 @@ impl Plan {
             }
         }
         writeln!(out)?;
-        let paths: Vec<&str> = chosen.matched.iter().take(12).map(|project| project.path.as_str()).collect();
-        match public {
-            Some(public) if !self.by_hand => {
-                let at = if public == "auto" { "the tunnel's address" } else { public };
-                writeln!(
-                    out,
-                    "Webhooks would be registered in {}, to {at}/hooks/gitlab/…",
-                    paths.join(", ")
-                )?;
-            }
-            _ => writeln!(
-                out,
-                "No webhook would be registered; it is to be made by hand in {}.",
-                paths.join(", ")
-            )?,
+        for line in webhooks {
+            writeln!(out, "{}.", plain(line))?;
         }
         writeln!(out, "Nothing was written.")?;
         Ok(())

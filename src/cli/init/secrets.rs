@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::cli::show;
+
 /// A file with a secret, as it is to be.
 pub(super) struct SecretToBe {
     /// Where.
@@ -22,6 +24,17 @@ impl SecretToBe {
         let mode = std::fs::metadata(&self.path).map(|about| about.permissions().mode() & 0o777);
         mode.is_ok_and(|mode| mode & 0o077 == 0)
             && read(&self.path).is_some_and(|is| is.expose_secret() == self.secret.expose_secret())
+    }
+
+    /// What writing it does, for people.
+    pub(super) fn change(&self) -> String {
+        let file = show(&self.path);
+        match read(&self.path) {
+            Some(old) if old.expose_secret() != self.secret.expose_secret() => {
+                format!("{file} is written anew, for its owner alone; it held another one: {}", self.what)
+            }
+            _ => format!("{file} is written, for its owner alone: {}", self.what),
+        }
     }
 
     /// Writes it, readable for its owner alone from the first moment on, all of it or nothing.
@@ -53,8 +66,8 @@ pub(super) fn read(path: &Path) -> Option<SecretString> {
     Some(line.to_owned().into())
 }
 
-/// A token or key as people paste it: without spaces, quotes and line breaks.
-pub(super) fn cleaned(secret: &SecretString) -> Result<SecretString, String> {
+/// A token or key (`what`) as people paste it: without spaces, quotes and line breaks.
+pub(super) fn cleaned(secret: &SecretString, what: &str) -> Result<SecretString, String> {
     let text: String = secret
         .expose_secret()
         .chars()
@@ -65,10 +78,10 @@ pub(super) fn cleaned(secret: &SecretString) -> Result<SecretString, String> {
         return Err("it is empty".to_owned());
     }
     if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err("it has characters that no token has: was something else pasted?".to_owned());
+        return Err(format!("it has characters that no {what} has: was something else pasted?"));
     }
     if text.starts_with("http://") || text.starts_with("https://") {
-        return Err("that is an address, not a token".to_owned());
+        return Err(format!("that is an address, not a {what}"));
     }
     Ok(text.to_owned().into())
 }

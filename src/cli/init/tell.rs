@@ -13,6 +13,9 @@ use crate::cli::screen::{fold, width};
 use crate::cli::words::plain;
 use crate::cli::{Trouble, show};
 
+/// Where the unit has the marker key.
+const MARKER_KEY: &str = "/var/lib/flaglink-keys/marker-key";
+
 /// What `--json` says.
 #[derive(Serialize)]
 pub(super) struct Told<'a> {
@@ -23,11 +26,19 @@ pub(super) struct Told<'a> {
     webhooks: &'a [String],
     /// What could not be done.
     problems: &'a [String],
+    /// What wants attention before long.
+    warnings: Vec<&'a str>,
 }
 
 impl<'a> Told<'a> {
-    pub(super) fn new(plan: &'a Plan, changes: &'a [String], hooks: &'a Registered) -> Self {
-        Self { file: &plan.path, changes, webhooks: &hooks.done, problems: &hooks.not }
+    pub(super) fn new(
+        plan: &'a Plan,
+        changes: &'a [String],
+        hooks: &'a Registered,
+        gitlab: &'a Gitlab,
+    ) -> Self {
+        let warnings = gitlab.ends_soon.as_deref().into_iter().collect();
+        Self { file: &plan.path, changes, webhooks: &hooks.done, problems: &hooks.not, warnings }
     }
 }
 
@@ -55,6 +66,9 @@ pub(super) fn done(
     for not in &hooks.not {
         line("✘".red().bold().to_string(), not)?;
     }
+    if let Some(soon) = &gitlab.ends_soon {
+        line("⚠".yellow().bold().to_string(), &format!("{soon}."))?;
+    }
     writeln!(out)?;
     let file = show(&plan.path);
     let config = if file == "flaglink.toml" { String::new() } else { format!(" --config {file}") };
@@ -67,13 +81,24 @@ pub(super) fn done(
         let paths: Vec<&str> = chosen.matched.iter().take(6).map(|project| project.path.as_str()).collect();
         next(&format!(
             "In GitLab, in {} (or their group, where the tier has group webhooks): Settings → Webhooks. URL \
-             https://YOUR-ADDRESS/hooks/gitlab, the secret token from {}, and the triggers Comments, Confidential comments, \
+             {}/hooks/gitlab, the secret token from {}, and the triggers Comments, Confidential comments, \
              Issues events, Confidential issues events, Merge request events.",
             paths.join(", "),
+            plan.address().unwrap_or("https://YOUR-ADDRESS"),
             plan.webhook_secret.as_deref().map(show).unwrap_or_default()
         ))?;
     }
-    if hooks.runs {
+    if let Some(because) = &plan.because {
+        next(&format!(
+            "Webhooks stay made by hand: {because}. For flaglink to register them itself, delete those that lead to \
+             /hooks/gitlab, take `webhook_secret_file` out of [gitlab], and run `flaglink init{config}` again."
+        ))?;
+    }
+    if hooks.waits {
+        next(
+            "flaglink runs already. Start it again: only then it takes the address, and registers its webhooks.",
+        )?;
+    } else if hooks.runs {
         next("flaglink runs already. What it does not take over while it runs it takes at its next start.")?;
     } else {
         next(&format!("Start it: `flaglink run{config}`"))?;
@@ -86,27 +111,33 @@ pub(super) fn done(
         page.unwrap_or_default()
     ))?;
     if !hooks.runs && !changes.is_empty() {
-        writeln!(out)?;
-        writeln!(out, "{}", "As a service, with systemd (the unit is systemd/flaglink.service):".bold())?;
-        writeln!(out, "   install -D -m 644 {file} /etc/flaglink/flaglink.toml")?;
-        for secret in &plan.secrets {
-            let name = secret.path.file_name().unwrap_or_default().display().to_string();
-            writeln!(
-                out,
-                "   install -D -m 600 {} /etc/flaglink/secrets/{}",
-                show(&secret.path),
-                plain(&name)
-            )?;
-        }
-        writeln!(
-            out,
-            "   In the unit, one LoadCredential= line for each of these secrets and no others; in the file,"
-        )?;
-        writeln!(
-            out,
-            "   [store] path = \"/var/lib/flaglink\", marker_key_file = \"/var/lib/flaglink-keys/marker-key\"."
-        )?;
-        writeln!(out, "   systemctl enable --now flaglink")?;
+        as_a_service(&mut out, plan)?;
     }
+    Ok(())
+}
+
+/// What to type for a service. The marker key goes along: the webhooks that were just registered are known by it, and their
+/// secrets are made of it.
+fn as_a_service(out: &mut impl Write, plan: &Plan) -> Result<(), Trouble> {
+    writeln!(out)?;
+    writeln!(out, "{}", "As a service, with systemd (its unit and its user are in systemd/):".bold())?;
+    writeln!(out, "   install -D -m 644 {} /etc/flaglink/flaglink.toml", show(&plan.path))?;
+    for secret in &plan.secrets {
+        let name = secret.path.file_name().unwrap_or_default().display().to_string();
+        writeln!(out, "   install -D -m 600 {} /etc/flaglink/secrets/{}", show(&secret.path), plain(&name))?;
+    }
+    if plan.marker_key.exists() {
+        writeln!(
+            out,
+            "   install -D -m 600 -o flaglink -g flaglink {} {MARKER_KEY}",
+            show(&plan.marker_key)
+        )?;
+    }
+    writeln!(
+        out,
+        "   In the unit, one LoadCredential= line for each file in /etc/flaglink/secrets and no others; in the file,"
+    )?;
+    writeln!(out, "   [store] path = \"/var/lib/flaglink\", marker_key_file = \"{MARKER_KEY}\".")?;
+    writeln!(out, "   systemctl enable --now flaglink")?;
     Ok(())
 }

@@ -2,16 +2,22 @@
 
 use std::path::Path;
 
+use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use url::Url;
 
+use super::flags::Flags;
+use super::gitlab::{Chosen, Gitlab};
 use super::plan::Plan;
 use crate::cli::Trouble;
 use crate::cli::client::Client;
 use crate::cli::progress::Progress;
 use crate::config::Config;
 use crate::daemon::HookDesk;
+use crate::gitlab::HookHome;
 use crate::http::api_hooks::{HooksAsked, HooksDone, HooksTested};
+use crate::http::api_types::{Reload, Reloaded};
 use crate::pipeline::{HookChoice, HookDone};
 
 /// What became of the webhooks.
@@ -23,6 +29,69 @@ pub(super) struct Registered {
     pub(super) not: Vec<String>,
     /// Whether flaglink runs.
     pub(super) runs: bool,
+    /// Whether it has to be started again before it can register any.
+    pub(super) waits: bool,
+}
+
+/// So many projects are looked at for what would be done.
+const SHOWN: usize = 12;
+
+/// What would become of the webhooks, one sentence each. Only reads.
+pub(super) async fn would(
+    plan: &Plan,
+    gitlab: &Gitlab,
+    chosen: &Chosen,
+    flags: &Flags,
+    progress: &Progress,
+) -> Vec<String> {
+    let _step = progress.step("looking at the webhooks");
+    let (mut there, mut new) = (Vec::new(), Vec::new());
+    for project in chosen.matched.iter().take(SHOWN) {
+        let prefix = plan.address().map(|address| format!("{address}/hooks/gitlab/"));
+        let ours = |url: &str| prefix.as_ref().is_some_and(|prefix| url.starts_with(prefix));
+        let hooks = match plan.by_hand {
+            true => Vec::new(),
+            false => gitlab.api.hooks_of(HookHome::Project(project.id)).await.unwrap_or_default(),
+        };
+        if hooks.iter().any(|hook| ours(&hook.url)) { &mut there } else { &mut new }
+            .push(project.path.as_str());
+    }
+    let more = chosen.matched.len().saturating_sub(SHOWN);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let mut all = Vec::new();
+    if !there.is_empty() {
+        all.push(format!("Webhooks are there already in {}", there.join(", ")));
+    }
+    let at = plan.address().unwrap_or("the tunnel's address");
+    if plan.by_hand {
+        all.push(format!(
+            "No webhook would be registered in GitLab; it is to be made by hand in {}{more}",
+            new.join(", ")
+        ));
+    } else if !new.is_empty() {
+        all.push(format!("Webhooks would be registered in {}{more}, to {at}/hooks/gitlab/…", new.join(", ")));
+    }
+    all.extend(would_at_service(plan, flags, at).await);
+    all
+}
+
+/// The same of the flag service's.
+async fn would_at_service(plan: &Plan, flags: &Flags, at: &str) -> Option<String> {
+    let provider = flags.asked.as_ref().filter(|provider| provider.abilities().register_webhook)?;
+    let service = provider.service();
+    if plan.public.is_none() || plan.by_hand {
+        return Some(format!("No webhook would be registered at {service}"));
+    }
+    let url = format!("{at}/hooks/providers/{}", flags.name);
+    let secret = plan.service_secret.as_ref().map(|secret| secret.expose_secret()).unwrap_or_default();
+    let stands = match Url::parse(&url) {
+        Ok(url) => provider.has_webhook(&url, secret).await.unwrap_or(false),
+        Err(_) => false,
+    };
+    Some(match stands {
+        true => format!("{service}'s webhook to {url} is there already"),
+        false => format!("A webhook would be registered at {service}, to {url}"),
+    })
 }
 
 /// Registers the webhooks, and sends a test where flaglink runs.
@@ -57,7 +126,13 @@ pub(super) async fn register(config: &Config, plan: &Plan, progress: &Progress) 
 
 async fn by_daemon(socket: &Path, told: &mut Registered) {
     // A flaglink that runs already reads the new configuration first; one that cannot takes it at its next start.
-    let _: Result<serde_json::Value, Trouble> = ask(socket, "/api/v1/reload", &serde_json::json!({})).await;
+    let reloaded: Result<Reloaded, Trouble> = ask(socket, "/api/v1/reload", &Reload {}).await;
+    told.waits = reloaded.is_ok_and(|reloaded| {
+        reloaded.at_the_next_start.iter().any(|key| key == "listen.public_url" || key == "listen.webhooks")
+    });
+    if told.waits {
+        return;
+    }
     match ask::<HooksDone>(socket, "/api/v1/hooks/sync", &HooksAsked::default()).await {
         Ok(done) => told.take(done.hooks),
         Err(trouble) => {

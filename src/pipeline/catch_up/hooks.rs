@@ -1,13 +1,13 @@
 //! Our webhooks' health: one that GitLab has switched off is reported, and switched on again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::own::Whose;
 use super::{Look, Memory};
 use crate::domain::ProjectId;
-use crate::gitlab::{GitlabError, Hook, HookState};
+use crate::gitlab::{GitlabApi, GitlabError, GitlabResult, Hook, HookHome, HookState};
 use crate::net::Failure;
 
 /// What a webhook is tested with, the least harmful first: a push means nothing to flaglink, and of work and comments the test
@@ -32,6 +32,11 @@ impl HooksOff {
     /// Forgets all of them: whoever looks next tells them anew.
     pub fn forget_all(&self) {
         self.off().clear();
+    }
+
+    /// Forgets those webhooks: they are on again.
+    pub fn forget(&self, hooks: &HashSet<u64>) {
+        self.off().retain(|(_, hook), _| !hooks.contains(hook));
     }
 
     fn off(&self) -> MutexGuard<'_, BTreeMap<(ProjectId, u64), String>> {
@@ -115,28 +120,18 @@ async fn switch_on(look: &Look<'_>, hook: &Hook, memory: &mut Memory) {
     }
     let times = tested.map_or(1, |tested| tested.times.saturating_add(1));
     let project = &look.place.project;
-    let mut why = "it is sent for nothing that it could be tested with".to_owned();
-    for trigger in TRIGGERS.into_iter().filter(|one| hook.triggers.iter().any(|has| has == one)) {
-        match project.gitlab.test_hook(project.detail.id, hook.id, trigger).await {
-            Ok(()) => {
-                tracing::info!(
-                    project = project.detail.path,
-                    hook = hook.id,
-                    "the webhook is switched on again"
-                );
-                look.world.metrics().hook_test("on");
-                look.plan.hooks_off.set(project.detail.id, hook.id, None);
-                memory.tested.remove(&hook.id);
-                memory.told_off.remove(&hook.id);
-                return;
-            }
-            Err(GitlabError::Failed(failure)) if has_nothing_to_send(&failure) => why = failure.message,
-            Err(error) => {
-                why = error.to_string();
-                break;
-            }
+    let home = HookHome::Project(project.detail.id);
+    let why = match on_by_test(&project.gitlab, home, hook).await {
+        Ok(()) => {
+            tracing::info!(project = project.detail.path, hook = hook.id, "the webhook is switched on again");
+            look.world.metrics().hook_test("on");
+            look.plan.hooks_off.set(project.detail.id, hook.id, None);
+            memory.tested.remove(&hook.id);
+            memory.told_off.remove(&hook.id);
+            return;
         }
-    }
+        Err(error) => error.to_string(),
+    };
     tracing::warn!(
         project = project.detail.path,
         hook = hook.id,
@@ -148,6 +143,24 @@ async fn switch_on(look: &Look<'_>, hook: &Hook, memory: &mut Memory) {
     // A little less, so that the run that is due then does not come a moment too early.
     let not_before = Instant::now() + pause.mul_f32(0.9);
     memory.tested.insert(hook.id, Tested { times, not_before });
+}
+
+/// Has GitLab test a webhook that it has switched off: where that succeeds it is on again. An error says why it is not.
+pub(in crate::pipeline) async fn on_by_test(
+    gitlab: &GitlabApi,
+    home: HookHome,
+    hook: &Hook,
+) -> GitlabResult<()> {
+    let mut nothing = GitlabError::Strange("it is sent for nothing that it could be tested with".to_owned());
+    for trigger in TRIGGERS.into_iter().filter(|one| hook.triggers.iter().any(|has| has == one)) {
+        match gitlab.test_hook_of(home, hook.id, trigger).await {
+            Err(GitlabError::Failed(failure)) if has_nothing_to_send(&failure) => {
+                nothing = GitlabError::Failed(failure);
+            }
+            tested => return tested,
+        }
+    }
+    Err(nothing)
 }
 
 /// Nothing was sent, because the project has none of it ("Ensure the project has notes.",

@@ -39,6 +39,8 @@ struct Known {
     clock_doubted: bool,
     /// What is the matter, by whom it is about.
     problems: BTreeMap<String, HookProblem>,
+    /// Webhooks that were switched on again because somebody asked for it, and that nobody has heard of yet.
+    on_again: HashSet<u64>,
     /// What is left at services, by whose it was; told until flaglink ends.
     left: BTreeMap<String, HookProblem>,
 }
@@ -210,6 +212,21 @@ impl LiveHooks {
             tracing::info!(of = name, "the webhook is in step again");
         }
         known.problems = now;
+    }
+
+    /// What is the matter with the webhook of that name, as it was last told.
+    pub(super) fn problem(&self, name: &str) -> Option<HookProblem> {
+        self.read().problems.get(name).cloned()
+    }
+
+    /// A webhook was switched on again.
+    pub(super) fn switched_on(&self, hook: u64) {
+        self.write().on_again.insert(hook);
+    }
+
+    /// The webhooks that were switched on again since this was last asked.
+    pub fn take_switched_on(&self) -> HashSet<u64> {
+        std::mem::take(&mut self.write().on_again)
     }
 
     /// Something is left at a service that flaglink cannot remove. That is told in the log once.

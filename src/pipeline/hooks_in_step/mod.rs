@@ -11,6 +11,7 @@ mod providers;
 mod report;
 mod stand;
 mod step;
+mod switched;
 mod targets;
 mod test;
 mod words;
@@ -25,7 +26,7 @@ use url::Url;
 use super::Pipeline;
 use crate::bot::{Trouble, World};
 use crate::domain::{Decision, HookRecord, HookTarget, Write};
-use crate::gitlab::{HookState, Release};
+use crate::gitlab::Release;
 use crate::store::CommitError;
 use crate::tunnel::PublicAddress;
 
@@ -37,7 +38,7 @@ pub use report::{HookDone, HookFailure, HookProblem, HookReport, HookStanding, H
 pub use stand::report_hooks;
 pub use test::test_hooks;
 
-use leaving::{By, Leaving};
+use leaving::{By, Leaving, Why};
 use step::look;
 use targets::{Targets, Wanted};
 
@@ -176,7 +177,13 @@ pub async fn sync_hooks(
     // Where the rules want none any more, ours goes.
     let leaving = leaving::find(&office.world, &targets, &records).await;
     for one in leaving.iter().filter(|one| choice.has(&one.name)) {
-        all.push(leaving::take_away(&office, one, dry_run, By::Rules).await);
+        all.push(match one.why {
+            // Not "right already": nobody could look.
+            Why::Unseen { .. } if asked_for && !targets.complete => {
+                done_in_vain(one.kind(), &one.name, words::token_refused())
+            }
+            _ => leaving::take_away(&office, one, dry_run, By::Rules).await,
+        });
     }
     for provider in office.world.flags().iter().filter(|provider| choice.has(provider.name())) {
         all.extend(providers::step(&office, provider.as_ref(), dry_run, asked_for).await);
@@ -190,9 +197,31 @@ pub async fn sync_hooks(
             return Err(error.into());
         }
     }
-    let unknown = choice.unknown(names(&office, &targets, &records));
-    all.extend(unknown.map(|(name, problem)| done_in_vain("project", &name, problem)));
+    let unlooked = unlooked(&office, &targets, &records, choice).into_iter().filter(|_| asked_for);
+    all.extend(unlooked.map(|(name, problem)| done_in_vain("project", &name, problem)));
     Ok(all)
+}
+
+/// The names that nothing can be said of, each with why: they mean nothing, or a token is refused by which they would be seen.
+fn unlooked(
+    office: &Office<'_>,
+    targets: &Targets,
+    records: &[HookRecord],
+    choice: &HookChoice,
+) -> Vec<(String, HookProblem)> {
+    let mut all: Vec<_> = choice.unknown(names(office, targets, records)).collect();
+    if targets.complete {
+        return all;
+    }
+    for (_, problem) in &mut all {
+        *problem = words::token_refused();
+    }
+    let none_kept = records.iter().all(|record| matches!(record.target, HookTarget::Provider(_)));
+    if choice.is_all() && targets.seen.is_empty() && none_kept {
+        let rules = office.world.rules().rules.iter();
+        all.extend(rules.map(|rule| (rule.pattern.clone(), words::token_refused())));
+    }
+    all
 }
 
 /// A few at a time, in their order: one that GitLab is slow to answer for holds up no other.
@@ -223,7 +252,7 @@ async fn one_wanted(
 ) -> Option<HookDone> {
     let off = records.iter().find(|record| record.target == wanted.target && record.off);
     match off.filter(|_| !asked_for) {
-        None => Some(one_in_step(office, wanted, dry_run).await),
+        None => Some(one_in_step(office, wanted, dry_run, asked_for).await),
         // GitLab was away when somebody had it removed.
         Some(off) if off.is_pending() => {
             let by = By::Hand { stays_away: true };
@@ -233,19 +262,28 @@ async fn one_wanted(
     }
 }
 
-async fn one_in_step(office: &Office<'_>, wanted: &Wanted, dry_run: bool) -> HookDone {
+async fn one_in_step(office: &Office<'_>, wanted: &Wanted, dry_run: bool, asked_for: bool) -> HookDone {
     let (did, problem) = match &office.base {
         _ if office.unsigned().is_some() => (Vec::new(), office.unsigned()),
         None => (Vec::new(), Some(words::no_address())),
         Some(base) => match look(office, wanted, base).await {
             Err(problem) => (Vec::new(), Some(problem)),
-            Ok(sight) if dry_run => (sight.to_do(), None),
+            Ok(sight) if dry_run => {
+                let on = sight.off().filter(|_| asked_for).map(|hook| switched::would(&hook));
+                (sight.to_do().into_iter().chain(on).collect(), None)
+            }
             Ok(sight) => {
-                // Those of projects are switched on again by catching up, which has their log as well.
-                let off = sight.hook.as_ref().filter(|hook| wanted.is_group() && hook.state != HookState::On);
-                let off = off.map(|hook| stand::switched_off(hook, &wanted.name, None));
-                let (did, problem) = sight.act(office, wanted).await;
-                (did, problem.or(off))
+                let off = sight.off();
+                let (mut did, mut problem) = sight.act(office, wanted).await;
+                if problem.is_none()
+                    && let Some(hook) = off
+                {
+                    match switched::on(office, wanted, &hook, asked_for).await {
+                        Ok(on) => did.extend(on),
+                        Err(still) => problem = Some(still),
+                    }
+                }
+                (did, problem)
             }
         },
     };

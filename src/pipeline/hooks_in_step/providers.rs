@@ -7,7 +7,7 @@ use super::report::{HookDone, HookProblem, HookReport, HookStanding};
 use super::step::keep;
 use super::{Office, words};
 use crate::domain::{Decision, HookRecord, HookTarget, Write};
-use crate::flags::{FlagProvider, ProviderError};
+use crate::flags::{FlagProvider, ProviderError, WebhookThere};
 use crate::store::CommitError;
 
 /// Where a service's webhook leads to.
@@ -94,12 +94,25 @@ pub(super) async fn report(office: &Office<'_>, provider: &dyn FlagProvider) -> 
         (_, Ok(there)) if !there || confirmed.is_empty() => HookStanding::Missing,
         _ => HookStanding::Wrong,
     };
+    let off = !right && matches!(provider.webhook_standing(&url).await, Ok(WebhookThere::Off));
+    if off {
+        report.standing = HookStanding::Wrong;
+        report.problems.push(switched_off(provider));
+    }
     match record.and_then(|record| record.trouble) {
         Some(what) => report.problems.push(failed(provider, what)),
-        None if right => {}
+        None if right || off => {}
         None => report.problems.push(super::not_in_step()),
     }
     Some(report)
+}
+
+/// Somebody has switched it off in the service.
+fn switched_off(provider: &dyn FlagProvider) -> HookProblem {
+    HookProblem::new(
+        format!("it is switched off at {}", provider.service()),
+        format!("`flaglink hooks sync {}` puts one in its place that is on.", provider.name()),
+    )
 }
 
 fn refused(provider: &dyn FlagProvider, error: &ProviderError) -> HookProblem {
@@ -193,6 +206,10 @@ async fn stepped(
     if right && !moved && !asked_for && record.trouble.is_none() && !office.live().is_first_look(name) {
         return Ok(true);
     }
+    let known = record.base.iter().chain(&record.former).any(|kept| kept == url.as_str());
+    if !stands && !known {
+        check_is_ours(provider, &url).await?;
+    }
     if !stands || !confirmed {
         did.push(format!("registered at {}, for {url}", provider.service()));
         record.confirmed.clear();
@@ -225,6 +242,22 @@ async fn stepped(
     }
     keep(office, &mut seen, &record).await?;
     acted.map(|()| true)
+}
+
+/// One that leads to our address and that nothing is kept of: with another secret it may be another flaglink's, whose address was
+/// written here by mistake. It would be lost if it were taken for ours.
+async fn check_is_ours(provider: &dyn FlagProvider, url: &Url) -> Result<(), HookProblem> {
+    if !matches!(provider.webhook_standing(url).await, Ok(WebhookThere::OtherSecret)) {
+        return Ok(());
+    }
+    Err(HookProblem::new(
+        format!("{} has a webhook for {url} already, with another secret", provider.service()),
+        format!(
+            "If another flaglink has that address, put `public_url` in [listen] right; if nobody needs that webhook, delete it \
+             there, then run `flaglink hooks sync {}`.",
+            provider.name()
+        ),
+    ))
 }
 
 /// Takes over what is kept of webhooks that were registered under a former name of the provider. Returns whose that was.

@@ -6,7 +6,9 @@ use super::leaving::{Leaving, Why};
 use super::report::{HookFailure, HookProblem, HookReport, HookStanding};
 use super::step::{Sight, look};
 use super::targets::Wanted;
-use super::{HookChoice, HookSettings, Office, leaving, names, providers, side_by_side, taken_away, words};
+use super::{
+    HookChoice, HookSettings, Office, leaving, providers, side_by_side, switched, taken_away, unlooked, words,
+};
 use crate::bot::Trouble;
 use crate::domain::HookRecord;
 use crate::gitlab::{Hook, HookState, SentFailure};
@@ -41,7 +43,7 @@ pub async fn report_hooks(
     };
     for one in leaving.iter().filter(|one| choice.has(&one.name)) {
         let kept = records.iter().find(|record| record.target == one.target && leaving::is_left(record));
-        all.extend(kept.map(|kept| leaving_report(one, kept)));
+        all.extend(kept.map(|kept| leaving_report(one, kept, !targets.complete)));
     }
     for (name, problem) in targets.lost.iter().filter(|(name, _)| choice.has(name)) {
         let mut report = HookReport::new("group", name, None, HookStanding::Unknown);
@@ -51,7 +53,7 @@ pub async fn report_hooks(
     for provider in office.world.flags().iter().filter(|provider| choice.has(provider.name())) {
         all.extend(providers::report(&office, provider.as_ref()).await.filter(|_| office.live().registers()));
     }
-    for (name, problem) in choice.unknown(names(&office, &targets, &records)) {
+    for (name, problem) in unlooked(&office, &targets, &records, choice) {
         let mut report = HookReport::new("project", &name, None, HookStanding::Unknown);
         report.problems.push(problem);
         all.push(report);
@@ -60,10 +62,15 @@ pub async fn report_hooks(
 }
 
 /// One that is still there, and that nobody wants.
-fn leaving_report(leaving: &Leaving, kept: &HookRecord) -> HookReport {
+fn leaving_report(leaving: &Leaving, kept: &HookRecord, refused: bool) -> HookReport {
     let mut report = HookReport::new(leaving.kind(), &leaving.name, Some(leaving.id()), HookStanding::Wrong);
     report.hook = kept.hook;
     let problem = match (leaving.why, &kept.trouble) {
+        // Nobody knows what that token would see.
+        (Why::Unseen { .. }, _) if refused => {
+            report.standing = HookStanding::Unknown;
+            words::token_refused()
+        }
         (Why::Unseen { .. }, _) => {
             report.standing = HookStanding::Unknown;
             HookProblem::new(
@@ -107,13 +114,17 @@ async fn one_report(office: &Office<'_>, wanted: &Wanted, kept: Option<&HookReco
     report.wanted_url = same.then(|| sight.wish.url.to_string());
     let Some(hook) = &sight.hook else {
         report.standing = HookStanding::Missing;
-        report.problems.push(office.unsigned().unwrap_or_else(|| {
+        let tried = || kept_trouble(office, &wanted.name, kept);
+        report.problems.push(office.unsigned().or_else(tried).unwrap_or_else(|| {
             let todo = format!("`flaglink hooks sync {}` makes it.", wanted.name);
             HookProblem::new("there is no webhook of this flaglink", todo)
         }));
         return report;
     };
     describe(&mut report, &sight, hook, wanted);
+    if !report.problems.is_empty() {
+        report.problems.extend(kept_trouble(office, &wanted.name, kept));
+    }
     report.problems.extend(office.unsigned());
     if let Ok(failures) = wanted.gitlab.last_failures(wanted.home, hook.id, FAILURES).await {
         let failure =
@@ -121,10 +132,20 @@ async fn one_report(office: &Office<'_>, wanted: &Wanted, kept: Option<&HookReco
         report.failures = Some(failures.into_iter().map(failure).collect());
     }
     if hook.state != HookState::On {
-        report.problems.push(switched_off(hook, &wanted.name, report.failures.as_deref()));
+        report.problems.push(switched::problem(hook, &wanted.name, report.failures.as_deref()));
     }
     report.standing = if report.problems.is_empty() { HookStanding::Right } else { HookStanding::Wrong };
     report
+}
+
+/// Why it could not be put right the last time; with what to do about it, where the daemon is told.
+fn kept_trouble(office: &Office<'_>, name: &str, kept: Option<&HookRecord>) -> Option<HookProblem> {
+    let what = kept?.trouble.clone()?;
+    let told = office.live().problem(name).filter(|problem| problem.what == what);
+    Some(told.unwrap_or_else(|| {
+        let todo = format!("`flaglink hooks sync {name}` tries again, and says what to do.");
+        HookProblem::new(what, todo)
+    }))
 }
 
 fn describe(report: &mut HookReport, sight: &Sight, hook: &Hook, wanted: &Wanted) {
@@ -151,22 +172,4 @@ fn describe(report: &mut HookReport, sight: &Sight, hook: &Hook, wanted: &Wanted
             format!("`flaglink hooks sync {}` puts it right.", wanted.name),
         ));
     }
-}
-
-/// GitLab has switched it off.
-pub(super) fn switched_off(hook: &Hook, name: &str, failures: Option<&[HookFailure]>) -> HookProblem {
-    let how = if hook.state == HookState::Off { "for good" } else { "for a while" };
-    let last = failures.and_then(<[_]>::first).map(|last| {
-        let answer = if last.answer.is_empty() { String::new() } else { format!(", {}", last.answer) };
-        format!("; the last answer was {}{answer}", last.status)
-    });
-    HookProblem::new(
-        format!(
-            "GitLab has switched it off {how}, because it could not be delivered{}",
-            last.unwrap_or_default()
-        ),
-        format!(
-            "See to it that GitLab reaches flaglink at that address; `flaglink hooks test {name}` switches it on again."
-        ),
-    )
 }

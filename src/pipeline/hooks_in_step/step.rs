@@ -9,7 +9,7 @@ use super::report::HookProblem;
 use super::targets::Wanted;
 use super::{Office, path, words};
 use crate::domain::{Decision, HookPath, HookRecord, HookTarget, Rev, Seen, Write};
-use crate::gitlab::{GitlabError, Hook, HookWish, Release};
+use crate::gitlab::{GitlabError, Hook, HookState, HookWish, Release};
 use crate::net::Sent;
 use crate::pipeline::retry;
 use crate::store::CommitError;
@@ -186,6 +186,13 @@ impl Sight {
         format!("{path} {signing} {}", self.record.key)
     }
 
+    /// The webhook, as it will be sent, where GitLab has switched it off.
+    pub(super) fn off(&self) -> Option<Hook> {
+        let hook = self.hook.as_ref().filter(|hook| hook.state != HookState::On)?;
+        let triggers = self.wish.events.iter().map(|event| (*event).to_owned()).collect();
+        Some(Hook { triggers, ..hook.clone() })
+    }
+
     /// What has to be done, for people; empty: nothing.
     pub(super) fn to_do(&self) -> Vec<String> {
         let mut all = Vec::new();
@@ -254,7 +261,8 @@ impl Sight {
         self.record.signed = hook.has_signing_token == Some(true);
         self.record.confirmed = self.confirmation(&path);
         office.live().believe(&path);
-        tracing::info!(of = wanted.name, hook = hook.id, "a webhook is registered");
+        let done = if self.hook.is_some() { "changed" } else { "registered" };
+        tracing::info!(of = wanted.name, hook = hook.id, "a webhook is {done}");
         Ok(())
     }
 

@@ -68,7 +68,7 @@ pub(super) struct Targets {
     pub(super) not: Vec<Wanted>,
     /// Groups that cannot be found, by their paths.
     pub(super) lost: BTreeMap<String, HookProblem>,
-    /// Whether every token was answered: else there may be more projects.
+    /// Whether every token is accepted: else there may be more projects.
     pub(super) complete: bool,
     /// GitLab did not say of every group whether it is there.
     pub(super) unsure: bool,

@@ -1,10 +1,13 @@
 //! Webhooks tested: GitLab sends one, and it is seen whether it comes here.
 
-use super::report::{HookProblem, HookTested};
+use std::sync::Arc;
+
+use super::report::{HookProblem, HookStanding, HookTested};
 use super::step::look;
 use super::targets::Wanted;
-use super::{HookChoice, HookSettings, Office, names, path, words};
+use super::{HookChoice, HookSettings, Office, path, providers, unlooked, words};
 use crate::bot::Trouble;
+use crate::flags::FlagProvider;
 use crate::gitlab::GitlabError;
 use crate::pipeline::Pipeline;
 use crate::pipeline::catch_up::has_nothing_to_send;
@@ -28,9 +31,13 @@ pub async fn test_hooks(
     for wanted in targets.wanted.iter().filter(|wanted| choice.has(&wanted.name)) {
         all.push(one_test(&office, wanted).await);
     }
+    let named = |provider: &&Arc<dyn FlagProvider>| !choice.is_all() && choice.has(provider.name());
+    for provider in office.world.flags().iter().filter(named) {
+        all.push(of_service(&office, provider.as_ref()).await);
+    }
     let records = office.records().await?;
-    let unknown = choice.unknown(names(&office, &targets, &records));
-    all.extend(unknown.map(|(name, problem)| tested_in_vain("project", &name, problem)));
+    let unlooked = unlooked(&office, &targets, &records, choice).into_iter();
+    all.extend(unlooked.map(|(name, problem)| tested_in_vain("project", &name, problem)));
     Ok(all)
 }
 
@@ -78,15 +85,42 @@ async fn one_test(office: &Office<'_>, wanted: &Wanted) -> HookTested {
             Err(GitlabError::Failed(failure)) if has_nothing_to_send(&failure) => {}
             Err(error) => {
                 tested.trigger = Some(trigger.to_owned());
-                tested.problem = Some(HookProblem::new(
-                    format!("the delivery failed ({error})"),
-                    "See to it that GitLab reaches flaglink at its public address.",
-                ));
+                tested.problem = Some(failed(&error, wanted));
                 return tested;
             }
         }
     }
     tested
+}
+
+/// GitLab could not deliver it, or does not let us ask for it.
+fn failed(error: &GitlabError, wanted: &Wanted) -> HookProblem {
+    match error {
+        GitlabError::Failed(failure) if failure.is_unauthorized() => {
+            words::of_gitlab(error, &wanted.target, &wanted.name, "")
+        }
+        _ => {
+            let todo = words::undelivered(error, &wanted.name);
+            HookProblem::new(format!("the delivery failed ({error})"), todo)
+        }
+    }
+}
+
+/// A service sends nothing on request. Told where it was asked for by its name.
+async fn of_service(office: &Office<'_>, provider: &dyn FlagProvider) -> HookTested {
+    let name = provider.name();
+    let standing = providers::report(office, provider).await.map(|report| report.standing);
+    let stands = match standing {
+        Some(HookStanding::Right) => "; its webhook is registered, and switched on",
+        _ => "",
+    };
+    let problem = HookProblem::new(
+        format!("{} has no test that flaglink could ask for{stands}", provider.service()),
+        format!(
+            "Change a flag there and see its panel follow; `flaglink hooks list {name}` says how its webhook stands."
+        ),
+    );
+    tested_in_vain("provider", name, problem)
 }
 
 /// Somebody else took it.

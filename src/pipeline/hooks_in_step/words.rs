@@ -4,6 +4,7 @@ use super::report::HookProblem;
 use crate::domain::HookTarget;
 use crate::gitlab::{GitlabError, Release};
 use crate::net::Failure;
+use crate::pipeline::catch_up::has_nothing_to_send;
 
 /// Of a request about the webhooks of a project or group. `base`: the address that GitLab was to be told.
 pub(super) fn of_gitlab(error: &GitlabError, target: &HookTarget, name: &str, base: &str) -> HookProblem {
@@ -17,6 +18,37 @@ pub(super) fn of_gitlab(error: &GitlabError, target: &HookTarget, name: &str, ba
         Some(400 | 422) => refused(failure, base),
         _ => HookProblem::passing(failure.to_string()),
     }
+}
+
+/// A token is refused, so that nothing can be said of the projects that no other one sees.
+pub(super) fn token_refused() -> HookProblem {
+    HookProblem::new(
+        "GitLab does not accept flaglink's token, so it cannot be looked at",
+        "Nothing is changed for now. Put a token that is valid and has the scope `api` into its file, then run `flaglink reload`; \
+         `flaglink doctor` says which token it is.",
+    )
+}
+
+/// What to do about a delivery that GitLab could not make.
+pub(super) fn undelivered(error: &GitlabError, name: &str) -> String {
+    let said = match error {
+        GitlabError::Failed(failure) if !has_nothing_to_send(failure) => failure.said.as_str(),
+        _ => return "Open an issue in a project there, or write a comment, and try again.".to_owned(),
+    };
+    // GitLab tells in its own words what was answered.
+    let says = |status: &str| said.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == status);
+    if says("401") {
+        return format!(
+            "What was sent is not accepted: the secret in GitLab is another one (`flaglink hooks sync {name}` sends it again), or \
+             this machine's clock and GitLab's are more than five minutes apart."
+        );
+    }
+    if says("404") {
+        return "Something else answers at that address, or a proxy takes a part of the path away: point it at `webhooks` in \
+                [listen]."
+            .to_owned();
+    }
+    "See to it that GitLab reaches flaglink at its public address.".to_owned()
 }
 
 /// GitLab answers 403 to a member whose role is too small, and 404 to somebody who may not even know; for groups also where
