@@ -16,7 +16,7 @@ const CLOCK_WRONG: u64 = 2 * 60;
 /// One that is off by more than this should be looked at.
 const CLOCK_LOOK: u64 = 10;
 /// A GitLab whose answers take so long is slow.
-const SLOW: Duration = Duration::from_secs(3);
+const SLOW: Duration = Duration::from_secs(2);
 /// So many days before its end a token is wrong, and should be looked at.
 const DAYS: (i64, i64) = (7, 30);
 

@@ -2,13 +2,16 @@
 
 use std::path::Path;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::finding::{Finding, Id};
 use super::hooks::Ours;
 use crate::cli::words::moment;
 use crate::config::{Config, SecretFile};
 use crate::gitlab::LoggedAnswer;
+
+/// When something was answered is told in whole seconds.
+const WHOLE_SECOND: SignedDuration = SignedDuration::from_secs(1);
 
 /// Judges the answers to one project's webhook.
 pub(super) struct Answers<'a> {
@@ -36,9 +39,7 @@ impl<'a> Answers<'a> {
     /// What the newest answers tell.
     pub(super) fn judge(&self, log: Option<&[LoggedAnswer]>) -> Option<Finding> {
         let log = log?;
-        // Where it is told when, that decides which is the newest.
-        let dated = log.iter().filter(|answer| answer.at.is_some()).max_by_key(|answer| answer.at);
-        let newest = dated.or_else(|| log.first())?;
+        let newest = log.first()?;
         if newest.is_good() {
             let failed = log.iter().filter(|answer| !answer.is_good()).count();
             return (failed > 0).then(|| self.came_through(failed, log.len()));
@@ -92,7 +93,7 @@ impl<'a> Answers<'a> {
                  once",
             );
         }
-        if at.zip(self.secret_since).is_some_and(|(at, since)| at < since) {
+        if at.zip(self.secret_since).is_some_and(|(at, since)| at + WHOLE_SECOND <= since) {
             return Finding::note(
                 Id::HookSecret,
                 format!(
