@@ -96,4 +96,34 @@ async fn a_file_that_is_not_what_runs() {
     );
     let found = place.doctor(&[], &[]).await;
     found.names("daemon-running", &["`public_url` in [listen]", "new-name", "start flaglink again"]);
+    place.rewrite("https://flags.new-name.example", &place.address);
+    place.rewrite("admin = \"127.0.0.1:0\"", "admin = \"127.0.0.1:9181\"");
+    // Nobody is told before it is read.
+    assert_eq!(place.doctor(&[], &[]).await.code, 0);
+    assert_eq!(place.run(&["reload"], &[]).await.code, 0);
+    place.doctor(&[], &[]).await.names("daemon-running", &["`listen.admin`", "start flaglink again"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tunnel_that_is_not_there() {
+    let mut place = Place::quiet().await;
+    let agent = free_port();
+    place.rewrite(&format!("public_url = \"{}\"", place.address), "public_url = \"auto\"");
+    place.rewrite(
+        "[store]",
+        &format!("[tunnel]\nngrok = [\"{agent}\"]\ncloudflared = []\ntailscale = [\"false\"]\n\n[store]"),
+    );
+    place.start().await;
+    let mut found = place.doctor(&[], &[]).await;
+    for _ in 0..20 {
+        if found.report.to_string().contains("no agent of a tunnel") {
+            break;
+        }
+        found = place.doctor(&[], &[]).await;
+    }
+    let port = place.address.rsplit(':').next().unwrap();
+    found.says("wrong", "public-address", &["did not say why", &format!("ngrok http {port}"), "by itself"]);
+    let said = found.report.to_string();
+    assert!(!said.contains("ngrok http 8080"), "{said}");
+    assert_eq!(said.matches("no agent of a tunnel").count(), 1, "{said}");
 }

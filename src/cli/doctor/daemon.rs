@@ -117,30 +117,42 @@ fn names_same(group: &Group, remark: &str) -> bool {
 
 /// Says where the file is another than what the running one goes by.
 pub(super) fn compare(groups: &mut [Group], config: &Config, status: Option<&Status>) {
-    let Some(status) = status else { return };
-    let mut differ = Vec::new();
-    let shown = |url: Option<&str>| url.map_or_else(|| "nothing".to_owned(), |url| format!("{url:?}"));
-    let public = config.listen.public_url.as_ref().map(|url| url.as_str());
-    // "auto" is whatever is found.
-    if !config.listen.public_auto && public != status.public_url.as_deref() {
-        differ.push(("public_url", "[listen]", shown(public), shown(status.public_url.as_deref())));
-    }
-    if config.gitlab.url.as_str() != status.gitlab.url {
-        let url = shown(Some(config.gitlab.url.as_str()));
-        differ.push(("url", "[gitlab]", url, shown(Some(&status.gitlab.url))));
-    }
+    let differ = status.map(|status| differ(config, status)).unwrap_or_default();
     let Some(group) = groups.iter_mut().find(|group| group.title == TITLE) else { return };
-    if differ.is_empty() {
-        return;
+    if !differ.is_empty() {
+        group.findings.push(Finding::wrong(
+            Id::DaemonRunning,
+            differ.join("; "),
+            "start flaglink again, for example with `systemctl restart flaglink`: that cannot change while it runs",
+        ));
     }
-    let each = differ.iter().map(|(key, table, file, runs)| {
-        format!("`{key}` in {table} is {file} in the file, and flaglink runs with {runs}")
-    });
-    group.findings.push(Finding::wrong(
-        Id::DaemonRunning,
-        each.collect::<Vec<_>>().join("; "),
-        "start flaglink again, for example with `systemctl restart flaglink`: that cannot change while it runs",
-    ));
+}
+
+fn differ(config: &Config, status: &Status) -> Vec<String> {
+    let shown = |url: Option<&str>| url.map_or_else(|| "nothing".to_owned(), |url| format!("{url:?}"));
+    let says = |key: &str, file: Option<&str>, runs: Option<&str>| {
+        format!("{key} is {} in the file, and flaglink runs with {}", shown(file), shown(runs))
+    };
+    let mut differ = Vec::new();
+    let public = config.listen.public_url.as_ref().map(url::Url::as_str);
+    // "auto" is whatever is found.
+    let is_fixed = !config.listen.public_auto;
+    if is_fixed && public != status.public_url.as_deref() {
+        differ.push(says("`public_url` in [listen]", public, status.public_url.as_deref()));
+    }
+    let gitlab = config.gitlab.url.as_str();
+    if gitlab != status.gitlab.url {
+        differ.push(says("`url` in [gitlab]", Some(gitlab), Some(&status.gitlab.url)));
+    }
+    let others = status.at_the_next_start.iter().filter(|key| !is_fixed || *key != "listen.public_url");
+    let others: Vec<String> = others.map(|key| format!("`{key}`")).collect();
+    if !others.is_empty() {
+        differ.push(format!(
+            "{} changed in the file, and flaglink runs with what was there before",
+            others.join(", ")
+        ));
+    }
+    differ
 }
 
 fn slow(limit: Duration) -> Trouble {
