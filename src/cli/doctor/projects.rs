@@ -40,7 +40,8 @@ pub(super) struct List {
 /// Asks for the projects with every token at once.
 pub(super) async fn lists(apis: &[GitlabApi], limit: Duration) -> Vec<List> {
     let mut asked = Vec::with_capacity(apis.len());
-    for api in apis.iter().cloned() {
+    for api in apis {
+        let api = api.clone();
         asked.push(tokio::spawn(async move {
             let (live, archived) =
                 tokio::join!(within(limit, api.member_projects()), within(limit, api.archived_projects()));
