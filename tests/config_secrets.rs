@@ -118,7 +118,7 @@ fn a_secret_that_everybody_can_read_is_warned_about_and_works() {
     let warnings = dir.good(&text).warnings;
     assert_eq!(warnings.len(), 2, "{warnings:?}");
     assert!(
-        warnings[0].contains("gitlab-token, which `token_file` in [gitlab] names; `chmod o-r` it"),
+        warnings[0].contains("gitlab-token, which `token_file` in [gitlab] names; `chmod 600` it"),
         "{warnings:?}"
     );
     assert!(warnings[1].contains("`api_key_file` in [providers.flagsmith]"), "{warnings:?}");

@@ -77,6 +77,7 @@ impl AdminView for Daemon {
                 health: Health::Bad { why: "it does not answer".to_owned() },
             },
             providers: Vec::new(),
+            at_the_next_start: Vec::new(),
         }
     }
 

@@ -96,8 +96,14 @@ impl EnvironmentPattern {
         self.provider.is_none() && self.name.chars().all(|letter| letter == '*')
     }
 
-    fn is_about(&self, provider: &str) -> bool {
+    /// Whether it is about environments of that provider.
+    pub(crate) fn is_about(&self, provider: &str) -> bool {
         self.provider.as_deref().is_none_or(|only| only == provider)
+    }
+
+    /// The name, in lower case, or the pattern for names.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 }
 

@@ -96,6 +96,11 @@ impl Reminder {
         self.environments.iter().any(|pattern| pattern.matches(&self.provider, environment))
     }
 
+    /// The environments that it names.
+    pub(crate) fn environments(&self) -> &[EnvironmentPattern] {
+        &self.environments
+    }
+
     /// Whether a flag of that key is there to stay.
     pub fn keeps(&self, key: &str) -> bool {
         self.permanent.iter().any(|pattern| pattern.is_match(key))

@@ -84,6 +84,12 @@ impl ProjectRule {
         self.tell.iter().any(|pattern| pattern.matches(provider, environment))
     }
 
+    /// The environments that it names, each with the key by which.
+    pub(crate) fn environments(&self) -> impl Iterator<Item = (&'static str, &EnvironmentPattern)> {
+        let told = self.tell.iter().map(|pattern| ("tell", pattern));
+        told.chain(self.toggles.environments().map(|pattern| ("toggle_in", pattern)))
+    }
+
     /// The least role that may switch a flag of that provider in that environment (`toggle_in`, then `permissions.toggle`).
     ///
     /// An environment with a `*` in its name stands for many (GitLab's scopes, such as `*` and `prod*`): to change them takes

@@ -120,7 +120,7 @@ impl Section {
             };
             if everybody_reads(&path) {
                 warnings.push(format!(
-                    "{}: everybody on this machine can read {}, which `{}` in {} names; `chmod o-r` it",
+                    "{}: everybody on this machine can read {}, which `{}` in {} names; `chmod 600` it",
                     entry.value.place,
                     path.display(),
                     entry.key,

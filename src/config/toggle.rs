@@ -33,6 +33,11 @@ impl Toggles {
         Ok(Self { otherwise, entries: checked })
     }
 
+    /// The environments that `toggle_in` names.
+    pub(crate) fn environments(&self) -> impl Iterator<Item = &EnvironmentPattern> {
+        self.entries.iter().map(|(pattern, _)| pattern)
+    }
+
     /// The least role that may switch a flag of that provider in that environment.
     ///
     /// The most exact entry that fits says it; of several that are equally exact, the highest role. An environment with a `*`

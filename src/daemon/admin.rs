@@ -136,6 +136,7 @@ impl AdminView for View {
                 health: self.health.of_gitlab(),
             },
             providers,
+            at_the_next_start: self.reloader.at_the_next_start(),
         }
     }
 

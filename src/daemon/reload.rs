@@ -7,6 +7,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 
 use super::build::{Lasting, StartError};
@@ -46,6 +47,8 @@ pub(super) struct Reloader {
     prover: Prover,
     read: Reader,
     present: Mutex<Present>,
+    /// The keys that were other ones when it was last read. Beside the present one, which is held for as long as a change takes.
+    waiting: ArcSwap<Vec<String>>,
 }
 
 impl Reloader {
@@ -61,7 +64,12 @@ impl Reloader {
         let (shift, search) = (Some(Shift::begin(&gear, &config)), Search::begin(&gear, &config));
         let prints = tried::prints(&lasting, &config);
         let present = Mutex::new(Present { config, prints, shift, search });
-        Arc::new(Self { lasting, gear, door, gate, prover, read, present })
+        Arc::new(Self { lasting, gear, door, gate, prover, read, present, waiting: ArcSwap::default() })
+    }
+
+    /// The keys that wait for the next start.
+    pub(super) fn at_the_next_start(&self) -> Vec<String> {
+        self.waiting.load().to_vec()
     }
 
     /// Reads the configuration again and works by it, or says why not. One after the other.
@@ -70,6 +78,7 @@ impl Reloader {
         let _again = notify::reloading();
         match self.change(&mut present).await {
             Ok(reloaded) => {
+                self.waiting.store(Arc::new(reloaded.at_the_next_start.clone()));
                 tracing::info!(
                     rules = reloaded.rules,
                     providers = reloaded.providers,

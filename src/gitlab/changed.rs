@@ -32,12 +32,21 @@ impl GitlabApi {
     /// The projects that the token's user is a member of, also by way of a group; archived ones are left out.
     /// `GET /projects?membership=true`, page by page after the last id.
     pub async fn member_projects(&self) -> GitlabResult<Vec<ProjectDetail>> {
+        self.projects_of_member(false).await
+    }
+
+    /// Those that are archived: nothing can be written there.
+    pub async fn archived_projects(&self) -> GitlabResult<Vec<ProjectDetail>> {
+        self.projects_of_member(true).await
+    }
+
+    async fn projects_of_member(&self, archived: bool) -> GitlabResult<Vec<ProjectDetail>> {
         let mut projects = Vec::new();
         let mut after = 0;
         for _ in 1..=MOST_PAGES {
             let endpoint = Projects::builder()
                 .membership(true)
-                .archived(false)
+                .archived(archived)
                 .order_by(ProjectOrderBy::Id)
                 .sort(SortOrder::Ascending)
                 .id_after(after)

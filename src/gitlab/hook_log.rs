@@ -1,7 +1,10 @@
 //! How a webhook fared lately: what its receiver answered.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::api::GitlabApi;
 use super::endpoints::AllEvents;
@@ -36,11 +39,13 @@ impl LoggedAnswer {
 #[derive(Debug, Deserialize)]
 struct RawLogged {
     #[serde(default, deserialize_with = "lenient")]
-    response_status: Option<serde_json::Value>,
+    response_status: Option<Value>,
     #[serde(default, deserialize_with = "lenient")]
     trigger: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
     created_at: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    response_headers: Option<BTreeMap<String, Value>>,
 }
 
 impl GitlabApi {
@@ -58,15 +63,23 @@ impl GitlabApi {
 
 impl RawLogged {
     fn logged(self) -> LoggedAnswer {
+        let answered_at = self.answered_at();
         let answer = match self.response_status {
-            Some(serde_json::Value::String(text)) => text.chars().take(60).collect(),
-            Some(serde_json::Value::Number(number)) => number.to_string(),
+            Some(Value::String(text)) => text.chars().take(60).collect(),
+            Some(Value::Number(number)) => number.to_string(),
             _ => "no answer".to_owned(),
         };
         LoggedAnswer {
             answer,
             trigger: self.trigger.unwrap_or_default(),
-            at: self.created_at.as_deref().and_then(read_time),
+            at: self.created_at.as_deref().and_then(read_time).or(answered_at),
         }
+    }
+
+    /// By the clock of whoever answered: GitLab itself does not say when it was.
+    fn answered_at(&self) -> Option<Timestamp> {
+        let headers = self.response_headers.as_ref()?;
+        let (_, date) = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("date"))?;
+        Timestamp::try_from(httpdate::parse_http_date(date.as_str()?).ok()?).ok()
     }
 }

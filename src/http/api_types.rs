@@ -332,6 +332,9 @@ pub struct Status {
     pub gitlab: GitlabStatus,
     /// The providers, in the order of their names.
     pub providers: Vec<ProviderStatus>,
+    /// Keys that the file had otherwise when it was last read again, and that flaglink takes up at its next start alone.
+    #[serde(default)]
+    pub at_the_next_start: Vec<String>,
 }
 
 /// Where one source sends its webhooks.

@@ -9,6 +9,7 @@ mod limit;
 mod look;
 mod peers;
 mod places;
+mod proxy;
 mod said;
 
 pub use backoff::delay;
@@ -17,4 +18,5 @@ pub use failure::{Failure, Sent};
 pub use look::{LookOptions, Looker, Seen, Unseen};
 pub use peers::Peers;
 pub use places::{Place, Places};
+pub use proxy::proxy_for;
 pub use said::one_line;

@@ -16,6 +16,7 @@ mod jobs;
 mod lanes;
 mod letters;
 mod levels;
+mod own_hook;
 mod polling;
 mod reminders;
 mod retry;
@@ -46,6 +47,7 @@ pub use hooks_in_step::{
 };
 pub use intake::Intake;
 pub use letters::{Dealt, Desk, How, NotDealt, Which};
+pub use own_hook::is_own_hook;
 pub use polling::poll;
 pub use reminders::remind;
 pub use rules_changed::rules_changed;

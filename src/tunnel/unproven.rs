@@ -203,9 +203,12 @@ pub(super) fn of_answer(url: &Url, listener: SocketAddr, seen: &Seen) -> Unprove
             Trouble::NotFound,
             format!(
                 "a flaglink answers at {host}, and does not know the path, so it is another one, or the path is changed on the way. \
-                 It should come to {listener} as {}, or without {} before it",
+                 It should come to {listener} as {}{}",
                 paths(url),
-                url.path()
+                match url.path() {
+                    "/" => String::new(),
+                    below => format!(", or without {below} before it"),
+                }
             ),
         ),
         404 | 405 | 410 => (

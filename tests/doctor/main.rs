@@ -4,8 +4,11 @@
 #[path = "../support/loopback.rs"]
 mod loopback;
 mod mistakes;
+mod named;
+mod others;
 mod page;
 mod place;
 mod registered;
 mod repairs;
+mod surroundings;
 mod well;

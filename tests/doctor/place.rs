@@ -32,6 +32,8 @@ pub(crate) struct Place {
     pub(crate) shop: u64,
     pub(crate) hook: u64,
     pub(crate) mara: u64,
+    /// Where flaglink is from outside.
+    pub(crate) address: String,
     folder: TempDir,
     daemon: Option<Daemon>,
 }
@@ -133,6 +135,7 @@ impl Place {
             shop,
             hook,
             mara,
+            address,
             folder,
             daemon: None,
             gitlab,
@@ -142,6 +145,25 @@ impl Place {
             place.write(name, &secret);
         }
         place
+    }
+
+    /// Where flaglink registers its webhooks itself, and does not run yet.
+    pub(crate) async fn registering() -> Self {
+        let place = Self::quiet().await;
+        place.gitlab.change(|model| {
+            model.settings.local_hooks = true;
+            model.hooks.clear();
+        });
+        place.rewrite("webhook_secret_file = \"webhook-secret\"\n", "");
+        place
+    }
+
+    /// flaglink has registered its webhook in GitLab, and one at Flagsmith.
+    pub(crate) async fn until_registered(&self) {
+        let own = |url: &str| url.contains("/hooks/gitlab/") && !url.ends_with("/0123-4567");
+        self.gitlab.until(PATIENCE, |model| model.hooks.values().any(|hook| own(&hook.url))).await.unwrap();
+        let synced = self.run(&["hooks", "sync"], &[]).await;
+        assert_eq!(synced.code, 0, "{}{}", synced.out, synced.err);
     }
 
     fn secrets(&self) -> Vec<(&'static str, String)> {

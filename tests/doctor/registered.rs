@@ -1,17 +1,15 @@
 //! Webhooks that flaglink registers itself: what is wrong with them it tells doctor, and --fix puts them right.
 
-use crate::place::{PATIENCE, Place};
+use flaglink::sandbox::faults::{Fault, Rule};
+use jiff::Timestamp;
+
+use crate::place::Place;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn registered_webhooks_are_told_of_and_put_right() {
-    let mut place = Place::quiet().await;
-    place.gitlab.change(|model| {
-        model.settings.local_hooks = true;
-        model.hooks.clear();
-    });
-    place.rewrite("webhook_secret_file = \"webhook-secret\"\n", "");
+    let mut place = Place::registering().await;
     place.start().await;
-    place.gitlab.until(PATIENCE, |model| model.hooks.len() == 1).await.unwrap();
+    place.until_registered().await;
     place.comment().await;
     let found = place.doctor(&[], &[]).await;
     assert_eq!((found.code, found.all("wrong").len()), (0, 0), "{:#}", found.report);
@@ -36,4 +34,90 @@ async fn registered_webhooks_are_told_of_and_put_right() {
     let fixed = place.doctor(&["--fix"], &[]).await;
     assert_eq!(fixed.all("wrong").len(), 0, "{:#}", fixed.report);
     assert_eq!(place.gitlab.read(|model| model.hooks.len()), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registered_webhook_that_is_off_is_switched_on_again_or_it_is_said_why_not() {
+    let mut place = Place::registering().await;
+    place.start().await;
+    place.until_registered().await;
+    place.comment().await;
+    let off = || {
+        place.gitlab.change(|model| {
+            for hook in model.hooks.values_mut() {
+                hook.disabled_until = Some(Timestamp::MAX);
+            }
+        });
+    };
+    off();
+    place.doctor(&[], &[]).await.names("hook-off", &["shop/web", "for good"]);
+    let fixed = place.doctor(&["--fix"], &[]).await;
+    assert_eq!((fixed.code, fixed.all("wrong").len()), (0, 0), "{:#}", fixed.report);
+    assert!(fixed.report["fixed"].to_string().contains("on again"), "{:#}", fixed.report);
+
+    off();
+    place.gitlab.faults().add(Rule::new("POST", r"/test/", Fault::status(500)));
+    let fixed = place.doctor(&["--fix"], &[]).await;
+    fixed.names("hook-off", &["shop/web"]);
+    assert_eq!(fixed.report["fixed"], serde_json::json!([]), "{:#}", fixed.report);
+    assert!(
+        fixed.report["not_fixed"].to_string().contains("could not be switched on again"),
+        "{:#}",
+        fixed.report
+    );
+    let said = place.run(&["doctor", "--fix"], &[]).await;
+    assert!(said.out.starts_with("  ✘ not fixed the webhook of shop/web"), "{}", said.out);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_secret_is_said_to_be_why_deliveries_are_refused() {
+    let mut place = Place::registering().await;
+    place.start().await;
+    place.until_registered().await;
+    place.gitlab.change(|model| {
+        for hook in model.hooks.values_mut() {
+            hook.token = Some("another one".to_owned());
+        }
+    });
+    place.comment().await;
+    place
+        .doctor(&[], &[])
+        .await
+        .names("hook-secret", &["shop/web", "refused its deliveries (401)", "hooks sync"]);
+
+    // The same at a flag service, or switched off there: --fix mends both.
+    place.doctor(&["--fix"], &[]).await;
+    for break_it in [
+        (|hook: &mut flaglink::sandbox::flagsmith::Webhook| hook.secret = "another one".to_owned())
+            as fn(&mut flaglink::sandbox::flagsmith::Webhook),
+        |hook| hook.enabled = false,
+    ] {
+        place.flagsmith.change(|world| world.webhooks.iter_mut().for_each(break_it));
+        place.doctor(&[], &[]).await.names("provider-webhook", &["`flaglink hooks sync flagsmith`"]);
+        let fixed = place.doctor(&["--fix"], &[]).await;
+        assert_eq!((fixed.code, fixed.all("wrong").len()), (0, 0), "{:#}", fixed.report);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn why_an_address_was_refused_is_said() {
+    let mut place = Place::registering().await;
+    place.gitlab.change(|model| model.settings.local_hooks = false);
+    place.flagsmith.take_private_addresses(false);
+    place.flagsmith.change(|world| world.webhooks.clear());
+    place.start().await;
+    // The first look at the webhooks may not have come to its end yet.
+    let mut found = place.doctor(&[], &[]).await;
+    for _ in 0..20 {
+        if found.report.to_string().contains("does not take the address") {
+            break;
+        }
+        found = place.doctor(&[], &[]).await;
+    }
+    found.names("hook-there", &["shop/web", "does not take the address", "Outbound"]);
+    found.says("look", "provider-webhook", &["private network", "polling"]);
+    place.stop().await;
+    let found = place.doctor(&[], &[]).await;
+    found.says("wrong", "hook-there", &["shop/web", "does not take the address"]);
+    found.says("look", "provider-webhook", &["private network", "polling"]);
 }

@@ -75,8 +75,9 @@ fn told(proof: Option<AddressProof>, config: &Config) -> Vec<Finding> {
         return vec![Finding::look(id, why, "look again in a moment")];
     }
     let remedy = match trouble.as_str() {
+        // What is the matter with each agent, and how one is started, stands in the reason.
         "no_address" if config.listen.public_auto => {
-            "start the tunnel (for example `ngrok http 8080`): flaglink notices it"
+            "flaglink notices a tunnel that leads to its `listen.webhooks` by itself, as soon as there is one"
         }
         _ => "when that is mended, `flaglink hooks sync` brings the webhooks into step",
     };

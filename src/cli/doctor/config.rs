@@ -13,13 +13,20 @@ const TITLE: &str = "Configuration";
 /// What is found where there is no good configuration.
 pub(super) fn unread(error: &ConfigError) -> Group {
     let said = error.to_string();
-    let remedy = if said.contains("there is no configuration") {
+    let has = |words: &str| said.contains(words);
+    let remedy = if has("there is no configuration") {
         "`flaglink init` writes one by asking"
-    } else if said.contains("there is no file") {
+    } else if has("there is no file") && has("`ca_file`") {
+        "put the certificate of your CA there, or take `ca_file` out where GitLab's certificate needs none"
+    } else if has("there is no file") {
         "put the file there. Under systemd secrets are given to the service alone: then run this as root with \
          CREDENTIALS_DIRECTORY=/etc/flaglink/secrets in front"
-    } else if said.contains("ermission denied") {
+    } else if has("ermission denied") {
         "run this as the user that runs flaglink, for example with `sudo -u flaglink`"
+    } else if has("is empty; it should hold") {
+        "write the secret into that file, on one line"
+    } else if has(" cannot be read: ") {
+        "is it the right file? Name it with `--config FILE`; `flaglink init` writes one by asking"
     } else {
         "mend that line; docs/configuration.md says what can be written. The rest is looked at when it can be read"
     };

@@ -1,28 +1,36 @@
 //! The running flaglink: whether it runs, how it is, and what waits in it.
 
+use std::path::Path;
 use std::time::Duration;
 
-use super::finding::{Finding, Group, Id};
+use super::finding::{Finding, Group, Id, Standing};
+use super::hooks::Reported;
 use super::within;
 use crate::cli::client::Client;
 use crate::cli::source::open_store;
 use crate::cli::words::length;
 use crate::cli::{Trouble, show};
-use crate::config::Places;
+use crate::config::{Config, Places};
+use crate::domain::HookRecord;
 use crate::http::api_hooks::HookReports;
 use crate::http::api_types::{Queue, Status, Waiting};
 use crate::http::view;
-use crate::pipeline::HookReport;
+use crate::store::Store as _;
+
+const TITLE: &str = "Daemon";
 
 /// What has waited for longer than this does not move, in seconds.
 const STUCK: u64 = 15 * 60;
 
-/// What is known of the running one.
+/// What is known of the running one, or of the store where none runs.
+#[derive(Default)]
 pub(super) struct Known {
     /// How it is; `None` where none runs or it does not say.
     pub(super) status: Option<Status>,
-    /// How the webhooks stand that it registers.
-    pub(super) reports: Option<Vec<HookReport>>,
+    /// What it remarks about itself, a sentence or two each.
+    pub(super) remarks: Vec<String>,
+    /// What the store keeps of registered webhooks, where none runs.
+    pub(super) records: Vec<HookRecord>,
     /// What was found.
     pub(super) groups: Vec<Group>,
 }
@@ -38,9 +46,10 @@ pub(super) async fn look(places: &Places, limit: Duration) -> Known {
                 format!("flaglink is not running: nothing answers on {}", show(&places.socket)),
                 "start it: `flaglink run`, or `systemctl start flaglink`",
             );
-            let mut groups = vec![Group::new("Daemon", vec![down])];
-            groups.extend(of_store(places).await);
-            return Known { status: None, reports: None, groups };
+            let mut groups = vec![Group::new(TITLE, vec![down])];
+            let (queue, records) = of_store(places).await;
+            groups.extend(queue);
+            return Known { records, groups, ..Known::default() };
         }
         Some(Err(trouble)) => return silent(&trouble),
         None => return silent(&slow(limit)),
@@ -51,23 +60,99 @@ pub(super) async fn look(places: &Places, limit: Duration) -> Known {
         None => return silent(&slow(limit)),
     };
     let mut findings = vec![running(&status)];
+    let mut remarks = Vec::new();
     findings.extend(match within(limit, client.text("/readyz")).await {
-        Some(Ok((text, good))) => ready(&text, good),
+        Some(Ok((text, good))) => {
+            remarks.extend(text.lines().map(|line| line.trim().to_owned()));
+            ready(&text, good)
+        }
         Some(Err(trouble)) => vec![not_told(&trouble)],
         None => vec![not_told(&slow(limit))],
     });
-    let mut groups = vec![Group::new("Daemon", findings)];
+    let mut groups = vec![Group::new(TITLE, findings)];
     match within(limit, client.read::<Queue>("/api/v1/queue?limit=100")).await {
         Some(Ok(queue)) => groups.push(queues(&queue, true)),
         Some(Err(trouble)) => groups.push(Group::new("Queue", vec![not_told(&trouble)])),
         None => groups.push(Group::new("Queue", vec![not_told(&slow(limit))])),
     }
-    // GitLab is asked for it, by the other one.
-    let reports = match within(limit * 2, client.read::<HookReports>("/api/v1/hooks")).await {
-        Some(Ok(reports)) => Some(reports.hooks),
-        _ => None,
+    Known { status: Some(status), remarks, groups, ..Known::default() }
+}
+
+/// How the running one says that its webhooks stand. It asks GitLab about each, several times one after the other.
+pub(super) async fn reports(socket: &Path, limit: Duration) -> Reported {
+    let limit = limit * 4;
+    let asked = async {
+        let client = Client::connect(socket).await.ok()??;
+        client.patient(limit).read::<HookReports>("/api/v1/hooks").await.ok()
     };
-    Known { status: Some(status), reports, groups }
+    match within(limit, asked).await {
+        Some(Some(reports)) => Reported::All(reports.hooks),
+        Some(None) => Reported::Nothing,
+        None => Reported::Late(limit),
+    }
+}
+
+/// Takes out what those parts say already: of one thing one line is enough.
+pub(super) fn leave_out(groups: &mut [Group], others: &[&Group]) {
+    let said: Vec<&str> =
+        others.iter().flat_map(|group| &group.findings).map(|finding| finding.says.as_str()).collect();
+    let is_said = |finding: &Finding| {
+        let says = &finding.says;
+        says.starts_with("the webhook of ") && others.iter().any(|group| names_same(group, says))
+            || said
+                .iter()
+                .any(|other| !other.is_empty() && says.starts_with(other) || other.starts_with(says.as_str()))
+    };
+    for group in groups {
+        group.findings.retain(|finding| finding.id != Id::DaemonReady || !is_said(finding));
+    }
+}
+
+/// Whether a part has something to say about the webhook that a remark is about.
+fn names_same(group: &Group, remark: &str) -> bool {
+    let Some((begins, _)) = remark.split_once(": ") else { return false };
+    let about = |finding: &Finding| finding.says.starts_with(begins) && finding.standing == Standing::Wrong;
+    group.findings.iter().any(about)
+}
+
+/// Says where the file is another than what the running one goes by.
+pub(super) fn compare(groups: &mut [Group], config: &Config, status: Option<&Status>) {
+    let differ = status.map(|status| differ(config, status)).unwrap_or_default();
+    let Some(group) = groups.iter_mut().find(|group| group.title == TITLE) else { return };
+    if !differ.is_empty() {
+        group.findings.push(Finding::wrong(
+            Id::DaemonRunning,
+            differ.join("; "),
+            "start flaglink again, for example with `systemctl restart flaglink`: that cannot change while it runs",
+        ));
+    }
+}
+
+fn differ(config: &Config, status: &Status) -> Vec<String> {
+    let shown = |url: Option<&str>| url.map_or_else(|| "nothing".to_owned(), |url| format!("{url:?}"));
+    let says = |key: &str, file: Option<&str>, runs: Option<&str>| {
+        format!("{key} is {} in the file, and flaglink runs with {}", shown(file), shown(runs))
+    };
+    let mut differ = Vec::new();
+    let public = config.listen.public_url.as_ref().map(url::Url::as_str);
+    // "auto" is whatever is found.
+    let is_fixed = !config.listen.public_auto;
+    if is_fixed && public != status.public_url.as_deref() {
+        differ.push(says("`public_url` in [listen]", public, status.public_url.as_deref()));
+    }
+    let gitlab = config.gitlab.url.as_str();
+    if gitlab != status.gitlab.url {
+        differ.push(says("`url` in [gitlab]", Some(gitlab), Some(&status.gitlab.url)));
+    }
+    let others = status.at_the_next_start.iter().filter(|key| !is_fixed || *key != "listen.public_url");
+    let others: Vec<String> = others.map(|key| format!("`{key}`")).collect();
+    if !others.is_empty() {
+        differ.push(format!(
+            "{} changed in the file, and flaglink runs with what was there before",
+            others.join(", ")
+        ));
+    }
+    differ
 }
 
 fn slow(limit: Duration) -> Trouble {
@@ -87,7 +172,7 @@ fn silent(trouble: &Trouble) -> Known {
         words(trouble),
         "see its log (`journalctl -u flaglink`), and run this as its user or group",
     );
-    Known { status: None, reports: None, groups: vec![Group::new("Daemon", vec![finding])] }
+    Known { groups: vec![Group::new(TITLE, vec![finding])], ..Known::default() }
 }
 
 fn not_told(trouble: &Trouble) -> Finding {
@@ -132,26 +217,35 @@ fn ready(text: &str, good: bool) -> Vec<Finding> {
     findings
 }
 
-async fn of_store(places: &Places) -> Option<Group> {
+/// What waits, and what is kept of registered webhooks.
+async fn of_store(places: &Places) -> (Option<Group>, Vec<HookRecord>) {
     if !places.store.join("db").exists() {
-        return None;
+        return (None, Vec::new());
     }
     let (socket, path) = (places.socket.clone(), places.store.clone());
-    let opened = tokio::task::spawn_blocking(move || open_store(&socket, &path)).await.ok()?;
-    let finding = match opened {
-        Ok(store) => match view::queue(&store, 100, jiff::Timestamp::now()).await {
-            Ok(queue) => return Some(queues(&queue, false)),
-            Err(error) => Finding::wrong(
+    let Ok(opened) = tokio::task::spawn_blocking(move || open_store(&socket, &path)).await else {
+        return (None, Vec::new());
+    };
+    let store = match opened {
+        Ok(store) => store,
+        Err(trouble) => {
+            let says = format!("what waits cannot be looked at: {}", words(&trouble));
+            let finding = Finding::note(Id::QueueWaiting, says);
+            return (Some(Group::new("Queue", vec![finding])), Vec::new());
+        }
+    };
+    let group = match view::queue(&store, 100, jiff::Timestamp::now()).await {
+        Ok(queue) => queues(&queue, false),
+        Err(error) => Group::new(
+            "Queue",
+            vec![Finding::wrong(
                 Id::QueueWaiting,
                 error.to_string(),
                 "put back a backup of the store's folder; links.jsonl beside it has the links",
-            ),
-        },
-        Err(trouble) => {
-            Finding::note(Id::QueueWaiting, format!("what waits cannot be looked at: {}", words(&trouble)))
-        }
+            )],
+        ),
     };
-    Some(Group::new("Queue", vec![finding]))
+    (Some(group), store.hooks().await.unwrap_or_default())
 }
 
 fn queues(queue: &Queue, runs: bool) -> Group {

@@ -52,7 +52,9 @@ ids! {
     TokenScope = "token-scope",
     TokenExpiry = "token-expiry",
     RuleMatches = "rule-matches",
+    ProjectArchived = "project-archived",
     ProjectRole = "project-role",
+    EnvironmentNames = "environment-names",
     HookThere = "hook-there",
     HookEvents = "hook-events",
     HookOff = "hook-off",
@@ -102,6 +104,8 @@ pub(super) enum Repair {
     },
     /// The running flaglink brings its webhooks into step.
     SyncHooks,
+    /// The same, and the registered webhook of that project or group, which GitLab has switched off, is on again.
+    SwitchOn(String),
 }
 
 /// One line of the checklist.

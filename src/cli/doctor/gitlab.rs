@@ -15,6 +15,8 @@ use crate::gitlab::{GitlabApi, GitlabError, Me, OwnToken, Release};
 const CLOCK_WRONG: u64 = 2 * 60;
 /// One that is off by more than this should be looked at.
 const CLOCK_LOOK: u64 = 10;
+/// A GitLab whose answers take so long is slow.
+const SLOW: Duration = Duration::from_secs(2);
 /// So many days before its end a token is wrong, and should be looked at.
 const DAYS: (i64, i64) = (7, 30);
 
@@ -36,18 +38,18 @@ struct Told {
     own: Result<Option<OwnToken>, GitlabError>,
     /// How far GitLab's clock is ahead of ours, in seconds.
     ahead: Option<i64>,
+    /// How long the answer took.
+    took: Duration,
 }
 
 /// Asks with every token. Fills in whose each is.
 pub(super) async fn look(all: &mut [Access], address: &str, limit: Duration) -> Group {
-    let told = futures_of(all, limit).await;
+    let (told, version) = tokio::join!(futures_of(all, limit), version(all, limit));
     let mut findings = Vec::new();
-    let reached = told.iter().find(|told| told.me.is_ok());
-    if let Some(Told { me: Ok(me), ahead, .. }) = reached {
-        findings.push(Finding::good(Id::GitlabReachable, format!("{address} answers")));
-        findings.extend(version(all, limit).await);
+    if let Some(Told { ahead, took, .. }) = told.iter().find(|told| told.me.is_ok()) {
+        findings.push(reached(address, *took));
+        findings.extend(version);
         findings.extend(clock(*ahead));
-        let _ = me;
     }
     for (access, told) in all.iter_mut().zip(told) {
         findings.extend(token(access, &told, address));
@@ -64,6 +66,17 @@ pub(super) async fn look(all: &mut [Access], address: &str, limit: Duration) -> 
     Group::new("GitLab", findings)
 }
 
+fn reached(address: &str, took: Duration) -> Finding {
+    if took < SLOW {
+        return Finding::good(Id::GitlabReachable, format!("{address} answers"));
+    }
+    Finding::look(
+        Id::GitlabReachable,
+        format!("GitLab is slow: answers take {} s", took.as_secs()),
+        "see how busy GitLab and the way to it are: commands are answered late. Where questions below ran out of time, wait          longer: `flaglink doctor --patience 60`",
+    )
+}
+
 fn reached_any(all: &[Access]) -> bool {
     all.iter().any(|access| access.me.is_some())
 }
@@ -74,14 +87,19 @@ async fn futures_of(all: &[Access], limit: Duration) -> Vec<Told> {
         let api = access.api.clone();
         asked.push(tokio::spawn(async move {
             let (me, own) = tokio::join!(timed(&api, limit), within(limit, api.own_token()));
-            let (me, ahead) = me;
-            Told { me, own: own.unwrap_or_else(|| Err(late(limit))), ahead }
+            let (me, ahead, took) = me;
+            Told { me, own: own.unwrap_or_else(|| Err(late(limit))), ahead, took }
         }));
     }
     let mut told = Vec::with_capacity(asked.len());
     for one in asked {
         let lost = || GitlabError::Strange("the question was given up".to_owned());
-        told.push(one.await.unwrap_or_else(|_| Told { me: Err(lost()), own: Err(lost()), ahead: None }));
+        told.push(one.await.unwrap_or_else(|_| Told {
+            me: Err(lost()),
+            own: Err(lost()),
+            ahead: None,
+            took: limit,
+        }));
     }
     told
 }
@@ -97,16 +115,17 @@ pub(super) fn late(limit: Duration) -> GitlabError {
     })
 }
 
-async fn timed(api: &GitlabApi, limit: Duration) -> (Result<Me, GitlabError>, Option<i64>) {
+async fn timed(api: &GitlabApi, limit: Duration) -> (Result<Me, GitlabError>, Option<i64>, Duration) {
     let began = Instant::now();
     let me = within(limit, api.me()).await.unwrap_or_else(|| Err(late(limit)));
-    let half = began.elapsed() / 2;
+    let took = began.elapsed();
+    let half = took / 2;
     let ahead = me.as_ref().ok().and_then(|me| {
         let then = Timestamp::now().as_millisecond() - i64::try_from(half.as_millis()).ok()?;
         // `Date` has whole seconds: on the average half of one is cut off.
         Some((me.date?.as_millisecond() + 500 - then) / 1000)
     });
-    (me, ahead)
+    (me, ahead, took)
 }
 
 async fn version(all: &[Access], limit: Duration) -> Vec<Finding> {

@@ -1,331 +1,169 @@
-//! GitLab's webhooks: there, to the right address, for the right events, not switched off, and what was answered lately.
+//! GitLab's webhooks: which there are, whose they are, and who says how they stand.
 
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 use url::Url;
 
-use super::finding::{Finding, Group, Id, Repair};
+use super::daemon::Known;
+use super::finding::{Finding, Group, Id};
 use super::gitlab::{Access, late};
+use super::hook_judge::{Seen, judge, left};
+use super::hook_report::registered;
 use super::projects::{Matched, names};
+use super::whose::{Own, Whose, takes_by_hand};
 use super::within;
 use crate::config::Config;
-use crate::domain::ProjectId;
-use crate::gitlab::{GitlabApi, GitlabResult, Hook, HookState, LoggedAnswer, ProjectDetail};
-use crate::pipeline::{HookProblem, HookReport, HookStanding};
-
-/// Where GitLab's webhooks come in at any flaglink, below its address.
-const PATH: &str = "hooks/gitlab";
+use crate::domain::{HookTarget, ProjectId};
+use crate::gitlab::{GitlabApi, GitlabResult, LoggedAnswer, ProjectDetail};
 
 const TITLE: &str = "GitLab's webhooks";
 
-/// What a hook is sent for, and what GitLab's page calls it.
-const EVENTS: [(&str, &str); 5] = [
-    ("note_events", "Comments"),
-    ("confidential_note_events", "Confidential comments"),
-    ("issues_events", "Issues events"),
-    ("confidential_issues_events", "Confidential issues events"),
-    ("merge_requests_events", "Merge request events"),
-];
+/// What is known of this flaglink and its webhooks.
+pub(super) struct Ours<'a> {
+    /// The configuration.
+    pub(super) config: &'a Config,
+    /// Where webhooks are to come in.
+    pub(super) public: Option<&'a Url>,
+    /// What the running one said.
+    pub(super) known: &'a Known,
+}
 
-/// Looks at the webhooks of all projects in which they may be seen.
-pub(super) async fn look(
-    config: &Config,
+/// How the running one says that its webhooks stand.
+pub(super) enum Reported {
+    /// It registers none, or none runs.
+    Nothing,
+    /// One by one.
+    All(Vec<crate::pipeline::HookReport>),
+    /// It did not say in time.
+    Late(Duration),
+}
+
+/// The webhooks of each project in which they may be seen, read from GitLab.
+pub(super) type Listed = Vec<(usize, GitlabResult<Vec<Seen>>)>;
+
+/// Reads the webhooks of the projects, all at once; what was answered to them lately only `with_log`.
+pub(super) async fn list(
+    ours: &Ours<'_>,
     all: &[Access],
     matched: &[Matched],
-    public: Option<&Url>,
-    reports: Option<&[HookReport]>,
     limit: Duration,
-) -> Group {
-    let mut findings = Vec::new();
-    if let Some(reports) = reports {
-        // What was registered, flaglink itself knows best: also whether the secrets are in step.
-        let of_gitlab = reports.iter().filter(|report| report.kind != "provider");
-        findings.extend(of_gitlab.flat_map(registered));
-        if !config.gitlab.webhook_secrets.is_empty() || !config.gitlab.signing_tokens.is_empty() {
-            findings.push(Finding::note(
-                Id::HookThere,
-                "webhooks made by hand are taken as well (`webhook_secret_file`)",
-            ));
-        }
-        return Group::new(TITLE, findings);
-    }
-    let unseen: Vec<&ProjectDetail> =
-        matched.iter().filter(|one| one.level.unwrap_or(0) < 40).map(|one| &one.project).collect();
-    if !unseen.is_empty() {
-        findings.push(
-            Finding::note(
-                Id::HookThere,
-                format!(
-                    "the webhooks of {} cannot be looked at: only a Maintainer's token sees them",
-                    names(unseen.into_iter())
-                ),
-            )
-            .with(
-                "in GitLab (Settings → Webhooks) see that there is one to …/hooks/gitlab, for comments, issues and merge \
-                 requests, the confidential ones too",
-            ),
-        );
-    }
+    with_log: bool,
+) -> Listed {
     let mut asked = JoinSet::new();
     for (at, one) in matched.iter().enumerate().filter(|(_, one)| one.level.unwrap_or(0) >= 40) {
         let Some(access) = all.get(one.access) else { continue };
-        let (api, project, public) = (access.api.clone(), one.project.id, public.cloned());
-        asked.spawn(async move { (at, read(&api, project, public.as_ref(), limit).await) });
+        let own = Own::new(ours.config, ours.public);
+        let (api, project) = (access.api.clone(), one.project.id);
+        asked.spawn(async move { (at, read(&api, project, &own, limit, with_log).await) });
     }
     let mut told = Vec::new();
     while let Some(one) = asked.join_next().await {
         told.extend(one);
     }
     told.sort_by_key(|(at, _)| *at);
-    for (at, hooks) in told {
-        let Some(one) = matched.get(at) else { continue };
-        let path = &one.project.path;
-        match hooks {
-            Ok(hooks) => findings.extend(judge(config, one, &hooks, public)),
-            Err(error) => findings.push(Finding::look(
-                Id::HookThere,
-                format!("the webhooks of {path} cannot be read: {error}"),
-                "look again later",
-            )),
-        }
-    }
-    Group::new(TITLE, findings)
-}
-
-/// One that flaglink registers itself.
-fn registered(report: &HookReport) -> Vec<Finding> {
-    let name = &report.name;
-    let url = report.url.as_deref().map(bare).unwrap_or_default();
-    if report.problems.is_empty() {
-        return vec![match report.standing {
-            HookStanding::Off => {
-                Finding::note(Id::HookThere, format!("{name} gets no webhook, as its rule says"))
-            }
-            _ => Finding::good(
-                Id::HookThere,
-                format!("the webhook of {name} leads to {url}, and all is well with it"),
-            ),
-        }];
-    }
-    let failed_with = |status: &str| {
-        report.failures.iter().flatten().next().is_some_and(|failure| failure.status == status)
-    };
-    let off = report.alert_status.as_deref().is_some_and(|status| status != "executable");
-    let id = match report.standing {
-        HookStanding::Missing | HookStanding::Unknown | HookStanding::Off => Id::HookThere,
-        _ if report.address_right == Some(false) => Id::HookThere,
-        _ if off => Id::HookOff,
-        _ if !report.events_missing.is_empty() => Id::HookEvents,
-        _ if report.secret_in_step == Some(false) || failed_with("401") => Id::HookSecret,
-        _ => Id::HookAnswers,
-    };
-    let wrong = |problem: &HookProblem| {
-        let says = format!("the webhook of {name}: {}", problem.what);
-        match report.standing {
-            HookStanding::Right | HookStanding::Off => Finding::look(id, says, problem.todo.clone()),
-            _ => Finding::wrong(id, says, problem.todo.clone()).repaired_by(Repair::SyncHooks),
-        }
-    };
-    report.problems.iter().map(wrong).collect()
-}
-
-/// A webhook that leads to a flaglink, and its newest answers.
-struct Seen {
-    hook: Hook,
-    /// It leads to this one.
-    here: bool,
-    log: Option<Vec<LoggedAnswer>>,
+    told
 }
 
 async fn read(
     api: &GitlabApi,
     project: ProjectId,
-    public: Option<&Url>,
+    own: &Own,
     limit: Duration,
+    with_log: bool,
 ) -> GitlabResult<Vec<Seen>> {
     let hooks = within(limit, api.hooks(project)).await.unwrap_or_else(|| Err(late(limit)))?;
     let mut seen = Vec::new();
     for hook in hooks {
-        let Some(here) = leads(&hook.url, public) else { continue };
-        let log = match here {
-            true => within(limit, api.hook_log(project, hook.id)).await.and_then(Result::ok).flatten(),
-            false => None,
+        let whose = own.whose(&HookTarget::Project(project), &hook.url);
+        let log = match whose {
+            Whose::Here | Whose::Perhaps if with_log => log_of(api, project, hook.id, limit).await,
+            Whose::Others => continue,
+            _ => None,
         };
-        seen.push(Seen { hook, here, log });
+        seen.push(Seen { hook, whose, log });
     }
     Ok(seen)
 }
 
-/// Whether a webhook leads to a flaglink at all (`None`: it does not), and to this one. Where no address is known, any may.
-fn leads(url: &str, public: Option<&Url>) -> Option<bool> {
-    let url = Url::parse(url).ok()?;
-    let before = match url.path().split_once(PATH) {
-        Some((before, rest)) if rest.is_empty() || rest.starts_with('/') => before,
-        _ => return None,
+async fn log_of(
+    api: &GitlabApi,
+    project: ProjectId,
+    hook: u64,
+    limit: Duration,
+) -> Option<Vec<LoggedAnswer>> {
+    within(limit, api.hook_log(project, hook)).await.and_then(Result::ok).flatten()
+}
+
+/// How the webhooks stand. Of those that flaglink registers the running one knows best: also whether the secrets are in step.
+pub(super) fn look(ours: &Ours<'_>, matched: &[Matched], listed: &Listed, reported: &Reported) -> Group {
+    let mut findings = Vec::new();
+    match reported {
+        Reported::All(reports) => {
+            let of_gitlab = reports.iter().filter(|report| report.kind != "provider");
+            findings.extend(of_gitlab.flat_map(|report| registered(report, &ours.known.remarks)));
+            for (path, hooks) in seen(matched, listed) {
+                let known = |seen: &&Seen| reports.iter().any(|report| report.hook == Some(seen.hook.id));
+                findings.extend(hooks.iter().filter(|seen| !known(seen)).filter_map(|seen| left(path, seen)));
+            }
+            if takes_by_hand(ours.config) {
+                findings.push(Finding::note(
+                    Id::HookThere,
+                    "webhooks made by hand are taken as well (`webhook_secret_file`)",
+                ));
+            }
+        }
+        Reported::Late(limit) => findings.push(Finding::look(
+            Id::HookThere,
+            format!(
+                "the running flaglink does not say within {} s how its webhooks stand: it asks GitLab about each",
+                limit.as_secs()
+            ),
+            "look again later, or wait for `flaglink hooks list`",
+        )),
+        Reported::Nothing => {
+            findings.extend(unseen(matched));
+            findings.extend(unread(matched, listed));
+            for (at, hooks) in listed {
+                let (Some(one), Ok(hooks)) = (matched.get(*at), hooks) else { continue };
+                findings.extend(judge(ours, one, hooks));
+            }
+        }
+    }
+    Group::new(TITLE, findings)
+}
+
+fn seen<'a>(matched: &'a [Matched], listed: &'a Listed) -> impl Iterator<Item = (&'a str, &'a [Seen])> {
+    listed.iter().filter_map(|(at, hooks)| {
+        let hooks = hooks.as_ref().ok()?;
+        Some((matched.get(*at)?.project.path.as_str(), hooks.as_slice()))
+    })
+}
+
+fn unread(matched: &[Matched], listed: &Listed) -> Vec<Finding> {
+    let one = |(at, hooks): &(usize, GitlabResult<Vec<Seen>>)| {
+        let (one, error) = (matched.get(*at)?, hooks.as_ref().err()?);
+        let says = format!("the webhooks of {} cannot be read: {error}", one.project.path);
+        Some(Finding::look(Id::HookThere, says, "look again later"))
     };
-    if !before.ends_with('/') {
+    listed.iter().filter_map(one).collect()
+}
+
+fn unseen(matched: &[Matched]) -> Option<Finding> {
+    let unseen: Vec<&ProjectDetail> =
+        matched.iter().filter(|one| one.level.unwrap_or(0) < 40).map(|one| &one.project).collect();
+    if unseen.is_empty() {
         return None;
     }
-    let Some(public) = public else { return Some(true) };
-    let same = url.scheme() == public.scheme()
-        && url.host() == public.host()
-        && url.port_or_known_default() == public.port_or_known_default()
-        && before == public.path();
-    Some(same)
-}
-
-fn judge(config: &Config, one: &Matched, hooks: &[Seen], public: Option<&Url>) -> Vec<Finding> {
-    let path = &one.project.path;
-    let here: Vec<&Seen> = hooks.iter().filter(|seen| seen.here).collect();
-    if here.is_empty() {
-        let target = public.map_or_else(|| format!("…/{PATH}"), |public| format!("{public}{PATH}"));
-        let others: Vec<String> = hooks.iter().map(|seen| bare(&seen.hook.url)).collect();
-        return vec![if others.is_empty() && config.gitlab.register_hooks {
-            Finding::note(
-                Id::HookThere,
-                format!("{path} has no webhook that leads here yet; flaglink registers it when it starts"),
-            )
-        } else if others.is_empty() {
-            Finding::wrong(
-                Id::HookThere,
-                format!("{path} has no webhook that leads here, so comments there are noticed late or never"),
-                format!("`flaglink hooks sync` makes it; by hand: Settings → Webhooks, URL {target}, with the secret token"),
-            )
-            .repaired_by(Repair::SyncHooks)
-        } else {
-            Finding::wrong(
-                Id::HookThere,
-                format!("the webhook of {path} leads to {}, and flaglink is at {target}", others.join(" and ")),
-                "the address has changed, or that is another flaglink's: `flaglink hooks sync` puts ours right, by hand \
-                 change the URL and write the secret token anew with it",
-            )
-            .repaired_by(Repair::SyncHooks)
-        }];
-    }
-    let mut findings = Vec::new();
-    for seen in &here {
-        findings.extend(judge_one(config, one, seen));
-    }
-    if findings.is_empty() {
-        let target = here.first().map(|seen| bare(&seen.hook.url)).unwrap_or_default();
-        findings.push(Finding::good(
-            Id::HookThere,
-            format!("the webhook of {path} leads to {target}, and all is well with it"),
-        ));
-    }
-    findings
-}
-
-/// An address without what may be secret in it.
-fn bare(url: &str) -> String {
-    let url = url.split(['?', '#']).next().unwrap_or_default();
-    match Url::parse(url) {
-        Ok(mut url) => {
-            let _ = url.set_password(None);
-            let _ = url.set_username("");
-            url.to_string()
-        }
-        Err(_) => url.to_owned(),
-    }
-}
-
-fn judge_one(config: &Config, one: &Matched, seen: &Seen) -> Vec<Finding> {
-    let (path, hook) = (&one.project.path, &seen.hook);
-    let rule = config.rules.rules.get(one.rule);
-    let native = |name: &String| {
-        config.providers.iter().any(|provider| provider.name == *name && provider.kind == "gitlab")
-    };
-    let native = rule.is_some_and(|rule| rule.providers.iter().any(native));
-    let mut needed = EVENTS.to_vec();
-    if native {
-        needed.push(("feature_flag_events", "Feature flag events"));
-    }
-    let mut findings = Vec::new();
-    let missing: Vec<&str> = needed
-        .iter()
-        .filter(|(event, _)| !hook.triggers.iter().any(|has| has == event))
-        .map(|(_, words)| *words)
-        .collect();
-    if !missing.is_empty() {
-        findings.push(
-            Finding::wrong(
-                Id::HookEvents,
-                format!("the webhook of {path} is not sent for: {}", missing.join(", ")),
-                "tick these boxes on it (Settings → Webhooks → Edit), or run `flaglink hooks sync`",
-            )
-            .repaired_by(Repair::SyncHooks),
-        );
-    }
-    if hook.state != HookState::On {
-        let how = if hook.state == HookState::Off { "for good" } else { "for a while" };
-        findings.push(
-            Finding::wrong(
-                Id::HookOff,
-                format!("GitLab has switched off the webhook of {path} {how}, because too many deliveries failed"),
-                "mend what the answers below say, then press Test → Comments on it in GitLab, or run `flaglink doctor --fix`",
-            )
-            .repaired_by(Repair::TestHook {
-                project: one.project.id,
-                hook: hook.id,
-                triggers: hook.triggers.clone(),
-                rule: rule.map(|rule| rule.pattern.clone()).unwrap_or_default(),
-            }),
-        );
-    }
-    findings.extend(answers(path, seen.log.as_deref()));
-    findings
-}
-
-/// What the newest answers tell.
-fn answers(path: &str, log: Option<&[LoggedAnswer]>) -> Option<Finding> {
-    let log = log?;
-    let newest = log.first()?;
-    let failed = log.iter().filter(|answer| !answer.is_good()).count();
-    if newest.is_good() {
-        return (failed > 0).then(|| {
-            Finding::note(
-                Id::HookAnswers,
-                format!(
-                    "{failed} of the last {} deliveries from {path} failed, and the newest came through",
-                    log.len()
-                ),
-            )
-        });
-    }
-    let at = newest.at.map(crate::cli::words::moment).unwrap_or_default();
-    let says = format!("the newest delivery from {path} was answered {} ({at})", newest.answer);
-    Some(match newest.status() {
-        Some(401) => Finding::wrong(
-            Id::HookSecret,
-            format!("{says}: the secret of the webhook is not the one that flaglink has"),
-            "write the secret token from the file that `webhook_secret_file` in [gitlab] names into the webhook anew (Settings \
-             → Webhooks → Edit); `flaglink hooks sync` does it for webhooks that flaglink made",
-        )
-        .repaired_by(Repair::SyncHooks),
-        Some(404) => Finding::wrong(
-            Id::HookAnswers,
-            says,
-            "the address leads past flaglink, or flaglink has no secret for it: see the address below, and the path \
-             …/hooks/gitlab",
+    let finding = Finding::note(
+        Id::HookThere,
+        format!(
+            "the webhooks of {} cannot be looked at: only a Maintainer's token sees them",
+            names(unseen.into_iter())
         ),
-        Some(502 | 504) => Finding::wrong(
-            Id::HookAnswers,
-            says,
-            "the tunnel or the proxy answers and flaglink does not: does it run, and does the proxy point at its \
-             `listen.webhooks`?",
-        ),
-        Some(503) => Finding::wrong(
-            Id::HookAnswers,
-            says,
-            "flaglink could not keep it: `daemon-ready` below says why (a full disk, too much that waits)",
-        ),
-        Some(_) => Finding::wrong(Id::HookAnswers, says, "see what answers at that address: it may not be flaglink"),
-        None => Finding::wrong(
-            Id::HookAnswers,
-            says,
-            "GitLab reached nobody: is the address right and its certificate good? To addresses in private networks GitLab \
-             sends only where an admin allows it (Admin → Settings → Network → Outbound requests)",
-        ),
-    })
+    );
+    Some(finding.with(
+        "in GitLab (Settings → Webhooks) see that there is one to …/hooks/gitlab, for comments, issues and merge requests, the \
+         confidential ones too",
+    ))
 }

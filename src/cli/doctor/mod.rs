@@ -3,15 +3,22 @@
 mod address;
 mod config;
 mod daemon;
+mod environments;
 mod exposure;
 mod finding;
 mod fix;
 mod gitlab;
+mod hook_answers;
+mod hook_judge;
+mod hook_report;
 mod hooks;
 mod projects;
+mod provider_webhook;
 mod providers;
+mod proxy_words;
 mod render;
 mod store;
+mod whose;
 mod words;
 
 use std::io::Write;
@@ -26,9 +33,11 @@ use super::{Context, Trouble, document, screen};
 use crate::config::{Config, Places};
 use crate::flags::{Registry, Surroundings};
 use crate::gitlab::GitlabApi;
+use crate::http::api_types::Status;
 use crate::net::{HttpClient, HttpOptions, Peers};
 use crate::telemetry::Metrics;
 use finding::{Finding, Group, Id};
+use fix::Fixed;
 use gitlab::Access;
 
 /// Check everything that can be checked, and say what to do about each failure
@@ -74,13 +83,12 @@ impl Doctor {
     pub(super) async fn perform(self, context: &Context) -> Result<(), Trouble> {
         let limit = Duration::from_secs(self.patience);
         let progress = Progress::new(context);
-        let (mut groups, mut fixed) = (self.look(context, &progress, limit).await, Vec::new());
+        let (mut groups, mut fixed) = (self.look(context, &progress, limit).await, Fixed::default());
         if self.fix {
-            let (done, not) = self.repair(context, &progress, &groups, limit).await;
-            if !done.is_empty() {
+            fixed = self.repair(context, &progress, &groups, limit).await;
+            if !fixed.done.is_empty() {
                 groups = self.look(context, &progress, limit).await;
             }
-            fixed = done.into_iter().chain(not).collect();
         }
         drop(progress);
         let wrong = render::wrong(&groups);
@@ -108,7 +116,7 @@ impl Doctor {
             let _step = progress.step("asking the running flaglink");
             match &places {
                 Ok(places) => daemon::look(places, limit).await,
-                Err(_) => daemon::Known { status: None, reports: None, groups: Vec::new() },
+                Err(_) => daemon::Known::default(),
             }
         };
         let config = match config::load(context, &file) {
@@ -134,15 +142,26 @@ impl Doctor {
                 return groups;
             }
         };
+        let ours = hooks::Ours { config: &config, public: public.as_ref(), known: &known };
+        let registers = known.status.is_some() && config.gitlab.register_hooks;
         let of_gitlab = async {
             let _step = progress.step("asking GitLab");
             let mut all = all;
             let base = config.gitlab.url.as_str();
-            let own = gitlab::look(&mut all, base, limit).await;
-            let (projects, matched) = projects::look(&config, &all, base, limit).await;
-            let reports = known.reports.as_deref().filter(|_| config.gitlab.register_hooks);
-            let hooks = hooks::look(&config, &all, &matched, public.as_ref(), reports, limit).await;
-            (vec![own, projects, hooks], exposure::look(&config, &matched))
+            let apis: Vec<GitlabApi> = all.iter().map(|access| access.api.clone()).collect();
+            let (own, lists) =
+                tokio::join!(gitlab::look(&mut all, base, limit), projects::lists(&apis, limit));
+            let (projects, matched) = projects::look(&config, &all, &lists, base, limit).await;
+            let listed = hooks::list(&ours, &all, &matched, limit, !registers).await;
+            (own, projects, matched, listed)
+        };
+        let of_hooks = async {
+            let _step =
+                registers.then(|| progress.step("asking the running flaglink how its webhooks stand"));
+            match registers {
+                true => daemon::reports(&config.listen.socket, limit).await,
+                false => hooks::Reported::Nothing,
+            }
         };
         let of_address = async {
             let _step = progress.step("asking at the public address");
@@ -151,15 +170,23 @@ impl Doctor {
         };
         let of_providers = async {
             let _step = progress.step("asking the flag services");
-            providers::look(&registry, public.as_ref(), limit).await
+            providers::ask(&registry, public.as_ref(), limit).await
         };
-        let ((gitlab, exposure), address, providers) = tokio::join!(of_gitlab, of_address, of_providers);
-        groups.extend(gitlab);
+        let (of_gitlab, reported, address, asked) =
+            tokio::join!(of_gitlab, of_hooks, of_address, of_providers);
+        let (gitlab, mut projects, matched, listed) = of_gitlab;
+        projects.findings.extend(environments::look(&config, &asked));
+        let hooks = hooks::look(&ours, &matched, &listed, &reported);
+        let providers = providers::look(&asked, &config, &reported);
+        let mut of_daemon = known.groups.clone();
+        daemon::leave_out(&mut of_daemon, &[&hooks, &address]);
+        daemon::compare(&mut of_daemon, &config, known.status.as_ref());
+        groups.extend([gitlab, projects, hooks]);
         groups.push(address);
         groups.extend(providers);
         groups.push(store::look(&config, self.least_free.saturating_mul(1024 * 1024)));
-        groups.extend(known.groups);
-        groups.push(exposure);
+        groups.extend(of_daemon);
+        groups.push(exposure::look(&config, &matched));
         groups
     }
 
@@ -169,26 +196,26 @@ impl Doctor {
         progress: &Progress,
         groups: &[Group],
         limit: Duration,
-    ) -> (Vec<String>, Vec<String>) {
+    ) -> Fixed {
         let _step = progress.step("repairing");
-        let socket = context.config_file().ok().and_then(|file| Places::load(&file, &context.env).ok());
-        let Ok(file) = context.config_file() else { return Default::default() };
-        let Ok(config) = Config::load(&file, &context.env) else { return Default::default() };
-        let Ok((all, _)) = accesses(&config, limit) else { return Default::default() };
-        let (mut done, mut not) = fix::repair(&config, &all, groups, limit).await;
-        if let Some(places) = socket {
-            fix::sync_hooks(&places.socket, groups, &mut done, &mut not).await;
+        let Ok(file) = context.config_file() else { return Fixed::default() };
+        let places = Places::load(&file, &context.env).ok();
+        let Ok(config) = Config::load(&file, &context.env) else { return Fixed::default() };
+        let Ok((all, _)) = accesses(&config, limit) else { return Fixed::default() };
+        let mut fixed = fix::repair(&config, &all, groups, limit).await;
+        if let Some(places) = places {
+            fix::sync_hooks(&places.socket, groups, &mut fixed).await;
         }
-        (done, not)
+        fixed
     }
 }
 
-/// Where webhooks are to come in: as configured, else as the running one says.
+/// Where webhooks are to come in: as the running one says, since it is what answers, else as configured.
 fn public_address(config: &Config, known: &daemon::Known) -> Option<Url> {
-    if let Some(url) = &config.listen.public_url {
-        return Some(url.clone());
-    }
-    let status = known.status.as_ref()?;
+    known.status.as_ref().and_then(runs_at).or_else(|| config.listen.public_url.clone())
+}
+
+fn runs_at(status: &Status) -> Option<Url> {
     if let Some(url) = &status.public_url {
         return Url::parse(url).ok();
     }

@@ -11,7 +11,7 @@ use super::within;
 use super::words::of_gitlab;
 use crate::cli::words::count;
 use crate::config::{Config, ProjectRule, Role};
-use crate::gitlab::{GitlabError, GitlabResult, ProjectDetail};
+use crate::gitlab::{GitlabApi, GitlabError, GitlabResult, ProjectDetail};
 
 /// So many projects of a rule are looked at one by one.
 const MOST: usize = 100;
@@ -30,20 +30,40 @@ pub(super) struct Matched {
     pub(super) level: Option<u32>,
 }
 
-/// Asks for the projects and for the roles in them.
+/// The projects that one token's user is a member of.
+pub(super) struct List {
+    live: GitlabResult<Vec<ProjectDetail>>,
+    /// Empty also where GitLab does not say.
+    archived: Vec<ProjectDetail>,
+}
+
+/// Asks for the projects with every token at once.
+pub(super) async fn lists(apis: &[GitlabApi], limit: Duration) -> Vec<List> {
+    let mut asked = Vec::with_capacity(apis.len());
+    for api in apis {
+        let api = api.clone();
+        asked.push(tokio::spawn(async move {
+            let (live, archived) =
+                tokio::join!(within(limit, api.member_projects()), within(limit, api.archived_projects()));
+            let archived = archived.and_then(Result::ok).unwrap_or_default();
+            List { live: live.unwrap_or_else(|| Err(late(limit))), archived }
+        }));
+    }
+    let mut lists = Vec::with_capacity(asked.len());
+    for one in asked {
+        lists.push(one.await.unwrap_or_else(|_| List { live: Err(late(limit)), archived: Vec::new() }));
+    }
+    lists
+}
+
+/// Says what each rule matches, and asks for the roles there.
 pub(super) async fn look(
     config: &Config,
     all: &[Access],
+    lists: &[List],
     address: &str,
     limit: Duration,
 ) -> (Group, Vec<Matched>) {
-    let mut lists: Vec<GitlabResult<Vec<ProjectDetail>>> = Vec::new();
-    for access in all {
-        lists.push(match access.me {
-            None => Ok(Vec::new()),
-            Some(_) => within(limit, access.api.member_projects()).await.unwrap_or_else(|| Err(late(limit))),
-        });
-    }
     let (mut findings, mut matched) = (Vec::new(), Vec::new());
     for (at, rule) in config.rules.rules.iter().enumerate() {
         let which = all.iter().position(|access| access.rule.as_deref() == Some(&rule.pattern)).unwrap_or(0);
@@ -52,13 +72,13 @@ pub(super) async fn look(
         if access.me.is_none() {
             continue;
         }
-        let projects = match lists.get(which) {
-            Some(Ok(projects)) => projects,
-            Some(Err(error)) => {
+        let Some(list) = lists.get(which) else { continue };
+        let projects = match &list.live {
+            Ok(projects) => projects,
+            Err(error) => {
                 findings.push(of_gitlab(error, &access.name, address));
                 continue;
             }
-            None => continue,
         };
         let holds = |project: &&ProjectDetail| {
             config.rules.for_project(&project.path).is_some_and(|first| first.pattern == rule.pattern)
@@ -66,6 +86,14 @@ pub(super) async fn look(
         let mut found: Vec<ProjectDetail> = projects.iter().filter(holds).cloned().collect();
         if found.is_empty() {
             found.extend(named_exactly(rule, access, limit).await);
+        }
+        let mut gone: Vec<ProjectDetail> = list.archived.iter().filter(holds).cloned().collect();
+        gone.extend(found.iter().filter(|project| project.archived).cloned());
+        found.retain(|project| !project.archived);
+        gone.dedup_by_key(|project| project.id);
+        findings.extend(archived(rule, &gone, found.is_empty()));
+        if found.is_empty() && !gone.is_empty() {
+            continue;
         }
         if found.is_empty() {
             findings.push(nothing(config, rule, access, projects));
@@ -91,6 +119,24 @@ pub(super) async fn look(
         }));
     }
     (Group::new("Projects", findings), matched)
+}
+
+/// What is archived: `alone`, where the rule matches nothing else.
+fn archived(rule: &ProjectRule, gone: &[ProjectDetail], alone: bool) -> Option<Finding> {
+    if gone.is_empty() {
+        return None;
+    }
+    let (named, is) = (names(gone.iter()), if gone.len() == 1 { "is" } else { "are" });
+    let says =
+        format!("{named} {is} archived in GitLab: nothing can be written there, so /flag does nothing");
+    if !alone {
+        return Some(Finding::note(Id::ProjectArchived, says));
+    }
+    Some(Finding::wrong(
+        Id::ProjectArchived,
+        format!("{says}, and `{}` matches nothing else", rule.pattern),
+        "unarchive it in GitLab (Settings → General → Advanced), or take the rule out",
+    ))
 }
 
 /// The project that a rule without any `*` names, also where the bot is no member of it.

@@ -7,28 +7,107 @@ use tokio::task::JoinSet;
 use url::Url;
 
 use super::finding::{Finding, Group, Id};
+use super::hooks::Reported;
+use super::provider_webhook::Webhook;
 use super::within;
 use super::words::of_provider;
-use crate::flags::{FlagProvider, ProviderError, Registry, Verdict, WebhookRequest, WebhookThere};
+use crate::config::Config;
+use crate::flags::{FlagProvider, Provided, ProviderError, Registry, Verdict, WebhookRequest, WebhookThere};
+use crate::pipeline::HookReport;
+
+/// What one flag service answered.
+pub(super) struct Asked {
+    /// The provider's name.
+    pub(super) name: String,
+    /// Its environments; `None` where it does not tell.
+    pub(super) environments: Option<Vec<String>>,
+    provider: Arc<dyn FlagProvider>,
+    findings: Vec<Finding>,
+    webhook: Option<Heard>,
+    after: Option<Finding>,
+}
+
+/// How its changes are heard of.
+enum Heard {
+    /// That is all that there is to say.
+    Said(Finding),
+    /// By a webhook to that address, which stands so; `None`: it did not say in time.
+    Webhook(Url, Option<Provided<WebhookThere>>),
+}
 
 /// Asks all of them at once.
-pub(super) async fn look(registry: &Registry, public: Option<&Url>, limit: Duration) -> Vec<Group> {
+pub(super) async fn ask(registry: &Registry, public: Option<&Url>, limit: Duration) -> Vec<Asked> {
     let mut asked = JoinSet::new();
     for (at, provider) in registry.iter().enumerate() {
         let (provider, public) = (Arc::clone(provider), public.cloned());
-        asked.spawn(async move { (at, one(provider.as_ref(), public.as_ref(), limit).await) });
+        asked.spawn(async move { (at, one(provider, public.as_ref(), limit).await) });
     }
-    let mut groups = Vec::new();
+    let mut all = Vec::new();
     while let Some(one) = asked.join_next().await {
-        groups.extend(one);
+        all.extend(one);
     }
-    groups.sort_by_key(|(at, _)| *at);
-    groups.into_iter().map(|(_, group)| group).collect()
+    all.sort_by_key(|(at, _)| *at);
+    all.into_iter().map(|(_, asked)| asked).collect()
 }
 
-async fn one(provider: &dyn FlagProvider, public: Option<&Url>, limit: Duration) -> Group {
+/// What that means. What was registered the running one knows best: also why a service refused it.
+pub(super) fn look(asked: &[Asked], config: &Config, reported: &Reported) -> Vec<Group> {
+    let group = |one: &Asked| {
+        let (name, service) = (one.provider.name(), one.provider.service());
+        let mut findings = one.findings.clone();
+        match &one.webhook {
+            Some(Heard::Said(finding)) => findings.push(finding.clone()),
+            Some(Heard::Webhook(target, stands)) => {
+                let judge = Webhook {
+                    provider: one.provider.as_ref(),
+                    target,
+                    registers: config.gitlab.register_hooks && one.provider.abilities().register_webhook,
+                    report: report_of(reported, name),
+                };
+                findings.push(judge.finding(stands.as_ref()));
+            }
+            None => {}
+        }
+        findings.extend(one.after.clone());
+        Group::new(format!("Flags: {name} ({service})"), findings)
+    };
+    asked.iter().map(group).collect()
+}
+
+fn report_of<'a>(reported: &'a Reported, name: &str) -> Option<&'a HookReport> {
+    let Reported::All(reports) = reported else { return None };
+    reports.iter().find(|report| report.kind == "provider" && report.name == name)
+}
+
+async fn one(provider: Arc<dyn FlagProvider>, public: Option<&Url>, limit: Duration) -> Asked {
+    let name = provider.name().to_owned();
+    let (findings, answers) = key(provider.as_ref(), limit).await;
+    let mut asked = Asked { name, environments: None, provider, findings, webhook: None, after: None };
+    if !answers {
+        return asked;
+    }
+    let provider = asked.provider.as_ref();
+    let (environments, webhook, refused) = tokio::join!(
+        within(limit, provider.environment_names()),
+        webhook(provider, public, limit),
+        within(limit, provider.back_links_refused())
+    );
+    asked.findings.extend(judge_environments(provider, environments.as_ref(), limit));
+    asked.environments = environments.and_then(Result::ok);
+    asked.webhook = Some(webhook);
+    asked.after = refused.and_then(Result::ok).flatten().map(|why| {
+        Finding::look(
+            Id::ProviderOwnIntegration,
+            why,
+            "docs/from-flagsmith.md says how to change over; until then flaglink keeps no links and tags there",
+        )
+    });
+    asked
+}
+
+/// Whether it answers and accepts the key.
+async fn key(provider: &dyn FlagProvider, limit: Duration) -> (Vec<Finding>, bool) {
     let (name, service) = (provider.name(), provider.service());
-    let title = format!("Flags: {name} ({service})");
     let Some(checked) = within(limit, provider.check()).await else {
         let late = Finding::wrong(
             Id::ProviderKey,
@@ -37,136 +116,82 @@ async fn one(provider: &dyn FlagProvider, public: Option<&Url>, limit: Duration)
                 "does it run, and is `url` in [providers.{name}] right? flaglink shows what it last saw until it answers"
             ),
         );
-        return Group::new(title, vec![late]);
+        return (vec![late], false);
     };
-    if let Err(error) = checked {
-        let mut finding = of_provider(&error, name, service);
-        if finding.id == Id::ProviderProject
-            && let Some(Ok(projects)) = within(limit, provider.projects()).await
-            && !projects.is_empty()
-        {
-            let named: Vec<String> =
-                projects.iter().take(5).map(|project| format!("{} ({})", project.id, project.name)).collect();
-            finding.remedy = Some(format!(
-                "write one of those that the key sees as `project` in [providers.{name}]: {}",
-                named.join(", ")
-            ));
-        }
-        return Group::new(title, vec![finding]);
+    let Err(error) = checked else {
+        let good = Finding::good(Id::ProviderKey, format!("{service} answers, and the key sees the project"));
+        return (vec![good], true);
+    };
+    let mut finding = of_provider(&error, provider);
+    if finding.id == Id::ProviderProject
+        && let Some(Ok(projects)) = within(limit, provider.projects()).await
+        && !projects.is_empty()
+    {
+        let named: Vec<String> =
+            projects.iter().take(5).map(|project| format!("{} ({})", project.id, project.name)).collect();
+        finding.remedy = Some(format!(
+            "write one of those that the key sees as `project` in [providers.{name}]: {}",
+            named.join(", ")
+        ));
     }
-    let mut findings =
-        vec![Finding::good(Id::ProviderKey, format!("{service} answers, and the key sees the project"))];
-    match within(limit, provider.environment_names()).await {
-        Some(Ok(names)) if names.is_empty() => findings.push(Finding::wrong(
+    (vec![finding], false)
+}
+
+fn judge_environments(
+    provider: &dyn FlagProvider,
+    environments: Option<&Provided<Vec<String>>>,
+    limit: Duration,
+) -> Option<Finding> {
+    let (name, service) = (provider.name(), provider.service());
+    Some(match environments {
+        Some(Ok(names)) if names.is_empty() => Finding::wrong(
             Id::ProviderEnvironments,
             "the project has no environment, so no flag has a state",
             format!("make one in {service}, or see that `project` in [providers.{name}] is the right one"),
-        )),
-        Some(Ok(names)) => findings.push(Finding::good(
+        ),
+        Some(Ok(names)) => Finding::good(
             Id::ProviderEnvironments,
             format!("environments: {}", names.iter().take(12).cloned().collect::<Vec<_>>().join(", ")),
-        )),
-        Some(Err(ProviderError::Unsupported)) => {}
-        Some(Err(error)) => findings.push(of_provider(&error, name, service)),
-        None => findings.push(Finding::look(
+        ),
+        Some(Err(ProviderError::Unsupported)) => return None,
+        Some(Err(error)) => of_provider(error, provider),
+        None => Finding::look(
             Id::ProviderEnvironments,
             format!("the environments are not told within {} s", limit.as_secs()),
             "look again later",
-        )),
-    }
-    findings.push(webhook(provider, public, limit).await);
-    if let Some(Ok(Some(why))) = within(limit, provider.back_links_refused()).await {
-        findings.push(Finding::look(
-            Id::ProviderOwnIntegration,
-            why,
-            "docs/from-flagsmith.md says how to change over; until then flaglink keeps no links and tags there",
-        ));
-    }
-    Group::new(title, findings)
+        ),
+    })
 }
 
 /// How its changes are heard of.
-async fn webhook(provider: &dyn FlagProvider, public: Option<&Url>, limit: Duration) -> Finding {
-    let (name, service, poll) = (provider.name(), provider.service(), provider.poll_interval().as_secs());
+async fn webhook(provider: &dyn FlagProvider, public: Option<&Url>, limit: Duration) -> Heard {
+    let (name, poll) = (provider.name(), provider.poll_interval().as_secs());
     if provider.hears_gitlab() {
-        return Finding::good(
+        return Heard::Said(Finding::good(
             Id::ProviderWebhook,
             format!("changes are heard of by GitLab's own webhook, and looked for every {poll} s"),
-        );
+        ));
     }
     let nothing = std::collections::BTreeMap::new();
     if provider.verify_webhook(&WebhookRequest { headers: &nothing, body: b"" }) == Verdict::NoSecret {
-        return Finding::note(
+        let note = Finding::note(
             Id::ProviderWebhook,
             format!("it is polled every {poll} s; without a webhook secret it has no webhook path (404)"),
-        )
-        .with(format!("to hear of changes at once, give [providers.{name}] a `webhook_secret_file`"));
+        );
+        let remedy = format!("to hear of changes at once, give [providers.{name}] a `webhook_secret_file`");
+        return Heard::Said(note.with(remedy));
     }
     let path = format!("hooks/providers/{name}");
-    let Some(target) = public.and_then(|public| public.join(&path).ok()) else {
-        return Finding::note(
+    match public.and_then(|public| public.join(&path).ok()) {
+        Some(target) => {
+            let stands = within(limit, provider.webhook_standing(&target)).await;
+            Heard::Webhook(target, stands)
+        }
+        None => Heard::Said(Finding::note(
             Id::ProviderWebhook,
             format!(
                 "webhooks are taken at …/{path}; where that is from outside is not known without `public_url`"
             ),
-        );
-    };
-    let by_hand = format!(
-        "in {service} make a webhook to {target} with the secret from the file that [providers.{name}] names; \
-         `flaglink hooks sync` does it where the key may"
-    );
-    match within(limit, provider.webhook_standing(&target)).await {
-        Some(Ok(WebhookThere::Good)) => Finding::good(
-            Id::ProviderWebhook,
-            format!("{service}'s webhook leads to {target}, with our secret"),
-        ),
-        Some(Ok(WebhookThere::Perhaps)) => Finding::good(
-            Id::ProviderWebhook,
-            format!(
-                "{service} has a webhook; it shows nobody its secret, so only a change tells that it fits"
-            ),
-        ),
-        Some(Ok(WebhookThere::Off)) => Finding::wrong(
-            Id::ProviderWebhook,
-            format!(
-                "{service}'s webhook to {target} is switched off: changes are noticed every {poll} s only"
-            ),
-            format!("switch it on in {service}"),
-        ),
-        Some(Ok(WebhookThere::OtherSecret)) => Finding::wrong(
-            Id::ProviderWebhook,
-            format!(
-                "{service}'s webhook to {target} has another secret than flaglink, so what it sends is refused"
-            ),
-            format!("write the secret from the file that [providers.{name}] names into it"),
-        ),
-        Some(Ok(WebhookThere::Elsewhere(others))) if others.is_empty() => Finding::wrong(
-            Id::ProviderWebhook,
-            format!("{service} has no webhook that leads here: changes are noticed every {poll} s only"),
-            by_hand,
-        ),
-        Some(Ok(WebhookThere::Elsewhere(others))) => Finding::wrong(
-            Id::ProviderWebhook,
-            format!("{service}'s webhook leads to {}, and flaglink is at {target}", others.join(" and ")),
-            format!("the address has changed, or that is another flaglink's: {by_hand}"),
-        ),
-        Some(Ok(WebhookThere::Unseen(why))) => Finding::note(
-            Id::ProviderWebhook,
-            format!("whether {service} has a webhook to {target} cannot be seen: {why}"),
-        ),
-        Some(Err(ProviderError::Unsupported)) => Finding::note(
-            Id::ProviderWebhook,
-            format!("{service} does not tell of its webhooks; it is polled every {poll} s"),
-        ),
-        Some(Err(error)) => Finding::look(
-            Id::ProviderWebhook,
-            format!("{service}'s webhooks cannot be looked at: {error}"),
-            "look again later",
-        ),
-        None => Finding::look(
-            Id::ProviderWebhook,
-            format!("{service} does not tell of its webhooks within {} s", limit.as_secs()),
-            "look again later",
-        ),
+        )),
     }
 }

@@ -4,11 +4,16 @@ use owo_colors::OwoColorize;
 use serde::Serialize;
 
 use super::finding::{Group, Standing};
+use super::fix::Fixed;
 use crate::cli::screen::fold;
 use crate::cli::words::{count, plain};
 
 /// Columns before what is found: two of space, the sign, the word.
 const BEFORE: usize = 10;
+/// The same before what `--fix` did.
+const WITH_FIXED: usize = 11;
+/// The same before what it could not do.
+const WITH_NOT_FIXED: usize = 14;
 
 /// What `--json` says; fields are only ever added.
 #[derive(Serialize)]
@@ -17,6 +22,8 @@ pub(super) struct Report<'a> {
     good: bool,
     /// What `--fix` did, one sentence each.
     fixed: &'a [String],
+    /// What `--fix` could not do, one sentence each.
+    not_fixed: &'a [String],
     findings: Vec<Line<'a>>,
 }
 
@@ -30,7 +37,7 @@ struct Line<'a> {
 }
 
 /// The report for machines.
-pub(super) fn report<'a>(groups: &'a [Group], fixed: &'a [String]) -> Report<'a> {
+pub(super) fn report<'a>(groups: &'a [Group], fixed: &'a Fixed) -> Report<'a> {
     let lines = groups.iter().flat_map(|group| {
         group.findings.iter().map(|finding| Line {
             group: &group.title,
@@ -40,7 +47,7 @@ pub(super) fn report<'a>(groups: &'a [Group], fixed: &'a [String]) -> Report<'a>
             remedy: finding.remedy.as_deref(),
         })
     });
-    Report { good: wrong(groups) == 0, fixed, findings: lines.collect() }
+    Report { good: wrong(groups) == 0, fixed: &fixed.done, not_fixed: &fixed.not, findings: lines.collect() }
 }
 
 /// How many are wrong.
@@ -53,11 +60,15 @@ fn many(groups: &[Group], standing: Standing) -> usize {
 }
 
 /// The checklist for people, in at most `width` columns.
-pub(super) fn text(groups: &[Group], fixed: &[String], width: Option<usize>) -> String {
+pub(super) fn text(groups: &[Group], fixed: &Fixed, width: Option<usize>) -> String {
     let mut out = String::new();
-    for did in fixed {
-        let did = fold(&plain(did), width, BEFORE, BEFORE);
-        out.push_str(&format!("  {} {did}\n", "✔ fixed ".green().bold()));
+    let (done, not) = (format!("{}", "✔ fixed ".green().bold()), format!("{}", "✘ not fixed".red().bold()));
+    let signs = [(&done, WITH_FIXED, &fixed.done), (&not, WITH_NOT_FIXED, &fixed.not)];
+    for (sign, before, sentences) in signs {
+        for sentence in sentences {
+            let sentence = fold(&plain(sentence), width, before, before);
+            out.push_str(&format!("  {sign} {sentence}\n"));
+        }
     }
     for group in groups.iter().filter(|group| !group.findings.is_empty()) {
         if !out.is_empty() {

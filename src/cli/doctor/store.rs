@@ -74,8 +74,33 @@ fn folder(path: &Path) -> Vec<Finding> {
         )];
     }
     let says = format!("{} belongs to {}", show(path), user_name(owner));
-    vec![if owner == me || me == 0 {
+    vec![if about.permissions().mode() & 0o700 != 0o700 {
+        Finding::wrong(
+            Id::StoreFolder,
+            format!(
+                "{says}, who may not write in it (mode {:o}): flaglink cannot start",
+                about.mode() & 0o777
+            ),
+            format!("`chmod 700 {}`, or `flaglink doctor --fix`", show(path)),
+        )
+        .repaired_by(Repair::Mode(path.to_owned(), 0o700))
+    } else if owner == me || me == 0 {
         Finding::good(Id::StoreFolder, says)
+    } else if rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_err() {
+        // Whoever can read the secrets is the user that runs flaglink, as far as can be told.
+        Finding::wrong(
+            Id::StoreFolder,
+            format!(
+                "{says}, and {} may not write in it: flaglink does not start as that user",
+                user_name(me)
+            ),
+            format!(
+                "run flaglink, and this, as {0}; or `chown -R {1} {2}`",
+                user_name(owner),
+                user_name(me),
+                show(path)
+            ),
+        )
     } else {
         Finding::note(Id::StoreFolder, format!("{says}; flaglink has to run as that user"))
     }]

@@ -1,14 +1,23 @@
 //! Why a server gave no good answer, in one sentence, and what to do about it.
 
 use super::finding::{Finding, Id};
-use crate::flags::ProviderError;
+use super::proxy_words::in_the_way;
+use crate::flags::{FlagProvider, ProviderError};
 use crate::gitlab::GitlabError;
-use crate::net::Failure;
+use crate::net::{Failure, proxy_for};
 
 /// What a request that got no answer at all means, and what to do.
 fn unanswered(failure: &Failure, key: &str) -> (String, String) {
     let said = failure.message.to_lowercase();
-    let remedy = if said.contains("certificate") || said.contains("unknownissuer") || said.contains("tls") {
+    let remedy = if said.contains("corrupt message") || said.contains("invalidcontenttype") {
+        let says = format!("what answers there does not speak TLS: {}", failure.message);
+        return (
+            says,
+            format!(
+                "is it plain http at that port? Then write http in place of https in {key}, or the port that speaks TLS"
+            ),
+        );
+    } else if said.contains("certificate") || said.contains("unknownissuer") || said.contains("tls") {
         format!(
             "its certificate is not trusted here. Where it comes from a CA of your own, name that with `ca_file`; else see \
              that the host in {key} is the one that the certificate is for"
@@ -41,6 +50,10 @@ pub(super) fn of_gitlab(error: &GitlabError, whose: &str, address: &str) -> Find
         }
         GitlabError::Failed(failure) => failure,
     };
+    let proxy = url::Url::parse(address).ok().and_then(|url| proxy_for(&url));
+    if let Some(finding) = in_the_way(failure, proxy.as_deref(), "GitLab", Id::GitlabReachable) {
+        return finding;
+    }
     let said = failure.said.to_lowercase();
     match failure.status {
         Some(401) => {
@@ -104,9 +117,19 @@ pub(super) fn of_gitlab(error: &GitlabError, whose: &str, address: &str) -> Find
 pub(super) const SCOPE: &str = "flaglink reads and writes comments and labels, so it needs the scope `api`: make a token with it, and put it in the old \
      one's place";
 
-/// Why a flag service gave no good answer. `key` is where its key stands.
-pub(super) fn of_provider(error: &ProviderError, name: &str, service: &str) -> Finding {
+/// Why a flag service gave no good answer.
+pub(super) fn of_provider(error: &ProviderError, provider: &dyn FlagProvider) -> Finding {
+    let (name, service) = (provider.name(), provider.service());
     let table = format!("[providers.{name}]");
+    // A place begins with its address, where it has one.
+    let place = provider.place();
+    let address = place.split(", ").next().and_then(|address| url::Url::parse(address).ok());
+    let proxy = address.and_then(|url| proxy_for(&url));
+    if let ProviderError::Failed(failure) = error
+        && let Some(finding) = in_the_way(failure, proxy.as_deref(), service, Id::ProviderKey)
+    {
+        return finding;
+    }
     match error {
         ProviderError::Failed(failure) if failure.is_unauthorized() => Finding::wrong(
             Id::ProviderKey,

@@ -131,7 +131,10 @@ fn run(mut command: Command, runs: &Arc<AtomicBool>) -> Heard {
         }
         (Some((_, complaint)), Some(false)) => {
             let complaint = one_line(&String::from_utf8_lossy(&complaint), 160);
-            Heard::Trouble(format!("it failed: {complaint}"))
+            Heard::Trouble(match complaint.as_str() {
+                "" => "it failed and did not say why; `tailscale funnel status` may".to_owned(),
+                complaint => format!("it failed: {complaint}"),
+            })
         }
         (None, _) | (_, None) => Heard::Trouble(format!("it did not end within {} s", TIMEOUT.as_secs())),
     }

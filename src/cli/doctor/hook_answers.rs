@@ -1,0 +1,131 @@
+//! What was answered to a webhook's newest delivery, and what that tells.
+
+use std::path::Path;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::finding::{Finding, Id};
+use super::hooks::Ours;
+use crate::cli::words::moment;
+use crate::config::{Config, SecretFile};
+use crate::gitlab::LoggedAnswer;
+
+/// When something was answered is told in whole seconds.
+const WHOLE_SECOND: SignedDuration = SignedDuration::from_secs(1);
+
+/// Judges the answers to one project's webhook.
+pub(super) struct Answers<'a> {
+    path: &'a str,
+    /// Whether it was made by hand: then its secret is ours to compare.
+    by_hand: bool,
+    /// When the secret of those made by hand was last changed here.
+    secret_since: Option<Timestamp>,
+    address_known: bool,
+    secret_is: &'static str,
+}
+
+impl<'a> Answers<'a> {
+    /// Of the webhook of the project at that path.
+    pub(super) fn new(ours: &Ours<'_>, path: &'a str) -> Self {
+        Self {
+            path,
+            by_hand: !ours.config.gitlab.register_hooks,
+            secret_since: secret_since(ours.config),
+            address_known: ours.public.is_some(),
+            secret_is: secret_is(ours.config),
+        }
+    }
+
+    /// What the newest answers tell.
+    pub(super) fn judge(&self, log: Option<&[LoggedAnswer]>) -> Option<Finding> {
+        let log = log?;
+        let newest = log.first()?;
+        if newest.is_good() {
+            let failed = log.iter().filter(|answer| !answer.is_good()).count();
+            return (failed > 0).then(|| self.came_through(failed, log.len()));
+        }
+        Some(self.failed(newest))
+    }
+
+    fn came_through(&self, failed: usize, all: usize) -> Finding {
+        let says = format!(
+            "{failed} of the last {all} deliveries from {} failed, and the newest came through",
+            self.path
+        );
+        Finding::note(Id::HookAnswers, says)
+    }
+
+    fn failed(&self, newest: &LoggedAnswer) -> Finding {
+        let at = newest.at.map(|at| format!(" ({})", moment(at))).unwrap_or_default();
+        let says = format!("the newest delivery from {} was answered {}{at}", self.path, newest.answer);
+        let wrong = |remedy: &str| Finding::wrong(Id::HookAnswers, says.clone(), remedy);
+        match newest.status() {
+            Some(401) => self.refused(says, newest.at),
+            Some(404) if self.address_known => wrong(
+                "the address leads past flaglink, or flaglink has no secret for it: see the address below, and the path \
+                 …/hooks/gitlab",
+            ),
+            Some(404) => wrong(
+                "the address leads past flaglink, or flaglink has no secret for it: see that the webhook's URL is \
+                 flaglink's and ends in /hooks/gitlab",
+            ),
+            Some(502 | 504) => wrong(
+                "the tunnel or the proxy answers and flaglink does not: does it run, and does the proxy point at its \
+                 `listen.webhooks`?",
+            ),
+            Some(503) => wrong(
+                "flaglink could not keep it: `daemon-ready` below says why (a full disk, too much that waits)",
+            ),
+            Some(_) => wrong("see what answers at that address: it may not be flaglink"),
+            None => wrong(
+                "GitLab reached nobody: is the address right and its certificate good? To addresses in private networks \
+                 GitLab sends only where an admin allows it (Admin → Settings → Network → Outbound requests)",
+            ),
+        }
+    }
+
+    fn refused(&self, says: String, at: Option<Timestamp>) -> Finding {
+        if !self.by_hand {
+            return Finding::look(
+                Id::HookSecret,
+                format!("{says}: its secret was not flaglink's then"),
+                "where it still is another one, the running flaglink sends its own again; `flaglink hooks sync` does so at \
+                 once",
+            );
+        }
+        if at.zip(self.secret_since).is_some_and(|(at, since)| at + WHOLE_SECOND <= since) {
+            return Finding::note(
+                Id::HookSecret,
+                format!(
+                    "{says}, before flaglink's secret was last changed: the next one tells whether it fits"
+                ),
+            );
+        }
+        Finding::wrong(
+            Id::HookSecret,
+            format!("{says}: the secret of the webhook is not the one that flaglink has"),
+            format!(
+                "write the secret token from {} into the webhook anew (Settings → Webhooks → Edit)",
+                self.secret_is
+            ),
+        )
+    }
+}
+
+/// Where flaglink has the secret of webhooks made by hand, for people.
+pub(super) fn secret_is(config: &Config) -> &'static str {
+    match secret_file(config) {
+        Some(_) => "the file that `webhook_secret_file` in [gitlab] names",
+        None => "where flaglink has it (`webhook_secret_env` or `signing_token_file` in [gitlab])",
+    }
+}
+
+fn secret_file(config: &Config) -> Option<&Path> {
+    let by_hand = |file: &&SecretFile| file.named_by.contains("`webhook_secret_file` in [gitlab]");
+    config.secret_files.iter().find(by_hand).map(|file| file.path.as_path())
+}
+
+fn secret_since(config: &Config) -> Option<Timestamp> {
+    let changed = std::fs::metadata(secret_file(config)?).ok()?.modified().ok()?;
+    Timestamp::try_from(changed).ok()
+}

@@ -1,0 +1,93 @@
+//! Whose a webhook in GitLab is, by the address that it leads to.
+
+use secrecy::ExposeSecret as _;
+use url::Url;
+
+use crate::config::Config;
+use crate::domain::HookTarget;
+use crate::markdown::MarkerKey;
+use crate::pipeline::is_own_hook;
+
+/// The end of the path of webhooks that were made by hand.
+const BY_HAND: &str = "/hooks/gitlab";
+
+/// Whose a webhook is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// It leads to this flaglink.
+    Here,
+    /// It was made by hand, and may lead here: no public address is known.
+    Perhaps,
+    /// It leads to a flaglink at another address: ours before the address changed, or another one.
+    Elsewhere,
+    /// It leads to our address, and to a path that this flaglink does not take.
+    Left,
+    /// It is another's.
+    Others,
+}
+
+/// By what this flaglink knows its own webhooks.
+pub(super) struct Own {
+    public: Option<Url>,
+    /// `None` where it is not there yet: nothing was made with it.
+    key: Option<MarkerKey>,
+    by_hand: bool,
+}
+
+impl Own {
+    /// As that configuration says, with that public address.
+    pub(super) fn new(config: &Config, public: Option<&Url>) -> Self {
+        let key = config.store.marker_key.read_or_make(false).ok();
+        Self {
+            public: public.cloned(),
+            key: key.map(|key| MarkerKey::new(key.expose_secret())),
+            by_hand: takes_by_hand(config),
+        }
+    }
+
+    /// Whose the webhook of that project or group is.
+    pub(super) fn whose(&self, target: &HookTarget, address: &str) -> Whose {
+        let Some((url, before, by_hand)) = parts(address) else { return Whose::Others };
+        let ours = match by_hand {
+            true => self.by_hand,
+            false => self.key.as_ref().is_some_and(|key| is_own_hook(key, target, address)),
+        };
+        let same = self.public.as_ref().map(|public| is_below(&url, &before, public));
+        match (ours, same) {
+            (true, Some(true)) => Whose::Here,
+            (true, Some(false)) => Whose::Elsewhere,
+            (true, None) if by_hand => Whose::Perhaps,
+            // Nobody else can have made its path.
+            (true, None) => Whose::Here,
+            (false, Some(true)) => Whose::Left,
+            (false, _) => Whose::Others,
+        }
+    }
+}
+
+/// Whether webhooks made by hand are taken at all.
+pub(super) fn takes_by_hand(config: &Config) -> bool {
+    !config.gitlab.webhook_secrets.is_empty() || !config.gitlab.signing_tokens.is_empty()
+}
+
+/// The address of a webhook to a flaglink, what stands in its path before ours, and whether it is of those made by hand.
+fn parts(address: &str) -> Option<(Url, String, bool)> {
+    let url = Url::parse(address).ok()?;
+    let path = url.path();
+    let (before, by_hand) = match path.strip_suffix(BY_HAND) {
+        Some(before) => (before, true),
+        None => {
+            let (before, id) = path.rsplit_once(&format!("{BY_HAND}/"))?;
+            (!id.is_empty() && !id.contains('/')).then_some((before, false))?
+        }
+    };
+    let before = format!("{before}/");
+    Some((url, before, by_hand))
+}
+
+fn is_below(url: &Url, before: &str, public: &Url) -> bool {
+    url.scheme() == public.scheme()
+        && url.host() == public.host()
+        && url.port_or_known_default() == public.port_or_known_default()
+        && before.trim_end_matches('/') == public.path().trim_end_matches('/')
+}

@@ -1,0 +1,129 @@
+//! What stands around flaglink: proxies, a slow GitLab, a port without TLS, a file that is not what runs.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use flaglink::sandbox::faults::{Fault, Rule};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use crate::loopback::free_port;
+use crate::place::Place;
+
+/// A proxy that gives everybody the same answer. Returns its address.
+async fn proxy(answer: &'static str) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut asked = [0; 4096];
+            let _ = stream.read(&mut asked).await;
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    address
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_in_the_way_is_named() {
+    let place = Place::quiet().await;
+    let dead = free_port().to_string();
+    let closed =
+        "HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    let closed = proxy(closed).await;
+    let strict = proxy("HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await;
+    let broken = "HTTP/1.1 502 Bad Gateway\r\ncontent-type: text/html\r\ncontent-length: 13\r\nconnection: close\r\n\r\n<html></html>";
+    let broken = proxy(broken).await;
+    for (scheme, proxy, words) in [
+        ("https", &dead, "there is no way there"),
+        ("http", &dead, "there is no way there"),
+        ("https", &closed, "wants a user and a password"),
+        ("http", &closed, "wants a user and a password"),
+        ("https", &strict, "does not let flaglink through"),
+        ("http", &broken, "no good answer came"),
+    ] {
+        let (url, way) = (format!("{scheme}://gitlab.corp.test"), format!("http://me:hush-hush@{proxy}"));
+        let env = [("FLAGLINK_GITLAB__URL", url.as_str()), ("HTTPS_PROXY", &way), ("HTTP_PROXY", &way)];
+        let found = place.doctor(&["--patience", "5"], &env).await;
+        let name = format!("the proxy http://{proxy}");
+        found.says("wrong", "gitlab-reachable", &[name.as_str(), words, "NO_PROXY"]);
+        assert!(!found.report.to_string().contains("hush-hush"), "{:#}", found.report);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn https_at_a_port_of_plain_http() {
+    let place = Place::quiet().await;
+    let url = place.gitlab.url().to_string().replace("http://", "https://");
+    let found = place.doctor(&[], &[("FLAGLINK_GITLAB__URL", &url)]).await;
+    found.says("wrong", "gitlab-reachable", &["does not speak TLS", "http in place of https"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_gitlab_is_said_to_be_slow() {
+    let place = Place::new().await;
+    place.gitlab.faults().add(Rule::everything(Fault::Delay(Duration::from_millis(2200))));
+    let began = Instant::now();
+    let found = place.doctor(&[], &[]).await;
+    found.says("look", "gitlab-reachable", &["GitLab is slow", "2 s"]);
+    assert_eq!(found.code, 0, "{:#}", found.report);
+    assert!(began.elapsed() < Duration::from_secs(20), "it took {:?}", began.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_from_before_the_secret_was_put_right_is_past() {
+    let place = Place::new().await;
+    let secret = |text: &str| {
+        place.gitlab.change(|model| model.hooks.get_mut(&place.hook).unwrap().token = Some(text.to_owned()));
+    };
+    secret("another one");
+    place.comment().await;
+    place.doctor(&[], &[]).await.names("hook-secret", &["401"]);
+    secret("a-secret-of-gitlabs-webhook");
+    place.write("webhook-secret", "a-secret-of-gitlabs-webhook");
+    let file = std::fs::File::options().append(true).open(place.path("webhook-secret")).unwrap();
+    // Answers are told in whole seconds.
+    file.set_modified(SystemTime::now() + Duration::from_secs(2)).unwrap();
+    let found = place.doctor(&[], &[]).await;
+    assert_eq!(found.code, 0, "{:#}", found.report);
+    found.says("note", "hook-secret", &["before flaglink's secret was last changed"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_not_what_runs() {
+    let place = Place::new().await;
+    place.rewrite(
+        &format!("public_url = \"{}\"", place.address),
+        "public_url = \"https://flags.new-name.example\"",
+    );
+    let found = place.doctor(&[], &[]).await;
+    found.names("daemon-running", &["`public_url` in [listen]", "new-name", "start flaglink again"]);
+    place.rewrite("https://flags.new-name.example", &place.address);
+    place.rewrite("admin = \"127.0.0.1:0\"", "admin = \"127.0.0.1:9181\"");
+    // Nobody is told before it is read.
+    assert_eq!(place.doctor(&[], &[]).await.code, 0);
+    assert_eq!(place.run(&["reload"], &[]).await.code, 0);
+    place.doctor(&[], &[]).await.names("daemon-running", &["`listen.admin`", "start flaglink again"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tunnel_that_is_not_there() {
+    let mut place = Place::quiet().await;
+    let agent = free_port();
+    place.rewrite(&format!("public_url = \"{}\"", place.address), "public_url = \"auto\"");
+    place.rewrite(
+        "[store]",
+        &format!("[tunnel]\nngrok = [\"{agent}\"]\ncloudflared = []\ntailscale = [\"false\"]\n\n[store]"),
+    );
+    place.start().await;
+    let mut found = place.doctor(&[], &[]).await;
+    for _ in 0..20 {
+        if found.report.to_string().contains("no agent of a tunnel") {
+            break;
+        }
+        found = place.doctor(&[], &[]).await;
+    }
+    let port = place.address.rsplit(':').next().unwrap();
+    found.says("wrong", "public-address", &["did not say why", &format!("ngrok http {port}"), "by itself"]);
+    let said = found.report.to_string();
+    assert!(!said.contains("ngrok http 8080"), "{said}");
+    assert_eq!(said.matches("no agent of a tunnel").count(), 1, "{said}");
+}
