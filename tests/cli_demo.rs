@@ -39,7 +39,7 @@ async fn it_is_told_with_flagsmith_unless_another_service_is_named() {
         "off → on in `staging`, value `blue`, by `mara` (reason: `QA looks at it tomorrow`)",
         "Flagsmith then sent its webhook about it",
         "`flagsmith` has no flag `darkmode`. Did you mean `dark_mode`?",
-        "Switching flags here needs the role Developer",
+        "switching flags here needs the role Developer",
         "Label and back-link are gone",
     ];
     assert_words(&story, &there, &["unleash"]);

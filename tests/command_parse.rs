@@ -7,6 +7,7 @@ mod hostile;
 use flaglink::command::{
     Command, Found, MAX_KEYS, MAX_LENGTH, Misread, Permission, SwitchTo, read, read_back, spec,
 };
+use flaglink::domain::command_line;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -132,6 +133,7 @@ fn a_slip_of_the_hand_gets_the_nearest_command() {
         ("stats", Some("status")),
         ("halp", Some("help")),
         ("lst", Some("list")),
+        ("cleanup", Some("cleanup-issue")),
         ("banana", None),
         ("x", None),
         ("is", None),
@@ -325,6 +327,29 @@ proptest! {
             if found.parsed.is_ok() {
                 prop_assert_eq!(read(&found.text, None), vec![found]);
             }
+        }
+    }
+
+    /// Whatever the key is, a line that the bot suggests is read as just that command and that key.
+    #[test]
+    fn a_suggested_line_reads_back_as_its_key(
+        key in "[^\\n\\r\\p{C}]{1,20}|[a-z]{1,9}[ ,\"'`:\\\\—-][a-z]{1,9}",
+        provider in "(flagsmith:)?",
+    ) {
+        let key = format!("{provider}{}", key.trim());
+        prop_assume!(!key.is_empty());
+        let one = |command: Command| match command {
+            Command::Create { key } | Command::Archive { key } | Command::CleanupIssue { key } => vec![key],
+            Command::Link { keys } | Command::Unlink { keys, all: false } | Command::Status { keys } => keys,
+            other => panic!("{other:?}"),
+        };
+        for command in ["link", "unlink", "status", "create", "archive", "cleanup-issue"] {
+            let line = command_line(command, &key);
+            let found: Vec<Found> = read(&line, None);
+            prop_assert_eq!(found.len(), 1, "{}", &line);
+            let parsed = found[0].parsed.clone();
+            prop_assert!(parsed.is_ok(), "{}: {:?}", line, parsed);
+            prop_assert_eq!(one(parsed.unwrap()), vec![key.clone()], "{}", line);
         }
     }
 

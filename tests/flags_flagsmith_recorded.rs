@@ -163,8 +163,9 @@ async fn the_state_is_told_for_both_ways_of_versioning() {
     let state = provider.state(&my_feature(), "1").await.unwrap().unwrap();
     let page =
         |key: &str| Some(format!("https://flags.example.com/project/1/environment/{key}/features?feature=1"));
-    let told = |name: &str, value: &str, overrides: u32, key: &str| EnvironmentState {
+    let told = |id: u64, name: &str, value: &str, overrides: u32, key: &str| EnvironmentState {
         environment: name.to_owned(),
+        id: id.to_string(),
         on: false,
         value: Some(value.to_owned()),
         overrides,
@@ -175,9 +176,9 @@ async fn the_state_is_told_for_both_ways_of_versioning() {
     assert_eq!(digest.len(), 32);
     let wanted = [
         // One segment and one identity.
-        EnvironmentState { digest, ..told("Development", "v2-default", 2, "5YETe7hNbz2K78LQ2rA48p") },
-        told("Production", "hello", 0, "TyPpaMWmNfxqewyAqYfX6D"),
-        told("Staging", "exp-on-v2", 0, "b7jHmyLTsxmMxE5jjYMZRK"),
+        EnvironmentState { digest, ..told(1, "Development", "v2-default", 2, "5YETe7hNbz2K78LQ2rA48p") },
+        told(2, "Production", "hello", 0, "TyPpaMWmNfxqewyAqYfX6D"),
+        told(3, "Staging", "exp-on-v2", 0, "b7jHmyLTsxmMxE5jjYMZRK"),
     ];
     assert_eq!(state.environments, wanted);
     assert!(!state.archived);

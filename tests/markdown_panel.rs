@@ -48,6 +48,7 @@ impl Panel {
                 name: shown.name.clone(),
                 state: shown.state.as_ref(),
                 missing_since: shown.missing_since,
+                made_again: false,
                 unwatched: shown.unwatched,
                 history: &shown.history,
                 linked_by: &shown.linked_by,
@@ -95,7 +96,15 @@ fn shown(key: &str, environments: Vec<EnvironmentState>) -> Shown {
 }
 
 fn change(when: &str, what: ChangeKind) -> Change {
-    Change { at: at(when), by: None, reason: None, what, asked_on: None }
+    Change {
+        at: at(when),
+        by: None,
+        others: Vec::new(),
+        heard: Vec::new(),
+        reason: None,
+        what,
+        asked_on: None,
+    }
 }
 
 #[test]
@@ -275,8 +284,14 @@ fn a_flag_without_a_page_is_no_link_and_a_bad_address_neither() {
 fn the_last_unlink_is_said() {
     let by = Person { id: 1, username: "ada".to_owned() };
     let links = vec![
-        LinkChange { at: at("2026-11-21T16:02:00Z"), flag: flag_ref("a"), linked: true, by: by.clone() },
-        LinkChange { at: at("2026-11-22T16:02:00Z"), flag: flag_ref("a"), linked: false, by },
+        LinkChange {
+            at: at("2026-11-21T16:02:00Z"),
+            flag: flag_ref("a"),
+            linked: true,
+            there: false,
+            by: by.clone(),
+        },
+        LinkChange { at: at("2026-11-22T16:02:00Z"), flag: flag_ref("a"), linked: false, there: false, by },
     ];
     let text = Panel { links, ..Panel::default() }.text();
     assert_eq!(
@@ -480,7 +495,13 @@ fn build(material: &Material, text: &mut dyn FnMut(&str) -> String) -> Panel {
         envs.reverse();
         flag.state = Some(FlagState { environments: envs, archived: index == 1, stale: index == 2 });
         let gone = FlagRef { key: text(&parts[5]), ..flag.flag.flag.clone() };
-        links.push(LinkChange { at: at("2026-11-22T11:00:00Z"), flag: gone, linked: false, by });
+        links.push(LinkChange {
+            at: at("2026-11-22T11:00:00Z"),
+            flag: gone,
+            linked: false,
+            there: false,
+            by,
+        });
         flags.push(flag);
     }
     Panel { flags, links, hide_values: material.hide_values }

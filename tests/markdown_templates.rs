@@ -231,6 +231,7 @@ fn everything(text: &str) -> Vec<Markdown> {
     let deeds = [Deed { at: Timestamp::UNIX_EPOCH, by: by(), reason: by(), asked_on: None }];
     let news = [
         told::News::Environment { was: Some(&state), now: &state },
+        told::News::Environment { was: None, now: &state },
         told::News::EnvironmentGone(&state),
         told::News::Missing { since: Timestamp::UNIX_EPOCH, was_on: vec![&state] },
         told::News::Back,
@@ -252,7 +253,9 @@ fn everything(text: &str) -> Vec<Markdown> {
         reply::waiting(text, text),
         switch::overtaken(text, text, Some(text)),
         switch::archived(text),
-        job::created(&flag, true),
+        job::created(&flag, false, true),
+        job::issue(text, 1, "https://gitlab.example.com/1", true, true),
+        reply::flag_made_again(&flag, text, true),
         job::not_done(text),
     ];
     for answer in &mut answers {
@@ -280,7 +283,15 @@ fn panel_of(text: &str, templates: Option<&Templates>) -> String {
     };
     let what = ChangeKind::Environment { before: Some(env("a")), after: env(text) };
     let by = Some(text.to_owned());
-    let history = [Change { at: Timestamp::UNIX_EPOCH, by: by.clone(), reason: by, what, asked_on: None }];
+    let history = [Change {
+        at: Timestamp::UNIX_EPOCH,
+        by: by.clone(),
+        others: Vec::new(),
+        heard: Vec::new(),
+        reason: by,
+        what,
+        asked_on: None,
+    }];
     let state = FlagState { environments: vec![env(text)], ..FlagState::default() };
     let view = PanelView {
         flags: vec![PanelFlag {
@@ -288,6 +299,7 @@ fn panel_of(text: &str, templates: Option<&Templates>) -> String {
             name: text.to_owned(),
             state: Some(&state),
             missing_since: None,
+            made_again: false,
             unwatched: true,
             history: &history,
             linked_by: text,

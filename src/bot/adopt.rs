@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Trouble;
 use super::back_links::stands_as;
-use super::doubts::Doubts;
+use super::doubts::{Count, Doubts};
 use super::limits::{HISTORY, LINKS};
 use super::watch;
 use super::world::{Project, World, view_of};
@@ -53,8 +53,7 @@ impl Adoptions {
             lately.retain(|at| now.duration_since(*at) < LATELY);
             lately.len()
         };
-        let missing_with_those = if missing == 0 { 0 } else { missing + lately };
-        self.doubts.weigh(world, provider, missing_with_those, kept + lately, now)
+        self.doubts.weigh(world, provider, Count { missing, linked: kept, lately }, now)
     }
 
     /// So many were taken off here, too.
@@ -343,7 +342,13 @@ impl Turned<'_> {
     }
 
     fn remember(&self, record: &mut NoteableRecord, linked: bool, by: Person) {
-        record.history.push(LinkChange { at: self.now, flag: self.flag.flag.clone(), linked, by });
+        record.history.push(LinkChange {
+            at: self.now,
+            flag: self.flag.flag.clone(),
+            linked,
+            there: true,
+            by,
+        });
         let surplus = record.history.len().saturating_sub(HISTORY);
         record.history.drain(..surplus);
     }

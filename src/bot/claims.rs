@@ -3,10 +3,13 @@
 use jiff::SignedDuration;
 
 use super::Entry;
-use crate::domain::{Change, ChangeKind, Claim, EnvironmentState, FlagRecord, FlagState};
+use super::shares::{self, Share};
+use crate::domain::{Change, ChangeKind, Claim, FlagRecord, FlagState};
 
 /// A webhook that comes within this time after a change was noticed can still say who it was.
 pub(super) const NAMED_LATER: SignedDuration = SignedDuration::from_mins(10);
+/// So many claims are kept with a change.
+const HEARD: usize = 20;
 /// How far the flag service's clock may be ahead of ours there.
 const CLOCK_SLACK: SignedDuration = SignedDuration::from_mins(1);
 
@@ -25,44 +28,6 @@ pub(super) fn contradicts(claim: &Claim, state: &FlagState) -> bool {
         || claim.value.as_ref().is_some_and(|value| value != &shown.value)
 }
 
-/// Whether a strategy there has the share that is claimed.
-fn has_share(state: &EnvironmentState, claimed: Option<f32>) -> bool {
-    let Some(claimed) = claimed else { return true };
-    let same = |share: f64| (share - f64::from(claimed)).abs() < 0.01;
-    if state.strategies.is_empty() {
-        return same(state.rollout.unwrap_or(100.0));
-    }
-    state.strategies.iter().any(|strategy| strategy.share.is_some_and(same))
-}
-
-/// Whether a claim is about this change, and says of it what was read.
-fn agrees(claim: &Claim, what: &ChangeKind) -> bool {
-    match (what, &claim.environment) {
-        (ChangeKind::Environment { before, after }, Some(name)) => {
-            // Who changed a strategy is not who switched, and the other way round.
-            let switched = before.as_ref().map(|before| before.on != after.on);
-            let fits = match (claim.on, &claim.value) {
-                (None, None) => !claim.not_of_on || switched != Some(true),
-                (Some(on), None) => switched != Some(false) && on == after.on,
-                (on, Some(value)) => on.is_none_or(|on| on == after.on) && value == &after.value,
-            };
-            after.environment.eq_ignore_ascii_case(name) && fits && has_share(after, claim.share)
-        }
-        (ChangeKind::Environment { before, after }, None) => {
-            let switched = before.as_ref().is_some_and(|before| before.on != after.on);
-            claim.everywhere && switched && claim.on.is_none_or(|on| on == after.on)
-        }
-        (ChangeKind::EnvironmentGone(_) | ChangeKind::Missing | ChangeKind::Back, _) => false,
-        (ChangeKind::Archived(now), None) => {
-            !claim.everywhere && claim.stale.is_none() && claim.archived.is_none_or(|claimed| claimed == *now)
-        }
-        (ChangeKind::Stale(now), None) => {
-            !claim.everywhere && claim.archived.is_none() && claim.stale.is_none_or(|claimed| claimed == *now)
-        }
-        (ChangeKind::Archived(_) | ChangeKind::Stale(_), Some(_)) => false,
-    }
-}
-
 /// Whether nobody claims this switch, but something else that was done there: then its own webhook is on its way.
 pub(super) fn is_named_next(what: &ChangeKind, claims: &[Claim]) -> bool {
     let ChangeKind::Environment { before: Some(before), after } = what else { return false };
@@ -71,42 +36,91 @@ pub(super) fn is_named_next(what: &ChangeKind, claims: &[Claim]) -> bool {
     };
     before.on != after.on
         && claims.iter().any(|claim| claim.not_of_on && there(claim))
-        && !claims.iter().any(|claim| agrees(claim, what))
+        && !claims.iter().any(|claim| shares::is_about(claim, what) && claim.on == Some(after.on))
 }
 
-/// Who did it and why is believed only where a claim matches what was read; of several the newest, which made it so.
-pub(super) fn attributed(what: ChangeKind, claims: &[Claim], entry: Entry) -> Change {
-    let believed = claims.iter().find(|claim| agrees(claim, &what));
-    Change {
-        at: believed.and_then(|claim| claim.at).filter(|at| *at <= entry.now).unwrap_or(entry.now),
-        by: believed.and_then(|claim| claim.by.clone()).filter(|by| !by.is_empty()),
-        reason: believed.and_then(|claim| claim.reason.clone()).filter(|reason| !reason.is_empty()),
-        what,
-        asked_on: None,
+/// Who did it and why is believed only where claims match what was read and account for all of it.
+pub(super) fn attributed(what: ChangeKind, claims: &[Claim], record: &FlagRecord, entry: Entry) -> Change {
+    let since = last_there(record, &what).map(|place| record.history.get(place).map(|last| last.at));
+    let is_new = |claim: &&Claim| match (claim.at, since.flatten()) {
+        // What was claimed of the change before says nothing of this one.
+        (Some(at), Some(since)) => at > since,
+        _ => true,
+    };
+    let about = |claim: &&Claim| shares::names(claim, &what) || shares::is_about(claim, &what);
+    let mut heard: Vec<Claim> = claims.iter().filter(about).filter(is_new).take(HEARD).cloned().collect();
+    heard.reverse();
+    let mut change =
+        Change { at: entry.now, by: None, others: Vec::new(), heard, reason: None, what, asked_on: None };
+    weigh(&mut change);
+    change
+}
+
+/// Names the people of whom all that was heard accounts for the change.
+fn weigh(change: &mut Change) {
+    let Some(believed) = Share::of(&change.heard, &change.what) else {
+        (change.by, change.reason) = (None, None);
+        change.others.clear();
+        return;
+    };
+    change.at = believed.at.filter(|at| *at <= change.at).unwrap_or(change.at);
+    change.reason = believed.reason;
+    change.others = believed.people;
+    change.by = change.others.pop();
+}
+
+/// The last change of the same thing.
+fn last_there(record: &FlagRecord, what: &ChangeKind) -> Option<usize> {
+    record.history.iter().rposition(|known| match (&known.what, what) {
+        (ChangeKind::Environment { after: a, .. }, ChangeKind::Environment { after: b, .. }) => {
+            a.is_same_place(b)
+        }
+        (ChangeKind::Archived(_), ChangeKind::Archived(_)) | (ChangeKind::Stale(_), ChangeKind::Stale(_)) => {
+            true
+        }
+        _ => false,
+    })
+}
+
+/// A change of which more was heard.
+pub(super) struct Named {
+    /// It, with the people that are named for it now.
+    pub(super) change: Change,
+    /// Who was named for it before.
+    pub(super) before: Vec<String>,
+}
+
+impl Named {
+    /// Whether other people are named for it now.
+    pub(super) fn is_news(&self) -> bool {
+        !self.change.people().eq(self.before.iter().map(String::as_str))
     }
 }
 
 /// Where several things change at once, the first webhook (or a poll) makes all of them seen, and each webhook names
-/// the author of one. What comes after the fact is put beside the last change there, if nobody is named for it yet: that change,
-/// with its author, is returned.
-pub(super) fn name_author(record: &mut FlagRecord, claim: &Claim) -> Option<Change> {
-    let (by, at) = (claim.by.as_ref()?, claim.at?);
-    let here = |change: &&mut Change| match (&change.what, &claim.environment) {
-        (ChangeKind::Environment { after, .. }, Some(name)) => after.environment.eq_ignore_ascii_case(name),
-        (ChangeKind::Archived(_), None) => claim.archived.is_some(),
-        (ChangeKind::Stale(_), None) => claim.stale.is_some(),
-        _ => false,
-    };
-    let last = record.history.iter_mut().rev().find(here)?;
+/// the author of one. What comes after the fact is put beside the last change there, and the people who account for it are
+/// weighed again. `None`: it says nothing of that change, or nothing more.
+pub(super) fn name_author(record: &mut FlagRecord, claim: &Claim) -> Option<Named> {
+    let (by, at) = (claim.by.as_ref().filter(|by| !by.is_empty())?, claim.at?);
+    let mut same = record.history.iter_mut().rev().filter(|change| shares::names(claim, &change.what));
+    let last = same.next().filter(|change| change.asked_on.is_none())?;
     let after = last.at.duration_since(at);
-    if last.by.is_some() || by.is_empty() || !agrees(claim, &last.what) {
+    if after > NAMED_LATER || after < -CLOCK_SLACK || same.next().is_some_and(|before| at <= before.at) {
         return None;
     }
-    if after > NAMED_LATER || after < -CLOCK_SLACK {
+    let before: Vec<String> = last.people().map(str::to_owned).collect();
+    if last.heard.contains(claim) || before.as_slice() == std::slice::from_ref(by) {
         return None;
     }
-    last.by = Some(by.clone());
-    last.reason = claim.reason.clone().filter(|reason| !reason.is_empty());
-    last.at = last.at.min(at);
-    Some(last.clone())
+    last.heard.push(claim.clone());
+    let surplus = last.heard.len().saturating_sub(HEARD);
+    last.heard.drain(..surplus);
+    weigh(last);
+    Some(Named { change: last.clone(), before })
+}
+
+/// What was heard of changes is kept for as long as more of them may be heard.
+pub(super) fn forget_heard(record: &mut FlagRecord, entry: Entry) {
+    let over = |change: &&mut Change| entry.now.duration_since(change.at) > NAMED_LATER;
+    record.history.iter_mut().filter(over).for_each(|change| change.heard.clear());
 }

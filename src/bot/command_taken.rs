@@ -99,7 +99,12 @@ async fn refusal(project: &Project, record: &NoteRecord, found: &Found) -> Resul
         return Ok(Some(Ran { outcome: Outcome::NotDone, say: None }));
     };
     if record.internal && found.permission() != Permission::Read {
-        return Ok(Some(Ran::not_done(reply::internal_changes_nothing())));
+        // The reason for links is not that for flags.
+        let why = match found.permission() {
+            Permission::Link | Permission::Read => reply::internal_changes_nothing(),
+            _ => reply::internal_does_nothing(&name_of(found).replace('_', "-")),
+        };
+        return Ok(Some(Ran::not_done(why)));
     }
     if found.parsed.is_err() {
         // How a command is written is no secret of the project: members of any role are told.

@@ -27,6 +27,19 @@ pub struct Doubt {
     pub missing: usize,
     /// Of how many.
     pub linked: usize,
+    /// How many were gone shortly before, and are not among those.
+    pub lately: usize,
+}
+
+/// What is missed, of how many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Count {
+    /// How many are not there.
+    pub missing: usize,
+    /// Of how many.
+    pub linked: usize,
+    /// How many were taken for gone shortly before: they weigh with those, and are none of them.
+    pub lately: usize,
 }
 
 #[derive(Debug, Default)]
@@ -54,7 +67,9 @@ pub struct Doubts {
 }
 
 /// Whether so many are too many to be believed.
-fn too_many(missing: usize, linked: usize) -> bool {
+fn too_many(count: Count) -> bool {
+    let lately = if count.missing == 0 { 0 } else { count.lately };
+    let (missing, linked) = (count.missing + lately, count.linked + count.lately);
     missing > A_FEW && (missing.saturating_mul(3) > linked || missing > MANY)
 }
 
@@ -65,20 +80,15 @@ impl Doubts {
     }
 
     /// Takes up that a provider does not know so many of its linked flags. Returns whether that is doubted.
-    pub fn weigh(
-        &self,
-        world: &World,
-        provider: &str,
-        missing: usize,
-        linked: usize,
-        now: Timestamp,
-    ) -> bool {
+    pub fn weigh(&self, world: &World, provider: &str, count: Count, now: Timestamp) -> bool {
+        let Count { missing, linked, lately } = count;
         let mut minds = self.minds.lock().unwrap_or_else(PoisonError::into_inner);
         let mind = minds.entry(provider.to_owned()).or_default();
         let believed = mind.word.is_some_and(|word| now.duration_since(word) < WORD_HOLDS);
         let before = mind.doubt.take();
-        if !believed && too_many(missing, linked) {
-            mind.doubt = Some(Doubt { since: before.map_or(now, |doubt| doubt.since), missing, linked });
+        if !believed && too_many(count) {
+            let since = before.map_or(now, |doubt| doubt.since);
+            mind.doubt = Some(Doubt { since, missing, linked, lately });
         }
         let doubt = mind.doubt;
         drop(minds);
@@ -140,7 +150,7 @@ impl Doubts {
             }
             linked += 1;
         }
-        Ok(self.weigh(world, provider, missing, linked, now))
+        Ok(self.weigh(world, provider, Count { missing, linked, lately: 0 }, now))
     }
 
     fn count(&self, world: &World, provider: &str, missing: usize) {
@@ -150,7 +160,12 @@ impl Doubts {
     }
 
     fn words(&self, provider: &str, doubt: &Doubt) -> String {
-        let Doubt { missing, linked, .. } = doubt;
+        let Doubt { missing, linked, lately, .. } = doubt;
+        let before = if *lately == 0 {
+            String::new()
+        } else {
+            format!(", after {lately} that were taken off just before")
+        };
         match self.about {
             About::Flags => format!(
                 "{provider} does not know {missing} of its {linked} linked flags any more. None of them is taken for gone until it \
@@ -158,7 +173,7 @@ impl Doubts {
                  rights and at the project"
             ),
             About::Links => format!(
-                "{missing} of {linked} links do not stand on their flags in {provider} any more. None of them is taken off here. If \
+                "{missing} of {linked} links do not stand on their flags in {provider} any more{before}. None of them is taken off here. If \
                  they were taken off there on purpose, say so with `flaglink links believe {provider}/links`; if not, put them on \
                  again there"
             ),

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use super::claims::{NAMED_LATER, attributed, contradicts, is_named_next, name_author};
+use super::claims::{NAMED_LATER, Named, attributed, contradicts, forget_heard, is_named_next, name_author};
 use super::limits::HISTORY;
 use super::switching::asked_for;
 use super::telling::{self, News};
 use super::world::World;
 use super::{Entry, Made, Trouble};
 use crate::domain::{
-    AskedSwitch, Change, ChangeKind, Claim, Decision, Event, FlagPointer, FlagRef, InboxId, Level, Write,
+    AskedSwitch, Change, ChangeKind, Claim, Decision, Event, FlagPointer, FlagRecord, FlagRef, InboxId,
+    Level, Write,
 };
 use crate::flags::FlagProvider;
 
@@ -100,7 +101,9 @@ async fn look(
     let now = world.looks().state(world, entry, provider, &record, rev).await?;
     let mut found_again = false;
     let what = match (&record.state, &now) {
-        (_, None) if record.missing_since.is_some() => return Ok(Made::Nothing("still_missing")),
+        (_, None) if record.missing_since.is_some() => {
+            return still_missing(world, entry, provider, decision, record, claims).await;
+        }
         (_, None) => {
             let first = *record.not_found_at.get_or_insert(entry.now);
             let apart = Duration::try_from(entry.now.duration_since(first)).unwrap_or_default();
@@ -114,6 +117,7 @@ async fn look(
                 return Ok(Made::Nothing("missing_doubted"));
             }
             record.missing_since = Some(entry.now);
+            record.made_again = is_made_again(world, provider, &record).await?;
             vec![ChangeKind::Missing]
         }
         (before, Some(state)) => {
@@ -121,6 +125,7 @@ async fn look(
             if record.not_found_at.take().is_some() && record.missing_since.is_none() && before.is_some() {
                 found_again = true;
             }
+            record.made_again = false;
             let mut what = Vec::new();
             if record.missing_since.take().is_some() {
                 what.push(ChangeKind::Back);
@@ -137,12 +142,17 @@ async fn look(
         return Ok(Made::Decision(decision));
     }
     if what.is_empty() {
-        let named: Vec<Change> = claims.iter().filter_map(|claim| name_author(&mut record, claim)).collect();
-        if !named.is_empty() {
-            for noteable in world.store().noteables_of(flag).await? {
-                decision.write(Write::MarkStale(Level::Panel(noteable.clone()), entry.now));
-                telling::name_authors(world, &mut decision, flag, &named, &noteable).await?;
-            }
+        let named: Vec<Named> = claims.iter().filter_map(|claim| name_author(&mut record, claim)).collect();
+        let renamed = match (&record.state, &now) {
+            (Some(before), Some(now)) => before.is_named_otherwise(now),
+            _ => false,
+        };
+        if renamed {
+            // An environment is called otherwise: that is no change of the flag, and its column says so.
+            record.state.clone_from(&now);
+        }
+        if renamed || !named.is_empty() {
+            tell_names(world, entry, &mut decision, flag, &named, renamed).await?;
             decision.write(Write::PutFlag(Box::new(record)));
             return Ok(Made::Decision(decision));
         }
@@ -171,9 +181,10 @@ async fn look(
                 ours = true;
                 asked_change(what, asked, entry)
             }
-            None => attributed(what, claims, entry),
+            None => attributed(what, claims, &record, entry),
         });
     }
+    forget_heard(&mut record, entry);
     record.asked.retain(|asked| entry.now.duration_since(asked.at) < NAMED_LATER);
     record.history.extend(changes.iter().cloned());
     let surplus = record.history.len().saturating_sub(HISTORY);
@@ -203,11 +214,68 @@ async fn look(
     Ok(Made::Decision(decision))
 }
 
+/// It is known already that the flag is gone. Who deleted it may come to be known only now, or that there is another of its key.
+async fn still_missing(
+    world: &World,
+    entry: Entry,
+    provider: &dyn FlagProvider,
+    mut decision: Decision,
+    mut record: FlagRecord,
+    claims: &[Claim],
+) -> Result<Made, Trouble> {
+    let named: Vec<Named> = claims.iter().filter_map(|claim| name_author(&mut record, claim)).collect();
+    let flag = record.flag.flag.clone();
+    let made_again = is_made_again(world, provider, &record).await?;
+    let news = made_again != record.made_again;
+    if named.is_empty() && !news {
+        return Ok(Made::Nothing("still_missing"));
+    }
+    record.made_again = made_again;
+    tell_names(world, entry, &mut decision, &flag, &named, news).await?;
+    decision.write(Write::PutFlag(Box::new(record)));
+    Ok(Made::Decision(decision))
+}
+
+/// Whether the service has another flag of the key of one that is gone.
+async fn is_made_again(
+    world: &World,
+    provider: &dyn FlagProvider,
+    record: &FlagRecord,
+) -> Result<bool, Trouble> {
+    let flag = &record.flag.flag;
+    let pages = world.store().noteables_of(flag).await?;
+    let Some(page) = pages.first() else { return Ok(false) };
+    let there = provider.look_up(page.project, &flag.key).await?;
+    Ok(there.is_some_and(|there| there.flag == *flag && there.internal_id != record.flag.internal_id))
+}
+
+/// Puts people who came to be known where they are told. `all`: the panels say something else, whoever it was.
+async fn tell_names(
+    world: &World,
+    entry: Entry,
+    decision: &mut Decision,
+    flag: &FlagRef,
+    named: &[Named],
+    all: bool,
+) -> Result<(), Trouble> {
+    let news: Vec<&Named> = named.iter().filter(|named| named.is_news()).collect();
+    if news.is_empty() && !all {
+        return Ok(());
+    }
+    for noteable in world.store().noteables_of(flag).await? {
+        decision.write(Write::MarkStale(Level::Panel(noteable.clone()), entry.now));
+        telling::name_authors(world, decision, flag, &news, &noteable).await?;
+    }
+    Ok(())
+}
+
 /// A change that flaglink made for somebody: it is theirs, whatever the service calls its key.
 fn asked_change(what: ChangeKind, asked: AskedSwitch, entry: Entry) -> Change {
     Change {
         at: asked.at.min(entry.now),
         by: Some(asked.by),
+        others: Vec::new(),
+        heard: Vec::new(),
         reason: asked.reason,
         what,
         asked_on: Some(asked.on),

@@ -108,7 +108,7 @@ fn put(decision: &mut Decision, record: NoteableRecord, now: Timestamp) {
 }
 
 fn remember(record: &mut NoteableRecord, flag: &FlagRef, linked: bool, by: Person, at: Timestamp) {
-    record.history.push(LinkChange { at, flag: flag.clone(), linked, by });
+    record.history.push(LinkChange { at, flag: flag.clone(), linked, there: false, by });
     let surplus = record.history.len().saturating_sub(HISTORY);
     record.history.drain(..surplus);
 }

@@ -27,6 +27,7 @@ pub mod reminders;
 mod replies;
 mod resolve;
 mod roles;
+mod shares;
 mod switching;
 pub mod tags;
 mod telling;
@@ -38,7 +39,7 @@ use jiff::Timestamp;
 
 use crate::domain::{Decision, Event, InboxId};
 
-pub use doubts::{Doubt, Doubts};
+pub use doubts::{Count, Doubt, Doubts};
 pub use dropped::drop_command;
 pub use refusals::Refusals;
 pub use roles::may_have_done;

@@ -27,6 +27,7 @@ pub async fn text(world: &World, project: &Project, record: &NoteableRecord) -> 
                 name: resolve::page_name(&link.flag, several),
                 state: flag.state.as_ref(),
                 missing_since: flag.missing_since,
+                made_again: flag.missing_since.is_some() && flag.made_again,
                 unwatched: world.provider(&link.flag).is_none(),
                 history: &flag.history,
                 linked_by: &link.by.username,

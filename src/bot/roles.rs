@@ -20,15 +20,15 @@ pub(super) fn least(rule: &ProjectRule, permission: Permission) -> Role {
     }
 }
 
-/// What it allows, as the beginning of a sentence.
+/// What it allows, as the beginning of an answer.
 pub(super) fn words(permission: Permission) -> &'static str {
     match permission {
-        Permission::Read => "Reading flags here",
-        Permission::Link => "Linking flags here",
-        Permission::Toggle => "Switching flags here",
-        Permission::Create => "Making flags here",
-        Permission::Archive => "Archiving flags here",
-        Permission::CleanupIssue => "Opening issues about flags here",
+        Permission::Read => "reading flags here",
+        Permission::Link => "linking flags here",
+        Permission::Toggle => "switching flags here",
+        Permission::Create => "making flags here",
+        Permission::Archive => "archiving flags here",
+        Permission::CleanupIssue => "opening issues about flags here",
     }
 }
 

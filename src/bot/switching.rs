@@ -68,11 +68,14 @@ pub(super) async fn overtaken(
     Ok(differs.then_some(SwitchEnd::Overtaken { by: None }))
 }
 
-/// The switch that somebody asked for here and that this change is, taken out of those that are waited for.
+/// The switch, or the archiving, that somebody asked for here and that this change is, taken out of those that are waited for.
 pub(super) fn asked_for(record: &mut FlagRecord, what: &ChangeKind) -> Option<AskedSwitch> {
-    let ChangeKind::Environment { after, .. } = what else { return None };
-    let place = record.asked.iter().position(|asked| {
-        asked.environment.eq_ignore_ascii_case(&after.environment) && asked.to.holds_in(after)
+    let place = record.asked.iter().position(|asked| match what {
+        ChangeKind::Environment { after, .. } => {
+            asked.environment.eq_ignore_ascii_case(&after.environment) && asked.to.holds_in(after)
+        }
+        ChangeKind::Archived(true) => asked.environment.is_empty(),
+        _ => false,
     })?;
     Some(record.asked.remove(place))
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::claims::Named;
 use super::world::{Project, World};
 use super::{Entry, Made, Trouble, resolve};
 use crate::config::ProjectRule;
@@ -30,14 +31,12 @@ impl News<'_> {
     /// What the project wants to be told of a change: what the changed thing was before.
     fn was(&self, rule: &ProjectRule, change: &Change) -> Option<Was> {
         let provider = &self.flag.flag.flag.provider;
-        let before = self.before?;
-        let here = |name: &str| before.environments.iter().find(|was| was.environment == name);
+        self.before?;
         match &change.what {
+            // That an environment is new says nothing of the flag, unless it is on there; that one is gone says nothing of it.
+            ChangeKind::Environment { before: None, after } if !after.on => None,
             ChangeKind::Environment { before, after } if rule.tells(provider, &after.environment) => {
                 Some(Was::Environment(after.environment.clone(), before.clone().map(Box::new)))
-            }
-            ChangeKind::EnvironmentGone(name) if rule.tells(provider, name) => {
-                Some(Was::Environment(name.clone(), here(name).cloned().map(Box::new)))
             }
             ChangeKind::Archived(now) if self.is_on(rule) => Some(Was::Archived(!now)),
             ChangeKind::Missing if self.is_on(rule) => Some(Was::Missing(false)),
@@ -83,8 +82,7 @@ pub(super) async fn gather(
     let mut new = Vec::new();
     for change in news.changes {
         let Some(was) = news.was(&rule, change) else { continue };
-        let Change { at, by, reason, asked_on, .. } = change.clone();
-        new.push(Untold { flag: flag.clone(), was, deeds: vec![Deed { at, by, reason, asked_on }] });
+        new.push(Untold { flag: flag.clone(), was, deeds: deeds_of(change) });
     }
     if new.is_empty() {
         return Ok(());
@@ -118,6 +116,13 @@ pub(super) async fn gather(
     Ok(())
 }
 
+/// The deeds that a change is, one for each of its people.
+fn deeds_of(change: &Change) -> Vec<Deed> {
+    let Change { at, by, others, reason, asked_on, .. } = change.clone();
+    let by_others = others.into_iter().map(|by| Deed { at, by: Some(by), reason: None, asked_on: None });
+    by_others.chain([Deed { at, by, reason, asked_on }]).collect()
+}
+
 /// Whether what waits is still going to be told.
 async fn is_alive(world: &World, now: Timestamp, waits: &Telling) -> Result<bool, Trouble> {
     Ok(now.duration_since(waits.due) < GIVEN_UP
@@ -129,23 +134,28 @@ pub(super) async fn name_authors(
     world: &World,
     decision: &mut Decision,
     flag: &FlagRef,
-    named: &[Change],
+    named: &[&Named],
     noteable: &Noteable,
 ) -> Result<(), Trouble> {
     let seen = world.store().noteable(noteable).await?;
     let Some(mut record) = seen.value.clone() else { return Ok(()) };
     let Some(telling) = &mut record.telling else { return Ok(()) };
     let mut changed = false;
-    for change in named {
+    for Named { change, before } in named {
         let about = match &change.what {
             ChangeKind::Environment { after, .. } => Was::Environment(after.environment.clone(), None),
             ChangeKind::Archived(now) => Was::Archived(!now),
+            ChangeKind::Missing => Was::Missing(false),
             _ => continue,
         };
-        let deeds = telling.about(flag, &about).map(|untold| &mut untold.deeds);
-        if let Some(deed) = deeds.and_then(|deeds| deeds.last_mut().filter(|deed| deed.by.is_none())) {
-            let Change { at, by, reason, .. } = change.clone();
-            *deed = Deed { at, by, reason, asked_on: deed.asked_on.take() };
+        let Some(deeds) = telling.about(flag, &about).map(|untold| &mut untold.deeds) else { continue };
+        // The last deeds there are those of that change, if it was gathered here.
+        let first = deeds.len().saturating_sub(before.len().max(1));
+        let last = deeds.get(first..).unwrap_or_default();
+        let are_of_it = last.iter().filter_map(|deed| deed.by.as_ref()).eq(before);
+        if are_of_it && last.iter().all(|deed| deed.asked_on.is_none()) {
+            deeds.truncate(first);
+            deeds.extend(deeds_of(change));
             changed = true;
         }
     }
@@ -247,7 +257,10 @@ fn differences<'a>(
         let news = match was {
             Was::Environment(name, was) => {
                 let was = was.as_deref();
-                let now = state.environments.iter().find(|now| now.environment == *name);
+                let now = match was {
+                    Some(was) => state.place_of(was),
+                    None => state.environments.iter().find(|now| now.environment == *name),
+                };
                 match (was, now) {
                     _ if !rule.tells(provider, name) => continue,
                     (None, None) => continue,
@@ -255,7 +268,8 @@ fn differences<'a>(
                     // That it goes off because it is archived is told by that alone.
                     (Some(was), Some(now)) if is_archived_now && was.gone_off_is(now) => continue,
                     (was, Some(now)) => ToldNews::Environment { was, now },
-                    (Some(was), None) => ToldNews::EnvironmentGone(was),
+                    (Some(was), None) if was.on => ToldNews::EnvironmentGone(was),
+                    (Some(_), None) => continue,
                 }
             }
             Was::Archived(was) if *was != state.archived => ToldNews::Archived(state.archived),

@@ -21,6 +21,7 @@ pub(super) fn fresh(
         state: None,
         seen_at: now,
         missing_since: None,
+        made_again: false,
         not_found_at: None,
         history: Vec::new(),
         asked: Vec::new(),
@@ -35,6 +36,7 @@ pub(super) fn fresh(
     }
     fresh.missing_since = if state.is_some() { None } else { Some(now) };
     fresh.not_found_at = None;
+    fresh.made_again = false;
     fresh.state = state;
     fresh.flag = flag;
     fresh.seen_at = now;

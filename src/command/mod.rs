@@ -10,11 +10,11 @@ mod switch;
 mod table;
 mod words;
 
+pub use crate::domain::quoted_word as quoted;
 pub use docs::commands_markdown;
 pub use parse::{MAX_KEYS, MAX_LENGTH};
 pub use switch::{MAX_REASON, MAX_VALUE};
 pub use table::{Command, CommandSpec, Found, Misread, Permission, RESERVED, SwitchTo, TABLE, spec};
-pub use words::quoted;
 
 /// How many commands of one text are run; what is more is answered once.
 pub const MAX_COMMANDS: usize = 50;
@@ -23,9 +23,9 @@ pub const MAX_COMMANDS: usize = 50;
 const TEXT_TOO_MANY: (&str, &str) = ("(more than 50 commands)", TOO_MANY_COMMANDS);
 const TEXT_TOO_DEAR: (&str, &str) = ("(too complicated)", TOO_DEAR);
 
-const TOO_MANY_COMMANDS: &str = "One comment takes at most 50 commands; the others were left out.";
+const TOO_MANY_COMMANDS: &str = "one comment takes at most 50 commands; the others were left out.";
 const TOO_DEAR: &str =
-    "The text is too complicated to be searched for commands. Write them in a comment of their own.";
+    "the text is too complicated to be searched for commands. Write them in a comment of their own.";
 
 /// The commands in a comment or description, in order.
 ///

@@ -3,9 +3,10 @@
 use sha2::{Digest, Sha256};
 use strsim::damerau_levenshtein;
 
+use super::quoted;
 use super::switch;
 use super::table::{Command, CommandSpec, Found, Misread, RESERVED, SwitchTo, TABLE, spec};
-use super::words::{Word, quoted, split, without_quotes};
+use super::words::{Word, split, without_quotes};
 
 /// How many keys one command may name.
 pub const MAX_KEYS: usize = 20;
@@ -16,14 +17,14 @@ const KEPT: usize = 100;
 /// A longer line than this that is not understood is known by a digest alone, in bytes.
 const LONGEST_MISREAD: usize = 8_000;
 
-const TOO_MANY_KEYS: &str = "One command takes at most 20 flag keys.";
-pub(super) const TOO_LONG_KEY: &str = "A flag key has at most 250 characters.";
-const TOO_LONG_TEXT: &str = "The text to look for has at most 250 characters.";
-pub(super) const ONE_KEY: &str = "It takes one flag key. Give each flag a line of its own.";
-pub(super) const EMPTY_KEY: &str = "A flag key cannot be empty.";
-const TOO_LONG_LINE: &str = "The line is too long to be a command.";
-pub(super) const UNCLOSED: &str = "A quote is opened and not closed.";
-const ALL_AND_KEYS: &str = "It takes either flag keys or `--all`, not both.";
+const TOO_MANY_KEYS: &str = "one command takes at most 20 flag keys.";
+pub(super) const TOO_LONG_KEY: &str = "a flag key has at most 250 characters.";
+const TOO_LONG_TEXT: &str = "the text to look for has at most 250 characters.";
+pub(super) const ONE_KEY: &str = "it takes one flag key. Give each flag a line of its own.";
+pub(super) const EMPTY_KEY: &str = "a flag key cannot be empty.";
+const TOO_LONG_LINE: &str = "the line is too long to be a command.";
+pub(super) const UNCLOSED: &str = "a quote is opened and not closed.";
+const ALL_AND_KEYS: &str = "it takes either flag keys or `--all`, not both.";
 
 /// Reads what follows `/flag`.
 pub(super) fn parse(rest: &str) -> Found {
@@ -100,11 +101,15 @@ fn command_named(word: &str) -> Result<&'static CommandSpec, Misread> {
     Err(Misread::Unknown { word: shortened(word), nearest: nearest(&name) })
 }
 
-/// The nearest command's name: one slip of the hand away, or two in a longer word.
+/// The nearest command's name: the only one that begins so; else one slip of the hand away, or two in a longer word.
 fn nearest(name: &str) -> Option<&'static str> {
     // Comparing takes the product of both lengths.
     if name.chars().count() > 30 {
         return None;
+    }
+    let mut begun = TABLE.iter().map(|spec| spec.name).filter(|known| known.starts_with(name));
+    if let (Some(only), None, true) = (begun.next(), begun.next(), name.chars().count() >= 3) {
+        return Some(only);
     }
     TABLE
         .iter()

@@ -1,5 +1,7 @@
 //! One line to words: quotes, backticks, commas and typographic dashes.
 
+use crate::domain::{closing_of, ends_word};
+
 /// One word of a command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Word {
@@ -40,11 +42,11 @@ pub(super) fn split(line: &str) -> Result<Vec<Word>, Unclosed> {
     let mut words = Vec::new();
     let mut rest = line;
     loop {
-        rest = rest.trim_start_matches(separates);
+        rest = rest.trim_start_matches(ends_word);
         if rest.is_empty() {
             return Ok(words);
         }
-        let (word, behind) = first_word(rest, separates)?;
+        let (word, behind) = first_word(rest, ends_word)?;
         words.push(word);
         rest = behind;
     }
@@ -89,32 +91,4 @@ pub(super) fn without_quotes(text: &str) -> String {
         Ok((word, "")) if word.quoted && !word.glued => word.text,
         _ => text.to_owned(),
     }
-}
-
-fn separates(c: char) -> bool {
-    c.is_whitespace() || c == ','
-}
-
-/// What closes a quote that opens like this.
-fn closing_of(open: char) -> Option<&'static [char]> {
-    match open {
-        '"' => Some(&['"']),
-        '\'' => Some(&['\'']),
-        '`' => Some(&['`']),
-        '“' => Some(&['”', '“']),
-        '„' => Some(&['“', '”']),
-        '‘' => Some(&['’']),
-        '‚' => Some(&['‘', '’']),
-        '«' => Some(&['»']),
-        _ => None,
-    }
-}
-
-/// The word as it is written so that [`split`] gives it back: in quotes where it needs them.
-pub fn quoted(word: &str) -> String {
-    let plain = !word.is_empty()
-        && !word.contains(separates)
-        && !word.starts_with(['-', '—', '–'])
-        && word.chars().next().is_some_and(|first| closing_of(first).is_none());
-    if plain { word.to_owned() } else { format!("\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\"")) }
 }

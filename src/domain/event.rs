@@ -185,10 +185,28 @@ pub struct Claim {
     pub reason: Option<String>,
     /// When, by the provider's clock.
     pub at: Option<Timestamp>,
+    /// Which part of the environment's state it is about, where that is said and nothing more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<StatePart>,
+    /// Whether it claims that the flag was deleted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deleted: bool,
     /// Whether something is claimed that shows in [`FlagState`](super::FlagState), so that a read that
     /// shows no difference is worth repeating.
     #[serde(default)]
     pub visible: bool,
+}
+
+/// A part of what a flag is set to in an environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StatePart {
+    /// Whether it is on.
+    On,
+    /// Its value.
+    Value,
+    /// Everything else: overrides, variants, shares, strategies.
+    Details,
 }
 
 /// Keeps "no value is claimed" and "the claim is that there is no value" apart in JSON.

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Noteable;
+use super::{Claim, Noteable};
 
 /// A flag by name: the provider as configured, the scope inside the service, the key.
 ///
@@ -134,6 +134,9 @@ pub struct Variant {
 pub struct EnvironmentState {
     /// The environment's name, as people know it.
     pub environment: String,
+    /// What the service knows the environment by, whatever it is called; empty where that is its name.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub id: String,
     /// On or off.
     pub on: bool,
     /// The value that everybody gets who has no override; `None` where there is none or it is empty.
@@ -167,10 +170,23 @@ impl FlagState {
         self.environments.iter().find(|env| env.environment.eq_ignore_ascii_case(name))
     }
 
+    /// The state in the same environment as that one, whatever it is called in either.
+    pub fn place_of(&self, other: &EnvironmentState) -> Option<&EnvironmentState> {
+        self.environments.iter().find(|env| env.is_same_place(other))
+    }
+
+    /// Whether the environments are called otherwise than in `other`, or known by other ids.
+    pub fn is_named_otherwise(&self, other: &FlagState) -> bool {
+        let names = |state: &FlagState| -> Vec<(String, String)> {
+            state.environments.iter().map(|env| (env.environment.clone(), env.id.clone())).collect()
+        };
+        names(self) != names(other)
+    }
+
     /// What changed from `self` to `now`, one entry per environment, in the order of `now`.
     ///
-    /// A URL that changed is no change. An environment that is in only one of them is reported as
-    /// appeared or gone. Pages do not count. That a flag goes off because it is archived is told by that alone.
+    /// A URL that changed is no change, and neither is another name for an environment. One that is in only one of them is
+    /// reported as appeared or gone. Pages do not count. That a flag goes off because it is archived is told by that alone.
     pub fn changes_to(&self, now: &FlagState) -> Vec<ChangeKind> {
         let mut changes = Vec::new();
         if self.archived != now.archived {
@@ -180,7 +196,7 @@ impl FlagState {
             changes.push(ChangeKind::Stale(now.stale));
         }
         for env in &now.environments {
-            match self.environments.iter().find(|before| before.environment == env.environment) {
+            match self.place_of(env) {
                 Some(before) if before.same_as(env) => {}
                 Some(before) if now.archived && !self.archived && before.gone_off_is(env) => {}
                 Some(before) => {
@@ -191,7 +207,7 @@ impl FlagState {
             }
         }
         for before in &self.environments {
-            if !now.environments.iter().any(|env| env.environment == before.environment) {
+            if now.place_of(before).is_none() {
                 changes.push(ChangeKind::EnvironmentGone(before.environment.clone()));
             }
         }
@@ -205,10 +221,17 @@ impl EnvironmentState {
         self.on && EnvironmentState { on: false, ..self.clone() }.same_as(other)
     }
 
-    /// Whether both say the same about the flag; pages (`url`) do not count.
+    /// Whether both are of the same environment: by the service's id of it where both have one, else by name.
+    pub fn is_same_place(&self, other: &EnvironmentState) -> bool {
+        if self.id.is_empty() || other.id.is_empty() {
+            return self.environment == other.environment;
+        }
+        self.id == other.id
+    }
+
+    /// Whether both say the same about the flag; names and pages (`url`) do not count.
     pub fn same_as(&self, other: &EnvironmentState) -> bool {
-        self.environment == other.environment
-            && self.on == other.on
+        self.on == other.on
             && self.value == other.value
             && self.rollout == other.rollout
             && self.overrides == other.overrides
@@ -237,9 +260,15 @@ pub struct Switch {
 pub struct Change {
     /// When: the provider's time where it is known and matches what was read, else when it was noticed.
     pub at: Timestamp,
-    /// Who, by the provider's name for them; `None` where it is not known.
+    /// Who, by the provider's name for them; `None` where it is not known. Of several the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
+    /// Who had a part in it before, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<String>,
+    /// What was claimed of it: who comes to be known later is weighed against that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub heard: Vec<Claim>,
     /// Why, where somebody said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -248,6 +277,13 @@ pub struct Change {
     /// The issue or merge request on which it was asked for, if it was asked for in a comment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_on: Option<Noteable>,
+}
+
+impl Change {
+    /// Everybody who had a part in it, in order.
+    pub fn people(&self) -> impl Iterator<Item = &str> {
+        self.others.iter().chain(&self.by).map(String::as_str)
+    }
 }
 
 /// What changed.

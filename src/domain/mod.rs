@@ -15,11 +15,13 @@ mod record;
 mod state_tag;
 mod telling;
 mod toggle;
+mod word;
 
 pub use decision::{Decision, Read, RecordKey, Rev, Seen, Write};
 pub use effect::{Attempt, Cause, CommentText, Edge, EdgeId, EdgeKind, Level, Purpose, Reaction, Stale};
 pub use event::{
     Claim, Delivery, DeliverySource, Event, FlagPointer, Inbound, InboxEntry, InboxId, Kept, NoteHint,
+    StatePart,
 };
 pub use flag::{
     Change, ChangeKind, EnvironmentState, Flag, FlagRef, FlagState, ParseFlagRefError, Strategy, Switch,
@@ -39,3 +41,4 @@ pub use record::{
 pub use state_tag::StateTag;
 pub use telling::{Deed, Telling, Untold, Was};
 pub use toggle::{AskedSwitch, SwitchEnd, SwitchProgress, Toggle};
+pub use word::{closing_of, command_line, ends_word, quoted_word};

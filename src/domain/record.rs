@@ -121,6 +121,9 @@ pub struct LinkChange {
     pub flag: FlagRef,
     /// Made (`true`) or taken away.
     pub linked: bool,
+    /// It was made or taken away in the flag's own service, which does not say by whom.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub there: bool,
     /// By whom.
     pub by: Person,
 }
@@ -224,6 +227,9 @@ pub struct FlagRecord {
     /// Since when the provider does not know it any more.
     #[serde(default)]
     pub missing_since: Option<Timestamp>,
+    /// Whether the provider has another flag of the same key since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub made_again: bool,
     /// When a read first did not find it. That is believed only after a second one, some time later.
     #[serde(default)]
     pub not_found_at: Option<Timestamp>,

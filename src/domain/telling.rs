@@ -64,6 +64,7 @@ pub enum Was {
 impl Was {
     fn is_about_the_same(&self, other: &Self) -> bool {
         match (self, other) {
+            (Self::Environment(_, Some(a)), Self::Environment(_, Some(b))) => a.is_same_place(b),
             (Self::Environment(a, _), Self::Environment(b, _)) => a == b,
             (Self::Archived(_), Self::Archived(_)) | (Self::Missing(_), Self::Missing(_)) => true,
             _ => false,

@@ -26,12 +26,13 @@ pub struct Toggle {
     pub entry: InboxId,
 }
 
-/// A switch that was sent, kept with the flag until the change that it made is seen: so that it is known whose it is.
+/// A switch that was sent, or the archiving of a flag, kept with the flag until the change that it made is seen: so that it is
+/// known whose it is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AskedSwitch {
     /// The edge that it is.
     pub edge: EdgeId,
-    /// In which environment.
+    /// In which environment; empty where the flag as a whole is archived.
     pub environment: String,
     /// What it is to be.
     pub to: Switch,

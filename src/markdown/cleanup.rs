@@ -6,7 +6,7 @@ use super::job::{Page, pages};
 use super::reply::{flag_name, key, line, paragraphs, quoted};
 use super::state::state_words;
 use super::{Markdown, outside};
-use crate::domain::{CommentText, Flag, FlagState};
+use crate::domain::{CommentText, Flag, FlagState, command_line};
 
 /// What stands before and behind the part that is brought up to date.
 const BEGIN: &str = "<!-- flaglink:facts -->";
@@ -73,16 +73,20 @@ pub fn description(facts: &Facts<'_>, why: &Why<'_>, archives: bool) -> CommentT
     }
     let mut part = Markdown::lit(BEGIN);
     part.push_lit("\n\n").push(self::facts(facts)).push_lit("\n\n").push_lit(END);
-    paragraphs([about, part, Markdown::lit("#### What to do"), checklist(facts.flag, archives)]).finish()
+    paragraphs([about, part, Markdown::lit("#### What to do"), checklist(facts, archives)]).finish()
 }
 
-fn checklist(flag: &Flag, archives: bool) -> Markdown {
+fn checklist(facts: &Facts<'_>, archives: bool) -> Markdown {
+    let flag = facts.flag;
     let mut list = Markdown::lit("- [ ] Decide which way stays: what everybody gets from now on");
     list.push_lit("\n- [ ] Take the flag and the other way out of the code");
     list.push_lit("\n- [ ] Release that in every environment");
-    if archives {
+    let archived = facts.state.map_or(flag.archived, |state| state.archived);
+    if archives && archived {
+        // That is done.
+    } else if archives {
         list.push_lit("\n- [ ] Archive the flag, with ");
-        list.push(line(&format!("/flag archive {}", flag.flag.words())));
+        list.push(line(&command_line("archive", &flag.flag.words())));
         list.push_lit(" or in ").push(quoted(&flag.flag.provider));
     } else {
         list.push_lit("\n- [ ] Delete the flag in ").push(quoted(&flag.flag.provider));

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::panel_view::{PanelFlag, PanelView, SHOWN_FLAGS};
-use super::phrase::{Part, phrase};
+use super::phrase::{Part, and_list, phrase};
 use super::state::{ENVIRONMENT_LIMIT, KEY_LIMIT, NAME_LIMIT, VALUE_LIMIT, strategy_list};
 use super::text::Markdown;
 use crate::domain::{Change, ChangeKind, EnvironmentState, FlagRef};
@@ -24,7 +24,7 @@ enum What<'a> {
     /// Something about the flag changed; with the provider's name.
     Change(&'a Change, &'a str),
     /// The flag was linked or unlinked here.
-    Link { flag: &'a FlagRef, linked: bool, by: &'a str },
+    Link { flag: &'a FlagRef, linked: bool, there: bool, by: &'a str },
 }
 
 /// How a line is written.
@@ -103,7 +103,12 @@ fn collect<'a>(view: &PanelView<'a>) -> Vec<Entry<'a>> {
         entries.push(Entry {
             at: change.at,
             name: name_of(view, &change.flag),
-            what: What::Link { flag: &change.flag, linked: change.linked, by: &change.by.username },
+            what: What::Link {
+                flag: &change.flag,
+                linked: change.linked,
+                there: change.there,
+                by: &change.by.username,
+            },
         });
     }
     // The record of links is capped; the links themselves tell what it has forgotten.
@@ -112,7 +117,7 @@ fn collect<'a>(view: &PanelView<'a>) -> Vec<Entry<'a>> {
             entries.push(Entry {
                 at: flag.linked_at,
                 name: flag.name.clone(),
-                what: What::Link { flag: &flag.flag.flag, linked: true, by: flag.linked_by },
+                what: What::Link { flag: &flag.flag.flag, linked: true, there: false, by: flag.linked_by },
             });
         }
     }
@@ -143,13 +148,17 @@ impl Entry<'_> {
         let mut unknown = false;
         let mut reason = None;
         let what = match &self.what {
+            What::Link { flag, linked: false, there: true, .. } => {
+                phrase("entry_taken_off", [("provider", form.code(&flag.provider, NAME_LIMIT).into())])
+            }
             What::Link { linked, by, .. } => {
                 let name = if *linked { "entry_linked" } else { "entry_unlinked" };
                 phrase(name, [("by", form.code(by, NAME_LIMIT).into())])
             }
             What::Change(change, provider) => {
                 if !form.short {
-                    author = change.by.as_ref().map(|by| form.code(by, NAME_LIMIT));
+                    let people: Vec<Markdown> = change.people().map(|by| form.code(by, NAME_LIMIT)).collect();
+                    author = (!people.is_empty()).then(|| and_list(people));
                     // That nobody knows who is said of what somebody did, not of what flaglink noticed itself.
                     let noticed = matches!(change.what, ChangeKind::Missing | ChangeKind::Back);
                     unknown = author.is_none() && !noticed;
@@ -216,6 +225,11 @@ fn environment_words(before: Option<&EnvironmentState>, after: &EnvironmentState
     )
 }
 
+/// What is otherwise in a state of which all that is shown is the same.
+pub(super) fn unseen(before: &EnvironmentState, after: &EnvironmentState, show_values: bool) -> Markdown {
+    Markdown::join(differences(before, after, Form { html: false, short: false, show_values }), ", ", ", ")
+}
+
 fn differences(before: &EnvironmentState, after: &EnvironmentState, form: Form) -> Vec<Markdown> {
     let value = |value: &Option<String>| match value {
         Some(value) => form.code(value, VALUE_LIMIT),
@@ -226,12 +240,15 @@ fn differences(before: &EnvironmentState, after: &EnvironmentState, form: Form) 
         parts.push(phrase(if after.on { "switched_on" } else { "switched_off" }, []));
     }
     if before.value != after.value {
+        let (was, now) = (value(&before.value), value(&after.value));
+        // Of long ones the beginning is shown, which may be the same.
+        let shown = form.show_values && was != now;
         parts.push(phrase(
             "value_changed",
             [
-                ("shown", form.show_values.into()),
-                ("was", form.show_values.then(|| value(&before.value)).into()),
-                ("now", form.show_values.then(|| value(&after.value)).into()),
+                ("shown", shown.into()),
+                ("was", shown.then_some(was).into()),
+                ("now", shown.then_some(now).into()),
             ],
         ));
     }

@@ -6,7 +6,7 @@ use super::Markdown;
 use super::phrase::{and_list, or_list, phrase};
 use super::reply::{flag_name, key, line, names, quoted};
 use super::state::state_words;
-use crate::domain::{Flag, FlagState, NoteableKind};
+use crate::domain::{Flag, FlagState, NoteableKind, command_line};
 
 /// How many pages are named in one answer.
 const PAGES: usize = 10;
@@ -60,13 +60,8 @@ pub fn no_such_service(written: &str, there: &[&str]) -> Markdown {
 
 /// More than one service could make it.
 pub fn which_service(written: &str, there: &[&str]) -> Markdown {
-    let lines = there.iter().map(|name| line(&create_line(&format!("{name}:{written}"))));
+    let lines = there.iter().map(|name| line(&command_line("create", &format!("{name}:{written}"))));
     phrase("which_service", [("commands", or_list(lines).into())])
-}
-
-fn create_line(key: &str) -> String {
-    let quote = key.contains(char::is_whitespace) || key.contains(',');
-    if quote { format!("/flag create \"{key}\"") } else { format!("/flag create {key}") }
 }
 
 /// No service of the project makes flags.
@@ -88,19 +83,20 @@ pub fn there_already(flag: &Flag, show_values: bool) -> Markdown {
             ("provider", quoted(&flag.flag.provider).into()),
             ("flag", flag_name(flag, &flag.flag.key, show_values).into()),
             ("archived", flag.archived.into()),
-            ("command", line(&format!("/flag link {}", flag.flag.words())).into()),
+            ("command", line(&command_line("link", &flag.flag.words())).into()),
         ],
     )
 }
 
-/// The flag was made.
-pub fn created(flag: &Flag, show_values: bool) -> Markdown {
+/// The flag was made. `linked`: the same text goes on to link it.
+pub fn created(flag: &Flag, linked: bool, show_values: bool) -> Markdown {
+    let command = command_line("link", &flag.flag.words());
     phrase(
         "created",
         [
             ("flag", flag_name(flag, &flag.flag.key, show_values).into()),
             ("provider", quoted(&flag.flag.provider).into()),
-            ("command", line(&format!("/flag link {}", flag.flag.words())).into()),
+            ("command", (!linked).then(|| line(&command)).into()),
         ],
     )
 }
@@ -130,13 +126,16 @@ pub fn archived(flag: &Flag, was: &FlagState, linked: &[Page], show_values: bool
 }
 
 /// The issue in which a flag is to be cleaned up.
-pub fn issue(iid: u64, url: &str, new: bool, open: bool) -> Markdown {
+pub fn issue(flag: &str, iid: u64, url: &str, new: bool, open: bool) -> Markdown {
     let name = quoted(&format!("#{iid}"));
     let issue = match Url::parse(url) {
         Ok(url) => Markdown::link(name, &url),
         Err(_) => name,
     };
-    phrase("issue", [("issue", issue.into()), ("new", new.into()), ("open", open.into())])
+    phrase(
+        "issue",
+        [("flag", key(flag).into()), ("issue", issue.into()), ("new", new.into()), ("open", open.into())],
+    )
 }
 
 /// It was refused for certain.

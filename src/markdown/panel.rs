@@ -13,7 +13,7 @@ use super::phrase::{Part, phrase};
 use super::state::{ENVIRONMENT_LIMIT, KEY_LIMIT, NAME_LIMIT, state_words};
 use super::templates::Templates;
 use super::text::{Markdown, PANEL_LIMIT};
-use crate::domain::{CommentText, EnvironmentState, FlagState};
+use crate::domain::{CommentText, EnvironmentState, FlagState, command_line};
 
 /// More environments than this make lists instead of a table.
 const TABLE_ENVIRONMENTS: usize = 8;
@@ -228,6 +228,10 @@ impl<'a> PanelFlag<'a> {
         let provider = || ("provider", Part::from(Markdown::code(&self.flag.flag.provider, NAME_LIMIT)));
         if let Some(since) = self.missing_since {
             remarks.push(phrase("missing", [provider(), ("time", Markdown::time(since).into())]));
+        }
+        if self.made_again {
+            let command = Markdown::code(&command_line("link", &self.name), 2 * KEY_LIMIT);
+            remarks.push(phrase("made_again", [("command", command.into())]));
         }
         if self.unwatched {
             remarks.push(phrase("unwatched", [provider()]));

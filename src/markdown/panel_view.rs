@@ -18,6 +18,8 @@ pub struct PanelFlag<'a> {
     pub state: Option<&'a FlagState>,
     /// Since when the provider does not know it any more.
     pub missing_since: Option<Timestamp>,
+    /// Whether the provider has another flag of the same key since.
+    pub made_again: bool,
     /// Whether its provider is not configured (any more), so that the state may be old.
     pub unwatched: bool,
     /// Its last changes.

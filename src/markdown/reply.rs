@@ -6,7 +6,7 @@ use url::Url;
 use super::Markdown;
 use super::phrase::{and_list, or_list, phrase};
 use super::state::state_words;
-use crate::domain::{Flag, FlagState, NoteSource};
+use crate::domain::{Flag, FlagState, NoteSource, command_line};
 
 /// Longest key shown in a reply, in characters.
 const KEY: usize = 250;
@@ -130,6 +130,11 @@ pub fn internal_changes_nothing() -> Markdown {
     phrase("internal_changes_nothing", [])
 }
 
+/// The same, where something else is changed than what is linked.
+pub fn internal_does_nothing(command: &str) -> Markdown {
+    phrase("internal_does_nothing", [("command", line(&format!("/flag {command}")).into())])
+}
+
 /// The reply budget is used up.
 pub fn budget() -> Markdown {
     phrase("budget", [])
@@ -146,6 +151,21 @@ pub fn flag_name(flag: &Flag, name: &str, show_values: bool) -> Markdown {
 
 /// One flag in every environment, in one line.
 pub fn flag_line(flag: &Flag, name: &str, state: Option<&FlagState>, show_values: bool) -> Markdown {
+    flag_line_with(flag, name, state, None, show_values)
+}
+
+/// One that is not there any more, though its service has another of the same key.
+pub fn flag_made_again(flag: &Flag, name: &str, show_values: bool) -> Markdown {
+    flag_line_with(flag, name, None, Some(command_line("link", name)), show_values)
+}
+
+fn flag_line_with(
+    flag: &Flag,
+    name: &str,
+    state: Option<&FlagState>,
+    command: Option<String>,
+    show_values: bool,
+) -> Markdown {
     let cells = state.iter().flat_map(|state| &state.environments).map(|env| {
         let mut cell = quoted(&env.environment);
         cell.push_lit(" ").push(state_words(env, show_values));
@@ -156,6 +176,7 @@ pub fn flag_line(flag: &Flag, name: &str, state: Option<&FlagState>, show_values
         [
             ("flag", flag_name(flag, name, show_values).into()),
             ("gone", state.is_none().into()),
+            ("command", command.map(|command| line(&command)).into()),
             ("archived", state.is_some_and(|state| state.archived).into()),
             ("stale", state.is_some_and(|state| state.stale).into()),
             ("none", state.is_some_and(|state| state.environments.is_empty()).into()),

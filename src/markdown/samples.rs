@@ -78,7 +78,15 @@ fn changes(states: &[EnvironmentState]) -> Vec<Change> {
     let by = |at: usize| at.is_multiple_of(2).then(|| "ada".to_owned());
     let reason = |at: usize| at.is_multiple_of(3).then(|| "ready".to_owned());
     let at = Timestamp::UNIX_EPOCH;
-    let with = |(place, what)| Change { at, by: by(place), reason: reason(place), what, asked_on: None };
+    let with = |(place, what)| Change {
+        at,
+        by: by(place),
+        others: Vec::new(),
+        heard: Vec::new(),
+        reason: reason(place),
+        what,
+        asked_on: None,
+    };
     kinds.into_iter().enumerate().map(with).collect()
 }
 
@@ -88,8 +96,13 @@ fn panels() -> Vec<Markdown> {
     let changes = changes(&states);
     let flag = flag(true);
     let person = Person { id: 1, username: "mara".to_owned() };
-    let links =
-        [true, false].map(|linked| LinkChange { at, flag: flag.flag.clone(), linked, by: person.clone() });
+    let links = [(true, false), (false, false), (false, true)].map(|(linked, there)| LinkChange {
+        at,
+        flag: flag.flag.clone(),
+        linked,
+        there,
+        by: person.clone(),
+    });
     let named = |at: usize| EnvironmentState { environment: format!("e{at}"), ..EnvironmentState::default() };
     let kinds = [
         Some(FlagState { environments: states.clone(), archived: true, stale: true }),
@@ -102,6 +115,7 @@ fn panels() -> Vec<Markdown> {
         name: KEY.to_owned(),
         state,
         missing_since: missing.then_some(at),
+        made_again: missing,
         unwatched: missing,
         history,
         linked_by: "mara",
@@ -112,7 +126,7 @@ fn panels() -> Vec<Markdown> {
     all.push(panel::text(&PanelView { flags, links: &[], show_values: true }));
     for show_values in [true, false] {
         // The fold shows ten.
-        for history in changes.chunks(8) {
+        for history in changes.chunks(7) {
             let flags = vec![shown(kinds.first().and_then(Option::as_ref), false, history)];
             all.push(panel::text(&PanelView { flags, links: &links, show_values }));
         }
@@ -151,6 +165,14 @@ fn told_ones() -> Vec<Markdown> {
             news.push(News::AsItWas(state));
             news.push(News::EnvironmentGone(state));
         }
+        // What does not show, in one environment, and in more than are named.
+        let unseen = if deeds.len() < 2 { deeds.len() } else { 9 };
+        news.extend(
+            states
+                .iter()
+                .take(1)
+                .flat_map(|was| (0..unseen).map(|_| News::Environment { was: Some(was), now: was })),
+        );
         // More than a reply tells.
         news.extend((0..if deeds.is_empty() { 50 } else { 0 }).map(|_| News::Back));
         let told = |news| Told { flag: &flag, name: KEY, news, deeds: &deeds, show_values: true };
@@ -177,8 +199,10 @@ fn replies() -> Vec<Markdown> {
         reply::dropped_unknown(),
         reply::edited_by_another(),
         reply::internal_changes_nothing(),
+        reply::internal_does_nothing("archive"),
         reply::budget(),
         reply::flag_line(&flag(false), KEY, None, true),
+        reply::flag_made_again(&flag(false), KEY, true),
         reply::above_states(),
         reply::above_links(),
         reply::above_found(),
@@ -241,7 +265,8 @@ fn jobs() -> Vec<Markdown> {
         job::which_service(KEY, &["flagsmith", "unleash"]),
         job::cannot_create(),
         job::not_for_this_project(KEY),
-        job::created(&flag(false), true),
+        job::created(&flag(false), false, true),
+        job::created(&flag(false), true, true),
         job::cannot_archive("gitlab"),
         job::not_done("HTTP 400"),
         job::not_allowed_any_more(),
@@ -252,8 +277,8 @@ fn jobs() -> Vec<Markdown> {
     ];
     for is in [true, false] {
         all.push(job::there_already(&flag(is), true));
-        all.push(job::issue(1, &page.url, is, true));
-        all.push(job::issue(1, &page.url, is, false));
+        all.push(job::issue(KEY, 1, &page.url, is, true));
+        all.push(job::issue(KEY, 1, &page.url, is, false));
         let on =
             EnvironmentState { environment: "production".to_owned(), on: is, ..EnvironmentState::default() };
         for pages in [0, 1, 12] {

@@ -5,6 +5,7 @@ use url::Url;
 use super::Markdown;
 use super::phrase::{Part, phrase};
 use super::reply::{key, line, names, quoted};
+use crate::domain::command_line;
 
 /// The flag service has no environment of that name for the flag.
 pub fn no_such_environment(
@@ -111,7 +112,7 @@ pub fn overtaken(wanted: &str, environment: &str, by: Option<&str>) -> Markdown 
             ("flag", key(wanted).into()),
             ("environment", quoted(environment).into()),
             ("by", by.map(quoted).into()),
-            ("command", line(&format!("/flag status {wanted}")).into()),
+            ("command", line(&command_line("status", wanted)).into()),
         ],
     )
 }
@@ -138,6 +139,6 @@ pub fn not_known_yet() -> Markdown {
 
 /// Nobody found out.
 pub fn never_known(wanted: &str, why: &str) -> Markdown {
-    let command = line(&format!("/flag status {wanted}"));
+    let command = line(&command_line("status", wanted));
     phrase("switch_never_known", [("why", quoted(why).into()), ("command", command.into())])
 }

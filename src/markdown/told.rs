@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::Markdown;
 use super::phrase::{Part, and_list, phrase};
 use super::reply::{flag_name, paragraphs, quoted};
 use super::state::state_words;
+use super::{Markdown, history};
 use crate::domain::{Deed, EnvironmentState, Flag};
 
 /// How many people and reasons are named for one thing.
@@ -58,31 +58,104 @@ pub fn told(all: &[Told<'_>]) -> Option<Markdown> {
     if all.iter().all(|told| matches!(told.news, News::AsItWas(_))) {
         return None;
     }
-    let mut lines: Vec<Markdown> = all.iter().take(LINES).map(line).collect();
-    if let Some(more) = all.len().checked_sub(LINES).filter(|more| *more > 0) {
-        lines.push(phrase("told_more", [("count", more.into())]));
+    let lines = lines_of(all);
+    let mut shown: Vec<Markdown> = lines.iter().take(LINES).map(line).collect();
+    if let Some(more) = lines.len().checked_sub(LINES).filter(|more| *more > 0) {
+        shown.push(phrase("told_more", [("count", more.into())]));
     }
-    Some(paragraphs(lines))
+    Some(paragraphs(shown))
 }
 
-fn line(told: &Told<'_>) -> Markdown {
-    let noticed = match told.news {
+/// One line: a thing, or the environments of a flag in which the same changed without showing.
+struct Line<'a> {
+    told: &'a Told<'a>,
+    unseen: Option<Unseen<'a>>,
+    deeds: Vec<&'a Deed>,
+}
+
+/// What changed without showing in what the state says.
+struct Unseen<'a> {
+    what: Markdown,
+    environments: Vec<&'a EnvironmentState>,
+}
+
+/// What changed in the same way everywhere is one line: variants belong to the flag.
+fn lines_of<'a>(all: &'a [Told<'a>]) -> Vec<Line<'a>> {
+    let mut lines: Vec<Line<'_>> = Vec::new();
+    for told in all {
+        let new = unseen(told);
+        let same = lines.iter_mut().find(|line| {
+            let here = line.unseen.as_ref().map(|known| &known.what);
+            here.is_some()
+                && here == new.as_ref().map(|new| &new.what)
+                && line.told.flag.flag == told.flag.flag
+        });
+        match (same.and_then(|line| Some((line.unseen.as_mut()?, &mut line.deeds))), new) {
+            (Some((known, deeds)), Some(new)) => {
+                known.environments.extend(new.environments);
+                deeds.extend(told.deeds);
+                deeds.sort_by_key(|deed| deed.at);
+            }
+            (_, new) => lines.push(Line { told, unseen: new, deeds: told.deeds.iter().collect() }),
+        }
+    }
+    lines
+}
+
+fn unseen<'a>(told: &'a Told<'a>) -> Option<Unseen<'a>> {
+    let News::Environment { was: Some(was), now } = told.news else { return None };
+    let words = |state| state_words(state, told.show_values);
+    let same = words(was) == words(now);
+    same.then(|| Unseen { what: history::unseen(was, now, told.show_values), environments: vec![now] })
+}
+
+fn line(line: &Line<'_>) -> Markdown {
+    let noticed = match line.told.news {
         News::Missing { since, .. } => Some(since),
         _ => None,
     };
-    let at = told.deeds.last().map(|deed| deed.at).or(noticed);
-    // That a flag is gone or back flaglink has noticed itself.
-    let people = match told.news {
-        News::Missing { .. } | News::Back => Markdown::new(),
-        _ => people(told.deeds),
+    let at = line.deeds.last().map(|deed| deed.at).or(noticed);
+    let known = line.deeds.iter().any(|deed| deed.by.is_some());
+    let people = match line.told.news {
+        // What was changed there before is not what is told.
+        News::EnvironmentGone(_) => Markdown::new(),
+        // This flaglink has noticed itself. Who did it is told where somebody says it.
+        News::Missing { .. } | News::Back | News::Environment { was: None, .. } if !known => Markdown::new(),
+        _ => people(&line.deeds),
+    };
+    let what = match &line.unseen {
+        Some(unseen) => what_unseen(line.told, unseen),
+        None => what(line.told),
     };
     phrase(
         "told",
         [
-            ("what", what(told).into()),
+            ("what", what.into()),
             ("time", at.map(Markdown::time).into()),
             ("people", people.into()),
-            ("reasons", reasons(told.deeds).into()),
+            ("reasons", reasons(&line.deeds).into()),
+        ],
+    )
+}
+
+fn what_unseen(told: &Told<'_>, unseen: &Unseen<'_>) -> Markdown {
+    let all = &unseen.environments;
+    let mut names: Vec<Markdown> = all.iter().take(NAMED).map(|state| quoted(&state.environment)).collect();
+    if let Some(more) = all.len().checked_sub(NAMED).filter(|more| *more > 0) {
+        names.push(phrase("told_more_environments", [("count", more.into())]));
+    }
+    // Where it is said of several, each has its own state.
+    let now = match all.as_slice() {
+        [only] => Some(state_words(only, told.show_values)),
+        _ => None,
+    };
+    phrase(
+        "told_unseen",
+        [
+            ("flag", flag_name(told.flag, told.name, told.show_values).into()),
+            ("changed", unseen.what.clone().into()),
+            ("environments", and_list(names).into()),
+            ("now", now.into()),
         ],
     )
 }
@@ -115,7 +188,7 @@ fn what(told: &Told<'_>) -> Markdown {
 }
 
 /// Who.
-fn people(deeds: &[Deed]) -> Markdown {
+fn people(deeds: &[&Deed]) -> Markdown {
     let mut people: Vec<&str> = Vec::new();
     for by in deeds.iter().filter_map(|deed| deed.by.as_deref()) {
         if !people.contains(&by) {
@@ -134,7 +207,7 @@ fn people(deeds: &[Deed]) -> Markdown {
 }
 
 /// Why: the last reasons that were given.
-fn reasons(deeds: &[Deed]) -> Markdown {
+fn reasons(deeds: &[&Deed]) -> Markdown {
     let mut reasons: Vec<&str> = Vec::new();
     for reason in deeds.iter().filter_map(|deed| deed.reason.as_deref()) {
         if !reasons.contains(&reason) {

@@ -11,9 +11,12 @@ use super::cleanup::{Ready, TheIssue};
 use super::waited::Waited;
 use super::{Pipeline, Ran, after, retry};
 use crate::bot::{Project, Trouble, World, may_have_done};
-use crate::domain::{Attempt, Cleanup, Decision, Edge, Job, NoteKey, ProjectId, SwitchEnd, Work, Write};
+use crate::domain::{
+    AskedSwitch, Attempt, Cleanup, Decision, Edge, Job, NoteKey, ProjectId, Switch, SwitchEnd, Work, Write,
+};
 use crate::flags::FlagProvider;
 use crate::net::Sent;
+use crate::store::CommitError;
 
 /// How soon what a lost answer was about is looked at again, at first.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
@@ -172,13 +175,33 @@ impl OnItsWay<'_> {
             Err(trouble) => return self.waited.end(&edge, SwitchEnd::Refused(trouble.reason)).await,
         };
         edge.uncertain = Some(Attempt { at: Timestamp::now(), mark: None });
-        let mut decision = Decision::new();
-        decision.write(Write::PutEdge(Box::new(edge.clone())));
-        self.pipeline.commit(decision).await?;
+        self.write_down(&edge).await?;
         match self.send(&edge, ready).await {
             Ok(end) => self.waited.end(&edge, end).await,
             Err(trouble) => self.failed(edge, trouble, earlier).await,
         }
+    }
+
+    /// The attempt is on disk before it is sent; that of archiving with the flag, so that it is known whose it is.
+    async fn write_down(&self, edge: &Edge) -> Result<(), CommitError> {
+        let mut decision = Decision::new();
+        if let (Work::Archive { flag, .. }, Some(person)) = (&self.job.what, &edge.asked_by)
+            && let Some(mut record) = decision.rests_on(self.world.store().flag(&flag.flag).await?)
+        {
+            record.asked.retain(|asked| asked.edge != edge.id);
+            record.asked.push(AskedSwitch {
+                edge: edge.id,
+                environment: String::new(),
+                to: Switch::default(),
+                by: person.username.clone(),
+                reason: None,
+                on: edge.cause.noteable.clone(),
+                at: Timestamp::now(),
+            });
+            decision.write(Write::PutFlag(Box::new(record)));
+        }
+        decision.write(Write::PutEdge(Box::new(edge.clone())));
+        self.pipeline.commit(decision).await
     }
 
     /// It was sent without success. `earlier`: an attempt before this one has lost its answer.

@@ -11,8 +11,8 @@ use tracing::Instrument as _;
 
 use super::Pipeline;
 use super::adopting::adopt_links;
-use crate::bot::{Trouble, World};
-use crate::domain::{Claim, Decision, Event, FlagPointer, FlagRef, InboxId, Write};
+use crate::bot::{Count, Trouble, World};
+use crate::domain::{Claim, Decision, Event, FlagPointer, FlagRecord, FlagRef, InboxId, Write};
 use crate::flags::{FlagProvider, Hint};
 use crate::store::{CommitError, StoreError};
 
@@ -59,7 +59,10 @@ async fn poll_once(pipeline: &Pipeline, provider: &Arc<dyn FlagProvider>) -> Res
     // What could not be read says nothing for the others: what is doubted already stays so.
     let doubted = match world.doubts().of(provider.name()) {
         Some(_) if trouble.is_some() => true,
-        _ => world.doubts().weigh(&world, provider.name(), missing.len(), watched, Timestamp::now()),
+        _ => {
+            let count = Count { missing: missing.len(), linked: watched, lately: 0 };
+            world.doubts().weigh(&world, provider.name(), count, Timestamp::now())
+        }
     };
     if !doubted {
         differ.append(&mut missing);
@@ -235,24 +238,37 @@ async fn compare(
             continue;
         }
         let states = provider.states(&asked).await?;
+        let mut lost = Vec::new();
         for (record, state) in records.iter().zip(states) {
             let flag = || record.flag.flag.clone();
             let gone = record.missing_since.is_some();
             compared.watched += usize::from(!gone);
             match (&record.state, &state) {
-                (_, None) if gone => {}
+                (_, None) if gone => lost.push(record),
                 (_, None) => compared.missing.push(flag()),
                 (Some(before), Some(now)) => {
                     // One that is found again is written down as found, or the next read without it would be believed.
-                    if gone || record.not_found_at.is_some() || !before.changes_to(now).is_empty() {
+                    let otherwise = !before.changes_to(now).is_empty() || before.is_named_otherwise(now);
+                    if gone || record.not_found_at.is_some() || otherwise {
                         compared.differ.push(flag());
                     }
                 }
                 (None, Some(_)) => compared.differ.push(flag()),
             }
         }
+        compared.differ.extend(made_again(provider, &lost).await?);
     }
     Ok(compared)
+}
+
+/// Those of the flags that are gone of which it is not known yet that the service has another one of the same key, or that it
+/// has none any more.
+async fn made_again(provider: &dyn FlagProvider, lost: &[&FlagRecord]) -> Result<Vec<FlagRef>, Trouble> {
+    let Some(first) = lost.first() else { return Ok(Vec::new()) };
+    // Where keys are a project's own, the scope is that project.
+    let keys = provider.keys(first.flag.flag.scope.parse().unwrap_or_default()).await?;
+    let news = |record: &&&FlagRecord| keys.contains(&record.flag.flag.key) != record.made_again;
+    Ok(lost.iter().filter(news).map(|record| record.flag.flag.clone()).collect())
 }
 
 /// Has every linked flag of a provider looked at, each in its own lane: after an admin's word.

@@ -39,11 +39,42 @@ async fn many_links_that_are_gone_at_once_are_asked_about() {
     assert!(believe(&town, "flagsmith/links").await.contains("\"flags\":5"));
     let unlinked = |model: &flaglink::sandbox::gitlab::Model| {
         let notes = model.notes_by(issue, town.bot);
-        notes.iter().any(|note| note.body.matches("unlinked by `flag-bot`").count() == 5)
+        notes.iter().any(|note| note.body.matches("taken off in `flagsmith`").count() == 5)
     };
     town.gitlab.until(2 * PATIENCE, unlinked).await.unwrap();
     town.rest().await;
     assert!(town.row(issue, "alpha").is_some() && town.row(issue, "beta").is_none());
     until_ready_says(&town, |said| !said.contains(ASKS)).await;
+    town.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_taken_off_before_weighs_with_those_and_is_told_apart() {
+    let plan = Plan { rule: "adopt = true".to_owned(), no_flag_webhook: true, ..Plan::default() };
+    let town = Town::planned(plan).await;
+    for flag in FLAGS {
+        town.ada.new_flag(flag, true, "blue").unwrap();
+    }
+    let issue = town.issue();
+    town.says(issue, &format!("/flag link {}", FLAGS.join(" "))).await;
+    let page = town.page(issue);
+    let (first, others) = FLAGS.split_at(2);
+    for flag in first {
+        town.ada.unlink(flag, &page).unwrap();
+    }
+    let unlinked = |model: &flaglink::sandbox::gitlab::Model| {
+        let notes = model.notes_by(issue, town.bot);
+        notes.iter().any(|note| note.body.matches("taken off in `flagsmith`").count() == 2)
+    };
+    town.gitlab.until(2 * PATIENCE, unlinked).await.unwrap();
+    for flag in others {
+        town.ada.unlink(flag, &page).unwrap();
+    }
+    let said = until_ready_says(&town, |said| said.contains(ASKS)).await;
+    assert!(
+        said.contains("4 of 4 links") && said.contains("after 2 that were taken off just before"),
+        "{said}"
+    );
+    assert!(believe(&town, "flagsmith/links").await.contains("\"flags\":4"));
     town.end().await;
 }

@@ -23,6 +23,7 @@ fn flag_record(flag: &FlagRef, description: &str) -> FlagRecord {
         state: None,
         seen_at: at(0),
         missing_since: None,
+        made_again: false,
         not_found_at: None,
         history: Vec::new(),
         asked: Vec::new(),
@@ -312,7 +313,13 @@ async fn a_noteable_on_which_there_were_only_replies_is_forgotten_and_one_that_h
         record
     };
     let mut had_links = replied(3, 0);
-    had_links.history.push(LinkChange { at: at(0), flag: flag("a"), linked: false, by: person() });
+    had_links.history.push(LinkChange {
+        at: at(0),
+        flag: flag("a"),
+        linked: false,
+        there: false,
+        by: person(),
+    });
     let mut panel = replied(4, 0);
     panel.panel.note = Some(5);
     let records =

@@ -137,7 +137,10 @@ async fn a_link_taken_off_by_hand_is_taken_off_here_after_a_second_look() {
     let (lists_before, puts_before) = (lists(), puts());
     town.gitlab.retitle(town.mara, issue, "Checkout is very slow").unwrap();
     let gone = |model: &Model| {
-        model.notes_by(issue, town.bot).iter().any(|note| note.body.contains("unlinked by `flag-bot`"))
+        model
+            .notes_by(issue, town.bot)
+            .iter()
+            .any(|note| note.body.contains("unlinked, because its link was taken off in `flagsmith`"))
     };
     town.gitlab.until(2 * PATIENCE, gone).await.unwrap();
     town.rest().await;
@@ -167,7 +170,7 @@ async fn what_flaglink_links_and_unlinks_itself_is_not_taken_for_the_work_of_peo
     looks(&town, 1).await;
     assert!(town.row(issue, "checkout_v2").is_none());
     let body = town.panel(issue).unwrap().body;
-    assert!(!body.contains("unlinked by `flag-bot`"), "{body}");
+    assert!(!body.contains("unlinked by `flag-bot`") && !body.contains("taken off in"), "{body}");
     assert!(town.links("checkout_v2").is_empty());
     town.end().await;
 }

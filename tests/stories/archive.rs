@@ -75,7 +75,7 @@ async fn nobody_may_archive_unless_it_is_allowed() {
     let issue = town.issue();
     let note = town.says_as(town.tobias, issue, "/flag archive checkout_v2").await;
     assert_eq!(town.reactions(note), ["eyes", "x"]);
-    assert!(town.answer(issue, note).starts_with("Archiving flags here is switched off"));
+    assert!(town.answer(issue, note).starts_with("archiving flags here is switched off"));
     let by_guest = town.says_as(town.gus, issue, "/flag archive checkout_v2").await;
     assert_eq!(town.reactions(by_guest), ["eyes", "x"]);
     assert_eq!(sent(&town), 0);

@@ -52,7 +52,10 @@ async fn one_issue_is_opened_with_all_that_is_known_and_found_again() {
     assert_eq!(town.reactions(note), ["eyes", "white_check_mark"]);
     let made = the_one(&town);
     let iid = made.place.iid;
-    assert_eq!(town.answer(request, note), format!("[`#{iid}`] is the new issue for that."));
+    assert_eq!(
+        town.answer(request, note),
+        format!("[`#{iid}`] is the new issue for cleaning up `checkout_v2`.")
+    );
     assert_eq!(made.title, "Remove the feature flag checkout_v2");
     assert_eq!(made.labels, ["tidy", "Q4"]);
     assert_eq!(
@@ -81,7 +84,10 @@ async fn one_issue_is_opened_with_all_that_is_known_and_found_again() {
     town.rest().await;
     let again = town.says(issue, "/flag cleanup-issue flagsmith:checkout_v2").await;
     assert_eq!(town.reactions(again), ["eyes", "white_check_mark"]);
-    assert_eq!(town.answer(issue, again), format!("[`#{iid}`] is there for that already."));
+    assert_eq!(
+        town.answer(issue, again),
+        format!("[`#{iid}`] is there for cleaning up `checkout_v2` already.")
+    );
     let now = the_one(&town);
     assert!(
         now.description.contains("- [x] Decide") && now.description.ends_with("Tobias says: `blue` it is.")
@@ -102,7 +108,7 @@ async fn nobody_may_open_one_unless_it_is_allowed() {
     let issue = town.issue();
     let note = town.says_as(town.tobias, issue, "/flag cleanup-issue checkout_v2").await;
     assert_eq!(town.reactions(note), ["eyes", "x"]);
-    assert!(town.answer(issue, note).starts_with("Opening issues about flags here is switched off"));
+    assert!(town.answer(issue, note).starts_with("opening issues about flags here is switched off"));
     assert!(opened(&town).is_empty());
     town.end().await;
 }
@@ -162,7 +168,11 @@ async fn a_lost_answer_is_looked_for_and_one_issue_is_opened() {
     town.gitlab.faults().add(Rule::new("POST", OPEN, Fault::WorkThenClose).times(1));
     let note = town.says(issue, "/flag cleanup-issue checkout_v2").await;
     assert_eq!(town.reactions(note), ["eyes", "white_check_mark"]);
-    assert!(town.answer(issue, note).contains("is the new issue for that."), "{}", town.answer(issue, note));
+    assert!(
+        town.answer(issue, note).contains("is the new issue for cleaning up `checkout_v2`."),
+        "{}",
+        town.answer(issue, note)
+    );
     the_one(&town);
     assert_eq!(sent(&town), 1);
 
@@ -201,7 +211,7 @@ async fn while_the_flag_service_or_gitlab_is_down_it_waits_and_one_issue_is_open
     town.rest().await;
     assert_eq!(town.reactions(note), ["eyes", "white_check_mark"]);
     assert!(
-        town.gitlab.transcript(issue).contains("is the new issue for that."),
+        town.gitlab.transcript(issue).contains("is the new issue for cleaning up `checkout_v2`."),
         "{}",
         town.gitlab.transcript(issue)
     );
@@ -292,7 +302,7 @@ async fn a_provider_with_a_new_name_keeps_its_issues() {
     let note = town.says(issue, "/flag cleanup-issue checkout_v2").await;
     assert_eq!(
         town.answer(issue, note),
-        format!("[`#{}`] is there for that already.", made.place.iid),
+        format!("[`#{}`] is there for cleaning up `checkout_v2` already.", made.place.iid),
         "{:?}",
         opened(&town)
     );

@@ -217,11 +217,11 @@ async fn words_that_are_no_command_get_one_short_reply() {
         ("/flag list all", "`/flag list` does not take `all`."),
         (
             "/flag link \"checkout_v2",
-            "A quote is opened and not closed. Write `/flag help` for how commands are written.",
+            "a quote is opened and not closed. Write `/flag help` for how commands are written.",
         ),
         (
             "/flag unlink checkout_v2 --all",
-            "It takes either flag keys or `--all`, not both. Write `/flag help` for how commands are written.",
+            "it takes either flag keys or `--all`, not both. Write `/flag help` for how commands are written.",
         ),
     ];
     for (text, answer) in cases {
@@ -243,7 +243,7 @@ async fn too_much_in_one_comment_is_answered_and_the_rest_is_done() {
     assert_eq!(town.reactions(many), ["eyes", "warning"]);
     assert_eq!(
         town.answer(issue, many),
-        "One comment takes at most 50 commands; the others were left out. Write `/flag help` for how commands are written."
+        "one comment takes at most 50 commands; the others were left out. Write `/flag help` for how commands are written."
     );
     assert!(town.row(issue, "dark_mode").is_some());
 
@@ -254,7 +254,7 @@ async fn too_much_in_one_comment_is_answered_and_the_rest_is_done() {
     assert_eq!(town.reactions(wide), ["eyes", "x"]);
     assert_eq!(
         town.answer(other, wide),
-        "One command takes at most 20 flag keys. Write `/flag help` for how commands are written."
+        "one command takes at most 20 flag keys. Write `/flag help` for how commands are written."
     );
     let open = town.says(other, &format!("/flag link dark_mode {} \"b", "a".repeat(120))).await;
     assert_eq!(town.reactions(open), ["eyes", "x"]);

@@ -29,8 +29,8 @@ async fn a_flag_is_made_off_everywhere_and_the_answer_says_where() {
     assert_eq!(town.reactions(note), ["eyes", "white_check_mark"]);
     assert_eq!(
         town.answer(issue, note),
-        "[`checkout_v3`] is new in `flagsmith` and off everywhere. Write `/flag link flagsmith:checkout_v3` to link it \
-         here."
+        "[`checkout_v3`] is new in `flagsmith` and off everywhere.",
+        "it is linked by the next line"
     );
     assert!(town.reply_to(issue, note).contains(&format!("({}/project/", town.flagsmith.url())));
     assert_eq!(
@@ -39,6 +39,16 @@ async fn a_flag_is_made_off_everywhere_and_the_answer_says_where() {
         "linked in the same comment"
     );
     assert_eq!(sent(&town), 1);
+
+    // A key with a space is written so that it can be copied.
+    let note = town.says(issue, "/flag create \"bad name\"").await;
+    let answer = town.answer(issue, note);
+    let line = "/flag link \"flagsmith:bad name\"";
+    assert!(answer.ends_with(&format!("Write `{line}` to link it here.")), "{answer}");
+    town.says(issue, line).await;
+    assert!(town.row(issue, "bad name").is_some(), "{}", town.gitlab.transcript(issue));
+    let note = town.says(issue, "/flag status \"bad nam\"").await;
+    assert!(town.answer(issue, note).contains("Write `/flag status \"bad name\"`."));
 
     // Again, and by its other name: nothing more is made.
     for line in ["/flag create checkout_v3", "/flag create FLAGSMITH:Checkout_V3"] {
@@ -51,7 +61,7 @@ async fn a_flag_is_made_off_everywhere_and_the_answer_says_where() {
     town.ada.archive("checkout_v3", true).unwrap();
     let note = town.says(issue, "/flag create checkout_v3").await;
     assert!(town.answer(issue, note).contains("already, in its archive."), "{}", town.answer(issue, note));
-    assert_eq!(sent(&town), 1);
+    assert_eq!(sent(&town), 2);
     town.end().await;
 }
 
@@ -63,7 +73,7 @@ async fn nobody_may_make_flags_unless_it_is_allowed() {
     assert_eq!(town.reactions(note), ["eyes", "x"]);
     assert_eq!(
         town.answer(issue, note),
-        "Making flags here is switched off for this project in flaglink's configuration."
+        "making flags here is switched off for this project in flaglink's configuration."
     );
     let help = town.says(issue, "/flag help").await;
     assert!(!town.answer(issue, help).contains("/flag create"));
@@ -83,6 +93,8 @@ async fn nobody_may_make_flags_unless_it_is_allowed() {
     let internal = town.gitlab.internal_comment(town.tobias, issue, "/flag create checkout_v3").unwrap();
     town.rest().await;
     assert_eq!(town.reactions(internal), ["eyes", "x"]);
+    let why = town.answer(issue, internal);
+    assert!(why.contains("what `/flag create` changes is seen by everybody"), "{why}");
     assert_eq!(sent(&town), 0);
     let by_tobias = town.says_as(town.tobias, issue, "/flag create checkout_v3").await;
     assert_eq!(town.reactions(by_tobias), ["eyes", "white_check_mark"]);

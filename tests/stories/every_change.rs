@@ -112,7 +112,8 @@ async fn every_change(versions: bool, tasks: Tasks) {
     );
     it.town.ada.override_for_segment(key, "production", "beta", true, "y").unwrap();
     it.until("overrides or variants changed").await;
-    let same = "is now 🟢 on `green`, 1 override in `production` (was 🟢 on `green`, 1 override)";
+    let same =
+        "[`checkout_v3`]: overrides or variants changed in `production` (still 🟢 on `green`, 1 override)";
     it.one_more("overrides or variants changed", "🟢 on `green`, 1 override", Some(same));
     it.town.ada.drop_override_for_segment(key, "production", "beta").unwrap();
     it.until("overrides 1 → 0").await;
@@ -135,7 +136,7 @@ async fn every_change(versions: bool, tasks: Tasks) {
     it.one_more(
         "overrides or variants changed in `production`",
         "🟢 on `green`",
-        Some("is now 🟢 on `green`"),
+        Some("overrides or variants changed in `production` (still 🟢 on `green`)"),
     );
 
     if versions {

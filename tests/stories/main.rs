@@ -37,4 +37,5 @@ mod threads;
 mod undone;
 mod unleash;
 mod visibility;
+mod whose;
 mod words;

@@ -14,11 +14,11 @@ async fn a_guest_is_told_which_role_is_needed() {
     assert_eq!(town.reactions(link), ["eyes", "x"]);
     assert_eq!(
         town.answer(issue, link),
-        "Linking flags here needs the role Developer in this project, and yours is Guest. Ask somebody who has it, or a maintainer for the role."
+        "linking flags here needs the role Developer in this project, and yours is Guest. Ask somebody who has it, or a maintainer for the role."
     );
     let status = town.says_as(town.gus, issue, "/flag status checkout_v2").await;
     assert_eq!(town.reactions(status), ["eyes", "x"]);
-    assert!(town.answer(issue, status).starts_with("Reading flags here needs the role Reporter"));
+    assert!(town.answer(issue, status).starts_with("reading flags here needs the role Reporter"));
 
     // How a command is written is no secret.
     let typo = town.says_as(town.gus, issue, "/flag lnik checkout_v2").await;
@@ -86,7 +86,7 @@ async fn the_rule_says_which_role_is_needed() {
     assert_eq!(town.reactions(read), ["eyes", "white_check_mark"]);
     let link = town.says(issue, "/flag link dark_mode").await;
     assert!(town.answer(issue, link).starts_with(
-        "Linking flags here needs the role Maintainer in this project, and yours is Developer."
+        "linking flags here needs the role Maintainer in this project, and yours is Developer."
     ));
     let maintainer = town.says_as(town.tobias, issue, "/flag link dark_mode").await;
     assert_eq!(town.reactions(maintainer), ["eyes", "white_check_mark"]);
@@ -106,7 +106,7 @@ async fn what_is_switched_off_nobody_may() {
     assert_eq!(town.reactions(note), ["eyes", "x"]);
     assert_eq!(
         town.answer(issue, note),
-        "Linking flags here is switched off for this project in flaglink's configuration."
+        "linking flags here is switched off for this project in flaglink's configuration."
     );
     town.end().await;
 }

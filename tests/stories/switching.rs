@@ -89,7 +89,7 @@ async fn nobody_may_switch_unless_it_is_allowed() {
 
     assert_eq!(town.reactions(note), ["eyes", "x"]);
     let answer = town.answer(issue, note);
-    assert_eq!(answer, "Switching flags here is switched off for this project in flaglink's configuration.");
+    assert_eq!(answer, "switching flags here is switched off for this project in flaglink's configuration.");
     let help = town.says(issue, "/flag help").await;
     assert!(!town.answer(issue, help).contains("/flag on"), "help shows what can be done here");
     assert_eq!(sent(&town), 0);

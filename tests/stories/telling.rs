@@ -135,6 +135,57 @@ async fn gitlab_is_asked_again_when_it_is_told() {
 }
 
 #[tokio::test]
+async fn a_value_that_is_hidden_is_told_to_have_changed() {
+    let rule = format!("{WINDOW}\nvalues = \"hide\"");
+    let town = Town::planned(Plan { rule, ..Plan::default() }).await;
+    let issue = town.issue();
+    town.says(issue, "/flag link checkout_v2").await;
+    town.ada.set_value("checkout_v2", "production", "green").unwrap();
+    town.rest().await;
+    let lines = told(&town, issue);
+    let words = "[`checkout_v2`]: value changed in `production` (still ⚪ off, value hidden), 2";
+    let plain = words.replace("[`checkout_v2`]", "`checkout_v2`");
+    assert!(lines[0].contains(words) || lines[0].contains(&plain), "{lines:?}");
+    assert!(!lines[0].contains("is now"), "{lines:?}");
+    town.end().await;
+}
+
+#[tokio::test]
+async fn environments_that_come_go_or_are_called_otherwise_are_no_changes_of_the_flag() {
+    let (mut town, issue) = town("").await;
+    town.stop().await;
+    town.flagsmith.change(|world| {
+        let staging = world.environments.values_mut().find(|one| one.name == "staging").unwrap();
+        staging.name = "preview".to_owned();
+    });
+    town.start().await;
+    town.rest().await;
+    let panel = as_read(&town.panel(issue).unwrap().body);
+    assert!(panel.contains("`preview`") && !panel.contains("staging"), "{panel}");
+    // What happens there goes on where it was.
+    town.ada.switch("checkout_v2", "preview", true).unwrap();
+    town.rest().await;
+    let lines = told(&town, issue);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].contains("is now 🟢 on `blue` in `preview` (was ⚪ off `blue`)"), "{lines:?}");
+
+    town.stop().await;
+    town.ada.new_environment("canary").unwrap();
+    town.flagsmith.change(|world| {
+        let gone = world.environments.values().find(|one| one.name == "development").unwrap().id;
+        world.environments.remove(&gone);
+        world.states.retain(|_, state| state.environment != gone);
+    });
+    town.start().await;
+    town.rest().await;
+    let panel = as_read(&town.panel(issue).unwrap().body);
+    let columns = panel.lines().find(|line| line.starts_with("| Flag")).unwrap();
+    assert!(columns.contains("`canary`") && !columns.contains("development"), "{panel}");
+    assert_eq!(told(&town, issue).len(), 1, "{}", town.gitlab.transcript(issue));
+    town.end().await;
+}
+
+#[tokio::test]
 async fn closed_work_and_drafts_are_told_as_the_rule_says() {
     for (rule, closed, merged, draft) in [
         ("", 0, 0, 1),

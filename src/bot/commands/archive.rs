@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Asked, Ran, Unfinished, job};
 use crate::bot::resolve::{self, Meaning, Silent};
-use crate::domain::{Decision, Work};
+use crate::domain::{Decision, Work, command_line};
 use crate::markdown::{job as say, reply};
 
 /// A flag is archived within this time after the command was written, by GitLab's clock, or not at all.
@@ -19,7 +19,7 @@ pub(super) async fn run(
     if Duration::try_from(waited).unwrap_or_default() > IN_TIME {
         return Ok(Ran::not_done(say::too_late()));
     }
-    let write = |key: &str| format!("/flag archive {key}");
+    let write = |key: &str| command_line("archive", key);
     // Who waits two minutes at most is not told that it waits.
     let silent = |silent: Silent| silent.trouble;
     let flag = match resolve::meaning(asked.world, asked.project, written).await.map_err(silent)? {

@@ -3,7 +3,7 @@
 use super::{Asked, Ran, Unfinished, job};
 use crate::bot::limits::COMMAND_AGE;
 use crate::bot::resolve::{self, Meaning};
-use crate::domain::{Cleanup, Decision, Work};
+use crate::domain::{Cleanup, Decision, Work, command_line};
 use crate::markdown::reply;
 
 pub(super) async fn run(
@@ -11,7 +11,7 @@ pub(super) async fn run(
     decision: &mut Decision,
     written: &str,
 ) -> Result<Ran, Unfinished> {
-    let write = |key: &str| format!("/flag cleanup-issue {key}");
+    let write = |key: &str| command_line("cleanup-issue", key);
     let flag = match resolve::meaning(asked.world, asked.project, written).await? {
         Meaning::One(flag) => *flag,
         Meaning::None { providers, near } => {

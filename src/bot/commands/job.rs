@@ -6,8 +6,10 @@ use std::time::Duration;
 use super::{Asked, Ran, Unfinished};
 use crate::bot::world::{Project, World};
 use crate::bot::{Trouble, linked};
+use crate::command::{self, Command};
 use crate::domain::{
-    Cause, Decision, Edge, EdgeId, EdgeKind, Job, NoteKey, Purpose, SwitchEnd, SwitchProgress, Work, Write,
+    Cause, CommandRecord, Decision, Edge, EdgeId, EdgeKind, FlagRef, Job, NoteKey, Purpose, SwitchEnd,
+    SwitchProgress, Work, Write,
 };
 use crate::markdown::job;
 
@@ -42,10 +44,11 @@ pub(super) fn queue(asked: &Asked<'_>, decision: &mut Decision, what: Work, with
 pub(super) async fn goes_on(
     world: &World,
     note: &NoteKey,
+    key: &str,
     progress: &SwitchProgress,
 ) -> Result<Ran, Unfinished> {
     match progress {
-        SwitchProgress::Ended(end) => ended(world, note, end).await,
+        SwitchProgress::Ended(end) => ended(world, note, key, end).await,
         SwitchProgress::UnderWay { edge, unknown } => {
             let Some(edge) = world.store().edge(*edge).await? else {
                 return Ok(Ran::not_done(job::never_known("it was taken out of the queue")));
@@ -67,15 +70,29 @@ fn held(edge: &Edge) -> Option<&str> {
     edge.last_reason.as_deref()
 }
 
+/// Whether the same text links the flag: then nobody needs to be told how.
+async fn is_linked_next(world: &World, note: &NoteKey, flag: &FlagRef) -> Result<bool, Trouble> {
+    let Some(record) = world.store().note(note).await?.value else { return Ok(false) };
+    let is_it = |key: &String| key.eq_ignore_ascii_case(&flag.key) || key.eq_ignore_ascii_case(&flag.words());
+    let links = |command: &CommandRecord| match command::read_back(&command.text).map(|found| found.parsed) {
+        Some(Ok(Command::Link { keys })) => keys.iter().any(is_it),
+        _ => false,
+    };
+    Ok(record.commands.iter().any(links))
+}
+
 /// What the person is told in the end.
-async fn ended(world: &World, note: &NoteKey, end: &SwitchEnd) -> Result<Ran, Unfinished> {
+async fn ended(world: &World, note: &NoteKey, key: &str, end: &SwitchEnd) -> Result<Ran, Unfinished> {
     // Where no rule holds any more, what is not for everybody is left out.
     let project = world.project(note.noteable.project).await?;
     let show_values = |project: &Project| project.rule.shows_values(project.detail.visibility);
     let show_values = project.as_ref().is_some_and(show_values);
     Ok(match end {
         SwitchEnd::Done { .. } => Ran::done(),
-        SwitchEnd::Created(flag) => Ran::answered(job::created(flag, show_values)),
+        SwitchEnd::Created(flag) => {
+            let linked = is_linked_next(world, note, &flag.flag).await?;
+            Ran::answered(job::created(flag, linked, show_values))
+        }
         SwitchEnd::Archived { flag, was } => {
             let mut pages = Vec::new();
             if let Some(project) = &project {
@@ -84,7 +101,7 @@ async fn ended(world: &World, note: &NoteKey, end: &SwitchEnd) -> Result<Ran, Un
             }
             Ran::answered(job::archived(flag, was, &pages, show_values))
         }
-        SwitchEnd::Issue { iid, url, new, open } => Ran::answered(job::issue(*iid, url, *new, *open)),
+        SwitchEnd::Issue { iid, url, new, open } => Ran::answered(job::issue(key, *iid, url, *new, *open)),
         SwitchEnd::NotAllowed => Ran::not_done(job::not_allowed_any_more()),
         SwitchEnd::Refused(why) => Ran::not_done(job::not_done(why)),
         SwitchEnd::TooLate => Ran::not_done(job::too_late()),

@@ -4,7 +4,7 @@ use super::{Asked, Ran, Unfinished};
 use crate::bot::limits::LINKS;
 use crate::bot::linking::{self, Linker};
 use crate::bot::resolve::{self, Meaning};
-use crate::domain::Decision;
+use crate::domain::{Decision, command_line};
 use crate::markdown::reply;
 
 pub(super) async fn run(
@@ -47,11 +47,10 @@ pub(super) async fn run(
             }
             Meaning::None { providers, near } => {
                 let providers: Vec<&str> = providers.iter().map(String::as_str).collect();
-                problems
-                    .push(reply::no_such_flag(&providers, key, &near, &|key| format!("/flag link {key}")));
+                problems.push(reply::no_such_flag(&providers, key, &near, &|key| command_line("link", key)));
             }
             Meaning::Several(choices) => {
-                problems.push(reply::which_one(key, &choices, &|key| format!("/flag link {key}")))
+                problems.push(reply::which_one(key, &choices, &|key| command_line("link", key)))
             }
         }
     }

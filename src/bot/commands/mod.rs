@@ -126,8 +126,8 @@ pub(super) async fn begun(
             let wanted = switch::Wanted { key, environment, to, reason: reason.as_deref() };
             switch::goes_on(world, progress, &wanted).await.map(Some)
         }
-        Command::Create { .. } | Command::Archive { .. } | Command::CleanupIssue { .. } => {
-            job::goes_on(world, note, progress).await.map(Some)
+        Command::Create { key } | Command::Archive { key } | Command::CleanupIssue { key } => {
+            job::goes_on(world, note, key, progress).await.map(Some)
         }
         _ => Ok(None),
     }

@@ -2,7 +2,7 @@
 
 use super::{Asked, Ran, Unfinished};
 use crate::bot::resolve::{self, Meaning, Silent};
-use crate::domain::{Decision, Event, Flag, FlagPointer, FlagState, InboxId, Write};
+use crate::domain::{Decision, Event, Flag, FlagPointer, FlagState, InboxId, Write, command_line};
 use crate::markdown::reply;
 
 pub(super) async fn run(
@@ -29,10 +29,10 @@ pub(super) async fn run(
             Meaning::None { providers, near } => {
                 let providers: Vec<&str> = providers.iter().map(String::as_str).collect();
                 problems
-                    .push(reply::no_such_flag(&providers, key, &near, &|key| format!("/flag status {key}")));
+                    .push(reply::no_such_flag(&providers, key, &near, &|key| command_line("status", key)));
             }
             Meaning::Several(choices) => {
-                problems.push(reply::which_one(key, &choices, &|key| format!("/flag status {key}")))
+                problems.push(reply::which_one(key, &choices, &|key| command_line("status", key)))
             }
         }
     }
@@ -41,12 +41,11 @@ pub(super) async fn run(
     let mut lines = Vec::with_capacity(flags.len());
     for flag in &flags {
         let state = state_now(asked, decision, flag).await?;
-        lines.push(reply::flag_line(
-            flag,
-            &resolve::page_name(&flag.flag, several),
-            state.as_ref(),
-            show_values,
-        ));
+        let name = resolve::page_name(&flag.flag, several);
+        lines.push(match &state {
+            None if is_made_again(asked, flag).await? => reply::flag_made_again(flag, &name, show_values),
+            state => reply::flag_line(flag, &name, state.as_ref(), show_values),
+        });
     }
     let good = lines.len();
     let mut ran = Ran::of_several(good, problems);
@@ -56,6 +55,16 @@ pub(super) async fn run(
         ran.say = Some(reply::paragraphs([text].into_iter().chain(ran.say)));
     }
     Ok(ran)
+}
+
+/// Whether the service has another flag of the key of one that is gone.
+async fn is_made_again(asked: &Asked<'_>, flag: &Flag) -> Result<bool, Unfinished> {
+    let Some(provider) = asked.world.provider(&flag.flag) else { return Ok(false) };
+    let there = provider
+        .look_up(asked.project.detail.id, &flag.flag.key)
+        .await
+        .map_err(|error| Silent { provider: flag.flag.provider.clone(), trouble: error.into() })?;
+    Ok(there.is_some_and(|there| there.flag == flag.flag && there.internal_id != flag.internal_id))
 }
 
 /// Reads the state. Where it differs from what the panels show, the flag's own lane is asked to look as well.
@@ -71,7 +80,7 @@ async fn state_now(
         .map_err(|error| Silent { provider: flag.flag.provider.clone(), trouble: error.into() })?;
     let shown = asked.world.store().flag(&flag.flag).await?.value.and_then(|known| known.state);
     if let (Some(shown), Some(now)) = (&shown, &state)
-        && !shown.changes_to(now).is_empty()
+        && (!shown.changes_to(now).is_empty() || shown.is_named_otherwise(now))
     {
         let pointer = FlagPointer::Key { scope: flag.flag.scope.clone(), key: flag.flag.key.clone() };
         let look =

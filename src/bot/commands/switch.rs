@@ -37,7 +37,7 @@ pub(super) struct Wanted<'a> {
 impl Wanted<'_> {
     /// The same command for another flag or environment, to be copied.
     fn line(&self, key: &str, environment: &str) -> String {
-        let environment = crate::command::quoted(environment);
+        let (key, environment) = (crate::command::quoted(key), crate::command::quoted(environment));
         match self.to {
             SwitchTo::On => format!("/flag on {key} --env {environment}"),
             SwitchTo::Off => format!("/flag off {key} --env {environment}"),

@@ -3,7 +3,7 @@
 use super::{Asked, Ran, Unfinished};
 use crate::bot::linking;
 use crate::bot::resolve;
-use crate::domain::{Decision, FlagRef, Link};
+use crate::domain::{Decision, FlagRef, Link, command_line};
 use crate::markdown::{Markdown, reply};
 
 pub(super) async fn run(
@@ -29,7 +29,7 @@ pub(super) async fn run(
             [link] => gone.push(link.flag.clone()),
             several => {
                 let choices: Vec<String> = several.iter().map(|link| link.flag.words()).collect();
-                problems.push(reply::which_one(key, &choices, &|key| format!("/flag unlink {key}")));
+                problems.push(reply::which_one(key, &choices, &|key| command_line("unlink", key)));
             }
         }
     }

@@ -148,6 +148,7 @@ impl Flagsmith {
             let overrides = feature.num_segment_overrides.saturating_add(feature.num_identity_overrides);
             state.environments.push(EnvironmentState {
                 environment: environment.name.clone(),
+                id: environment.id.to_string(),
                 on: default.enabled,
                 value: plain(&default.feature_state_value),
                 overrides: u32::try_from(overrides).unwrap_or(u32::MAX),

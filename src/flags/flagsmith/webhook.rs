@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use super::wire::plain;
-use crate::domain::{Claim, FlagPointer};
+use crate::domain::{Claim, FlagPointer, StatePart};
 use crate::flags::{Hint, Verdict, WebhookRequest, genuine};
 
 /// The header with the signature: the HMAC-SHA256 of the body, in hex, without any prefix.
@@ -64,6 +64,8 @@ fn flag_updated(project: u64, data: &Value) -> Read {
     if part(state, "feature_segment").is_null() && part(state, "identity_identifier").is_null() {
         claim.on = part(state, "enabled").as_bool();
         claim.value = state.get("feature_state_value").map(plain);
+    } else {
+        claim.part = Some(StatePart::Details);
     }
     let mut read = Read::hint(pointer(project, feature), claim);
     // Only a state that is new has none before it, and so has that of a new flag.
@@ -95,7 +97,7 @@ fn audit_log(project: u64, data: &Value) -> Read {
     }
     let log = data.get("log").and_then(Value::as_str).unwrap_or_default();
     let id = part(data, "related_object_id");
-    let claim = Claim {
+    let mut claim = Claim {
         environment: text(part(data, "environment"), "name"),
         by: text(part(data, "author"), "email"),
         at: moment(data, "created_date"),
@@ -104,11 +106,19 @@ fn audit_log(project: u64, data: &Value) -> Read {
     };
     match data.get("related_object_type").and_then(Value::as_str) {
         Some("FEATURE") => {
+            let of_a_state = claim.environment.is_some() || log.starts_with("Multivariate ");
+            claim.part = of_a_state.then(|| part_of(log));
+            claim.deleted = log.starts_with("Flag / Remote Config Deleted: ");
             let flag = id.as_u64().map_or_else(|| named(project, log), |id| FlagPointer::Id(id.to_string()));
             Read { flags: true, ..Read::hint(flag, claim) }
         }
         // The id is that of a state or a version, so the flag is known only from the sentence.
-        Some("FEATURE_STATE" | "EF_VERSION" | "EDGE_IDENTITY") => Read::hint(named(project, log), claim),
+        Some("FEATURE_STATE" | "EDGE_IDENTITY") => {
+            claim.part = Some(part_of(log));
+            Read::hint(named(project, log), claim)
+        }
+        // A version may hold anything.
+        Some("EF_VERSION") => Read::hint(named(project, log), claim),
         // A segment takes its overrides with it when it goes, and nobody says which those are.
         Some("SEGMENT") if log.starts_with("New Segment created") || log.starts_with("Segment updated") => {
             Read::default()
@@ -118,6 +128,15 @@ fn audit_log(project: u64, data: &Value) -> Read {
         Some("CHANGE_REQUEST") if log.ends_with("committed") => Read::hint(FlagPointer::Any, claim),
         Some("ENVIRONMENT") => Read { environments: true, ..Read::hint(FlagPointer::Any, claim) },
         _ => Read::default(),
+    }
+}
+
+/// The part of a state that a sentence of the audit log is about.
+fn part_of(log: &str) -> StatePart {
+    match log {
+        _ if log.starts_with("Flag state updated for feature: ") => StatePart::On,
+        _ if log.starts_with("Remote config value updated for feature: ") => StatePart::Value,
+        _ => StatePart::Details,
     }
 }
 

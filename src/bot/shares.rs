@@ -1,0 +1,165 @@
+//! Which part of a change each claim accounts for, and whose the whole of it is.
+
+use jiff::Timestamp;
+
+use crate::domain::{ChangeKind, Claim, EnvironmentState, StatePart};
+
+/// Everything that can change about a flag in an environment.
+const PARTS: [StatePart; 3] = [StatePart::On, StatePart::Value, StatePart::Details];
+
+/// People who account for all of a change.
+pub(super) struct Share {
+    /// They, in order; at least one.
+    pub(super) people: Vec<String>,
+    /// When the last of them did it.
+    pub(super) at: Option<Timestamp>,
+    /// Why.
+    pub(super) reason: Option<String>,
+}
+
+impl Share {
+    /// Those who account for it by these claims, the oldest first. `None`: for part of it nobody does.
+    pub(super) fn of(heard: &[Claim], what: &ChangeKind) -> Option<Self> {
+        let somebody = |claim: &&Claim| claim.by.as_ref().is_some_and(|by| !by.is_empty());
+        let mut heard: Vec<&Claim> = heard.iter().filter(somebody).collect();
+        // The sort is stable: what says no moment came when it came.
+        heard.sort_by_key(|claim| claim.at);
+        let mut believed: Vec<&Claim> = Vec::new();
+        for part in changed(what) {
+            let closeness = heard.iter().filter_map(|claim| word_about(claim, part, what)).min()?;
+            let closest = heard.iter().filter(|claim| word_about(claim, part, what) == Some(closeness));
+            match closeness {
+                // Nobody says which of them it was.
+                Closeness::Anything => believed.extend(closest),
+                Closeness::State => believed.extend(first_to_show(&heard, part, what)),
+                _ => believed.extend(closest.last()),
+            }
+        }
+        believed.sort_by_key(|claim| claim.at);
+        let mut people: Vec<String> = Vec::new();
+        for by in believed.iter().filter_map(|claim| claim.by.as_ref()) {
+            people.retain(|known| known != by);
+            people.push(by.clone());
+        }
+        let reason = believed.iter().rev().find_map(|claim| claim.reason.clone());
+        let at = believed.iter().filter_map(|claim| claim.at).max();
+        (!people.is_empty()).then(|| Self { people, at, reason: reason.filter(|reason| !reason.is_empty()) })
+    }
+}
+
+/// How closely a claim speaks of a part of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Closeness {
+    /// Of that part alone.
+    Part,
+    /// Of the state that there was after it.
+    State,
+    /// Of that and of what goes with it.
+    Kind,
+    /// Of something else that may bring it with it.
+    Besides,
+    /// Of anything there.
+    Anything,
+}
+
+/// Who says what the state was after it: the first who shows that part as it is, since it was last otherwise.
+fn first_to_show<'a>(heard: &[&'a Claim], part: StatePart, what: &ChangeKind) -> Option<&'a Claim> {
+    let says_state = |claim: &&&Claim| claim.part.is_none() && claim.value.is_some() && names(claim, what);
+    let states: Vec<&Claim> = heard.iter().filter(says_state).copied().collect();
+    let shows = |claim: &&Claim| word_about(claim, part, what).is_some();
+    let since = states.iter().rposition(|claim| !shows(claim)).map_or(0, |place| place.saturating_add(1));
+    states.get(since).copied()
+}
+
+/// Whether a claim is about the same thing of the flag, whatever it says of it.
+pub(super) fn names(claim: &Claim, what: &ChangeKind) -> bool {
+    match (what, &claim.environment) {
+        (ChangeKind::Environment { after, .. }, Some(name)) => after.environment.eq_ignore_ascii_case(name),
+        (ChangeKind::Archived(_), None) => claim.archived.is_some(),
+        (ChangeKind::Stale(_), None) => claim.stale.is_some(),
+        (ChangeKind::Missing, None) => claim.deleted,
+        _ => false,
+    }
+}
+
+/// Whether a claim is the word about any part of this change, as far as it says what was read.
+pub(super) fn is_about(claim: &Claim, what: &ChangeKind) -> bool {
+    changed(what).into_iter().any(|part| word_about(claim, part, what).is_some())
+}
+
+/// What is otherwise. Of a flag as a whole it is one thing.
+fn changed(what: &ChangeKind) -> Vec<StatePart> {
+    let ChangeKind::Environment { before: Some(before), after } = what else { return vec![StatePart::On] };
+    let details = EnvironmentState { on: after.on, value: after.value.clone(), ..before.clone() };
+    let parts = [before.on != after.on, before.value != after.value, !details.same_as(after)];
+    PARTS.into_iter().zip(parts).filter(|(_, changed)| *changed).map(|(part, _)| part).collect()
+}
+
+/// How closely the claim speaks of that part of the change, if it does and says what was read.
+fn word_about(claim: &Claim, part: StatePart, what: &ChangeKind) -> Option<Closeness> {
+    let fits = match (what, &claim.environment) {
+        (ChangeKind::Environment { before, after }, Some(name)) => {
+            let there = after.environment.eq_ignore_ascii_case(name) && has_share(after, claim.share);
+            return if there { word_in_environment(claim, part, before.as_ref(), after) } else { None };
+        }
+        // Variants belong to the flag, wherever they count.
+        (ChangeKind::Environment { .. }, None) if claim.part.is_some() => {
+            return (claim.part == Some(part)).then_some(Closeness::Part);
+        }
+        (ChangeKind::Environment { before, after }, None) => {
+            let switched = before.as_ref().is_some_and(|before| before.on != after.on);
+            claim.everywhere && switched && claim.on.is_none_or(|on| on == after.on)
+        }
+        (ChangeKind::Archived(now), None) => {
+            let of_it = is_of_the_whole(claim) && claim.stale.is_none();
+            of_it && claim.archived.is_none_or(|claimed| claimed == *now)
+        }
+        (ChangeKind::Stale(now), None) => {
+            let of_it = is_of_the_whole(claim) && claim.archived.is_none();
+            of_it && claim.stale.is_none_or(|claimed| claimed == *now)
+        }
+        (ChangeKind::Missing, None) => claim.deleted,
+        _ => false,
+    };
+    fits.then_some(Closeness::Kind)
+}
+
+/// Whether it may be about whether the flag is archived or stale.
+fn is_of_the_whole(claim: &Claim) -> bool {
+    !claim.everywhere && !claim.deleted && claim.part.is_none()
+}
+
+fn word_in_environment(
+    claim: &Claim,
+    part: StatePart,
+    before: Option<&EnvironmentState>,
+    after: &EnvironmentState,
+) -> Option<Closeness> {
+    if let Some(only) = claim.part {
+        return (only == part).then_some(Closeness::Part);
+    }
+    let switched = before.is_none_or(|before| before.on != after.on);
+    match (part, claim.on, &claim.value) {
+        // Who changed a strategy is not who switched.
+        (StatePart::On, None, None) if claim.not_of_on => None,
+        (_, None, None) if claim.not_of_on => Some(Closeness::Kind),
+        (_, None, None) => Some(Closeness::Anything),
+        (StatePart::On, Some(on), None) => (switched && on == after.on).then_some(Closeness::Kind),
+        // To switch a flag on may give it its first strategy.
+        (StatePart::Details, Some(on), None) => (switched && on == after.on).then_some(Closeness::Besides),
+        // What was claimed of the whole state: where part of that is otherwise now, another came later.
+        (StatePart::On, Some(on), Some(_)) => (on == after.on).then_some(Closeness::State),
+        (StatePart::Value, _, Some(value)) => (value == &after.value).then_some(Closeness::State),
+        _ => None,
+    }
+}
+
+/// Whether a strategy there has the share that is claimed.
+fn has_share(state: &EnvironmentState, claimed: Option<f32>) -> bool {
+    let Some(claimed) = claimed else { return true };
+    let same = |share: f64| (share - f64::from(claimed)).abs() < 0.01;
+    if state.strategies.is_empty() {
+        return same(state.rollout.unwrap_or(100.0));
+    }
+    state.strategies.iter().any(|strategy| strategy.share.is_some_and(same))
+}

@@ -1,0 +1,152 @@
+//! Whose a change is: named where what was claimed accounts for all of it, and where somebody asked for it.
+
+use flaglink::sandbox::flagsmith::{NewFeature, Order, Value};
+use flaglink::sandbox::gitlab::NoteableRef;
+
+use crate::town::{Plan, Town, as_read};
+
+async fn town() -> (Town, NoteableRef) {
+    let rule = "tell = [\"*\"]\ntell_after = \"4s\"\npermissions = { archive = \"developer\", create = \"developer\" }";
+    let town = Town::planned(Plan { rule: rule.to_owned(), ..Plan::default() }).await;
+    let issue = town.issue();
+    town.says(issue, "/flag link checkout_v2 dark_mode").await;
+    (town, issue)
+}
+
+/// What was told on a page, a paragraph each.
+fn told(town: &Town, on: NoteableRef) -> Vec<String> {
+    let replies = town.replies(on);
+    let lines = replies.iter().flat_map(|reply| reply.body.lines()).filter(|line| line.starts_with("🚩"));
+    lines.map(|line| as_read(line).replace("&#64;", "@").replace("&#46;", ".")).collect()
+}
+
+fn panel(town: &Town, on: NoteableRef) -> String {
+    as_read(&town.panel(on).unwrap().body).replace("&#64;", "@").replace("&#46;", ".")
+}
+
+#[tokio::test]
+async fn of_two_who_change_one_environment_each_is_named_and_nobody_for_what_the_other_did() {
+    for order in [Order::AsTheyCame, Order::LastFirst] {
+        let (town, issue) = town().await;
+        town.flagsmith.hold_deliveries();
+        town.ada.switch("checkout_v2", "production", true).unwrap();
+        town.bob.set_value("checkout_v2", "production", "green").unwrap();
+        town.bob.set_value("dark_mode", "staging", "x").unwrap();
+        town.bob.switch("dark_mode", "staging", true).unwrap();
+        town.flagsmith.release_deliveries(order);
+        town.rest().await;
+        let (all, shown) = (told(&town, issue), panel(&town, issue));
+        let both = "by <code>ada@example.com</code> and <code>bob@example.com</code>";
+        assert_eq!(all.len(), 2, "{all:#?}");
+        assert!(all[0].contains("🟢 on `green`") || all[1].contains("🟢 on `green`"), "{all:#?}");
+        let green = all.iter().find(|line| line.contains("🟢 on `green`")).unwrap();
+        assert!(green.contains(both), "{all:#?}");
+        let other = all.iter().find(|line| line.contains("dark_mode")).unwrap();
+        assert!(other.contains("by <code>bob@example.com</code>") && !other.contains("ada"), "{all:#?}");
+        let entry = shown.lines().find(|line| line.contains("value `blue` → `green`, by")).unwrap();
+        assert!(entry.contains("off → on in `production`") && entry.contains(both), "{shown}");
+        town.end().await;
+    }
+}
+
+#[tokio::test]
+async fn two_versions_that_are_seen_at_once_are_of_both() {
+    let (town, issue) = town().await;
+    town.ada.use_versions("production").unwrap();
+    town.rest().await;
+    town.flagsmith.hold_deliveries();
+    town.bob.switch("checkout_v2", "production", true).unwrap();
+    town.ada.set_value("checkout_v2", "production", "green").unwrap();
+    town.flagsmith.release_deliveries(Order::AsTheyCame);
+    town.rest().await;
+    let all = told(&town, issue);
+    assert_eq!(all.len(), 1, "{all:#?}");
+    let both = "by <code>bob@example.com</code> and <code>ada@example.com</code>";
+    assert!(all[0].contains("is now 🟢 on `green`") && all[0].contains(both), "{all:#?}");
+    // What comes next is of who did it, however late the others' words come again.
+    town.ada.switch("checkout_v2", "production", false).unwrap();
+    town.rest().await;
+    let last = told(&town, issue).pop().unwrap();
+    assert!(last.contains("is now ⚪ off") && last.contains("by <code>ada@example.com</code>"), "{last}");
+    assert!(!last.contains("bob"), "{last}");
+    town.end().await;
+}
+
+#[tokio::test]
+async fn who_deleted_a_flag_is_said() {
+    let (town, issue) = town().await;
+    town.ada.switch("checkout_v2", "production", true).unwrap();
+    town.rest().await;
+    town.bob.delete("checkout_v2").unwrap();
+    town.rest().await;
+    let last = told(&town, issue).pop().unwrap();
+    assert!(last.contains("is not in `flagsmith` any more (was 🟢 on `blue` in `production`)"), "{last}");
+    assert!(last.contains("by <code>bob@example.com</code>") && !last.contains("ada"), "{last}");
+    let shown = panel(&town, issue);
+    assert!(shown.contains("not found any more in `flagsmith`, by <code>bob@example.com</code>"), "{shown}");
+
+    // A flag that takes its place is another one, and that is said.
+    town.ada.new_flag("checkout_v2", true, "red").unwrap();
+    let status = town.says(issue, "/flag status").await;
+    let answer = town.answer(issue, status);
+    let words = "there is a new flag with that key, write `/flag link checkout_v2` to link it";
+    assert!(answer.contains(&format!("[`checkout_v2`]: not found any more; {words}")), "{answer}");
+    let mut town = town;
+    town.stop().await;
+    town.start().await;
+    town.rest().await;
+    let shown = panel(&town, issue);
+    assert!(shown.contains("not found in `flagsmith` since") && shown.contains(words), "{shown}");
+    town.says(issue, "/flag link checkout_v2").await;
+    assert_eq!(town.row(issue, "checkout_v2").unwrap(), ["🟢 on `red`"; 3]);
+    assert!(!panel(&town, issue).contains(words), "{}", panel(&town, issue));
+    town.end().await;
+}
+
+#[tokio::test]
+async fn archiving_is_of_who_asked_for_it_and_is_not_told_twice_where_it_was_asked() {
+    let (town, issue) = town().await;
+    let other = town.issue();
+    town.says(other, "/flag link checkout_v2").await;
+    town.ada.switch("checkout_v2", "production", true).unwrap();
+    town.rest().await;
+    let before = told(&town, issue).len();
+    town.says(issue, "/flag archive checkout_v2").await;
+    town.rest().await;
+    assert_eq!(told(&town, issue).len(), before, "who asked here knows: {:#?}", told(&town, issue));
+    let last = told(&town, other).pop().unwrap();
+    assert!(last.contains("[`checkout_v2`] was archived") && last.contains("by `mara`"), "{last}");
+    for page in [issue, other] {
+        let shown = panel(&town, page);
+        assert!(shown.contains("`checkout_v2` archived, by `mara`"), "{shown}");
+    }
+    town.bob.archive("checkout_v2", false).unwrap();
+    town.rest().await;
+    let last = told(&town, issue).pop().unwrap();
+    assert!(last.contains("was restored") && last.contains("by <code>bob@example.com</code>"), "{last}");
+    town.end().await;
+}
+
+#[tokio::test]
+async fn variants_are_told_once_for_the_flag() {
+    let (town, issue) = town().await;
+    town.ada
+        .new_feature(NewFeature {
+            name: "banner".to_owned(),
+            options: vec![(Value::from("A"), 30.0), (Value::from("B"), 20.0)],
+            ..NewFeature::default()
+        })
+        .unwrap();
+    town.says(issue, "/flag link banner").await;
+    town.flagsmith.change(|world| {
+        let banner = world.features.values_mut().find(|feature| feature.name == "banner").unwrap();
+        banner.options[0].value = Value::from("C");
+    });
+    town.says(issue, "/flag status banner").await;
+    town.rest().await;
+    let all = told(&town, issue);
+    assert_eq!(all.len(), 1, "{all:#?}");
+    let words = "[`banner`]: overrides or variants changed in `development`, `staging` and `production`";
+    assert!(all[0].contains(words), "{all:#?}");
+    town.end().await;
+}
