@@ -166,8 +166,12 @@ async fn link(world: &World, page: &Page, flags: &[NamedFlag], now: Timestamp) -
             continue;
         }
         let linker = match wanted.linked.clone() {
-            Some((by, at, from)) => Linker { by, at, from },
-            None => Linker { by: bot.clone(), at: now, from: NoteSource::Description },
+            Some((by, at, from)) => {
+                // Ours if it stands; that is looked at when it is sent.
+                record.label_sending = record.label_sending.take().or_else(|| project.rule.label.clone());
+                Linker { by, at, from, brought: Some(detail.web_url.clone()) }
+            }
+            None => Linker { by: bot.clone(), at: now, from: NoteSource::Description, brought: None },
         };
         match linking::add(world, &mut decision, &mut record, flag, &linker, now).await {
             Ok(()) => became.push(Became::Linked),

@@ -9,7 +9,7 @@ use super::trouble::Trouble;
 use super::watch;
 use super::world::{Project, World, view_of};
 use crate::domain::{
-    Decision, Event, Flag, FlagPointer, FlagRef, InboxId, Level, Link, LinkChange, NoteSource,
+    Decision, Event, Flag, FlagPointer, FlagRef, InboxId, Level, Link, LinkChange, Mirror, NoteSource,
     NoteableRecord, Person, Write,
 };
 use crate::gitlab::NoteableDetail;
@@ -35,6 +35,9 @@ pub(super) struct Linker {
     pub(super) by: Person,
     pub(super) at: Timestamp,
     pub(super) from: NoteSource,
+    /// Where the link is brought along from an export: the address of its page. Then what stands for it on the page and on the flag
+    /// was put there by flaglink.
+    pub(super) brought: Option<String>,
 }
 
 /// Links the flag in the record, in place of another that had its key, and sees to the flag's own record. The record is written
@@ -57,7 +60,11 @@ pub(super) async fn add(
         at: linker.at,
         from: linker.from,
     });
-    remember_flag(world, decision, flag, now).await?;
+    let there = linker.brought.clone().map(|url| {
+        let mirror = Mirror { url, id: None, ours: true, sent_at: None, gone_at: None };
+        (record.noteable.to_string(), mirror)
+    });
+    remember_flag(world, decision, flag, there, now).await?;
     decision.mark_flag_stale(&flag_ref, now);
     Ok(())
 }
@@ -119,6 +126,7 @@ async fn remember_flag(
     world: &World,
     decision: &mut Decision,
     flag: Flag,
+    there: Option<(String, Mirror)>,
     now: Timestamp,
 ) -> Result<(), Hindrance> {
     let known = decision.rests_on(world.store().flag(&flag.flag).await?);
@@ -148,6 +156,9 @@ async fn remember_flag(
     // A tag that a person took off comes back with the next link.
     if let Some(tagged) = &mut record.tagged {
         tagged.due = true;
+    }
+    if let Some((noteable, mirror)) = there {
+        record.mirrors.entry(noteable).or_insert(mirror);
     }
     // What changes between this reading and the commit is told to nobody, since nothing is linked yet: its lane looks once
     // more when it is.

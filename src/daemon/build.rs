@@ -77,9 +77,6 @@ pub enum StartError {
     /// What the configuration wants cannot be done while flaglink runs.
     #[error("{0}")]
     Running(String),
-    /// The system gives no random numbers.
-    #[error("the system gives no random numbers: {0}")]
-    Random(String),
     /// Something that is read at the start could not be read.
     #[error("{0}")]
     Trouble(#[from] Trouble),
@@ -133,7 +130,8 @@ pub(super) async fn build(config: &Config) -> Result<Built, StartError> {
     let store_is_new = store.register().await?.value.is_none();
     let marker_key = config.store.marker_key.read_or_make(store_is_new)?;
     let markers = MarkerKey::new(marker_key.expose_secret());
-    let instance = identity::instance(store.as_ref(), &config.gitlab.url, &config.gitlab.formerly).await?;
+    let instance =
+        identity::instance(store.as_ref(), &markers, &config.gitlab.url, &config.gitlab.formerly).await?;
     renamed::follow(store.as_ref(), config).await?;
     let lasting = Lasting { store, metrics, clients, instance, markers };
     let world = lasting.world(config, services).await?;
@@ -196,6 +194,12 @@ impl Lasting {
         let sample = |key: &MarkerKey| key.derived("comparison", "");
         let now = config.store.marker_key.read_or_make(false).map(|key| MarkerKey::new(key.expose_secret()));
         now.map_or(true, |now| sample(&now) != sample(&self.markers))
+    }
+
+    /// Keeps the addresses of the GitLab instance as that configuration has them.
+    pub(super) async fn keep_instance(&self, config: &Config) -> Result<(), StartError> {
+        let (url, formerly) = (&config.gitlab.url, &config.gitlab.formerly);
+        identity::instance(self.store.as_ref(), &self.markers, url, formerly).await.map(drop)
     }
 
     /// The world as that configuration has it.

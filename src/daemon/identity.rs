@@ -4,19 +4,21 @@ use url::Url;
 
 use super::StartError;
 use crate::domain::{Decision, HookRecord, HookTarget, Instance, InstanceId, Register, Write};
+use crate::markdown::MarkerKey;
 use crate::store::{Backlog, CommitError, Store};
 
 /// The id of the configured instance. A new one is made for a store that knows none; a store that knows
 /// another one is not used before somebody has said which is which.
 pub(super) async fn instance(
     store: &dyn Store,
+    markers: &MarkerKey,
     url: &Url,
     formerly: &[Url],
 ) -> Result<InstanceId, StartError> {
     loop {
         let mut decision = Decision::new();
         let mut register = decision.rests_on(store.register().await?).unwrap_or_default();
-        let (id, changed) = match settle(&mut register, url, formerly) {
+        let (id, changed) = match settle(&mut register, markers, url, formerly) {
             Err(StartError::OtherInstance { known, configured })
                 if holds_nothing(store, &register).await? =>
             {
@@ -26,7 +28,7 @@ pub(super) async fn instance(
                     "the store holds nothing of the GitLab that it was made for, and belongs to the one that is configured now"
                 );
                 register = Register::default();
-                settle(&mut register, url, formerly)?
+                settle(&mut register, markers, url, formerly)?
             }
             settled => settled?,
         };
@@ -56,7 +58,12 @@ async fn holds_nothing(store: &dyn Store, register: &Register) -> Result<bool, S
         && !store.hooks().await?.iter().any(made))
 }
 
-fn settle(register: &mut Register, url: &Url, formerly: &[Url]) -> Result<(InstanceId, bool), StartError> {
+fn settle(
+    register: &mut Register,
+    markers: &MarkerKey,
+    url: &Url,
+    formerly: &[Url],
+) -> Result<(InstanceId, bool), StartError> {
     let present = plain(url);
     let former: Vec<String> = formerly.iter().map(plain).collect();
     if let Some(known) = register.instances.iter_mut().find(|known| known.urls.contains(&present)) {
@@ -84,10 +91,11 @@ fn settle(register: &mut Register, url: &Url, formerly: &[Url]) -> Result<(Insta
             configured: present,
         });
     }
-    let mut bytes = [0_u8; 4];
-    getrandom::fill(&mut bytes).map_err(|error| StartError::Random(error.to_string()))?;
-    let id = InstanceId(format!("gl-{}", hex::encode(bytes)));
-    let urls = former.into_iter().chain([present]).collect();
+    let urls: Vec<String> = former.into_iter().chain([present]).collect();
+    // With the same key it is the same one again when the store is lost: markers hold it, and by them comments are found again.
+    let first = urls.first().map(String::as_str).unwrap_or_default();
+    let digits = hex::encode(markers.derived("instance", first));
+    let id = InstanceId(format!("gl-{}", digits.get(..8).unwrap_or(&digits)));
     register.instances.push(Instance { id: id.clone(), urls, bots: Default::default() });
     Ok((id, true))
 }

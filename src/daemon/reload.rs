@@ -14,7 +14,7 @@ use super::build::{Lasting, StartError};
 use super::door::FrontDoor;
 use super::shift::{Gear, Search, Shift};
 use super::tried::{self, Prints};
-use super::{identity, notify, renamed};
+use super::{notify, renamed};
 use crate::config::{Config, ConfigError};
 use crate::http::TcpGate;
 use crate::http::api_types::Reloaded;
@@ -119,7 +119,7 @@ impl Reloader {
         let world = Arc::new(world.after(&self.gear.pipeline.world()));
         world.begin_rules(GITLABS_TIME).await?;
         let marker_key_is_new = self.lasting.has_another_marker_key(&config);
-        identity::instance(self.lasting.store.as_ref(), &config.gitlab.url, &config.gitlab.formerly).await?;
+        self.lasting.keep_instance(&config).await?;
         self.prover.change(config.gitlab.ca_file.clone())?;
 
         // From here on nothing can be wrong any more.

@@ -127,6 +127,38 @@ async fn an_export_is_brought_along_by_another_installation() {
     };
     assert_eq!(told(&now), told(&listed), "who linked what, and when");
     assert_eq!((town.links("checkout_v2").len(), town.links("dark_mode").len()), (1, 2));
+
+    // What the other one had put there is its own from now on, and goes with the link.
+    town.gitlab.set_confidential(town.mara, issue, true).unwrap();
+    town.rest().await;
+    assert_eq!((town.links("checkout_v2").len(), town.links("dark_mode").len()), (0, 1));
+    town.says(issue, "/flag unlink --all").await;
+    assert!(town.labels(issue).is_empty());
+    town.end().await;
+}
+
+/// With the marker key its comments are known again, whatever became of the store.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_store_finds_its_panels_again() {
+    let mut town = Town::new().await;
+    let issue = town.issue();
+    town.says(issue, "/flag link checkout_v2").await;
+    let exported = links(&town, &["export"]).await.out;
+    let file = town.folder().join("links.jsonl");
+    std::fs::write(&file, exported).unwrap();
+    let panel = town.panel(issue).unwrap().id;
+
+    town.stop().await;
+    town.a_second_later();
+    std::fs::remove_dir_all(town.folder().join("store")).unwrap();
+    town.start().await;
+    let done = links(&town, &["import", "--yes", file.to_str().unwrap()]).await;
+    assert_eq!(done.code, 0, "{done:?}");
+    town.ada.switch("checkout_v2", "production", true).unwrap();
+    town.rest().await;
+    assert_eq!(town.bot_notes(issue).len(), 1, "{}", town.page(issue));
+    assert_eq!(town.panel(issue).unwrap().id, panel);
+    assert_eq!(town.row(issue, "checkout_v2").unwrap()[2], "🟢 on `blue`");
     town.end().await;
 }
 

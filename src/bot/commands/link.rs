@@ -25,8 +25,12 @@ pub(super) async fn run(
         return Ok(Ran::not_done(reply::page_gone()));
     };
     let now = asked.entry.now;
-    let linker =
-        Linker { by: asked.note.author.clone(), at: asked.written_at(), from: asked.note.note.source };
+    let linker = Linker {
+        by: asked.note.author.clone(),
+        at: asked.written_at(),
+        from: asked.note.note.source,
+        brought: None,
+    };
     let mut problems = Vec::new();
     let mut good = 0;
     let mut new = 0;
