@@ -69,6 +69,22 @@ async fn a_slow_gitlab_is_said_to_be_slow() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_registered_webhooks_the_running_flaglink_tells_also_while_gitlab_is_slow() {
+    let mut place = Place::registering().await;
+    place.start().await;
+    place.until_registered().await;
+    place.gitlab.faults().add(Rule::everything(Fault::Delay(Duration::from_millis(2200))));
+    let found = place.doctor(&["--patience", "4"], &[]).await;
+    found.says("look", "gitlab-reachable", &["GitLab is slow"]);
+    found.says("good", "hook-there", &["all is well"]);
+    assert_eq!(found.code, 0, "{:#}", found.report);
+    // Where even that takes too long it is said, and nothing else is made up.
+    let found = place.doctor(&["--patience", "1"], &[]).await;
+    assert!(!found.all("wrong").iter().any(|said| said.starts_with("hook-")), "{:#}", found.report);
+    found.says("look", "hook-there", &["does not say within 4 s"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_from_before_the_secret_was_put_right_is_past() {
     let place = Place::new().await;
     let secret = |text: &str| {

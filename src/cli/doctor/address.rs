@@ -79,7 +79,12 @@ fn told(proof: Option<AddressProof>, config: &Config) -> Vec<Finding> {
         "no_address" if config.listen.public_auto => {
             "flaglink notices a tunnel that leads to its `listen.webhooks` by itself, as soon as there is one"
         }
-        _ => "when that is mended, `flaglink hooks sync` brings the webhooks into step",
+        _ if config.gitlab.register_hooks => {
+            "when that is mended, `flaglink hooks sync` brings the webhooks into step"
+        }
+        _ => {
+            "mend that; when the address becomes another one, write it into the webhooks in GitLab, with the secret token anew"
+        }
     };
     vec![Finding::wrong(id, why, remedy)]
 }
@@ -167,7 +172,7 @@ fn unreached(public: &Url, failure: Option<&Failure>, limit: Duration) -> Findin
         }
         Some(404) => {
             "that address leads elsewhere: the tunnel's address may have changed, or the path before /healthz is another one. \
-             Put `public_url` right, then the webhooks (`flaglink hooks sync`)"
+             Put `public_url` right, then the webhooks: flaglink's own by `flaglink hooks sync`, those made by hand in GitLab"
         }
         Some(300..=399) => {
             "it leads elsewhere, and GitLab does not follow: write the address it leads to as `public_url`"
