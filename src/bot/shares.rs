@@ -54,10 +54,10 @@ enum Closeness {
     Part,
     /// Of the state that there was after it.
     State,
+    /// Of a switch, which answers for what is seen together with it.
+    Switch,
     /// Of that and of what goes with it.
     Kind,
-    /// Of something else that may bring it with it.
-    Besides,
     /// Of anything there.
     Anything,
 }
@@ -144,9 +144,10 @@ fn word_in_environment(
         (StatePart::On, None, None) if claim.not_of_on => None,
         (_, None, None) if claim.not_of_on => Some(Closeness::Kind),
         (_, None, None) => Some(Closeness::Anything),
-        (StatePart::On, Some(on), None) => (switched && on == after.on).then_some(Closeness::Kind),
         // To switch a flag on may give it its first strategy.
-        (StatePart::Details, Some(on), None) => (switched && on == after.on).then_some(Closeness::Besides),
+        (StatePart::On | StatePart::Details, Some(on), None) => {
+            (switched && on == after.on).then_some(Closeness::Switch)
+        }
         // What was claimed of the whole state: where part of that is otherwise now, another came later.
         (StatePart::On, Some(on), Some(_)) => (on == after.on).then_some(Closeness::State),
         (StatePart::Value, _, Some(value)) => (value == &after.value).then_some(Closeness::State),

@@ -86,7 +86,7 @@ async fn one_issue_is_opened_with_all_that_is_known_and_found_again() {
     assert_eq!(town.reactions(again), ["eyes", "white_check_mark"]);
     assert_eq!(
         town.answer(issue, again),
-        format!("[`#{iid}`] is there for cleaning up `checkout_v2` already.")
+        format!("[`#{iid}`] is there for cleaning up `flagsmith:checkout_v2` already.")
     );
     let now = the_one(&town);
     assert!(

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use flaglink::sandbox::flagsmith::Value;
-use flaglink::sandbox::gitlab::{NoteableRef, Visibility};
+use flaglink::sandbox::gitlab::{Model, NoteableRef, Visibility};
 
 use crate::town::{PATIENCE, Plan, Town, as_read};
 
@@ -35,6 +35,15 @@ async fn gathered(town: &Town, on: NoteableRef, flag: &str, state: &str) {
         .await
         .unwrap();
     assert!(town.replies(on).is_empty(), "told too soon:\n{}", town.gitlab.transcript(on));
+}
+
+/// The panel says that.
+async fn until_panel_has(town: &Town, on: NoteableRef, words: &str) {
+    let there = |model: &Model| {
+        let notes = model.notes_by(on, town.bot);
+        notes.iter().any(|note| note.body.contains("🚩 Feature flags") && note.body.contains(words))
+    };
+    town.gitlab.until(PATIENCE, there).await.unwrap();
 }
 
 /// The lines of the one reply there is.
@@ -159,6 +168,7 @@ async fn environments_that_come_go_or_are_called_otherwise_are_no_changes_of_the
         staging.name = "preview".to_owned();
     });
     town.start().await;
+    until_panel_has(&town, issue, "`preview`").await;
     town.rest().await;
     let panel = as_read(&town.panel(issue).unwrap().body);
     assert!(panel.contains("`preview`") && !panel.contains("staging"), "{panel}");
@@ -177,6 +187,7 @@ async fn environments_that_come_go_or_are_called_otherwise_are_no_changes_of_the
         world.states.retain(|_, state| state.environment != gone);
     });
     town.start().await;
+    until_panel_has(&town, issue, "`canary`").await;
     town.rest().await;
     let panel = as_read(&town.panel(issue).unwrap().body);
     let columns = panel.lines().find(|line| line.starts_with("| Flag")).unwrap();

@@ -1,9 +1,9 @@
 //! Whose a change is: named where what was claimed accounts for all of it, and where somebody asked for it.
 
 use flaglink::sandbox::flagsmith::{NewFeature, Order, Value};
-use flaglink::sandbox::gitlab::NoteableRef;
+use flaglink::sandbox::gitlab::{Model, NoteableRef};
 
-use crate::town::{Plan, Town, as_read};
+use crate::town::{PATIENCE, Plan, Town, as_read};
 
 async fn town() -> (Town, NoteableRef) {
     let rule = "tell = [\"*\"]\ntell_after = \"4s\"\npermissions = { archive = \"developer\", create = \"developer\" }";
@@ -13,15 +13,20 @@ async fn town() -> (Town, NoteableRef) {
     (town, issue)
 }
 
+/// As it is read, with addresses of people as they are written.
+fn plain(text: &str) -> String {
+    as_read(text).replace("&#64;", "@").replace("&#46;", ".").replace("<!-- -->", "")
+}
+
 /// What was told on a page, a paragraph each.
 fn told(town: &Town, on: NoteableRef) -> Vec<String> {
     let replies = town.replies(on);
     let lines = replies.iter().flat_map(|reply| reply.body.lines()).filter(|line| line.starts_with("🚩"));
-    lines.map(|line| as_read(line).replace("&#64;", "@").replace("&#46;", ".")).collect()
+    lines.map(plain).collect()
 }
 
 fn panel(town: &Town, on: NoteableRef) -> String {
-    as_read(&town.panel(on).unwrap().body).replace("&#64;", "@").replace("&#46;", ".")
+    plain(&town.panel(on).unwrap().body)
 }
 
 #[tokio::test]
@@ -94,6 +99,13 @@ async fn who_deleted_a_flag_is_said() {
     let mut town = town;
     town.stop().await;
     town.start().await;
+    let there = |model: &Model| {
+        model
+            .notes_by(issue, town.bot)
+            .iter()
+            .any(|note| plain(&note.body).contains(words) && note.body.contains("Feature flags"))
+    };
+    town.gitlab.until(PATIENCE, there).await.unwrap();
     town.rest().await;
     let shown = panel(&town, issue);
     assert!(shown.contains("not found in `flagsmith` since") && shown.contains(words), "{shown}");
