@@ -128,3 +128,12 @@ async fn a_certificate_file_without_a_certificate_is_no_good_configuration() {
     assert_eq!(said.code, 2, "{said:?}");
     assert!(said.err.contains("ca.pem holds no certificate"), "{said:?}");
 }
+
+#[tokio::test]
+async fn a_reload_that_finds_nobody_says_where_flaglink_may_be() {
+    let said = with_secrets(&least("")).run(&["reload"]).await;
+    assert_eq!(said.code, 1, "{said:?}");
+    for words in ["not running", "its socket is elsewhere", "`path` in [store]"] {
+        assert!(said.err.contains(words), "{words}: {said:?}");
+    }
+}

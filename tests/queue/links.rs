@@ -1,5 +1,6 @@
 //! Links that an admin makes, takes off, and brings along.
 
+use flaglink::sandbox::faults::{Fault, Rule};
 use flaglink::sandbox::gitlab::NoteableRef;
 
 use crate::kit::{Said, flaglink};
@@ -198,5 +199,18 @@ async fn what_cannot_be_brought_along_is_said_link_by_link() {
         assert_eq!(said.code, 2, "{broken}: {said:?}");
         assert!(said.err.contains("links.jsonl:"), "{said:?}");
     }
+    town.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_refuses_is_told_with_what_to_do() {
+    let town = Town::new().await;
+    let issue = town.issue();
+    let refuses = town.flagsmith.faults().add(Rule::everything(Fault::status(404)));
+    let said = links(&town, &["add", &short(issue), "checkout_v2"]).await;
+    assert_eq!(said.code, 1, "{said:?}");
+    let out = said.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(out.contains("flagsmith gives no good answer") && out.contains("`flaglink doctor`"), "{out}");
+    town.flagsmith.faults().remove(refuses);
     town.end().await;
 }
