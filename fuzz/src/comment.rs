@@ -154,6 +154,8 @@ fn panel_of(text: &str) -> String {
     let change = |what| Change {
         at: at(),
         by: Some(text.to_owned()),
+        others: vec![text.to_owned()],
+        heard: Vec::new(),
         reason: Some(text.to_owned()),
         what,
         asked_on: None,
@@ -170,12 +172,13 @@ fn panel_of(text: &str) -> String {
         state,
         missing_since: missing,
         unwatched: false,
+        made_again: true,
         history: &history,
         linked_by: text,
         linked_at: at(),
     };
     let by = Person { id: 1, username: text.to_owned() };
-    let links = [LinkChange { at: at(), flag: flag.flag.clone(), linked: false, by }];
+    let links = [LinkChange { at: at(), flag: flag.flag.clone(), linked: false, there: true, by }];
     let flags = vec![shown(Some(&now), None), shown(None, Some(at()))];
     panel(&PanelView { flags, links: &links, show_values: true }).as_str().to_owned()
 }
