@@ -156,6 +156,7 @@ fn flag_record(page: u64, place: u64, at: Timestamp) -> FlagRecord {
         state: None,
         seen_at: at,
         missing_since: None,
+        made_again: false,
         not_found_at: None,
         history: Vec::new(),
         asked: Vec::new(),

@@ -154,7 +154,7 @@ fn panel_of(text: &str) -> String {
     let change = |what| Change {
         at: at(),
         by: Some(text.to_owned()),
-        others: vec![text.to_owned()],
+        others: Vec::new(),
         heard: Vec::new(),
         reason: Some(text.to_owned()),
         what,
@@ -171,14 +171,14 @@ fn panel_of(text: &str) -> String {
         name: text.to_owned(),
         state,
         missing_since: missing,
+        made_again: false,
         unwatched: false,
-        made_again: true,
         history: &history,
         linked_by: text,
         linked_at: at(),
     };
     let by = Person { id: 1, username: text.to_owned() };
-    let links = [LinkChange { at: at(), flag: flag.flag.clone(), linked: false, there: true, by }];
+    let links = [LinkChange { at: at(), flag: flag.flag.clone(), linked: false, there: false, by }];
     let flags = vec![shown(Some(&now), None), shown(None, Some(at()))];
     panel(&PanelView { flags, links: &links, show_values: true }).as_str().to_owned()
 }

@@ -27,12 +27,12 @@ impl Share {
         let mut believed: Vec<&Claim> = Vec::new();
         for part in changed(what) {
             let closeness = heard.iter().filter_map(|claim| word_about(claim, part, what)).min()?;
-            let closest = heard.iter().filter(|claim| word_about(claim, part, what) == Some(closeness));
+            let mut closest = heard.iter().filter(|claim| word_about(claim, part, what) == Some(closeness));
             match closeness {
                 // Nobody says which of them it was.
                 Closeness::Anything => believed.extend(closest),
                 Closeness::State => believed.extend(first_to_show(&heard, part, what)),
-                _ => believed.extend(closest.last()),
+                _ => believed.extend(closest.next_back()),
             }
         }
         believed.sort_by_key(|claim| claim.at);

@@ -128,6 +128,15 @@ async fn it_is_for_the_flags_owner_where_gitlab_knows_the_address() {
     town.says(issue, "/flag cleanup-issue checkout_v2").await;
     let all = opened(&town);
     assert_eq!(all[1].assignees.iter().copied().collect::<Vec<_>>(), [ada]);
+
+    // What is archived already needs not be archived.
+    town.ada.new_flag("old_banner", false, "x").unwrap();
+    town.ada.archive("old_banner", true).unwrap();
+    let note = town.says(issue, "/flag cleanup-issue old_banner").await;
+    assert_eq!(town.reactions(note), ["eyes", "white_check_mark"]);
+    let text = opened(&town)[2].description.clone();
+    assert!(text.contains("It is archived.") && !text.contains("Archive the flag"), "{text}");
+    assert!(text.contains("- [ ] Close this issue"), "{text}");
     town.end().await;
 }
 

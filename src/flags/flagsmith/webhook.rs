@@ -126,7 +126,11 @@ fn audit_log(project: u64, data: &Value) -> Read {
         Some("SEGMENT") => Read::hint(FlagPointer::Any, claim),
         // States of many flags may go live with it.
         Some("CHANGE_REQUEST") if log.ends_with("committed") => Read::hint(FlagPointer::Any, claim),
-        Some("ENVIRONMENT") => Read { environments: true, ..Read::hint(FlagPointer::Any, claim) },
+        Some("ENVIRONMENT") => {
+            // Who names it otherwise, or changes its settings, changed no flag in it.
+            claim.by = claim.by.filter(|_| log.starts_with("New Environment created: "));
+            Read { environments: true, ..Read::hint(FlagPointer::Any, claim) }
+        }
         _ => Read::default(),
     }
 }
