@@ -274,7 +274,7 @@ async fn the_daemon_and_its_store_say_the_same() {
         for (start, with) in [
             ("inbox", &["delivery from gitlab (Note Hook)", "now"][..]),
             ("edges", &["reaction 👀", "here/7/issues/12", "2199-01-01 00:00 UTC", "GitLab answered 503"]),
-            ("levels", &["panel", "here/7/issues/12"]),
+            ("levels", &["panel", "shop/web#12"]),
             ("dead", &["reaction ✅", "never", "the note is gone", "  5  "]),
         ] {
             let line = queue.out.lines().find(|line| line.starts_with(start)).unwrap();
