@@ -273,7 +273,7 @@ async fn the_daemon_and_its_store_say_the_same() {
         assert_eq!(queue.code, 0, "{queue:?}");
         for (start, with) in [
             ("inbox", &["delivery from gitlab (Note Hook)", "now"][..]),
-            ("edges", &["reaction 👀", "here/7/issues/12", "2199-01-01 00:00 UTC", "GitLab answered 503"]),
+            ("edges", &["reaction 👀", "shop/web#12", "2199-01-01 00:00 UTC", "GitLab answered 503"]),
             ("levels", &["panel", "shop/web#12"]),
             ("dead", &["reaction ✅", "never", "the note is gone", "  5  "]),
         ] {

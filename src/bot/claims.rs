@@ -10,6 +10,10 @@ use crate::domain::{Change, ChangeKind, Claim, FlagRecord, FlagState};
 pub(super) const NAMED_LATER: SignedDuration = SignedDuration::from_mins(10);
 /// So many claims are kept with a change.
 const HEARD: usize = 20;
+/// The longest name or reason that is kept with a claim, in characters.
+const LONGEST: usize = 500;
+/// Stands for a value that is not the one that was read. No service has it: it is a character of private use.
+const ANOTHER_VALUE: &str = "\u{e000}";
 /// How far the flag service's clock may be ahead of ours there.
 const CLOCK_SLACK: SignedDuration = SignedDuration::from_mins(1);
 
@@ -48,12 +52,30 @@ pub(super) fn attributed(what: ChangeKind, claims: &[Claim], record: &FlagRecord
         _ => true,
     };
     let about = |claim: &&Claim| shares::names(claim, &what) || shares::is_about(claim, &what);
-    let mut heard: Vec<Claim> = claims.iter().filter(about).filter(is_new).take(HEARD).cloned().collect();
+    let heard = claims.iter().filter(about).filter(is_new).take(HEARD);
+    let mut heard: Vec<Claim> = heard.map(|claim| kept(claim, &what)).collect();
     heard.reverse();
     let mut change =
         Change { at: entry.now, by: None, others: Vec::new(), heard, reason: None, what, asked_on: None };
     weigh(&mut change);
     change
+}
+
+/// A claim as it is kept with a change: of a value only whether it is the one that was read counts, and texts from outside have no
+/// end of their own.
+fn kept(claim: &Claim, what: &ChangeKind) -> Claim {
+    let is_read = |value: &Option<String>| matches!(what, ChangeKind::Environment { after, .. } if after.value == *value);
+    let short = |text: &String| text.chars().take(LONGEST).collect::<String>();
+    Claim {
+        value: claim
+            .value
+            .as_ref()
+            .map(|value| if is_read(value) { value.clone() } else { Some(ANOTHER_VALUE.to_owned()) }),
+        environment: claim.environment.as_ref().map(short),
+        by: claim.by.as_ref().map(short),
+        reason: claim.reason.as_ref().map(short),
+        ..claim.clone()
+    }
 }
 
 /// Names the people of whom all that was heard accounts for the change.
@@ -108,11 +130,16 @@ pub(super) fn name_author(record: &mut FlagRecord, claim: &Claim) -> Option<Name
     if after > NAMED_LATER || after < -CLOCK_SLACK || same.next().is_some_and(|before| at <= before.at) {
         return None;
     }
-    let before: Vec<String> = last.people().map(str::to_owned).collect();
-    if last.heard.contains(claim) || before.as_slice() == std::slice::from_ref(by) {
+    // What was heard of it before is forgotten: one more claim alone would weigh as if it were all.
+    if last.heard.is_empty() && last.by.is_some() {
         return None;
     }
-    last.heard.push(claim.clone());
+    let claim = kept(claim, &last.what);
+    let before: Vec<String> = last.people().map(str::to_owned).collect();
+    if last.heard.contains(&claim) || before.as_slice() == std::slice::from_ref(by) {
+        return None;
+    }
+    last.heard.push(claim);
     let surplus = last.heard.len().saturating_sub(HEARD);
     last.heard.drain(..surplus);
     weigh(last);

@@ -31,7 +31,8 @@ pub(super) async fn decide(
     if differs.label_taken_off {
         let label = Level::Label(noteable.clone());
         let stale = world.store().stale_level(&label).await?;
-        if stale.is_some_and(|stale| stale.sent_at.is_some()) {
+        let ceiling = world.request_ceiling();
+        if stale.is_some_and(|stale| stale.may_have_been_ours(ceiling, entry.now)) {
             // It may have been ourselves: a removal whose answer was lost, carried out late.
             decision.write(Write::MarkStale(label, entry.now));
         } else {

@@ -31,7 +31,7 @@ impl Share {
             match closeness {
                 // Nobody says which of them it was.
                 Closeness::Anything => believed.extend(closest),
-                Closeness::State => believed.extend(first_to_show(&heard, part, what)),
+                Closeness::State => believed.push(first_to_show(&heard, part, what)?),
                 _ => believed.extend(closest.next_back()),
             }
         }

@@ -39,13 +39,13 @@ pub fn last_author(record: &FlagRecord, environment: &str) -> Option<String> {
 /// Whether somebody else has changed the flag in that environment since a command was written that had to wait, and who. `now` is
 /// how it stands.
 ///
-/// What the command's author saw is what was last seen of the flag: if it stands otherwise now and none of us did it, it was changed
-/// meanwhile. Of a flag that is linked nowhere nothing is seen, so nothing can be told.
+/// What the command's author saw is what was last seen of the flag: if it stands otherwise now and no command of this page did it, it
+/// was changed meanwhile. Of a flag that is linked nowhere nothing is seen, so nothing can be told.
 pub(super) async fn overtaken(
     world: &World,
     flag: &FlagRef,
     now: &EnvironmentState,
-    written_at: Timestamp,
+    (page, written_at): (&Noteable, Timestamp),
 ) -> Result<Option<SwitchEnd>, Trouble> {
     if world.store().noteables_of(flag).await?.is_empty() {
         return Ok(None);
@@ -54,13 +54,18 @@ pub(super) async fn overtaken(
     let here = |environment: &str| environment.eq_ignore_ascii_case(&now.environment);
     let by_others = |change: &&Change| {
         let there = matches!(&change.what, ChangeKind::Environment { after, .. } if here(&after.environment));
-        there && change.at > written_at && change.asked_on.is_none()
+        // On one page one command follows the other.
+        there && change.at > written_at && change.asked_on.as_ref() != Some(page)
     };
     if let Some(change) = record.history.iter().rev().find(by_others) {
         return Ok(Some(SwitchEnd::Overtaken { by: change.by.clone() }));
     }
-    // A switch of ours that was not seen yet is no change of others.
-    if record.asked.iter().any(|asked| here(&asked.environment)) {
+    let mut sent = record.asked.iter().filter(|asked| here(&asked.environment));
+    if let Some(other) = sent.clone().find(|asked| asked.on != *page) {
+        return Ok(Some(SwitchEnd::Overtaken { by: Some(other.by.clone()) }));
+    }
+    // A switch of this page that was not seen yet is no change of others.
+    if sent.next().is_some() {
         return Ok(None);
     }
     let seen = record.state.as_ref().and_then(|state| state.environment(&now.environment));

@@ -95,7 +95,7 @@ async fn of_provider(table: &ProviderTable, provider: &dyn FlagProvider) -> Opti
             )
         }
         // It has answered, and has nothing there for that key.
-        Err(ProviderError::Strange(why)) => format!("{why}, and reload again"),
+        Err(ProviderError::Strange(why)) => format!("{why}. Put that right, and reload again"),
         _ => return None,
     };
     Some(table.error_of_key(&why).to_string())

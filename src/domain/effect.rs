@@ -1,5 +1,7 @@
 //! Calls to the outside: edges, done once, and levels, made equal to the truth.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -223,4 +225,16 @@ pub struct Stale {
     /// When something was last sent for it whose answer is not known: it may be carried out later than what was sent since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent_at: Option<Timestamp>,
+}
+
+/// How long after the last moment at which something may be carried out the look takes that is due then.
+const LAST_LOOK: Duration = Duration::from_secs(60);
+
+impl Stale {
+    /// Whether what is seen now may come of something that was sent for it and never answered. `ceiling` is how long the other side
+    /// may be at work on it.
+    pub fn may_have_been_ours(&self, ceiling: Duration, now: Timestamp) -> bool {
+        let end = self.sent_at.and_then(|sent| sent.checked_add(ceiling.saturating_add(LAST_LOOK)).ok());
+        end.is_some_and(|end| now < end)
+    }
 }

@@ -114,14 +114,14 @@ fn line(line: &Line<'_>) -> Markdown {
         News::Missing { since, .. } => Some(since),
         _ => None,
     };
-    let at = line.deeds.last().map(|deed| deed.at).or(noticed);
-    let known = line.deeds.iter().any(|deed| deed.by.is_some());
+    // What was changed there before is not what is told.
+    let deeds = if matches!(line.told.news, News::EnvironmentGone(_)) { &[] } else { line.deeds.as_slice() };
+    let at = deeds.last().map(|deed| deed.at).or(noticed);
+    let known = deeds.iter().any(|deed| deed.by.is_some());
     let people = match line.told.news {
-        // What was changed there before is not what is told.
-        News::EnvironmentGone(_) => Markdown::new(),
         // This flaglink has noticed itself. Who did it is told where somebody says it.
         News::Missing { .. } | News::Back | News::Environment { was: None, .. } if !known => Markdown::new(),
-        _ => people(&line.deeds),
+        _ => people(deeds),
     };
     let what = match &line.unseen {
         Some(unseen) => what_unseen(line.told, unseen),
@@ -133,7 +133,7 @@ fn line(line: &Line<'_>) -> Markdown {
             ("what", what.into()),
             ("time", at.map(Markdown::time).into()),
             ("people", people.into()),
-            ("reasons", reasons(&line.deeds).into()),
+            ("reasons", reasons(deeds).into()),
         ],
     )
 }

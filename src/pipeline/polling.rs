@@ -256,7 +256,13 @@ async fn compare(
                 (None, Some(_)) => compared.differ.push(flag()),
             }
         }
-        compared.differ.extend(made_again(provider, &lost).await?);
+        match made_again(provider, &lost).await {
+            Ok(again) => compared.differ.extend(again),
+            // What was compared is not given up for it: the next poll asks again.
+            Err(trouble) => {
+                tracing::debug!(reason = %trouble, "whether flags were made again cannot be seen now")
+            }
+        }
     }
     Ok(compared)
 }

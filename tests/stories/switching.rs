@@ -268,6 +268,30 @@ async fn somebody_elses_change_while_flaglink_was_away_is_left_alone() {
     town.end().await;
 }
 
+/// The commands of one page follow each other; of two pages the one that was written later has the last word.
+#[tokio::test]
+async fn a_switch_that_had_to_wait_does_not_undo_a_later_one_of_another_page() {
+    let (mut town, issue) = planned(Plan { since: SignedDuration::from_mins(-10), ..allowed() }).await;
+    let request = town.merge_request();
+    let later = town.says_as(town.tobias, request, "/flag set checkout_v2 his --env staging").await;
+    assert_eq!(town.reactions(later), ["eyes", "white_check_mark"], "{}", town.page(request));
+
+    town.stop().await;
+    let waited = "/flag set checkout_v2 hers --env staging";
+    let (note, told) = earlier(&town, issue, waited, SignedDuration::from_secs(60));
+    town.start().await;
+    assert_eq!(town.post(super::town::GITLAB_SECRET, &told).await, 200);
+    town.rest().await;
+    assert_eq!(town.reactions(note), ["eyes", "x"], "{}", town.page(issue));
+    let answer = town.answer(issue, note);
+    assert!(
+        answer.starts_with("`checkout_v2` was changed in `staging` by `tobias` after you wrote"),
+        "{answer}"
+    );
+    assert_eq!(town.row(issue, "checkout_v2").unwrap()[1], "⚪ off `his`");
+    town.end().await;
+}
+
 #[tokio::test]
 async fn nothing_is_switched_hours_late() {
     let (mut town, issue) = planned(Plan { since: SignedDuration::from_mins(-10), ..allowed() }).await;

@@ -8,8 +8,8 @@ use crate::bot::world::{Project, World};
 use crate::bot::{Trouble, linked};
 use crate::command::{self, Command};
 use crate::domain::{
-    Cause, CommandRecord, Decision, Edge, EdgeId, EdgeKind, FlagRef, Job, NoteKey, Purpose, SwitchEnd,
-    SwitchProgress, Work, Write,
+    Cause, CommandRecord, CommandStatus, Decision, Edge, EdgeId, EdgeKind, FlagRef, Job, NoteKey, Purpose,
+    SwitchEnd, SwitchProgress, Work, Write,
 };
 use crate::markdown::job;
 
@@ -70,7 +70,7 @@ fn held(edge: &Edge) -> Option<&str> {
     edge.last_reason.as_deref()
 }
 
-/// Whether the same text links the flag: then nobody needs to be told how.
+/// Whether the same text links the flag after this: then nobody needs to be told how. What stands before it has run.
 async fn is_linked_next(world: &World, note: &NoteKey, flag: &FlagRef) -> Result<bool, Trouble> {
     let Some(record) = world.store().note(note).await?.value else { return Ok(false) };
     let is_it = |key: &String| key.eq_ignore_ascii_case(&flag.key) || key.eq_ignore_ascii_case(&flag.words());
@@ -78,7 +78,7 @@ async fn is_linked_next(world: &World, note: &NoteKey, flag: &FlagRef) -> Result
         Some(Ok(Command::Link { keys })) => keys.iter().any(is_it),
         _ => false,
     };
-    Ok(record.commands.iter().any(links))
+    Ok(record.commands.iter().filter(|command| command.status == CommandStatus::Taken).any(links))
 }
 
 /// What the person is told in the end.

@@ -129,7 +129,8 @@ pub(super) async fn run(
     }
     let waited = asked.entry.now.duration_since(asked.written_at());
     if waited > AT_ONCE
-        && let Some(end) = overtaken(world, &flag.flag, before, asked.written_at()).await?
+        && let Some(end) =
+            overtaken(world, &flag.flag, before, (&asked.note.note.noteable, asked.written_at())).await?
     {
         return Ok(ended(&end, wanted));
     }

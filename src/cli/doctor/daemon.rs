@@ -148,7 +148,7 @@ fn differ(config: &Config, status: &Status) -> Vec<String> {
     let others: Vec<String> = others.map(|key| format!("`{key}`")).collect();
     if !others.is_empty() {
         differ.push(format!(
-            "{} changed in the file, and flaglink runs with what was there before",
+            "{} had changed when the file was last read again, and flaglink runs with what was there before",
             others.join(", ")
         ));
     }

@@ -73,7 +73,7 @@ fn reached(address: &str, took: Duration) -> Finding {
     Finding::look(
         Id::GitlabReachable,
         format!("GitLab is slow: answers take {} s", took.as_secs()),
-        "see how busy GitLab and the way to it are: commands are answered late. Where questions below ran out of time, wait          longer: `flaglink doctor --patience 60`",
+        "see how busy GitLab and the way to it are: commands are answered late. Where questions below ran out of time, wait longer: `flaglink doctor --patience 60`",
     )
 }
 

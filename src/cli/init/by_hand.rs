@@ -1,12 +1,14 @@
 //! Whether webhooks are made by hand, and going over to those that flaglink registers when it has got an address.
 
+use std::collections::BTreeSet;
+
 use secrecy::ExposeSecret;
 use url::Url;
 
 use super::gitlab::{Chosen, Gitlab};
 use super::{Interview, file, secrets};
 use crate::cli::Trouble;
-use crate::gitlab::HookHome;
+use crate::gitlab::{GitlabError, HookHome};
 
 /// What init calls the file with the secret of webhooks that are made by hand.
 const FILE: &str = "webhook-secret";
@@ -81,21 +83,42 @@ impl Interview<'_> {
     }
 }
 
-/// A webhook that somebody made with that secret. Where GitLab does not tell, there may be one.
+/// A webhook that somebody made with that secret, in a project or in a group above it. Where GitLab does not tell, there may be one.
 async fn made_by_hand(gitlab: &Gitlab, chosen: &Chosen) -> Option<String> {
+    let mut groups = BTreeSet::new();
     for project in &chosen.matched {
-        let hooks = match gitlab.api.hooks_of(HookHome::Project(project.id)).await {
-            Ok(hooks) => hooks,
-            Err(error) => {
-                return Some(format!("GitLab does not show the webhooks of {}: {error}", project.path));
-            }
+        if let Some(found) = made_in(gitlab, HookHome::Project(project.id), &project.path).await {
+            return Some(found);
+        }
+        groups.extend(project.path.match_indices('/').filter_map(|(at, _)| project.path.get(..at)));
+    }
+    for group in groups {
+        let found = match gitlab.api.group_at(group).await {
+            Ok(Some(id)) => made_in(gitlab, HookHome::Group(id), group).await,
+            // A user's own projects are in no group.
+            Ok(None) => None,
+            Err(error) => Some(format!("GitLab does not show the group {group}: {error}")),
         };
-        let leads_here = |url: &str| {
-            Url::parse(url).is_ok_and(|url| url.path().trim_end_matches('/').ends_with("/hooks/gitlab"))
-        };
-        if let Some(hook) = hooks.iter().find(|hook| leads_here(&hook.url)) {
-            return Some(format!("webhook {} of {} was made by hand", hook.id, project.path));
+        if found.is_some() {
+            return found;
         }
     }
     None
+}
+
+async fn made_in(gitlab: &Gitlab, home: HookHome, path: &str) -> Option<String> {
+    let leads_here = |url: &str| {
+        Url::parse(url).is_ok_and(|url| url.path().trim_end_matches('/').ends_with("/hooks/gitlab"))
+    };
+    match gitlab.api.hooks_of(home).await {
+        Ok(hooks) => {
+            let hook = hooks.iter().find(|hook| leads_here(&hook.url))?;
+            Some(format!("webhook {} of {path} was made by hand", hook.id))
+        }
+        // This GitLab has no webhooks of groups.
+        Err(GitlabError::Failed(failure)) if failure.is_not_found() && matches!(home, HookHome::Group(_)) => {
+            None
+        }
+        Err(error) => Some(format!("GitLab does not show the webhooks of {path}: {error}")),
+    }
 }

@@ -208,7 +208,13 @@ async fn stepped(
     }
     let known = record.base.iter().chain(&record.former).any(|kept| kept == url.as_str());
     if !stands && !known {
-        check_is_ours(provider, &url).await?;
+        if let Err(problem) = check_is_ours(provider, &url).await {
+            if !dry_run {
+                record.trouble = Some(problem.what.clone());
+                keep(office, &mut seen, &record).await?;
+            }
+            return Err(problem);
+        }
     }
     if !stands || !confirmed {
         did.push(format!("registered at {}, for {url}", provider.service()));

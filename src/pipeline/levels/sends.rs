@@ -9,20 +9,19 @@ use jiff::Timestamp;
 
 use super::{NotTrue, Pipeline, ceiling, write_down};
 use crate::bot::Trouble;
-use crate::domain::{Decision, Level, Stale, Write};
+use crate::domain::{Decision, Stale, Write};
 use crate::net::Sent;
 
 /// The writes of one attempt at a level.
 pub(super) struct Sends<'a> {
     pipeline: &'a Pipeline,
-    level: &'a Level,
-    earlier: Option<Timestamp>,
+    stale: &'a Stale,
     last: Mutex<Option<Timestamp>>,
 }
 
 impl<'a> Sends<'a> {
     pub(super) fn of(pipeline: &'a Pipeline, stale: &'a Stale) -> Self {
-        Self { pipeline, level: &stale.level, earlier: stale.sent_at, last: Mutex::default() }
+        Self { pipeline, stale, last: Mutex::default() }
     }
 
     /// Before something is sent: it is on disk that it may have been.
@@ -36,17 +35,18 @@ impl<'a> Sends<'a> {
     pub(super) fn begin_with(&self, decision: &mut Decision) {
         let now = Timestamp::now();
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
-        decision.write(Write::LevelSent(self.level.clone(), Some(now)));
+        decision.write(Write::LevelSent(self.stale.level.clone(), Some(now)));
     }
 
-    /// Whether something was sent in earlier attempts whose answer is not known: what stands may have been made by it.
+    /// Whether something was sent in earlier attempts whose answer is not known: what stands may have been made by it. Until a while
+    /// after it can be carried out no more: so long the look takes that is due then.
     pub(super) fn any_unanswered(&self) -> bool {
-        self.earlier.is_some()
+        self.stale.may_have_been_ours(self.pipeline.world().request_ceiling(), Timestamp::now())
     }
 
     /// Until when something of earlier attempts may still be carried out.
     pub(super) fn open_until(&self) -> Option<Timestamp> {
-        let until = ceiling(self.earlier?, self.pipeline);
+        let until = ceiling(self.stale.sent_at?, self.pipeline);
         (Timestamp::now() < until).then_some(until)
     }
 
@@ -54,11 +54,11 @@ impl<'a> Sends<'a> {
     pub(super) fn end(&self, decision: &mut Decision, trouble: Option<&Trouble>) {
         let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let unanswered = match trouble {
-            Some(trouble) if may_be_at_work(trouble) => last.or(self.earlier),
-            _ => self.earlier,
+            Some(trouble) if may_be_at_work(trouble) => last.or(self.stale.sent_at),
+            _ => self.stale.sent_at,
         };
         if last.is_some() || unanswered.is_some() {
-            decision.write(Write::LevelSent(self.level.clone(), unanswered));
+            decision.write(Write::LevelSent(self.stale.level.clone(), unanswered));
         }
     }
 }
