@@ -207,14 +207,15 @@ async fn stepped(
         return Ok(true);
     }
     let known = record.base.iter().chain(&record.former).any(|kept| kept == url.as_str());
-    if !stands && !known {
-        if let Err(problem) = check_is_ours(provider, &url).await {
-            if !dry_run {
-                record.trouble = Some(problem.what.clone());
-                keep(office, &mut seen, &record).await?;
-            }
-            return Err(problem);
+    if !stands
+        && !known
+        && let Err(problem) = check_is_ours(provider, &url).await
+    {
+        if !dry_run {
+            record.trouble = Some(problem.what.clone());
+            keep(office, &mut seen, &record).await?;
         }
+        return Err(problem);
     }
     if !stands || !confirmed {
         did.push(format!("registered at {}, for {url}", provider.service()));
