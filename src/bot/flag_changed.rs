@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::claims::{NAMED_LATER, Named, attributed, contradicts, forget_heard, is_named_next, name_author};
 use super::limits::HISTORY;
+use super::resolve;
 use super::switching::asked_for;
 use super::telling::{self, News};
 use super::world::World;
@@ -245,8 +246,7 @@ async fn is_made_again(
     let flag = &record.flag.flag;
     let pages = world.store().noteables_of(flag).await?;
     let Some(page) = pages.first() else { return Ok(false) };
-    let there = provider.look_up(page.project, &flag.key).await?;
-    Ok(there.is_some_and(|there| there.flag == *flag && there.internal_id != record.flag.internal_id))
+    Ok(resolve::is_made_again(provider, page.project, &record.flag).await?)
 }
 
 /// Puts people who came to be known where they are told. `all`: the panels say something else, whoever it was.

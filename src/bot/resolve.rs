@@ -4,7 +4,8 @@ use super::Trouble;
 use super::limits::NEAR_KEYS;
 use super::world::{Project, World};
 use crate::config::ProjectRule;
-use crate::domain::{Flag, Link};
+use crate::domain::{Flag, Link, ProjectId};
+use crate::flags::{FlagProvider, Provided};
 
 /// What a key means in a project.
 pub(super) enum Meaning {
@@ -19,6 +20,16 @@ pub(super) enum Meaning {
     },
     /// Flags of several providers, each as `provider:key`.
     Several(Vec<String>),
+}
+
+/// Whether the service has another flag of the key of one that is gone, as it is seen from that project.
+pub(super) async fn is_made_again(
+    provider: &dyn FlagProvider,
+    project: ProjectId,
+    gone: &Flag,
+) -> Provided<bool> {
+    let there = provider.look_up(project, &gone.flag.key).await?;
+    Ok(there.is_some_and(|there| there.flag == gone.flag && there.internal_id != gone.internal_id))
 }
 
 /// A provider that could not answer.

@@ -13,12 +13,25 @@ use super::endpoints::{FailedEvents, HookHome, Hooks, TestHook};
 use super::error::GitlabResult;
 use super::lenient::{Object, id, lenient};
 use crate::domain::ProjectId;
+use crate::net::Failure;
 
 /// Entries of a hook's log on one page: GitLab refuses to give more (`lib/api/hooks/events.rb`).
 const EVENTS_ON_A_PAGE: u64 = 20;
 
 /// The headers of a logged delivery that are kept, lower-case names.
 const KEPT_HEADERS: [&str; 4] = ["user-agent", "webhook-id", "x-gitlab-event", "x-gitlab-event-uuid"];
+
+/// What a webhook is tested with, the least harmful first: a push means nothing to flaglink, and of work and comments the test
+/// sends the newest, which was handled already or has its turn now.
+pub const TEST_TRIGGERS: [&str; 5] =
+    ["push_events", "merge_requests_events", "issues_events", "note_events", "confidential_note_events"];
+
+/// Whether a test failed because nothing was sent: the project has none of it ("Ensure the project has notes.",
+/// `app/services/concerns/integrations/project_test_data.rb`) or this GitLab cannot test it. Everything else went out and failed.
+pub fn has_nothing_to_send(failure: &Failure) -> bool {
+    failure.status == Some(422)
+        && (failure.said.contains("Ensure ") || failure.said.contains("Testing not available"))
+}
 
 /// Whether GitLab sends a webhook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -31,7 +31,7 @@ pub use endpoints::HookHome;
 pub use error::{GitlabError, GitlabResult};
 pub use feature_flags::{Environment, FeatureFlag, FlagChange, FlagScope, FlagStrategy};
 pub use hook_log::LoggedAnswer;
-pub use hooks::{FailedDelivery, Hook, HookState};
+pub use hooks::{FailedDelivery, Hook, HookState, TEST_TRIGGERS, has_nothing_to_send};
 pub use instance::{OwnToken, Release};
 pub use issues::NewIssue;
 pub use own_hooks::{HookWish, SentFailure};

@@ -60,11 +60,8 @@ pub(super) async fn run(
 /// Whether the service has another flag of the key of one that is gone.
 async fn is_made_again(asked: &Asked<'_>, flag: &Flag) -> Result<bool, Unfinished> {
     let Some(provider) = asked.world.provider(&flag.flag) else { return Ok(false) };
-    let there = provider
-        .look_up(asked.project.detail.id, &flag.flag.key)
-        .await
-        .map_err(|error| Silent { provider: flag.flag.provider.clone(), trouble: error.into() })?;
-    Ok(there.is_some_and(|there| there.flag == flag.flag && there.internal_id != flag.internal_id))
+    let again = resolve::is_made_again(provider.as_ref(), asked.project.detail.id, flag).await;
+    Ok(again.map_err(|error| Silent { provider: flag.flag.provider.clone(), trouble: error.into() })?)
 }
 
 /// Reads the state. Where it differs from what the panels show, the flag's own lane is asked to look as well.

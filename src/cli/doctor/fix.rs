@@ -12,14 +12,11 @@ use super::within;
 use crate::cli::client::Client;
 use crate::cli::{Trouble, show};
 use crate::config::Config;
-use crate::gitlab::GitlabError;
+use crate::gitlab::{GitlabError, TEST_TRIGGERS, has_nothing_to_send};
 use crate::http::api_hooks::{HookReports, HooksAsked, HooksDone, HooksTested};
 
 /// How long the running flaglink may be at work on webhooks.
 const AT_WORK: Duration = Duration::from_secs(10 * 60);
-
-/// What a webhook is tested with, the least harmful first.
-const TRIGGERS: [&str; 4] = ["push_events", "merge_requests_events", "issues_events", "note_events"];
 
 /// What came of repairs, one sentence each.
 #[derive(Debug, Default)]
@@ -174,13 +171,11 @@ async fn test(
     limit: Duration,
 ) -> Result<(), String> {
     let mut why = "it is sent for nothing that it could be tested with".to_owned();
-    for trigger in TRIGGERS.into_iter().filter(|one| triggers.iter().any(|has| has == one)) {
+    for trigger in TEST_TRIGGERS.into_iter().filter(|one| triggers.iter().any(|has| has == one)) {
         match within(limit, access.api.test_hook(project, hook, trigger)).await {
             Some(Ok(())) => return Ok(()),
             // A project that has nothing of that kind: the next one may do.
-            Some(Err(GitlabError::Failed(failure))) if failure.said.starts_with("Ensure") => {
-                why = failure.message
-            }
+            Some(Err(GitlabError::Failed(failure))) if has_nothing_to_send(&failure) => why = failure.message,
             Some(Err(error)) => return Err(error.to_string()),
             None => return Err(format!("no answer within {} s", limit.as_secs())),
         }

@@ -7,13 +7,10 @@ use std::time::{Duration, Instant};
 use super::own::Whose;
 use super::{Look, Memory};
 use crate::domain::ProjectId;
-use crate::gitlab::{GitlabApi, GitlabError, GitlabResult, Hook, HookHome, HookState};
-use crate::net::Failure;
+use crate::gitlab::{
+    GitlabApi, GitlabError, GitlabResult, Hook, HookHome, HookState, TEST_TRIGGERS, has_nothing_to_send,
+};
 
-/// What a webhook is tested with, the least harmful first: a push means nothing to flaglink, and of work and comments the test
-/// sends the newest, which was handled already or has its turn now.
-const TRIGGERS: [&str; 5] =
-    ["push_events", "merge_requests_events", "issues_events", "note_events", "confidential_note_events"];
 /// However often it failed, a webhook is tested again after this time.
 const LONGEST_PAUSE: Duration = Duration::from_secs(6 * 60 * 60);
 
@@ -152,7 +149,7 @@ pub(in crate::pipeline) async fn on_by_test(
     hook: &Hook,
 ) -> GitlabResult<()> {
     let mut nothing = GitlabError::Strange("it is sent for nothing that it could be tested with".to_owned());
-    for trigger in TRIGGERS.into_iter().filter(|one| hook.triggers.iter().any(|has| has == one)) {
+    for trigger in TEST_TRIGGERS.into_iter().filter(|one| hook.triggers.iter().any(|has| has == one)) {
         match gitlab.test_hook_of(home, hook.id, trigger).await {
             Err(GitlabError::Failed(failure)) if has_nothing_to_send(&failure) => {
                 nothing = GitlabError::Failed(failure);
@@ -161,11 +158,4 @@ pub(in crate::pipeline) async fn on_by_test(
         }
     }
     Err(nothing)
-}
-
-/// Nothing was sent, because the project has none of it ("Ensure the project has notes.",
-/// `app/services/concerns/integrations/project_test_data.rb`) or this GitLab cannot test it. Everything else went out and failed.
-pub(in crate::pipeline) fn has_nothing_to_send(failure: &Failure) -> bool {
-    failure.status == Some(422)
-        && (failure.said.contains("Ensure ") || failure.said.contains("Testing not available"))
 }

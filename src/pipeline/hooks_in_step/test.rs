@@ -8,13 +8,8 @@ use super::targets::Wanted;
 use super::{HookChoice, HookSettings, Office, path, providers, unlooked, words};
 use crate::bot::Trouble;
 use crate::flags::FlagProvider;
-use crate::gitlab::GitlabError;
+use crate::gitlab::{GitlabError, TEST_TRIGGERS, has_nothing_to_send};
 use crate::pipeline::Pipeline;
-use crate::pipeline::catch_up::has_nothing_to_send;
-
-/// What webhooks are tested with, the least harmful first; the newest of it is sent, which was handled already.
-const TRIGGERS: [&str; 4] =
-    ["merge_requests_events", "issues_events", "note_events", "confidential_note_events"];
 
 /// Has GitLab send each webhook once, and says whether it came here.
 ///
@@ -72,7 +67,7 @@ async fn one_test(office: &Office<'_>, wanted: &Wanted) -> HookTested {
         "GitLab has nothing to test it with",
         "Open an issue in a project there, or write a comment, and test again.",
     ));
-    for trigger in TRIGGERS.into_iter().filter(|one| hook.triggers.iter().any(|has| has == one)) {
+    for trigger in TEST_TRIGGERS.into_iter().filter(|one| hook.triggers.iter().any(|has| has == one)) {
         let before = office.live().arrived(&path);
         let sent = wanted.gitlab.test_hook_of(wanted.home, hook.id, trigger).await;
         tested.arrived = office.live().arrived(&path) > before;

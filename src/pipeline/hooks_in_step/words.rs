@@ -2,9 +2,8 @@
 
 use super::report::HookProblem;
 use crate::domain::HookTarget;
-use crate::gitlab::{GitlabError, Release};
+use crate::gitlab::{GitlabError, Release, has_nothing_to_send};
 use crate::net::Failure;
-use crate::pipeline::catch_up::has_nothing_to_send;
 
 /// Of a request about the webhooks of a project or group. `base`: the address that GitLab was to be told.
 pub(super) fn of_gitlab(error: &GitlabError, target: &HookTarget, name: &str, base: &str) -> HookProblem {
