@@ -1,6 +1,6 @@
 //! What webhooks claim of a flag, against what was then read: who is named for a change, and for which.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::Entry;
 use super::shares::{self, Share};
@@ -8,6 +8,8 @@ use crate::domain::{Change, ChangeKind, Claim, FlagRecord, FlagState};
 
 /// A webhook that comes within this time after a change was noticed can still say who it was.
 pub(super) const NAMED_LATER: SignedDuration = SignedDuration::from_mins(10);
+/// Webhooks of one change name moments that are no further apart.
+const TWINS: SignedDuration = SignedDuration::from_secs(2);
 /// So many claims are kept with a change.
 const HEARD: usize = 20;
 /// The longest name or reason that is kept with a claim, in characters.
@@ -17,8 +19,28 @@ const ANOTHER_VALUE: &str = "\u{e000}";
 /// How far the flag service's clock may be ahead of ours there.
 const CLOCK_SLACK: SignedDuration = SignedDuration::from_mins(1);
 
+/// The claims that may be of a change which the state does not show yet: neither another of them nor what was heard before claims what
+/// it shows of that place, and later. After them all others.
+pub(super) fn not_shown_yet(
+    claims: &[Claim],
+    record: &FlagRecord,
+    state: Option<&FlagState>,
+) -> (Vec<Claim>, Vec<Claim>) {
+    let Some(state) = state else { return (Vec::new(), claims.to_vec()) };
+    let overtakes = |later: &Claim, claim: &Claim| {
+        let same_place = later.environment == claim.environment && later.everywhere == claim.everywhere;
+        let says_as_much =
+            (later.on.is_some() || claim.on.is_none()) && (later.value.is_some() || claim.value.is_none());
+        let is_later = later.at.zip(claim.at).is_some_and(|(later, at)| later > at);
+        later.visible && same_place && says_as_much && is_later && !contradicts(later, state)
+    };
+    let heard = || record.history.iter().flat_map(|change| &change.heard);
+    let is_overtaken = |claim: &Claim| claims.iter().chain(heard()).any(|later| overtakes(later, claim));
+    claims.iter().cloned().partition(|claim| contradicts(claim, state) && !is_overtaken(claim))
+}
+
 /// Whether a claim about what shows in a state is not what the state shows.
-pub(super) fn contradicts(claim: &Claim, state: &FlagState) -> bool {
+fn contradicts(claim: &Claim, state: &FlagState) -> bool {
     if !claim.visible {
         return false;
     }
@@ -43,16 +65,28 @@ pub(super) fn is_named_next(what: &ChangeKind, claims: &[Claim]) -> bool {
         && !claims.iter().any(|claim| shares::is_about(claim, what) && claim.on == Some(after.on))
 }
 
+/// Puts beside earlier changes what is claimed of them and not of these. Those of which more is known now are returned.
+pub(super) fn name_earlier(record: &mut FlagRecord, claims: &[Claim], now: &[ChangeKind]) -> Vec<Named> {
+    let is_of_now = |record: &FlagRecord, claim: &Claim| {
+        now.iter().any(|what| {
+            let about = shares::names(claim, what) || shares::is_about(claim, what);
+            about && is_new(claim, last_at(record, what))
+        })
+    };
+    let mut named = Vec::new();
+    for claim in claims.iter().rev() {
+        if !is_of_now(record, claim) {
+            named.extend(name_author(record, claim));
+        }
+    }
+    named
+}
+
 /// Who did it and why is believed only where claims match what was read and account for all of it.
 pub(super) fn attributed(what: ChangeKind, claims: &[Claim], record: &FlagRecord, entry: Entry) -> Change {
-    let since = last_there(record, &what).map(|place| record.history.get(place).map(|last| last.at));
-    let is_new = |claim: &&Claim| match (claim.at, since.flatten()) {
-        // What was claimed of the change before says nothing of this one.
-        (Some(at), Some(since)) => at > since,
-        _ => true,
-    };
+    let since = last_at(record, &what);
     let about = |claim: &&Claim| shares::names(claim, &what) || shares::is_about(claim, &what);
-    let heard = claims.iter().filter(about).filter(is_new).take(HEARD);
+    let heard = claims.iter().filter(about).filter(|claim| is_new(claim, since)).take(HEARD);
     let mut heard: Vec<Claim> = heard.map(|claim| kept(claim, &what)).collect();
     heard.reverse();
     let mut change =
@@ -91,9 +125,15 @@ fn weigh(change: &mut Change) {
     change.by = change.others.pop();
 }
 
-/// The last change of the same thing.
-fn last_there(record: &FlagRecord, what: &ChangeKind) -> Option<usize> {
-    record.history.iter().rposition(|known| match (&known.what, what) {
+/// Whether a claim is of what came after the last change there: what was claimed of that says nothing of another one.
+fn is_new(claim: &Claim, since: Option<Timestamp>) -> bool {
+    claim.at.zip(since).is_none_or(|(at, since)| at > since)
+}
+
+/// When the same thing changed last.
+fn last_at(record: &FlagRecord, what: &ChangeKind) -> Option<Timestamp> {
+    let mut earlier = record.history.iter().rev();
+    let last = earlier.find(|known| match (&known.what, what) {
         (ChangeKind::Environment { after: a, .. }, ChangeKind::Environment { after: b, .. }) => {
             a.is_same_place(b)
         }
@@ -101,7 +141,8 @@ fn last_there(record: &FlagRecord, what: &ChangeKind) -> Option<usize> {
             true
         }
         _ => false,
-    })
+    });
+    last.map(|last| last.at)
 }
 
 /// A change of which more was heard.
@@ -128,6 +169,10 @@ pub(super) fn name_author(record: &mut FlagRecord, claim: &Claim) -> Option<Name
     let last = same.next().filter(|change| change.asked_on.is_none())?;
     let after = last.at.duration_since(at);
     if after > NAMED_LATER || after < -CLOCK_SLACK || same.next().is_some_and(|before| at <= before.at) {
+        return None;
+    }
+    // Somebody accounts for all of it, and this was later: it is of a change that is still to be seen, or was undone.
+    if last.by.is_some() && !last.heard.is_empty() && at.duration_since(last.at) > TWINS {
         return None;
     }
     // What was heard of it before is forgotten: one more claim alone would weigh as if it were all.

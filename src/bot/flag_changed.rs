@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::claims::{NAMED_LATER, Named, attributed, contradicts, forget_heard, is_named_next, name_author};
+use super::claims::{
+    NAMED_LATER, Named, attributed, forget_heard, is_named_next, name_earlier, not_shown_yet,
+};
 use super::limits::HISTORY;
 use super::resolve;
 use super::switching::asked_for;
@@ -142,8 +144,14 @@ async fn look(
         decision.write(Write::PutFlag(Box::new(record)));
         return Ok(Made::Decision(decision));
     }
+    let (unseen, seen) = not_shown_yet(claims, &record, now.as_ref());
+    let again = READ_AGAIN.get(entry.attempts as usize).filter(|_| !unseen.is_empty());
+    let not_yet = again
+        .map(|after| Trouble::again_in(*after, format!("{} does not show the change yet", provider.name())));
+    // What is of a change that is still to be seen says nothing of the last one.
+    let of_seen = if not_yet.is_some() { &seen } else { claims };
     if what.is_empty() {
-        let named: Vec<Named> = claims.iter().filter_map(|claim| name_author(&mut record, claim)).collect();
+        let named = name_earlier(&mut record, of_seen, &[]);
         let renamed = match (&record.state, &now) {
             (Some(before), Some(now)) => before.is_named_otherwise(now),
             _ => false,
@@ -155,20 +163,15 @@ async fn look(
         if renamed || !named.is_empty() {
             tell_names(world, entry, &mut decision, flag, &named, renamed).await?;
             decision.write(Write::PutFlag(Box::new(record)));
-            return Ok(Made::Decision(decision));
+            return Ok(made(decision, not_yet));
         }
-        let not_yet = now.is_some_and(|state| claims.iter().any(|claim| contradicts(claim, &state)));
-        return match READ_AGAIN.get(entry.attempts as usize) {
-            Some(after) if not_yet => {
-                Err(Trouble::again_in(*after, format!("{} does not show the change yet", provider.name())))
-            }
-            _ => Ok(Made::Nothing("flag_unchanged")),
-        };
+        return not_yet.map_or(Ok(Made::Nothing("flag_unchanged")), Err);
     }
     if entry.attempts == 0 && what.iter().any(|what| is_named_next(what, claims)) {
         let why = format!("{} has not said yet who switched", provider.name());
         return Err(Trouble::again_in(NAMED_NEXT, why));
     }
+    let named = name_earlier(&mut record, of_seen, &what);
     let before = record.state.clone();
     if let Some(state) = now {
         record.state = Some(state);
@@ -197,7 +200,7 @@ async fn look(
     }
     let is_there_or_not =
         changes.iter().any(|change| matches!(change.what, ChangeKind::Missing | ChangeKind::Back));
-    let news = News { flag: &record, before: before.as_ref(), changes: &changes };
+    let news = News { flag: &record, before: before.as_ref(), changes: &changes, named: &named };
     for noteable in world.store().noteables_of(flag).await? {
         decision.write(Write::MarkStale(Level::Panel(noteable.clone()), entry.now));
         if is_there_or_not {
@@ -212,7 +215,15 @@ async fn look(
     };
     world.metrics().flag_change(&flag.provider, noticed_by);
     decision.write(Write::PutFlag(Box::new(record)));
-    Ok(Made::Decision(decision))
+    Ok(made(decision, not_yet))
+}
+
+/// What is seen is written down, also where more is claimed than that.
+fn made(decision: Decision, not_yet: Option<Trouble>) -> Made {
+    match not_yet {
+        Some(trouble) => Made::NotYet(decision, trouble),
+        None => Made::Decision(decision),
+    }
 }
 
 /// It is known already that the flag is gone. Who deleted it may come to be known only now, or that there is another of its key.
@@ -224,7 +235,7 @@ async fn still_missing(
     mut record: FlagRecord,
     claims: &[Claim],
 ) -> Result<Made, Trouble> {
-    let named: Vec<Named> = claims.iter().filter_map(|claim| name_author(&mut record, claim)).collect();
+    let named = name_earlier(&mut record, claims, &[]);
     let flag = record.flag.flag.clone();
     let made_again = is_made_again(world, provider, &record).await?;
     let news = made_again != record.made_again;

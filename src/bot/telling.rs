@@ -25,6 +25,8 @@ pub(super) struct News<'a> {
     pub(super) before: Option<&'a FlagState>,
     /// What changed.
     pub(super) changes: &'a [Change],
+    /// Earlier changes of which more is known now.
+    pub(super) named: &'a [Named],
 }
 
 impl News<'_> {
@@ -69,14 +71,33 @@ pub(super) async fn gather(
     noteable: &Noteable,
 ) -> Result<(), Trouble> {
     let wanted = |rule: &ProjectRule| news.changes.iter().any(|change| news.was(rule, change).is_some());
-    if !world.rules().rules.iter().any(|rule| wanted(rule)) {
+    let named: Vec<&Named> = news.named.iter().filter(|named| named.is_news()).collect();
+    if named.is_empty() && !world.rules().rules.iter().any(|rule| wanted(rule)) {
         return Ok(());
     }
     let seen = world.store().noteable(noteable).await?;
-    let Some(view) = seen.value.as_ref().map(|record| &record.view) else { return Ok(()) };
-    let Some(rule) = world.rules().for_project(&view.project_path) else { return Ok(()) };
+    let Some(mut record) = seen.value.clone() else { return Ok(()) };
+    let is_named = name_deeds(&mut record, &news.flag.flag.flag, &named);
+    if add(world, entry, decision, news, noteable, &mut record).await? || is_named {
+        decision.rests_on(seen);
+        decision.write(Write::PutNoteable(Box::new(record)));
+    }
+    Ok(())
+}
+
+/// Whether there is anything about the news that is to be told on the noteable; it is put to what waits in its record.
+async fn add(
+    world: &World,
+    entry: Entry,
+    decision: &mut Decision,
+    news: &News<'_>,
+    noteable: &Noteable,
+    record: &mut NoteableRecord,
+) -> Result<bool, Trouble> {
+    let view = &record.view;
+    let Some(rule) = world.rules().for_project(&view.project_path) else { return Ok(false) };
     if sleeps(&rule, view.state, view.draft) {
-        return Ok(());
+        return Ok(false);
     }
     let flag = &news.flag.flag.flag;
     let mut new = Vec::new();
@@ -85,11 +106,10 @@ pub(super) async fn gather(
         new.push(Untold { flag: flag.clone(), was, deeds: deeds_of(change) });
     }
     if new.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
-    let Some(mut record) = decision.rests_on(seen) else { return Ok(()) };
-    let waits = match record.telling.take() {
-        Some(waits) if is_alive(world, entry.now, &waits).await? => Some(waits),
+    let waits = match &record.telling {
+        Some(waits) if is_alive(world, entry.now, waits).await? => Some(waits.clone()),
         _ => None,
     };
     let begins = waits.is_none();
@@ -106,14 +126,13 @@ pub(super) async fn gather(
         }
     }
     if telling.untold.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
     if begins {
         decision.write(Write::QueueEvent(telling.entry, Event::TellDue(noteable.clone())));
     }
     record.telling = Some(telling);
-    decision.write(Write::PutNoteable(Box::new(record)));
-    Ok(())
+    Ok(true)
 }
 
 /// The deeds that a change is, one for each of its people.
@@ -139,7 +158,16 @@ pub(super) async fn name_authors(
 ) -> Result<(), Trouble> {
     let seen = world.store().noteable(noteable).await?;
     let Some(mut record) = seen.value.clone() else { return Ok(()) };
-    let Some(telling) = &mut record.telling else { return Ok(()) };
+    if name_deeds(&mut record, flag, named) {
+        decision.rests_on(seen);
+        decision.write(Write::PutNoteable(Box::new(record)));
+    }
+    Ok(())
+}
+
+/// Names them in what waits to be told. Whether anything there is another now.
+fn name_deeds(record: &mut NoteableRecord, flag: &FlagRef, named: &[&Named]) -> bool {
+    let Some(telling) = &mut record.telling else { return false };
     let mut changed = false;
     for Named { change, before } in named {
         let about = match &change.what {
@@ -159,11 +187,7 @@ pub(super) async fn name_authors(
             changed = true;
         }
     }
-    if changed {
-        decision.rests_on(seen);
-        decision.write(Write::PutNoteable(Box::new(record)));
-    }
-    Ok(())
+    changed
 }
 
 /// The time has come. GitLab is asked what holds now: what is written stays, and goes to everybody's mail.

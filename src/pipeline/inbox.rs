@@ -4,52 +4,45 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::alike::{Alike, Known, Meaning};
 use super::lanes::Run;
 use super::{Pipeline, after, bodies, retry, routing};
-use crate::bot::{self, Entry, Made, Trouble, Waits, World};
+use crate::bot::{self, Made, Trouble, Waits, World};
 use crate::domain::{
     DeadLetter, DeadThing, Decision, Delivery, DeliverySource, Event, Inbound, InboxEntry, InboxId, Write,
 };
 use crate::flags::Hint;
 use crate::store::{CommitError, StoreError};
 
-/// An entry without its body, which may be large: what it means is all that is needed of it from here on.
-struct Understood {
-    large: bool,
-    entry: Entry,
-    since: Option<Timestamp>,
-    source: String,
-    meaning: Meaning,
-}
-
-enum Meaning {
-    /// An event that is to be decided.
-    Event(Event),
-    /// Decided already: it takes nothing but a look at it.
-    Made(Made),
-    /// Another version wrote it.
-    Unknown,
-}
-
-/// Carries entries out, in order. What depends on nothing is written together.
+/// Carries entries out, in order. What says the same is decided once, and what depends on nothing is written together.
 pub(super) async fn run(
     pipeline: &Pipeline,
     ids: impl Iterator<Item = InboxId>,
 ) -> Result<Vec<Run>, CommitError> {
+    let mut groups: Vec<Alike> = Vec::new();
+    for id in ids {
+        let next = look(pipeline, id).await?;
+        let another = match groups.last_mut() {
+            Some(group) => group.join(next),
+            None => Some(next),
+        };
+        groups.extend(another);
+    }
     let mut runs = Vec::new();
     let mut together = Decision::new();
     let mut over = Vec::new();
-    let mut ids = ids;
-    for id in ids.by_ref() {
-        let (decision, run) = one(pipeline, id).await?;
+    let mut groups = groups.into_iter();
+    for group in groups.by_ref() {
+        let ids: Vec<InboxId> = group.entries.iter().map(|entry| entry.id).collect();
+        let (decision, came) = decide(pipeline, group).await;
         let rests_on_something = !decision.reads.is_empty();
         if rests_on_something {
             write(pipeline, &mut together).await?;
             match pipeline.commit(decision).await {
                 Ok(()) => {}
-                // The others wait until this one is decided again.
+                // The others wait until these are decided again.
                 Err(CommitError::Conflict) => {
-                    runs.push(Run::Again);
+                    runs.extend(ids.iter().map(|_| Run::Again));
                     break;
                 }
                 Err(error) => return Err(error),
@@ -57,16 +50,14 @@ pub(super) async fn run(
         } else {
             together.writes.extend(decision.writes);
         }
-        if matches!(run, Run::Done) {
-            over.push(id);
-        }
-        runs.push(run);
+        over.extend(ids.iter().zip(&came).filter(|(_, run)| matches!(run, Run::Done)).map(|(id, _)| *id));
+        runs.extend(came);
     }
     write(pipeline, &mut together).await?;
     for id in over {
         pipeline.bodies.forget(id);
     }
-    runs.extend(ids.map(|_| Run::Again));
+    runs.extend(groups.flat_map(|group| group.entries).map(|_| Run::Again));
     Ok(runs)
 }
 
@@ -77,50 +68,66 @@ async fn write(pipeline: &Pipeline, together: &mut Decision) -> Result<(), Commi
     pipeline.commit(std::mem::take(together)).await
 }
 
-/// What is to be written about an entry, and what comes of it then.
-async fn one(pipeline: &Pipeline, id: InboxId) -> Result<(Decision, Run), CommitError> {
-    let Some(understood) = look(pipeline, id).await? else { return Ok((Decision::new(), Run::Done)) };
+/// What is to be written about entries, and what comes of each then.
+async fn decide(pipeline: &Pipeline, group: Alike) -> (Decision, Vec<Run>) {
     let world = pipeline.world();
-    let Understood { large, entry, since, source, meaning } = understood;
-    if large && let Meaning::Event(event) = &meaning {
-        pipeline.bodies.remember(id, source.clone(), event.clone());
-    }
+    let Some(entry) = group.entry(Timestamp::now()) else { return (Decision::new(), Vec::new()) };
+    let Alike { entries, source, meaning } = group;
     let made = match meaning {
-        Meaning::Event(event) => bot::decide(&world, entry, &event).await,
+        Meaning::Event(event) => {
+            for known in entries.iter().filter(|known| known.large) {
+                pipeline.bodies.remember(known.id, source.clone(), event.clone());
+            }
+            bot::decide(&world, entry, &event).await
+        }
         Meaning::Made(made) => Ok(made),
         // Not thrown away: the version that wrote it can still carry it out.
         Meaning::Unknown => {
             let why = "another version of flaglink wrote this; this one does not know it";
             let trouble = Trouble::again_in(Duration::ZERO, why);
-            return Ok(bury(entry, since, Decision::new(), &trouble));
-        }
-    };
-    Ok(match made {
-        Ok(Made::Decision(mut decision)) => {
-            decision.write(Write::InboxDone(id));
-            (decision, Run::Done)
-        }
-        Ok(Made::Nothing(reason)) => {
-            world.metrics().ignored(&source, reason);
-            tracing::debug!(entry = id.0, source, reason, "of no use");
             let mut decision = Decision::new();
-            decision.write(Write::InboxDone(id));
-            (decision, Run::Done)
+            let runs = entries.iter().map(|known| bury(known, &mut decision, &trouble)).collect();
+            return (decision, runs);
         }
-        Ok(Made::NotYet(decision, trouble)) => later(entry, since, decision, &trouble),
-        Err(trouble) => later(entry, since, Decision::new(), &trouble),
-    })
-}
-
-async fn look(pipeline: &Pipeline, id: InboxId) -> Result<Option<Understood>, StoreError> {
-    let Some((source, event)) = pipeline.bodies.recall(id) else {
-        return pipeline.look_at(id, understood).await;
+        Meaning::Over => return (Decision::new(), vec![Run::Done; entries.len()]),
     };
-    let entry = pipeline.world().store().inbox_entry_without_body(id).await?;
-    Ok(entry.map(|entry| of(&entry, source, Meaning::Event(event))))
+    let (mut decision, trouble) = match made {
+        Ok(Made::Decision(decision)) => (decision, None),
+        Ok(Made::Nothing(reason)) => {
+            for known in &entries {
+                world.metrics().ignored(&source, reason);
+                tracing::debug!(entry = known.id.0, source, reason, "of no use");
+            }
+            (Decision::new(), None)
+        }
+        Ok(Made::NotYet(decision, trouble)) => (decision, Some(trouble)),
+        Err(trouble) => (Decision::new(), Some(trouble)),
+    };
+    // One moment for all: then they are decided as one again.
+    let again = trouble.map(|trouble| (after(&trouble, entry.attempts), trouble));
+    let end = |known: &Known| match &again {
+        Some((not_before, trouble)) => later(known, &mut decision, trouble, *not_before),
+        None => {
+            decision.write(Write::InboxDone(known.id));
+            Run::Done
+        }
+    };
+    let runs = entries.iter().map(end).collect();
+    (decision, runs)
 }
 
-fn understood(world: &World, entry: InboxEntry) -> Understood {
+async fn look(pipeline: &Pipeline, id: InboxId) -> Result<Alike, StoreError> {
+    let seen = match pipeline.bodies.recall(id) {
+        Some((source, event)) => {
+            let entry = pipeline.world().store().inbox_entry_without_body(id).await?;
+            entry.map(|entry| Alike::one(&entry, true, source, Meaning::Event(event)))
+        }
+        None => pipeline.look_at(id, understood).await?,
+    };
+    Ok(seen.unwrap_or_else(|| Alike::over(id)))
+}
+
+fn understood(world: &World, entry: InboxEntry) -> Alike {
     let meaning = match &entry.what {
         Inbound::Event(event) => Meaning::Event(event.clone()),
         Inbound::Unknown(_) => Meaning::Unknown,
@@ -132,51 +139,34 @@ fn understood(world: &World, entry: InboxEntry) -> Understood {
             DeliverySource::Provider { name } => Meaning::Made(hints(world, name, delivery)),
         },
     };
-    of(&entry, source_of(&entry), meaning)
+    Alike::one(&entry, bodies::is_large(&entry), source_of(&entry), meaning)
 }
 
-fn of(inbox_entry: &InboxEntry, source: String, meaning: Meaning) -> Understood {
-    let InboxEntry { id, attempts, not_before, revived, since, .. } = *inbox_entry;
-    let entry = Entry { id, attempts, not_before, revived, now: Timestamp::now() };
-    Understood { large: bodies::is_large(inbox_entry), entry, since, source, meaning }
-}
-
-fn later(
-    entry: Entry,
-    since: Option<Timestamp>,
-    mut decision: Decision,
-    trouble: &Trouble,
-) -> (Decision, Run) {
-    if entry.attempts >= retry::GIVE_UP {
-        return bury(entry, since, decision, trouble);
+fn later(known: &Known, decision: &mut Decision, trouble: &Trouble, not_before: Timestamp) -> Run {
+    if known.attempts >= retry::GIVE_UP {
+        return bury(known, decision, trouble);
     }
-    let not_before = after(trouble, entry.attempts);
     if matches!(trouble.waits, Waits::Moment(_)) {
-        tracing::debug!(entry = entry.id.0, attempts = entry.attempts, reason = %trouble, "waits for its moment");
+        tracing::debug!(entry = known.id.0, attempts = known.attempts, reason = %trouble, "waits for its moment");
     } else {
-        tracing::warn!(entry = entry.id.0, attempts = entry.attempts, reason = %trouble, "to be tried again");
+        tracing::warn!(entry = known.id.0, attempts = known.attempts, reason = %trouble, "to be tried again");
     }
-    decision.write(Write::InboxLater { id: entry.id, not_before, reason: trouble.to_string() });
-    (decision, Run::Later(not_before))
+    decision.write(Write::InboxLater { id: known.id, not_before, reason: trouble.to_string() });
+    Run::Later(not_before)
 }
 
 /// It has been tried for a day and more. What it asked for is too old to be done by now; that it was not is not to be lost.
-fn bury(
-    entry: Entry,
-    since: Option<Timestamp>,
-    mut decision: Decision,
-    trouble: &Trouble,
-) -> (Decision, Run) {
-    tracing::error!(entry = entry.id.0, attempts = entry.attempts, reason = %trouble, "given up; see the queue");
+fn bury(known: &Known, decision: &mut Decision, trouble: &Trouble) -> Run {
+    tracing::error!(entry = known.id.0, attempts = known.attempts, reason = %trouble, "given up; see the queue");
     decision.write(Write::InboxDead(DeadLetter {
-        id: entry.id.0,
+        id: known.id.0,
         at: Timestamp::now(),
-        begun: since,
+        begun: known.since,
         reason: trouble.to_string(),
-        attempts: entry.attempts,
-        what: DeadThing::Inbox(entry.id),
+        attempts: known.attempts,
+        what: DeadThing::Inbox(known.id),
     }));
-    (decision, Run::Done)
+    Run::Done
 }
 
 /// A webhook of a flag service says at which flags to look: one event each, for their own lanes.

@@ -4,6 +4,7 @@
 //! waits in its lane without holding up what does not depend on it; other lanes go on.
 
 mod adopting;
+mod alike;
 mod bodies;
 pub mod by_hand;
 mod catch_up;

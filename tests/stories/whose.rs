@@ -1,9 +1,15 @@
 //! Whose a change is: named where what was claimed accounts for all of it, and where somebody asked for it.
 
+use flaglink::sandbox::faults::{Fault, Rule};
 use flaglink::sandbox::flagsmith::{NewFeature, Order, Value};
 use flaglink::sandbox::gitlab::{Model, NoteableRef};
 
 use crate::town::{PATIENCE, Plan, Town, as_read};
+
+/// What a flag's state is read by.
+const LOOK: &str = r"/features/\?";
+/// By so many requests: one for each environment, and one for what is the same in all.
+const LOOK_SIZE: usize = 4;
 
 async fn town() -> (Town, NoteableRef) {
     let rule = "tell = [\"*\"]\ntell_after = \"4s\"\npermissions = { archive = \"developer\", create = \"developer\" }";
@@ -74,6 +80,128 @@ async fn two_versions_that_are_seen_at_once_are_of_both() {
     let last = told(&town, issue).pop().unwrap();
     assert!(last.contains("is now ⚪ off") && last.contains("by <code>ada@example.com</code>"), "{last}");
     assert!(!last.contains("bob"), "{last}");
+    town.end().await;
+}
+
+#[tokio::test]
+async fn a_word_about_an_earlier_change_that_comes_with_a_new_one_is_heard() {
+    let (town, issue) = town().await;
+    town.flagsmith.hold_deliveries();
+    town.ada.switch("checkout_v2", "staging", true).unwrap();
+    // The command makes it seen before the service says who it was.
+    town.gitlab.comment(town.mara, issue, "/flag status checkout_v2").unwrap();
+    let is_seen = |model: &Model| {
+        model.notes_by(issue, town.bot).iter().any(|note| note.body.contains("off → on in `staging`"))
+    };
+    town.gitlab.until(PATIENCE, is_seen).await.unwrap();
+    town.bob.switch("checkout_v2", "production", true).unwrap();
+    town.flagsmith.release_deliveries(Order::AsTheyCame);
+    town.rest().await;
+    let (all, shown) = (told(&town, issue), panel(&town, issue));
+    for (place, who) in [("staging", "ada"), ("production", "bob")] {
+        let by = format!("by <code>{who}@example.com</code>");
+        let entry = shown
+            .lines()
+            .find(|line| line.contains(&format!("off → on in `{place}`")) && line.starts_with('-'));
+        assert!(entry.unwrap().contains(&by), "{shown}");
+        let line = all.iter().find(|line| line.contains(&format!("`{place}`"))).unwrap();
+        assert!(line.contains(&by), "{all:#?}");
+    }
+    town.end().await;
+}
+
+#[tokio::test]
+async fn what_is_told_of_a_flag_while_it_is_looked_at_is_answered_by_one_more_look() {
+    let (town, issue) = town().await;
+    let faults = town.flagsmith.faults().clone();
+    let reads = || faults.count("GET", LOOK);
+    town.says(issue, "/flag status checkout_v2").await;
+    let before = reads();
+    town.says(issue, "/flag status checkout_v2").await;
+    let one_look = reads() - before;
+    assert!(one_look > 0);
+
+    let held = faults.add(Rule::new("GET", LOOK, Fault::Hold));
+    let before = reads();
+    town.ada.set_value("checkout_v2", "staging", "x").unwrap();
+    let hit = faults.until(PATIENCE, |log| log.iter().any(|one| one.fault.is_some() && one.status.is_none()));
+    hit.await.unwrap();
+    for round in 0..40 {
+        let who = if round % 2 == 0 { &town.ada } else { &town.bob };
+        who.switch("checkout_v2", "production", round % 2 == 0).unwrap();
+    }
+    town.ada.switch("checkout_v2", "production", true).unwrap();
+    town.flagsmith.settled(PATIENCE).await.unwrap();
+    town.until_none_waits("delivery from flagsmith").await;
+    faults.release(held);
+    faults.clear();
+    town.rest().await;
+    // That it is off is claimed before it is claimed that it is on, so nothing has to be waited for.
+    assert!(reads() - before <= 2 * one_look, "{} reads, {one_look} are one look", reads() - before);
+    let shown = panel(&town, issue);
+    let entry = shown
+        .lines()
+        .find(|line| line.starts_with("- ") && line.contains("off → on in `production`"))
+        .unwrap();
+    assert!(entry.contains("by <code>ada@example.com</code>") && !entry.contains("bob"), "{shown}");
+    town.end().await;
+}
+
+#[tokio::test]
+async fn a_word_that_a_later_one_has_overtaken_is_not_waited_for() {
+    let (town, issue) = town().await;
+    let reads = || town.flagsmith.faults().count("GET", LOOK);
+    let held = town.flagsmith.deliveries().len();
+    town.flagsmith.hold_deliveries();
+    town.ada.switch("checkout_v2", "production", true).unwrap();
+    town.ada.switch("checkout_v2", "production", false).unwrap();
+    town.bob.switch("checkout_v2", "production", true).unwrap();
+    // The last comes first, and each comes when the one before it is dealt with.
+    let (before, came) = (reads(), town.flagsmith.deliveries().len());
+    for number in (held..came).rev() {
+        assert!(town.flagsmith.send_again(number));
+        town.rest().await;
+    }
+    let (reads, looks) = (reads() - before, came - held);
+    assert!(reads <= looks * LOOK_SIZE, "{reads} reads for {looks} webhooks");
+    let shown = panel(&town, issue);
+    let entry =
+        shown.lines().find(|line| line.starts_with("- ") && line.contains("off → on in `production`"));
+    assert!(entry.unwrap().contains("by <code>bob@example.com</code>"), "{shown}");
+    town.end().await;
+}
+
+#[tokio::test]
+async fn a_switch_that_a_read_does_not_show_yet_is_looked_for_again_however_soon_it_follows_another() {
+    let (town, issue) = town().await;
+    town.ada.switch("checkout_v2", "production", true).unwrap();
+    town.rest().await;
+    // The service reads from a copy that is behind: it tells of the switch and shows the flag as it was.
+    let shows = |on: bool| {
+        town.flagsmith.change(|world| {
+            let production = world.environments.values().find(|one| one.name == "production").unwrap().id;
+            let checkout = world.features.values().find(|one| one.name == "checkout_v2").unwrap().id;
+            let states = world.states.values_mut();
+            states
+                .filter(|one| (one.feature, one.environment) == (checkout, production))
+                .for_each(|one| one.enabled = on);
+        });
+    };
+    town.flagsmith.hold_deliveries();
+    town.bob.switch("checkout_v2", "production", false).unwrap();
+    shows(true);
+    town.flagsmith.release_deliveries(Order::AsTheyCame);
+    town.until_tried().await;
+    shows(false);
+    town.rest().await;
+    let last = told(&town, issue).pop().unwrap();
+    assert!(last.contains("is now ⚪ off") && last.contains("by <code>bob@example.com</code>"), "{last}");
+    let shown = panel(&town, issue);
+    let switched_on = shown.lines().find(|line| line.starts_with("- ") && line.contains("off → on")).unwrap();
+    assert!(
+        switched_on.contains("by <code>ada@example.com</code>") && !switched_on.contains("bob"),
+        "{shown}"
+    );
     town.end().await;
 }
 

@@ -289,17 +289,24 @@ impl Town {
 
     /// Returns when something that came in was tried and has to wait.
     pub(crate) async fn until_tried(&self) {
-        let tried = async {
+        self.until_queue(|inbox| inbox.iter().any(|entry| !entry["reason"].is_null())).await;
+    }
+
+    /// Returns when nothing of that kind waits to be taken apart.
+    pub(crate) async fn until_none_waits(&self, what: &str) {
+        self.until_queue(|inbox| inbox.iter().all(|entry| entry["what"] != what)).await;
+    }
+
+    async fn until_queue(&self, done: impl Fn(&[serde_json::Value]) -> bool) {
+        let seen = async {
             let mut tick = tokio::time::interval(Duration::from_millis(20));
-            loop {
-                let queue = self.queue().await;
-                if queue["inbox"].as_array().unwrap().iter().any(|entry| !entry["reason"].is_null()) {
-                    return;
-                }
+            while !done(self.queue().await["inbox"].as_array().unwrap()) {
                 tick.tick().await;
             }
         };
-        tokio::time::timeout(PATIENCE, tried).await.expect("nothing was tried");
+        if tokio::time::timeout(PATIENCE, seen).await.is_err() {
+            panic!("not seen in the queue: {}", self.queue().await);
+        }
     }
 
     async fn queue(&self) -> serde_json::Value {
