@@ -98,6 +98,7 @@ fn shown(key: &str, environments: Vec<EnvironmentState>) -> Shown {
 fn change(when: &str, what: ChangeKind) -> Change {
     Change {
         at: at(when),
+        noticed_at: None,
         by: None,
         others: Vec::new(),
         heard: Vec::new(),

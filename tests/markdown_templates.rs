@@ -285,6 +285,7 @@ fn panel_of(text: &str, templates: Option<&Templates>) -> String {
     let by = Some(text.to_owned());
     let history = [Change {
         at: Timestamp::UNIX_EPOCH,
+        noticed_at: None,
         by: by.clone(),
         others: Vec::new(),
         heard: Vec::new(),

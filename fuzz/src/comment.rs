@@ -153,6 +153,7 @@ fn panel_of(text: &str) -> String {
     let flag = flag(text);
     let change = |what| Change {
         at: at(),
+        noticed_at: None,
         by: Some(text.to_owned()),
         others: Vec::new(),
         heard: Vec::new(),

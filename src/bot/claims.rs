@@ -8,8 +8,8 @@ use crate::domain::{Change, ChangeKind, Claim, FlagRecord, FlagState};
 
 /// A webhook that comes within this time after a change was noticed can still say who it was.
 pub(super) const NAMED_LATER: SignedDuration = SignedDuration::from_mins(10);
-/// Webhooks of one change name moments that are no further apart.
-const TWINS: SignedDuration = SignedDuration::from_secs(2);
+/// Clocks that are set by a time server differ by no more.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_secs(1);
 /// So many claims are kept with a change.
 const HEARD: usize = 20;
 /// The longest name or reason that is kept with a claim, in characters.
@@ -89,8 +89,16 @@ pub(super) fn attributed(what: ChangeKind, claims: &[Claim], record: &FlagRecord
     let heard = claims.iter().filter(about).filter(|claim| is_new(claim, since)).take(HEARD);
     let mut heard: Vec<Claim> = heard.map(|claim| kept(claim, &what)).collect();
     heard.reverse();
-    let mut change =
-        Change { at: entry.now, by: None, others: Vec::new(), heard, reason: None, what, asked_on: None };
+    let mut change = Change {
+        at: entry.now,
+        noticed_at: Some(entry.now),
+        by: None,
+        others: Vec::new(),
+        heard,
+        reason: None,
+        what,
+        asked_on: None,
+    };
     weigh(&mut change);
     change
 }
@@ -167,12 +175,14 @@ pub(super) fn name_author(record: &mut FlagRecord, claim: &Claim) -> Option<Name
     let (by, at) = (claim.by.as_ref().filter(|by| !by.is_empty())?, claim.at?);
     let mut same = record.history.iter_mut().rev().filter(|change| shares::names(claim, &change.what));
     let last = same.next().filter(|change| change.asked_on.is_none())?;
-    let after = last.at.duration_since(at);
+    let after = last.noticed_at.unwrap_or(last.at).duration_since(at);
     if after > NAMED_LATER || after < -CLOCK_SLACK || same.next().is_some_and(|before| at <= before.at) {
         return None;
     }
-    // Somebody accounts for all of it, and this was later: it is of a change that is still to be seen, or was undone.
-    if last.by.is_some() && !last.heard.is_empty() && at.duration_since(last.at) > TWINS {
+    // Somebody accounts for all of it, and this was after it was noticed: where it does not say what it made of the flag, it is taken
+    // for a word about a change that is still to be seen.
+    let says_what = claim.on.is_some() || claim.value.is_some();
+    if last.by.is_some() && !last.heard.is_empty() && !says_what && after < -CLOCKS_DIFFER {
         return None;
     }
     // What was heard of it before is forgotten: one more claim alone would weigh as if it were all.
@@ -193,6 +203,7 @@ pub(super) fn name_author(record: &mut FlagRecord, claim: &Claim) -> Option<Name
 
 /// What was heard of changes is kept for as long as more of them may be heard.
 pub(super) fn forget_heard(record: &mut FlagRecord, entry: Entry) {
-    let over = |change: &&mut Change| entry.now.duration_since(change.at) > NAMED_LATER;
+    let over =
+        |change: &&mut Change| entry.now.duration_since(change.noticed_at.unwrap_or(change.at)) > NAMED_LATER;
     record.history.iter_mut().filter(over).for_each(|change| change.heard.clear());
 }

@@ -284,6 +284,7 @@ async fn tell_names(
 fn asked_change(what: ChangeKind, asked: AskedSwitch, entry: Entry) -> Change {
     Change {
         at: asked.at.min(entry.now),
+        noticed_at: Some(entry.now),
         by: Some(asked.by),
         others: Vec::new(),
         heard: Vec::new(),

@@ -260,6 +260,9 @@ pub struct Switch {
 pub struct Change {
     /// When: the provider's time where it is known and matches what was read, else when it was noticed.
     pub at: Timestamp,
+    /// When it was noticed; `None` where that was not kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noticed_at: Option<Timestamp>,
     /// Who, by the provider's name for them; `None` where it is not known. Of several the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,

@@ -80,6 +80,7 @@ fn changes(states: &[EnvironmentState]) -> Vec<Change> {
     let at = Timestamp::UNIX_EPOCH;
     let with = |(place, what)| Change {
         at,
+        noticed_at: None,
         by: by(place),
         others: Vec::new(),
         heard: Vec::new(),
