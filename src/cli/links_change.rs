@@ -99,11 +99,11 @@ pub(super) async fn import(context: &Context, import: Import) -> Result<(), Trou
     refused(&changed)
 }
 
-/// Asks whoever sits there; nobody there: nothing is done.
+/// Asks whoever sits there; nobody there: nothing is done, and a script is not to take that for done.
 fn agreed(new: usize) -> Result<bool, Trouble> {
     if !std::io::stdin().is_terminal() {
-        remark("Nothing was done. Say it again with --yes to do it.");
-        return Ok(false);
+        let why = "nothing was done: there is nobody to ask; say it again with --yes to do it, or with --dry-run to look only";
+        return Err(Trouble::World(why.to_owned()));
     }
     let mut out = anstream::stderr();
     write!(out, "Make {}? [y/N] ", count(new, "link", "links"))?;
