@@ -13,7 +13,8 @@ use std::sync::{Arc, LazyLock};
 use flaglink::config::TemplateFile;
 use flaglink::domain::{Change, ChangeKind, Deed, EnvironmentState, Flag, FlagRef, FlagState, NoteSource};
 use flaglink::markdown::{
-    DEFAULTS, Markdown, PanelFlag, PanelView, Templates, job, panel, panel_in, reply, switch, told,
+    DEFAULTS, Markdown, PanelFlag, PanelView, Templates, job, panel, panel_in, read_templates, reply, switch,
+    told,
 };
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -25,7 +26,7 @@ fn file(name: &str, text: &str) -> TemplateFile {
 }
 
 fn read(name: &str, text: &str) -> Result<Arc<Templates>, String> {
-    Templates::read(&[file(name, text)])
+    read_templates(&[file(name, text)])
 }
 
 /// Every phrase that there is, with its file.
@@ -39,12 +40,12 @@ fn phrases() -> Vec<(&'static str, &'static str)> {
 #[test]
 fn the_default_words_are_good_as_a_folder_too() {
     let files: Vec<TemplateFile> = DEFAULTS.iter().map(|(name, text)| file(name, text)).collect();
-    let own = Templates::read(&files).unwrap();
+    let own = read_templates(&files).unwrap();
     let text = "a|b `c` @all";
     for markdown in everything(text) {
         assert_eq!(markdown.clone().finish(), markdown.finish_in(&own));
     }
-    assert!(Templates::read(&[]).is_ok(), "an empty folder changes nothing");
+    assert!(read_templates(&[]).is_ok(), "an empty folder changes nothing");
 }
 
 /// Each phrase is tried at the start: one that is bad is found there, whichever it is.
@@ -198,7 +199,7 @@ static ODD: LazyLock<Arc<Templates>> = LazyLock::new(|| {
             file(name, &text)
         })
         .collect();
-    Templates::read(&files).unwrap()
+    read_templates(&files).unwrap()
 });
 
 static GERMAN: LazyLock<Arc<Templates>> = LazyLock::new(|| {

@@ -4,13 +4,11 @@
 //! flaglink itself does meanwhile changes the record first, and then the decision collides and is made at the next look.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::Trouble;
 use super::back_links::stands_as;
-use super::doubts::{Count, Doubts};
 use super::limits::{HISTORY, LINKS};
 use super::watch;
 use super::world::{Project, World, view_of};
@@ -23,45 +21,6 @@ use crate::gitlab::{NoteableDetail, WorkPage};
 
 /// A link that is not there any more is looked for once more after this time before that is believed.
 const APART: SignedDuration = SignedDuration::from_secs(10);
-/// What was taken off lately counts with what is taken off now.
-const LATELY: SignedDuration = SignedDuration::from_mins(10);
-
-/// What is doubted of links that were taken off, and what was believed of late.
-#[derive(Debug)]
-pub struct Adoptions {
-    doubts: Doubts,
-    taken_off: Mutex<BTreeMap<String, Vec<Timestamp>>>,
-}
-
-impl Default for Adoptions {
-    fn default() -> Self {
-        Self { doubts: Doubts::of_links(), taken_off: Mutex::default() }
-    }
-}
-
-impl Adoptions {
-    /// What is doubted.
-    pub fn doubts(&self) -> &Doubts {
-        &self.doubts
-    }
-
-    /// Whether so many links that are not there any more are too many to be believed.
-    pub fn weigh(&self, world: &World, provider: &str, missing: usize, kept: usize, now: Timestamp) -> bool {
-        let lately = {
-            let mut all = self.taken_off.lock().unwrap_or_else(PoisonError::into_inner);
-            let lately = all.entry(provider.to_owned()).or_default();
-            lately.retain(|at| now.duration_since(*at) < LATELY);
-            lately.len()
-        };
-        self.doubts.weigh(world, provider, Count { missing, linked: kept, lately }, now)
-    }
-
-    /// So many were taken off here, too.
-    pub fn note_taken_off(&self, provider: &str, many: usize, now: Timestamp) {
-        let mut all = self.taken_off.lock().unwrap_or_else(PoisonError::into_inner);
-        all.entry(provider.to_owned()).or_default().extend(std::iter::repeat_n(now, many));
-    }
-}
 
 /// Whether links at that provider are adopted in any project.
 pub fn is_wanted(world: &World, provider: &dyn FlagProvider) -> bool {

@@ -7,8 +7,10 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Trouble, World};
+use super::Trouble;
 use crate::domain::FlagRecord;
+use crate::store::Store;
+use crate::telemetry::Metrics;
 
 /// So few may go at any time.
 const A_FEW: usize = 3;
@@ -80,7 +82,7 @@ impl Doubts {
     }
 
     /// Takes up that a provider does not know so many of its linked flags. Returns whether that is doubted.
-    pub fn weigh(&self, world: &World, provider: &str, count: Count, now: Timestamp) -> bool {
+    pub fn weigh(&self, metrics: &Metrics, provider: &str, count: Count, now: Timestamp) -> bool {
         let Count { missing, linked, lately } = count;
         let mut minds = self.minds.lock().unwrap_or_else(PoisonError::into_inner);
         let mind = minds.entry(provider.to_owned()).or_default();
@@ -92,7 +94,7 @@ impl Doubts {
         }
         let doubt = mind.doubt;
         drop(minds);
-        self.count(world, provider, doubt.map_or(0, |doubt| doubt.missing));
+        self.count(metrics, provider, doubt.map_or(0, |doubt| doubt.missing));
         match (before, doubt) {
             (None, Some(doubt)) => tracing::warn!(provider, "{}", self.words(provider, &doubt)),
             (Some(_), None) if !believed => {
@@ -115,13 +117,13 @@ impl Doubts {
     }
 
     /// An admin says that what is missing is gone. Returns what was doubted until now; `None`: nothing was.
-    pub fn believe(&self, world: &World, provider: &str, now: Timestamp) -> Option<Doubt> {
+    pub fn believe(&self, metrics: &Metrics, provider: &str, now: Timestamp) -> Option<Doubt> {
         let mut minds = self.minds.lock().unwrap_or_else(PoisonError::into_inner);
         let mind = minds.get_mut(provider)?;
         let doubt = mind.doubt.take()?;
         mind.word = Some(now);
         drop(minds);
-        self.count(world, provider, 0);
+        self.count(metrics, provider, 0);
         tracing::warn!(provider, missing = doubt.missing, about = ?self.about, "an admin says that what is missing is gone");
         Some(doubt)
     }
@@ -130,7 +132,7 @@ impl Doubts {
     /// well.
     pub(super) async fn holds(
         &self,
-        world: &World,
+        (store, metrics): (&dyn Store, &Metrics),
         record: &FlagRecord,
         now: Timestamp,
     ) -> Result<bool, Trouble> {
@@ -139,8 +141,8 @@ impl Doubts {
             return Ok(true);
         }
         let (mut missing, mut linked) = (0, 0);
-        for flag in world.store().linked_flags(provider).await? {
-            let Some(other) = world.store().flag(&flag).await?.value else { continue };
+        for flag in store.linked_flags(provider).await? {
+            let Some(other) = store.flag(&flag).await?.value else { continue };
             let gone_for = other.missing_since.map(|since| now.duration_since(since));
             match gone_for {
                 Some(long) if long > LATELY => continue,
@@ -150,12 +152,12 @@ impl Doubts {
             }
             linked += 1;
         }
-        Ok(self.weigh(world, provider, Count { missing, linked, lately: 0 }, now))
+        Ok(self.weigh(metrics, provider, Count { missing, linked, lately: 0 }, now))
     }
 
-    fn count(&self, world: &World, provider: &str, missing: usize) {
+    fn count(&self, metrics: &Metrics, provider: &str, missing: usize) {
         if self.about == About::Flags {
-            world.metrics().doubted(provider, missing);
+            metrics.doubted(provider, missing);
         }
     }
 

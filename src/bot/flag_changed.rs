@@ -101,7 +101,7 @@ async fn look(
     let Some(mut record) = decision.rests_on(seen) else {
         return Ok(Made::Nothing("flag_not_linked"));
     };
-    let now = world.looks().state(world, entry, provider, &record, rev).await?;
+    let now = world.looks().state(world.store(), entry, provider, &record, rev).await?;
     let mut found_again = false;
     let what = match (&record.state, &now) {
         (_, None) if record.missing_since.is_some() => {
@@ -115,7 +115,7 @@ async fn look(
                 let why = format!("{} does not know the flag", provider.name());
                 return Ok(Made::NotYet(decision, Trouble::again_in(MISSING_AGAIN - apart, why)));
             }
-            if world.doubts().holds(world, &record, entry.now).await? {
+            if world.doubts().holds((world.store(), world.metrics()), &record, entry.now).await? {
                 // The next poll looks again.
                 return Ok(Made::Nothing("missing_doubted"));
             }

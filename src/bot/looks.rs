@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::{Entry, Trouble, World};
+use super::{Entry, Trouble};
 use crate::domain::{FlagRecord, FlagRef, FlagState, Rev};
 use crate::flags::FlagProvider;
+use crate::store::Store;
 
 /// A look that is older than this answers nobody.
 const GOOD_FOR: Duration = Duration::from_secs(5);
@@ -36,7 +37,7 @@ impl Looks {
     /// The flag's state, not older than the entry that asks for it. `None`: the service does not know the flag.
     pub(super) async fn state(
         &self,
-        world: &World,
+        store: &dyn Store,
         entry: Entry,
         provider: &dyn FlagProvider,
         record: &FlagRecord,
@@ -46,7 +47,7 @@ impl Looks {
         if let Some(state) = self.known(flag, entry, rev) {
             return Ok(state);
         }
-        let (number, at, began) = (world.store().new_id(), Timestamp::now(), Instant::now());
+        let (number, at, began) = (store.new_id(), Timestamp::now(), Instant::now());
         let state = provider.state(flag, &record.flag.internal_id).await?;
         let mut looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if looks.len() >= REMEMBERED {

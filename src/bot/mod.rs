@@ -4,6 +4,7 @@
 //! itself. Deciding the same event again is therefore harmless.
 
 pub mod adopt;
+mod adoptions;
 pub mod back_links;
 pub mod by_hand;
 mod claims;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::Trouble;
-use super::adopt::Adoptions;
+use super::adoptions::Adoptions;
 use super::doubts::Doubts;
 use super::limits::CLOCK_SLACK;
 use super::looks::Looks;

@@ -2,6 +2,7 @@
 //!
 //! ONE table ([`TABLE`]) drives the parser, the help, `docs/commands.md` and the permissions.
 
+mod complaint;
 mod docs;
 mod lines;
 mod parse;
@@ -11,8 +12,9 @@ mod table;
 mod words;
 
 pub use crate::domain::quoted_word as quoted;
+pub use complaint::MAX_LENGTH;
 pub use docs::commands_markdown;
-pub use parse::{MAX_KEYS, MAX_LENGTH};
+pub use parse::MAX_KEYS;
 pub use switch::{MAX_REASON, MAX_VALUE};
 pub use table::{Command, CommandSpec, Found, Misread, Permission, RESERVED, SwitchTo, TABLE, spec};
 

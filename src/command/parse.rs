@@ -3,6 +3,7 @@
 use sha2::{Digest, Sha256};
 use strsim::damerau_levenshtein;
 
+use super::complaint::{EMPTY_KEY, MAX_LENGTH, ONE_KEY, TOO_LONG_KEY, UNCLOSED, shortened, unexpected};
 use super::quoted;
 use super::switch;
 use super::table::{Command, CommandSpec, Found, Misread, RESERVED, SwitchTo, TABLE, spec};
@@ -10,20 +11,12 @@ use super::words::{Word, split, without_quotes};
 
 /// How many keys one command may name.
 pub const MAX_KEYS: usize = 20;
-/// How long a key, or the text of a search, may be, in characters.
-pub const MAX_LENGTH: usize = 250;
-/// How much of a word that was not understood is kept, in characters.
-const KEPT: usize = 100;
 /// A longer line than this that is not understood is known by a digest alone, in bytes.
 const LONGEST_MISREAD: usize = 8_000;
 
 const TOO_MANY_KEYS: &str = "one command takes at most 20 flag keys.";
-pub(super) const TOO_LONG_KEY: &str = "a flag key has at most 250 characters.";
 const TOO_LONG_TEXT: &str = "the text to look for has at most 250 characters.";
-pub(super) const ONE_KEY: &str = "it takes one flag key. Give each flag a line of its own.";
-pub(super) const EMPTY_KEY: &str = "a flag key cannot be empty.";
 const TOO_LONG_LINE: &str = "the line is too long to be a command.";
-pub(super) const UNCLOSED: &str = "a quote is opened and not closed.";
 const ALL_AND_KEYS: &str = "it takes either flag keys or `--all`, not both.";
 
 /// Reads what follows `/flag`.
@@ -190,18 +183,6 @@ fn keys(spec: &'static CommandSpec, words: &[Word]) -> Result<Vec<String>, Misre
         keys.push(key.to_owned());
     }
     Ok(keys)
-}
-
-pub(super) fn unexpected(spec: &'static CommandSpec, word: &Word) -> Misread {
-    let word = word.option().unwrap_or_else(|| word.text.clone());
-    Misread::Unexpected { spec, word: shortened(&word) }
-}
-
-fn shortened(word: &str) -> String {
-    match word.char_indices().nth(KEPT) {
-        Some((end, _)) => format!("{}…", word.get(..end).unwrap_or_default()),
-        None => word.to_owned(),
-    }
 }
 
 /// The one way to write a command, whatever way it was written in.

@@ -1,6 +1,6 @@
 //! `/flag on`, `off` and `set`: one flag, one environment, and why.
 
-use super::parse::{EMPTY_KEY, MAX_LENGTH, ONE_KEY, TOO_LONG_KEY, UNCLOSED, unexpected};
+use super::complaint::{EMPTY_KEY, MAX_LENGTH, ONE_KEY, TOO_LONG_KEY, UNCLOSED, unexpected};
 use super::table::{Command, CommandSpec, Misread, SwitchTo};
 use super::words::{Word, first_option, first_word, without_quotes};
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 
-use super::build::StartError;
 use super::clients::Clients;
+use super::start_error::StartError;
 use crate::bot::reminders::{Grounds, Reminded, plan};
 use crate::bot::{Project, Trouble};
 use crate::config::{Config, Reminder};

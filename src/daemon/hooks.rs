@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::build::{self, StartError};
+use super::build;
+use super::start_error::StartError;
 use crate::config::Config;
 use crate::pipeline::{
     HookChoice, HookDone, HookReport, HookSettings, HookTested, Pipeline, remove_hooks, report_hooks,

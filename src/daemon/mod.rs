@@ -14,6 +14,7 @@ mod public;
 mod reload;
 mod renamed;
 mod shift;
+mod start_error;
 mod tried;
 
 use std::collections::BTreeMap;
@@ -38,12 +39,13 @@ use crate::store::export::save_links;
 use crate::store::sled::SledStore;
 use crate::tunnel::{Nonces, Prover};
 
-pub use build::{StartError, could_start};
+pub use build::could_start;
 pub use by_hand::ByHand;
 pub use dry_run::{Planned, planned_reminders};
 pub use hooks::HookDesk;
 pub use notify::heartbeat;
 pub use reload::Reader;
+pub use start_error::StartError;
 
 /// How long, when lanes and webhooks are drained, everything else may take: the last export, and whoever asks the admin
 /// listener at that moment.

@@ -10,9 +10,10 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 
-use super::build::{Lasting, StartError};
+use super::build::Lasting;
 use super::door::FrontDoor;
 use super::shift::{Gear, Search, Shift};
+use super::start_error::StartError;
 use super::tried::{self, Prints};
 use super::{notify, renamed};
 use crate::config::{Config, ConfigError};

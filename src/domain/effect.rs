@@ -5,12 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{FlagRef, Job, NoteKey, NoteSource, Noteable, Person, Toggle};
-
-/// Number of an edge; later edges have greater numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct EdgeId(pub u64);
+use super::{EdgeId, FlagRef, Job, NoteKey, NoteSource, Noteable, Person, Toggle};
 
 /// The finished text of a comment of the bot.
 ///

@@ -4,6 +4,7 @@
 //! *link*, *delivery*, *event*, *decision*, *edge* and *level* have exactly one type each.
 
 mod decision;
+mod edge_id;
 mod effect;
 mod event;
 mod flag;
@@ -18,7 +19,8 @@ mod toggle;
 mod word;
 
 pub use decision::{Decision, Read, RecordKey, Rev, Seen, Write};
-pub use effect::{Attempt, Cause, CommentText, Edge, EdgeId, EdgeKind, Level, Purpose, Reaction, Stale};
+pub use edge_id::EdgeId;
+pub use effect::{Attempt, Cause, CommentText, Edge, EdgeKind, Level, Purpose, Reaction, Stale};
 pub use event::{
     Claim, Delivery, DeliverySource, Event, FlagPointer, Inbound, InboxEntry, InboxId, Kept, NoteHint,
     StatePart,

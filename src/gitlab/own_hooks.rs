@@ -11,7 +11,7 @@ use super::api::GitlabApi;
 use super::client::parse;
 use super::endpoints::{self, DeleteHook, FailedEvents, HookHome, TestHook, WriteHook};
 use super::error::{GitlabError, GitlabResult};
-use super::hooks::{Hook, RawHook};
+use super::hooks::{Hook, RawHook, TEST_TRIGGERS, has_nothing_to_send};
 use super::lenient::{Object, id, lenient};
 
 /// How a webhook is to be.
@@ -204,6 +204,25 @@ impl GitlabApi {
     /// Has GitLab send a webhook at once, as [`GitlabApi::test_hook`], also one of a group.
     pub async fn test_hook_of(&self, home: HookHome, hook: u64, trigger: &str) -> GitlabResult<()> {
         self.client.tell(&TestHook { home, hook, trigger }).await
+    }
+
+    /// Has GitLab test a webhook that it has switched off: where that succeeds it is on again.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not: what GitLab or the receiver answered, or that there is nothing that it could be tested with.
+    pub async fn switch_on_hook(&self, home: HookHome, hook: &Hook) -> GitlabResult<()> {
+        let mut nothing =
+            GitlabError::Strange("it is sent for nothing that it could be tested with".to_owned());
+        for trigger in TEST_TRIGGERS.into_iter().filter(|one| hook.triggers.iter().any(|has| has == one)) {
+            match self.test_hook_of(home, hook.id, trigger).await {
+                Err(GitlabError::Failed(failure)) if has_nothing_to_send(&failure) => {
+                    nothing = GitlabError::Failed(failure);
+                }
+                tested => return tested,
+            }
+        }
+        Err(nothing)
     }
 
     /// The id of the group at that path; `None`: not there or not for this token.

@@ -8,7 +8,6 @@ use url::form_urlencoded;
 use utoipa::OpenApi;
 
 use crate::domain::Noteable;
-use crate::store::StoreError;
 
 use super::admin_view::AdminView;
 use super::api_address;
@@ -23,14 +22,9 @@ use super::api_types::{
     LinksChanged, LinksPage, Missing, Problem, ProveAddress, Queue, Reload, Reloaded, Status,
     WantedAsExported, WantedLink,
 };
+use super::asked::{DEFAULT_LIMIT, answer, read_limit, unknown_parameter, unreadable};
 use super::body::{Answer, StreamError, json, streamed};
 use super::probes::{self, problem};
-
-/// How many of something are shown where nobody says how many.
-pub const DEFAULT_LIMIT: usize = 100;
-
-/// How many of something are shown at most.
-pub const MAX_LIMIT: usize = 1000;
 
 /// How many pieces of an export may be ready before they are sent.
 const EXPORT_AHEAD: usize = 2;
@@ -189,31 +183,4 @@ pub(super) async fn status(view: &dyn AdminView) -> Answer {
 )]
 pub(super) fn openapi() -> Answer {
     json(StatusCode::OK, &ApiDoc::openapi())
-}
-
-pub(super) fn answer<T: serde::Serialize>(read: Result<T, StoreError>) -> Answer {
-    match read {
-        Ok(value) => json(StatusCode::OK, &value),
-        Err(error) => unreadable(&error),
-    }
-}
-
-fn unreadable(error: &StoreError) -> Answer {
-    tracing::error!(%error, "the store could not be read for the API");
-    problem(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
-}
-
-pub(super) fn read_limit(value: &str) -> Result<usize, Box<Answer>> {
-    match value.parse() {
-        Ok(limit) if (1..=MAX_LIMIT).contains(&limit) => Ok(limit),
-        _ => Err(Box::new(problem(
-            StatusCode::BAD_REQUEST,
-            format!("limit: give a number from 1 to {MAX_LIMIT}"),
-        ))),
-    }
-}
-
-pub(super) fn unknown_parameter(name: &str, known: &str) -> Answer {
-    let name: String = name.chars().take(40).collect();
-    problem(StatusCode::BAD_REQUEST, format!("`{name}` is no parameter here; there is {known}"))
 }

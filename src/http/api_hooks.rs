@@ -7,8 +7,8 @@ use url::form_urlencoded;
 use utoipa::ToSchema;
 
 use super::admin_view::AdminView;
-use super::api::unknown_parameter;
 use super::api_types::Problem;
+use super::asked::unknown_parameter;
 use super::body::{Answer, RequestBody, json};
 use super::change::read_change;
 use super::probes::problem;

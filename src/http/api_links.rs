@@ -4,8 +4,8 @@ use hyper::StatusCode;
 use hyper::header::HeaderMap;
 
 use super::admin_view::AdminView;
-use super::api::MAX_LIMIT;
 use super::api_types::{LinksChange, LinksChanged, Problem};
+use super::asked::MAX_LIMIT;
 use super::body::{Answer, RequestBody, json};
 use super::change::read_change;
 use super::probes::problem;

@@ -5,9 +5,9 @@ use hyper::header::HeaderMap;
 use url::form_urlencoded;
 
 use super::admin_view::AdminView;
-use super::api::{DEFAULT_LIMIT, answer, read_limit, unknown_parameter};
 use super::api_letter::QueueItem;
 use super::api_types::{Letters, LettersDealt, Problem, Queue};
+use super::asked::{DEFAULT_LIMIT, answer, read_limit, unknown_parameter};
 use super::body::{Answer, RequestBody, json};
 use super::change::read_change;
 use super::probes::problem;

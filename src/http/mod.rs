@@ -11,6 +11,7 @@ mod api_links;
 mod api_queue;
 mod api_reload;
 pub mod api_types;
+mod asked;
 mod body;
 mod change;
 mod connection;
@@ -26,7 +27,8 @@ mod webhooks;
 
 pub use admin::{Admin, Route};
 pub use admin_view::AdminView;
-pub use api::{ApiDoc, DEFAULT_LIMIT, MAX_LIMIT};
+pub use api::ApiDoc;
+pub use asked::{DEFAULT_LIMIT, MAX_LIMIT};
 pub use body::{Answer, BodyError, RequestBody, StreamError, empty, json, streamed, text, typed};
 pub use forwarded::sender;
 pub use gate::{Gate, Refusal, TcpGate};

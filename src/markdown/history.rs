@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 
 use super::panel_view::{PanelFlag, PanelView, SHOWN_FLAGS};
-use super::phrase::{Part, and_list, phrase};
 use super::state::{ENVIRONMENT_LIMIT, KEY_LIMIT, NAME_LIMIT, VALUE_LIMIT, strategy_list};
 use super::text::Markdown;
+use super::text::{Part, and_list, phrase};
 use crate::domain::{Change, ChangeKind, EnvironmentState, FlagRef};
 
 /// How many changes the fold shows.

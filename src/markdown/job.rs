@@ -3,9 +3,9 @@
 use url::Url;
 
 use super::Markdown;
-use super::phrase::{and_list, or_list, phrase};
 use super::reply::{flag_name, key, line, names, quoted};
 use super::state::state_words;
+use super::text::{and_list, or_list, phrase};
 use crate::domain::{Flag, FlagState, NoteableKind, command_line};
 
 /// How many pages are named in one answer.

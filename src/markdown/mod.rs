@@ -6,9 +6,9 @@ mod history;
 pub mod job;
 mod marker;
 mod outside;
+mod own_words;
 mod panel;
 mod panel_view;
-mod phrase;
 pub mod reply;
 mod samples;
 mod skeleton;
@@ -20,6 +20,7 @@ pub mod told;
 
 pub use marker::{Marker, MarkerKey};
 pub use outside::visible;
+pub use own_words::read_templates;
 pub use panel::{panel, panel_in};
 pub use panel_view::{PanelFlag, PanelView};
 pub use templates::{DEFAULTS, TemplateError, Templates};

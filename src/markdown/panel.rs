@@ -9,10 +9,10 @@ use url::Url;
 
 use super::history;
 use super::panel_view::{PanelFlag, PanelView, SHOWN_FLAGS};
-use super::phrase::{Part, phrase};
 use super::state::{ENVIRONMENT_LIMIT, KEY_LIMIT, NAME_LIMIT, state_words};
 use super::templates::Templates;
 use super::text::{Markdown, PANEL_LIMIT};
+use super::text::{Part, phrase};
 use crate::domain::{CommentText, EnvironmentState, FlagState, command_line};
 
 /// More environments than this make lists instead of a table.

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use url::Url;
 
 use super::Markdown;
-use super::phrase::{and_list, or_list, phrase};
 use super::state::state_words;
+use super::text::{and_list, or_list, phrase};
 use crate::domain::{Flag, FlagState, NoteSource, command_line};
 
 /// Longest key shown in a reply, in characters.

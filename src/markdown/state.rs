@@ -1,7 +1,7 @@
 //! A flag's state in words, the sign before them.
 
-use super::phrase::{Part, and_list, phrase};
 use super::text::Markdown;
+use super::text::{Part, and_list, phrase};
 use crate::domain::{EnvironmentState, Strategy, Variant};
 
 /// How much of a flag's value is shown, in characters.

@@ -3,8 +3,8 @@
 use url::Url;
 
 use super::Markdown;
-use super::phrase::{Part, phrase};
 use super::reply::{key, line, names, quoted};
+use super::text::{Part, phrase};
 use crate::domain::command_line;
 
 /// The flag service has no environment of that name for the flag.

@@ -1,13 +1,12 @@
 //! The words of comments: templates, those that come with flaglink and those of a folder that are used in their place.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use minijinja::{Environment, UndefinedBehavior, Value};
 use sha2::{Digest as _, Sha256};
 
-use super::phrase::Given;
-use super::{samples, skeleton};
+use super::skeleton;
 use crate::config::TemplateFile;
 
 /// The files with the default words: name and text.
@@ -103,10 +102,10 @@ static COMES_WITH_IT: LazyLock<Environment<'static>> = LazyLock::new(|| {
 });
 
 impl Templates {
-    /// Reads the files of a folder and tries each phrase with samples. An error says where it is and what to do.
-    pub fn read(files: &[TemplateFile]) -> Result<Arc<Self>, String> {
+    /// Reads the files of a folder. An error says where it is and what to do.
+    pub(super) fn read(files: &[TemplateFile]) -> Result<Self, String> {
         if files.is_empty() {
-            return Ok(Arc::default());
+            return Ok(Self::default());
         }
         let mut own = Own {
             environment: environment(),
@@ -121,11 +120,7 @@ impl Templates {
             print.update([0]);
         }
         own.print = print.finalize().to_vec();
-        let templates = Self { own: Some(own) };
-        for sample in samples::all() {
-            sample.said(&templates).map_err(|error| templates.placed(&error))?;
-        }
-        Ok(Arc::new(templates))
+        Ok(Self { own: Some(own) })
     }
 
     /// What makes these words others than those that come with flaglink; empty where nothing does.
@@ -167,7 +162,7 @@ impl Templates {
     }
 
     /// The error with the place of the template, and what can be done.
-    fn placed(&self, error: &TemplateError) -> String {
+    pub(super) fn placed(&self, error: &TemplateError) -> String {
         let place = self.own.as_ref().and_then(|own| own.places.get(&error.phrase));
         let remedy = "Correct it, or take the phrase out: then the default words are used";
         match place {
@@ -241,6 +236,15 @@ impl Own {
         }
         Ok(())
     }
+}
+
+/// What a template is given: of pieces nothing but their places.
+pub(super) enum Given {
+    Nothing,
+    Piece(usize),
+    Pieces(Vec<usize>),
+    Number(u64),
+    Is(bool),
 }
 
 fn value(given: &Given) -> Value {

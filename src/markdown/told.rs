@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 
-use super::phrase::{Part, and_list, phrase};
 use super::reply::{flag_name, paragraphs, quoted};
 use super::state::state_words;
+use super::text::{Part, and_list, phrase};
 use super::{Markdown, history};
 use crate::domain::{Deed, EnvironmentState, Flag};
 

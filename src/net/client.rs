@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::{Host, Url};
 
 use super::answer::{self, Asked};
-use super::limit::{self, Limiter};
+use super::limit::{self, Limiter, Share};
 use super::{Failure, Sent, said};
 use crate::telemetry::Metrics;
 
@@ -36,11 +36,6 @@ pub struct HttpOptions {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct ClientError(pub String);
-
-/// To which part of what a host serves a request belongs (for GitLab: the project). It stands in the request's extensions.
-/// One part that hangs takes at most half of the places, so that requests of the others go on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Share(pub u64);
 
 /// Asked with the place in hand, just before a request leaves: `Err` keeps it back and says for how long. It stands in the
 /// request's extensions.

@@ -7,7 +7,6 @@ use std::time::Duration;
 use http::{HeaderMap, StatusCode, header};
 use tokio::time::Instant;
 
-use super::client::Share;
 use super::places::{Place, Places};
 
 /// The longest that a request waits in here for a host to open again. Past it the request is given back
@@ -20,6 +19,11 @@ const UNNAMED_WAIT: Duration = Duration::from_secs(30);
 
 /// The longest time that a server can ask for: a slip in its clock must not silence flaglink for days.
 const LONGEST_ASKED: Duration = Duration::from_secs(60 * 60);
+
+/// To which part of what a host serves a request belongs (for GitLab: the project). It stands in the request's extensions.
+/// One part that hangs takes at most half of the places, so that requests of the others go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Share(pub u64);
 
 /// All hosts that one client talks to.
 #[derive(Debug)]

@@ -13,8 +13,9 @@ mod proxy;
 mod said;
 
 pub use backoff::delay;
-pub use client::{ClientError, HttpClient, HttpOptions, LastWord, Share};
+pub use client::{ClientError, HttpClient, HttpOptions, LastWord};
 pub use failure::{Failure, Sent};
+pub use limit::Share;
 pub use look::{LookOptions, Looker, Seen, Unseen};
 pub use peers::Peers;
 pub use places::{Place, Places};

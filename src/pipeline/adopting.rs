@@ -39,7 +39,7 @@ pub(super) async fn adopt_links(pipeline: &Pipeline, provider: &dyn FlagProvider
     let missing = looked.iter().map(adopt::Looked::missing).sum();
     let kept = looked.iter().map(adopt::Looked::kept).sum();
     let now = Timestamp::now();
-    let too_many = world.adoptions().weigh(&world, provider.name(), missing, kept, now);
+    let too_many = world.adoptions().weigh(world.metrics(), provider.name(), missing, kept, now);
     let doubted = too_many || world.doubts().of(provider.name()).is_some();
     for one in looked {
         let adopted = match adopt::decide(&world, provider, one, doubted, now).await {

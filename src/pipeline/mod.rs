@@ -17,6 +17,7 @@ mod jobs;
 mod lanes;
 mod letters;
 mod levels;
+mod membership;
 mod own_hook;
 mod polling;
 mod reminders;
@@ -193,10 +194,12 @@ impl Pipeline {
     pub async fn believe(&self, provider: &str) -> Result<Option<usize>, StoreError> {
         let world = self.world();
         if let Some(provider) = provider.strip_suffix("/links") {
-            let doubt = world.adoptions().doubts().believe(&world, provider, Timestamp::now());
+            let doubt = world.adoptions().doubts().believe(world.metrics(), provider, Timestamp::now());
             return Ok(doubt.map(|doubt| doubt.missing));
         }
-        let Some(doubt) = world.doubts().believe(&world, provider, Timestamp::now()) else { return Ok(None) };
+        let Some(doubt) = world.doubts().believe(world.metrics(), provider, Timestamp::now()) else {
+            return Ok(None);
+        };
         polling::look_at_all(self, provider).await?;
         Ok(Some(doubt.missing))
     }

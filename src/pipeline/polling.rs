@@ -61,7 +61,7 @@ async fn poll_once(pipeline: &Pipeline, provider: &Arc<dyn FlagProvider>) -> Res
         Some(_) if trouble.is_some() => true,
         _ => {
             let count = Count { missing: missing.len(), linked: watched, lately: 0 };
-            world.doubts().weigh(&world, provider.name(), count, Timestamp::now())
+            world.doubts().weigh(world.metrics(), provider.name(), count, Timestamp::now())
         }
     };
     if !doubted {

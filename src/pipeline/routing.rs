@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use crate::bot::World;
 use crate::command::{self, Command};
 use crate::domain::{
-    Delivery, DeliverySource, Edge, EdgeKind, Event, FlagPointer, Inbound, InboxId, Level, NoteKey, Noteable,
+    Delivery, DeliverySource, Edge, EdgeKind, Event, FlagPointer, Inbound, InboxId, Level, NoteKey,
+    NoteSource, Noteable,
 };
 use crate::gitlab::{Classified, classify};
 use crate::store::StoreError;
@@ -33,6 +34,8 @@ pub(crate) enum Route {
     Free,
     /// A comment of ours. It waits for nothing, but those before it that wait for their turn to be written.
     Comment,
+    /// A sign on a text: after those before it, so that what was done does not stand before that it was seen.
+    Sign(NoteSource),
     /// A text whose commands are to be taken: in order among themselves, and before the commands behind it are run.
     Take,
     /// A command about these keys (lower case).
@@ -50,6 +53,8 @@ impl Route {
     pub(crate) fn conflicts_with(&self, later: &Self) -> bool {
         match (self, later) {
             (Self::Free | Self::Comment, _) | (_, Self::Free | Self::Comment) => false,
+            (Self::Sign(a), Self::Sign(b)) => a == b,
+            (Self::Sign(_), _) | (_, Self::Sign(_)) => false,
             (Self::Take, Self::Take) => true,
             (Self::Take, _) | (_, Self::Take) => false,
             (Self::AllFlags, _) | (_, Self::AllFlags) => true,
@@ -168,7 +173,8 @@ pub(crate) fn lane_of_edge(edge: &Edge) -> LaneKey {
 pub(crate) fn route_of_edge(edge: &Edge) -> Route {
     match &edge.kind {
         EdgeKind::Reply { .. } => Route::Comment,
-        EdgeKind::React { .. } | EdgeKind::Switch(_) | EdgeKind::Job(_) => Route::Free,
+        EdgeKind::React { on, .. } => Route::Sign(*on),
+        EdgeKind::Switch(_) | EdgeKind::Job(_) => Route::Free,
     }
 }
 

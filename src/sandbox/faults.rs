@@ -21,8 +21,8 @@ use jiff::Timestamp;
 use regex::Regex;
 use tokio::sync::watch;
 
+use super::message::Response;
 pub use super::received::Received;
-use super::server::Response;
 
 /// What goes wrong with a request.
 #[derive(Debug, Clone)]

@@ -7,6 +7,7 @@
 pub mod faults;
 pub mod flagsmith;
 pub mod gitlab;
+mod message;
 mod paths;
 mod post;
 mod received;

@@ -17,9 +17,9 @@ use url::Url;
 #[cfg(feature = "ngrok")]
 pub use embedded::run_embedded;
 pub use known::{Known, Remark};
-pub use nonce::{Nonces, Proving};
+pub use nonce::{Nonces, PATH, Proving};
 pub use offer::{Offer, leads_here};
-pub use prove::{PATH, Prover};
+pub use prove::Prover;
 pub use unproven::{Trouble, Unproven};
 pub use watch::Watch;
 

@@ -5,6 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use subtle::ConstantTimeEq;
 
+/// What the paths begin with, below the address.
+pub const PATH: &str = ".flaglink/";
+
 /// How many proofs may run at a time; one more has to wait for its next turn.
 const MOST: usize = 16;
 
@@ -53,7 +56,7 @@ impl Nonces {
 
     /// What is to be answered to who asks for that path; `None` where no proof runs that asks for it.
     pub fn answer(&self, path: &str) -> Option<String> {
-        let (below, nonce) = path.rsplit_once(super::PATH)?;
+        let (below, nonce) = path.rsplit_once(PATH)?;
         let mut found = None;
         for open in self.open().iter() {
             // A proxy may have taken the path of the address away.

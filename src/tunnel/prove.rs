@@ -9,12 +9,9 @@ use arc_swap::ArcSwap;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
-use super::Nonces;
 use super::unproven::{self, Trouble, Unproven};
+use super::{Nonces, PATH};
 use crate::net::{ClientError, LookOptions, Looker};
-
-/// What the paths begin with, below the address.
-pub const PATH: &str = ".flaglink/";
 
 /// How long the way there and back may take. Tunnels go round half the world, and a proxy may have to wake up.
 const TIMEOUT: Duration = Duration::from_secs(10);

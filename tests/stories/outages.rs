@@ -280,3 +280,14 @@ async fn a_confidential_issue_that_became_so_while_its_command_waited_is_not_tol
     assert!(town.links("checkout_v2").is_empty());
     town.end().await;
 }
+
+#[tokio::test]
+async fn that_a_command_was_seen_stands_before_what_came_of_it() {
+    let town = Town::new().await;
+    let issue = town.issue();
+    // The first sign is refused for a moment, and by then the command is done.
+    town.gitlab.faults().add(Rule::new("POST", "/award_emoji", Fault::status(503)).times(1));
+    let note = town.says(issue, "/flag list").await;
+    assert_eq!(town.reactions(note), ["eyes", "white_check_mark"], "{}", town.gitlab.transcript(issue));
+    town.end().await;
+}

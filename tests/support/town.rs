@@ -20,6 +20,8 @@ pub(crate) mod loopback;
 
 /// How long anything may take before a story has failed. Far longer than anything takes.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+/// How long it may take until all is done. Some of it waits for its moment, and a machine may have much else to do.
+const REST: Duration = Duration::from_secs(60);
 /// The secret of GitLab's webhook.
 pub(crate) const GITLAB_SECRET: &str = "town-gitlab-webhook-secret";
 /// The secret of Flagsmith's webhook.
@@ -361,9 +363,9 @@ impl Town {
     /// Returns when every webhook is delivered and everything that follows from it is done.
     pub(crate) async fn rest(&self) {
         loop {
-            self.gitlab.until(PATIENCE, |model| model.all_delivered()).await.unwrap();
-            self.flagsmith.settled(PATIENCE).await.unwrap();
-            let settled = tokio::time::timeout(PATIENCE, self.daemon().settled()).await;
+            self.gitlab.until(REST, |model| model.all_delivered()).await.unwrap();
+            self.flagsmith.settled(REST).await.unwrap();
+            let settled = tokio::time::timeout(REST, self.daemon().settled()).await;
             assert!(settled.is_ok(), "not at rest:\n{}", self.gitlab.read(|model| model.describe()));
             // What the daemon did may have sent further webhooks.
             if self.gitlab.read(|model| model.all_delivered()) && self.daemon().in_lanes() == 0 {

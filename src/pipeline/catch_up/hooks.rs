@@ -7,9 +7,7 @@ use std::time::{Duration, Instant};
 use super::own::Whose;
 use super::{Look, Memory};
 use crate::domain::ProjectId;
-use crate::gitlab::{
-    GitlabApi, GitlabError, GitlabResult, Hook, HookHome, HookState, TEST_TRIGGERS, has_nothing_to_send,
-};
+use crate::gitlab::{Hook, HookHome, HookState};
 
 /// However often it failed, a webhook is tested again after this time.
 const LONGEST_PAUSE: Duration = Duration::from_secs(6 * 60 * 60);
@@ -118,7 +116,7 @@ async fn switch_on(look: &Look<'_>, hook: &Hook, memory: &mut Memory) {
     let times = tested.map_or(1, |tested| tested.times.saturating_add(1));
     let project = &look.place.project;
     let home = HookHome::Project(project.detail.id);
-    let why = match on_by_test(&project.gitlab, home, hook).await {
+    let why = match project.gitlab.switch_on_hook(home, hook).await {
         Ok(()) => {
             tracing::info!(project = project.detail.path, hook = hook.id, "the webhook is switched on again");
             look.world.metrics().hook_test("on");
@@ -140,22 +138,4 @@ async fn switch_on(look: &Look<'_>, hook: &Hook, memory: &mut Memory) {
     // A little less, so that the run that is due then does not come a moment too early.
     let not_before = Instant::now() + pause.mul_f32(0.9);
     memory.tested.insert(hook.id, Tested { times, not_before });
-}
-
-/// Has GitLab test a webhook that it has switched off: where that succeeds it is on again. An error says why it is not.
-pub(in crate::pipeline) async fn on_by_test(
-    gitlab: &GitlabApi,
-    home: HookHome,
-    hook: &Hook,
-) -> GitlabResult<()> {
-    let mut nothing = GitlabError::Strange("it is sent for nothing that it could be tested with".to_owned());
-    for trigger in TEST_TRIGGERS.into_iter().filter(|one| hook.triggers.iter().any(|has| has == one)) {
-        match gitlab.test_hook_of(home, hook.id, trigger).await {
-            Err(GitlabError::Failed(failure)) if has_nothing_to_send(&failure) => {
-                nothing = GitlabError::Failed(failure);
-            }
-            tested => return tested,
-        }
-    }
-    Err(nothing)
 }

@@ -27,10 +27,7 @@ use crate::domain::{HookTarget, NoteKey, NoteableKind, ProjectId};
 use crate::gitlab::{GitlabError, Hook};
 
 pub use hooks::HooksOff;
-pub(super) use hooks::on_by_test;
 pub use own::OwnAddress;
-
-pub(super) use projects::list as member_projects;
 
 use hooks::Tested;
 use own::Whose;

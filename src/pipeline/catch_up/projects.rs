@@ -9,8 +9,9 @@ use super::cursor::{self, before};
 use crate::bot::limits::{CLOCK_SLACK, COMMAND_AGE};
 use crate::bot::{Project, Trouble, World};
 use crate::domain::ProjectId;
-use crate::gitlab::{GitlabError, ProjectDetail};
+use crate::gitlab::GitlabError;
 use crate::pipeline::Pipeline;
+use crate::pipeline::membership::{clients, member_projects};
 
 /// How many noteables are read in one go.
 const PAGE: usize = 500;
@@ -31,7 +32,7 @@ pub(super) struct Place {
 pub(super) async fn find(pipeline: &Pipeline) -> Result<(Vec<Place>, Timestamp), Trouble> {
     let world = pipeline.world();
     let now = gitlabs_time(&world).await?;
-    let (shown, complete) = list(&world).await?;
+    let (shown, complete) = member_projects(&world).await?;
     let projects: Vec<Project> =
         shown.into_values().filter_map(|detail| world.shown_project(detail)).collect();
     let since = begin(pipeline, &projects, now, complete).await?;
@@ -62,29 +63,6 @@ async fn gitlabs_time(world: &World) -> Result<Timestamp, Trouble> {
         }
     }
     Err(trouble.unwrap_or_else(|| Trouble::again_in(LISTED_EVERY, "there is no token for GitLab")))
-}
-
-fn clients(world: &World) -> impl Iterator<Item = &crate::gitlab::GitlabApi> {
-    std::iter::once(world.gitlab()).chain(world.gitlab_by_rule().map(|(_, client)| client))
-}
-
-/// What all tokens together see, and whether all of them were answered.
-pub(in crate::pipeline) async fn list(
-    world: &World,
-) -> Result<(BTreeMap<ProjectId, ProjectDetail>, bool), Trouble> {
-    let mut shown = BTreeMap::new();
-    let mut complete = true;
-    for client in clients(world) {
-        match client.member_projects().await {
-            Ok(projects) => {
-                shown.extend(projects.into_iter().filter(|one| !one.archived).map(|one| (one.id, one)));
-            }
-            // A token that has expired hides nothing of what the others see. The health says so already.
-            Err(GitlabError::Failed(failure)) if failure.is_unauthorized() => complete = false,
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok((shown, complete))
 }
 
 /// Since when each project is looked at. For one that is seen for the first time that is written down.

@@ -5,7 +5,6 @@ use super::report::{HookFailure, HookProblem};
 use super::targets::Wanted;
 use super::words;
 use crate::gitlab::{Hook, HookState};
-use crate::pipeline::catch_up::on_by_test;
 
 /// What would be done about it, for people.
 pub(super) fn would(hook: &Hook) -> String {
@@ -23,7 +22,7 @@ pub(super) async fn on(
     if !asked_for {
         return if wanted.is_group() { Err(problem(hook, &wanted.name, None)) } else { Ok(None) };
     }
-    match on_by_test(&wanted.gitlab, wanted.home, hook).await {
+    match wanted.gitlab.switch_on_hook(wanted.home, hook).await {
         Ok(()) => {
             tracing::info!(of = wanted.name, hook = hook.id, "the webhook is switched on again");
             office.world.metrics().hook_test("on");

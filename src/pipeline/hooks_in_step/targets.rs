@@ -8,7 +8,7 @@ use crate::bot::{Trouble, World};
 use crate::config::{Hooks, ProjectRule};
 use crate::domain::HookTarget;
 use crate::gitlab::{GitlabApi, HookHome, ProjectDetail};
-use crate::pipeline::catch_up::member_projects;
+use crate::pipeline::membership::member_projects;
 
 /// What flaglink needs of a project.
 const NEEDED: [&str; 5] = [

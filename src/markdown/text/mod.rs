@@ -1,15 +1,20 @@
 //! Text that can go into a comment.
 
+mod phrase;
+
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
 use jiff::tz::TimeZone;
 use url::Url;
 
-use super::phrase::Phrase;
 use super::templates::{TemplateError, Templates};
 use super::{address, outside};
 use crate::domain::CommentText;
+
+pub(super) use phrase::{Part, and_list, or_list, phrase};
+
+use phrase::Phrase;
 
 /// The longest text of a comment that GitLab takes, in characters (`MAX_TEXT_SIZE_LIMIT`).
 pub const GITLAB_TEXT_LIMIT: usize = 1_000_000;
@@ -59,7 +64,7 @@ impl Markdown {
     }
 
     /// A phrase.
-    pub(super) fn of_phrase(phrase: Arc<Phrase>) -> Self {
+    fn of_phrase(phrase: Arc<Phrase>) -> Self {
         // The default words are tried by a test, all of them.
         let text = phrase.said(&DEFAULT_WORDS).unwrap_or_else(|_| phrase.name().replace('_', " "));
         let at = 0..text.len();

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::templates::{TemplateError, Templates};
-use super::text::Markdown;
+use super::Markdown;
+use crate::markdown::templates::{Given, TemplateError, Templates};
 
 /// Something that is put into a phrase.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Part {
+pub(in crate::markdown) enum Part {
     /// There is none.
     Nothing,
     /// A piece of a comment. A template can put it somewhere or leave it out, nothing else.
@@ -97,28 +97,22 @@ impl Phrase {
     }
 }
 
-/// What a template is given: of pieces nothing but their places.
-pub(super) enum Given {
-    Nothing,
-    Piece(usize),
-    Pieces(Vec<usize>),
-    Number(u64),
-    Is(bool),
-}
-
 /// A phrase, in the default words until it is said in others.
-pub(super) fn phrase<const N: usize>(name: &'static str, parts: [(&'static str, Part); N]) -> Markdown {
+pub(in crate::markdown) fn phrase<const N: usize>(
+    name: &'static str,
+    parts: [(&'static str, Part); N],
+) -> Markdown {
     let phrase = Phrase { name, parts: parts.into_iter().collect() };
     Markdown::of_phrase(Arc::new(phrase))
 }
 
 /// `a, b and c`; nothing where there is nothing.
-pub(super) fn and_list(items: impl IntoIterator<Item = Markdown>) -> Markdown {
+pub(in crate::markdown) fn and_list(items: impl IntoIterator<Item = Markdown>) -> Markdown {
     list("and_list", items.into_iter().collect())
 }
 
 /// `a, b or c`; nothing where there is nothing.
-pub(super) fn or_list(items: impl IntoIterator<Item = Markdown>) -> Markdown {
+pub(in crate::markdown) fn or_list(items: impl IntoIterator<Item = Markdown>) -> Markdown {
     list("or_list", items.into_iter().collect())
 }
 
