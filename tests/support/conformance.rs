@@ -385,6 +385,12 @@ pub(crate) async fn webhooks_say_the_same_however_late_often_and_mixed_up_they_c
         let claim = hint.claim.clone().unwrap_or_default();
         assert!(claim.environment.is_none_or(|name| name == "production" || name == "development"));
     }
+    let whole = &sendings[0].body;
+    let bodies = ["", "null", "[]", "{", "\"\"", "{}"].map(|text| text.as_bytes().to_vec());
+    let cut = (0..whole.len()).step_by(7).map(|end| whole[..end].to_vec());
+    for body in bodies.into_iter().chain([vec![0xff, 0]]).chain(cut) {
+        assert_eq!(provider.read_webhook(&body), Vec::new(), "{}", String::from_utf8_lossy(&body));
+    }
     // Whoever hears of the change too late reads what is true now.
     assert_eq!(state(&provider, &flag).await, None);
     for forged in S::forged(&sendings[0]) {
@@ -409,6 +415,8 @@ pub(crate) async fn an_archived_flag_is_there_and_says_so<S: Stage>() {
     let after = state(&provider, &flag).await.unwrap();
     assert_eq!(before.changes_to(&after), [ChangeKind::Archived(true)]);
     assert!(found::<S>(&provider, "checkout").await.archived);
+    let all = stage.provider().flags(S::FROM).await.unwrap();
+    assert!(all.iter().any(|one| one.flag == flag.flag && one.archived), "{all:?}");
     if provider.abilities().archive {
         provider.archive(&flag.flag, &flag.internal_id, false).await.unwrap();
         assert_eq!(after.changes_to(&state(&provider, &flag).await.unwrap()), [ChangeKind::Archived(false)]);
@@ -449,6 +457,8 @@ async fn all_refused<S: Stage>(provider: &Arc<dyn FlagProvider>, flag: &Flag) ->
         provider.look_up(S::FROM, "checkout").await.unwrap_err(),
         provider.state(&flag.flag, &flag.internal_id).await.unwrap_err(),
         provider.states(&asked).await.unwrap_err(),
+        provider.keys(S::FROM).await.unwrap_err(),
+        provider.flags(S::FROM).await.unwrap_err(),
     ]
 }
 
@@ -664,7 +674,10 @@ pub(crate) async fn a_switch_changes_what_was_asked_there_and_nothing_else<S: St
     for _ in 0..2 {
         assert_eq!(switch("production", turn(true)).await.unwrap(), Switched::Done);
     }
-    assert!(untouched.is_none() || mark().await != untouched, "somebody was");
+    let once = mark().await;
+    assert!(untouched.is_none() || once != untouched, "somebody was");
+    assert_eq!(switch("production", turn(true)).await.unwrap(), Switched::Done);
+    assert_eq!(mark().await, once, "what stands as it is wanted is not sent");
     let mut wanted = before.clone();
     for environment in &mut wanted.environments {
         environment.on = environment.environment == "production";
@@ -673,7 +686,9 @@ pub(crate) async fn a_switch_changes_what_was_asked_there_and_nothing_else<S: St
     for _ in 0..2 {
         assert_eq!(switch("DEVELOPMENT", turn(true)).await.unwrap(), Switched::Done);
     }
+    assert_eq!(mark().await, once, "it was elsewhere");
     assert_eq!(switch("Production", turn(false)).await.unwrap(), Switched::Done);
+    assert!(untouched.is_none() || mark().await != untouched, "as before, and yet somebody was there");
     for environment in &mut wanted.environments {
         environment.on = environment.environment == "development";
     }
