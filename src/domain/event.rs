@@ -154,7 +154,17 @@ pub enum FlagPointer {
     Any,
 }
 
-/// What a flag webhook claims happened. It is shown only where it matches what is then read.
+/// What a flag webhook claims happened. It is shown only where it matches what is then read, and people are named only where what
+/// was claimed accounts for every part of a change (on or off, value, details).
+///
+/// | the webhook says | set |
+/// | --- | --- |
+/// | that it is on or off now, and nothing else | `on`; it also accounts for details that a switch changes on the way |
+/// | the whole state there | `on` and `value`; of several such the first counts that shows what was read |
+/// | which part was changed, not to what | `part` alone: it accounts for that part, and nothing else of the claim counts |
+/// | that something but on and off was changed | `not_of_on`, without `on` and `value` |
+/// | that something happened there | none of these |
+/// | that the flag was archived, called stale or deleted | `archived`, `stale`, `deleted`, without `environment` |
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Claim {
     /// Name of the environment.
@@ -170,7 +180,8 @@ pub struct Claim {
     /// The value now; `Some(None)` claims that there is none.
     #[serde(default, with = "claimed_value")]
     pub value: Option<Option<String>>,
-    /// The share of users, in percent, that a strategy has there now.
+    /// The share of users, in percent, that a strategy has there now, or the flag where it has no strategies: a claim counts only where
+    /// such a share was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub share: Option<f32>,
     /// Archived (`true`) or restored now.
@@ -192,7 +203,7 @@ pub struct Claim {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deleted: bool,
     /// Whether something is claimed that shows in [`FlagState`](super::FlagState), so that a read that
-    /// shows no difference is worth repeating.
+    /// shows `on` or `value` otherwise is worth repeating.
     #[serde(default)]
     pub visible: bool,
 }

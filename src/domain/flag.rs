@@ -79,7 +79,7 @@ impl<'de> Deserialize<'de> for FlagRef {
 pub struct Flag {
     /// Its name.
     pub flag: FlagRef,
-    /// The provider's internal id: keys can be deleted and made again, ids cannot.
+    /// The provider's internal id, which no two of its flags share: keys can be deleted and made again, ids cannot.
     pub internal_id: String,
     /// What people wrote about it, if anything.
     pub description: Option<String>,
@@ -139,13 +139,13 @@ pub struct EnvironmentState {
     pub id: String,
     /// On or off.
     pub on: bool,
-    /// The value that everybody gets who has no override; `None` where there is none or it is empty.
+    /// The value that everybody gets who has no override while it is on; `None` where there is none or it is empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
     /// For what share of users it is on, in percent, where the service rolls out gradually and it is not 100.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollout: Option<f64>,
-    /// How many segment and identity overrides differ from the default.
+    /// How many rules, segments or single users get something else than everybody.
     #[serde(default)]
     pub overrides: u32,
     /// The strategies that are in force, where there is more to say of them than [`rollout`](Self::rollout) does: several, or one
@@ -156,7 +156,7 @@ pub struct EnvironmentState {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub variants: Vec<Variant>,
     /// A digest of everything about this environment that the other fields do not show (what the overrides
-    /// are set to, variants and their weights). Two equal digests mean that nothing of it changed; empty where unknown.
+    /// are set to, variants and their weights). Two equal digests mean that nothing of it changed; empty where the others show all.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub digest: String,
     /// The flag's page for this environment in the service's own dashboard.

@@ -3,13 +3,17 @@
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method, Request};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::settings::SettingError;
 use super::{Provided, ProviderError};
 use crate::net::{Failure, HttpClient, Sent};
+
+/// What is escaped in a name. Addresses of pages are read by people, so what means nothing in an address stays as it is; dots do mean
+/// something.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'~');
 
 /// The API of one service, with the key for it.
 #[derive(Debug, Clone)]
@@ -126,7 +130,7 @@ impl JsonApi {
 
 /// Text as one part of a path or as a value in a query.
 pub(in crate::flags) fn part(text: &str) -> String {
-    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+    utf8_percent_encode(text, ESCAPED).to_string()
 }
 
 /// A path without its query: queries carry what people typed.

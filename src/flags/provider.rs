@@ -235,7 +235,7 @@ pub trait FlagProvider: Send + Sync + 'static {
         Err(ProviderError::Unsupported)
     }
 
-    /// Every flag that can be named there, those in the archive or not; kept for as short a while. The default looks each key up:
+    /// Every flag that can be named there; those in the archive may be left out. Kept for as short a while. The default looks each key up:
     /// a service that lists its flags tells it at once.
     async fn flags(&self, from: ProjectId) -> Provided<Vec<Flag>> {
         let mut flags = Vec::new();
@@ -414,7 +414,8 @@ pub trait FlagProvider: Send + Sync + 'static {
         None
     }
 
-    /// Where the service is, for people and to tell whether it is another one: its address, and what of it webhooks belong to.
+    /// Where the service is, for people and to tell whether it is another one: its address, and what of it webhooks belong to. The default
+    /// cannot tell that; it is for services that have no address of their own.
     fn place(&self) -> String {
         self.service().to_owned()
     }

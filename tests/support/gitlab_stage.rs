@@ -68,6 +68,7 @@ impl Stage for GitlabStage {
     const MORE_THAN_A_PAGE: usize = 501;
     const VALUES: bool = false;
     const ARCHIVE: bool = false;
+    const MARKS_APART: bool = false;
 
     async fn set_up() -> Self {
         let gitlab = Gitlab::start().await.unwrap();

@@ -36,6 +36,9 @@ impl Flagsmith {
             return Ok(Switched::Done);
         }
         let now = self.default_in(flag, id, &environment).await?;
+        if stands(&now, to) {
+            return Ok(Switched::Done);
+        }
         if environment.use_v2_feature_versioning {
             self.publish_version(id, &environment, &now, to).await?;
         } else {
@@ -158,6 +161,15 @@ impl Flagsmith {
         }
         Ok(())
     }
+}
+
+/// Whether all is as it is wanted: written once more it would be a change that says nothing, and with versions one more of them.
+fn stands(now: &DefaultState, to: &Switch) -> bool {
+    let value_stands = to
+        .value
+        .as_ref()
+        .is_none_or(|value| alike(&now.feature_state_value, value) == now.feature_state_value);
+    to.on.is_none_or(|on| on == now.enabled) && value_stands
 }
 
 /// The text as a value of the kind that stands there now: programs that read a number must not be handed a text.
