@@ -2,13 +2,17 @@
 //! only that room does.
 //!
 //! The checks read the sources as text, without a parser of Rust: comments and strings are blanked out first, so
-//! that a word in them is not taken for code. Each check is also given a bad sample, so that it is known to fail.
+//! that a word in them is not taken for code; one check looks at the strings alone. Each check is also given a bad sample, so
+//! that it is known to fail.
 
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::ops::Range;
 use std::path::Path;
+
+use flaglink::flags::kinds;
 
 #[path = "support/circles.rs"]
 mod circles;
@@ -35,17 +39,38 @@ const ROOMS: [&str; 15] = [
 /// The most lines of code in a file: past it there is a second idea in it.
 const MOST_LINES: usize = 500;
 
+/// Where code knows which flag services there are: the rooms that are the services or play them.
+const KNOW_SERVICES: [&str; 4] = ["flags", "sandbox", "cli/demo", "cli/sandbox"];
+
+/// Where services are named as examples for people: the help and the page of commands, the page of settings, what is told of a
+/// configuration without a provider, and sample texts for templates. Deciding by such a name is no more allowed there than elsewhere.
+const NAME_SERVICES: [&str; 5] =
+    ["command/docs", "command/table", "config/load", "config/reference", "markdown/samples"];
+
+/// Kinds of service whose name is also that of something else: of the GitLab that flaglink works with.
+const ALSO_ELSE: [&str; 1] = ["gitlab"];
+
 /// One file of `src/`, with comments and the insides of strings blanked out.
 struct Source {
     /// Its path from `src/` on, without `.rs`, in parts: `["flags", "flagsmith", "api"]`.
     parts: Vec<String>,
     code: String,
+    strings: Vec<Literal>,
+}
+
+/// A string in the source.
+struct Literal {
+    /// Where it stood in the code, which has spaces there.
+    place: Range<usize>,
+    /// What is between its quotes, as it is written.
+    text: String,
 }
 
 impl Source {
     fn new(path: &str, text: &str) -> Self {
         let path = path.strip_suffix(".rs").unwrap_or(path);
-        Self { parts: path.split('/').map(str::to_owned).collect(), code: blank(text) }
+        let (code, strings) = blank(text);
+        Self { parts: path.split('/').map(str::to_owned).collect(), code, strings }
     }
 
     /// The room that it belongs to; `lib` and `main` are the walls themselves.
@@ -84,10 +109,11 @@ impl Source {
     }
 }
 
-/// Comments and the insides of string and character literals become spaces; line breaks stay.
-fn blank(text: &str) -> String {
+/// Comments and the insides of string and character literals become spaces; line breaks stay. The strings beside it.
+fn blank(text: &str) -> (String, Vec<Literal>) {
     let chars: Vec<char> = text.chars().collect();
     let mut out = String::with_capacity(text.len());
+    let mut strings = Vec::new();
     let mut at = 0;
     let starts = |at: usize, what: &str| what.chars().enumerate().all(|(n, c)| chars.get(at + n) == Some(&c));
     let keep_breaks = |out: &mut String, from: usize, to: usize| {
@@ -124,14 +150,18 @@ fn blank(text: &str) -> String {
             at += 2;
         } else if !word_before && let Some(length) = raw_string(&chars[at..]) {
             at += length;
+            let start = out.len();
             keep_breaks(&mut out, begin, at);
+            strings.push(Literal::new(start..out.len(), &chars[begin..at]));
         } else if chars[at] == '"' {
             at += 1;
             while at < chars.len() && chars[at] != '"' {
                 at += if chars[at] == '\\' { 2 } else { 1 };
             }
             at += 1;
+            let start = out.len();
             keep_breaks(&mut out, begin, at);
+            strings.push(Literal::new(start..out.len(), &chars[begin..at.min(chars.len())]));
         } else if chars[at] == '\'' && (starts(at + 1, "\\") || chars.get(at + 2) == Some(&'\'')) {
             at += if starts(at + 1, "\\") { 3 } else { 2 };
             while at < chars.len() && chars[at] != '\'' {
@@ -144,7 +174,16 @@ fn blank(text: &str) -> String {
             at += 1;
         }
     }
-    out
+    (out, strings)
+}
+
+impl Literal {
+    fn new(place: Range<usize>, written: &[char]) -> Self {
+        let written: String = written.iter().collect();
+        let inside = written.trim_start_matches(['b', 'c', 'r', '#']).trim_end_matches('#');
+        let inside = inside.strip_prefix('"').unwrap_or(inside);
+        Self { place, text: inside.strip_suffix('"').unwrap_or(inside).to_owned() }
+    }
 }
 
 /// How long the raw string is that begins there (`r"…"`, `br#"…"#`), if one does.
@@ -296,14 +335,58 @@ fn too_long(source: &Source) -> Vec<String> {
     vec![format!("{} has {lines} lines of code: look for the second idea in it", source.name())]
 }
 
+/// What is done for one flag service and not for another is said by the service itself, in `flags`: whoever adds one shall
+/// not have to look for the places that ask which it is.
+fn services_by_name(source: &Source) -> Vec<String> {
+    if KNOW_SERVICES.iter().any(|place| source.is_in(place)) {
+        return Vec::new();
+    }
+    let names_them = NAME_SERVICES.iter().any(|place| source.is_in(place));
+    let mut wrong = Vec::new();
+    for kind in kinds() {
+        let also_else = ALSO_ELSE.contains(&kind.kind);
+        for literal in &source.strings {
+            // The letter of an escape is none of a word.
+            let text = literal.text.replace("\\n", "  ");
+            let names =
+                [kind.kind, kind.service].iter().any(|name| whole_words(&text, name).next().is_some());
+            if (names && !also_else && !names_them)
+                || (literal.text == kind.kind && is_asked_of_a_kind(source, literal))
+            {
+                let line = source.code[..literal.place.start].lines().count();
+                wrong.push(format!(
+                    "{}, line {line}, names {}: which services there are is known to `flags` alone",
+                    source.name(),
+                    kind.service
+                ));
+            }
+        }
+    }
+    wrong
+}
+
+/// Whether that string is one that something is compared with: a pattern, or in a statement about a `kind`.
+fn is_asked_of_a_kind(source: &Source, literal: &Literal) -> bool {
+    let (before, after) = (&source.code[..literal.place.start], &source.code[literal.place.end..]);
+    let pattern = ["=>", "|"].iter().any(|sign| after.trim_start().starts_with(sign));
+    let ends = [';', '{', '}'];
+    let from = before.rfind(ends).map_or(0, |at| at + 1);
+    let to = after.find(ends).unwrap_or(after.len());
+    let about = [&before[from..], &after[..to]];
+    let about_kind =
+        |text: &&str| ["kind", "kinds"].iter().any(|word| whole_words(text, word).next().is_some());
+    pattern || before.trim_end().ends_with('|') || about.iter().any(about_kind)
+}
+
 type Check = fn(&Source) -> Vec<String>;
 
-const CHECKS: [(&str, Check); 6] = [
+const CHECKS: [(&str, Check); 7] = [
     ("a room uses only rooms below it", runs_up),
     ("every file is in a room", unknown_room),
     ("the sandbox stands apart", sandbox_apart),
     ("comment text comes from markdown", comment_text_elsewhere),
     ("words stand where they belong", words_out_of_place),
+    ("services are known to flags alone", services_by_name),
     ("a file holds one idea", too_long),
 ];
 
@@ -431,6 +514,36 @@ fn words_out_of_place_are_found() {
         ("bot/link.rs", "#![forbid(unsafe_code)] const V: &str = env!(\"CARGO_PKG_VERSION\"); // println!()"),
         ("domain/link.rs", "fn late(now: Timestamp) {}"),
         ("gitlab/page.rs", "options.render.r#unsafe = true;"),
+    ] {
+        assert_eq!(failed(path, text), [""; 0], "{path}: {text}");
+    }
+}
+
+#[test]
+fn services_that_are_asked_for_by_name_are_found() {
+    const ALONE: [&str; 1] = ["services are known to flags alone"];
+    for (path, text) in [
+        ("cli/init/file.rs", "if kind == \"unleash\" { f() }"),
+        ("cli/init/file.rs", "match kind { \"flagsmith\" => 1, _ => 2 }"),
+        ("cli/init/file.rs", "if [r#\"unleash\"#].contains(&answer) {}"),
+        ("cli/init/file.rs", "let title = \"Flagsmith\";"),
+        ("cli/init/file.rs", "let text = \"\\nunleash, or another\";"),
+        ("cli/doctor/providers.rs", "f(\"docs/from-flagsmith.md\")"),
+        ("cli/doctor/hooks.rs", "let native = config.providers.iter().any(|one| one.kind == \"gitlab\");"),
+        ("cli/doctor/hooks.rs", "#[arg(value_parser = kinds([\"gitlab\"]))]"),
+        ("cli/doctor/hooks.rs", "match of { \"gitlab\" => 1, _ => 2 }"),
+        ("cli/doctor/hooks.rs", "matches!(of, \"split\" | \"gitlab\")"),
+        ("command/table.rs", "match service { \"unleash\" => 1, _ => 2 }"),
+    ] {
+        assert_eq!(failed(path, text), ALONE, "{path}: {text}");
+    }
+    for (path, text) in [
+        ("flags/registry.rs", "KindDoc { kind: \"unleash\" }"),
+        ("cli/demo/story.rs", "let kind = \"unleash\";"),
+        ("cli/init/file.rs", "// as \"unleash\" does\nlet table = table(document, \"gitlab\");"),
+        ("cli/doctor/hooks.rs", "let peer = match kind { Kind::Own => \"gitlab\", _ => name };"),
+        ("cli/doctor/words.rs", "let says = \"GitLab is not Unleashed\";"),
+        ("command/table.rs", "const EXAMPLE: &str = \"/flag link flagsmith:checkout\";"),
     ] {
         assert_eq!(failed(path, text), [""; 0], "{path}: {text}");
     }

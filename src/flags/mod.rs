@@ -7,21 +7,25 @@ pub mod gitlab;
 mod json_api;
 mod named;
 mod pages;
+mod pasted;
 mod provider;
 mod rank;
 mod registry;
 mod settings;
+mod setup;
 mod share;
 mod survey;
 pub mod unleash;
 
 pub use pages::same_page;
+pub use pasted::Pasted;
 pub use provider::{
     Abilities, About, BackLink, Changes, FlagProvider, Hint, Provided, ProviderError, Settable, StandingLink,
     Switched, Verdict, WebhookRequest,
 };
-pub use registry::{KindDoc, Registry, Surroundings, kinds};
+pub use registry::{KindDoc, Registry, Surroundings, kinds, lives_in_gitlab};
 pub use settings::SettingError;
+pub use setup::{OwnService, ProjectSetting, Setup};
 pub use survey::{ServiceProject, WebhookThere};
 
 pub use crate::domain::Switch;

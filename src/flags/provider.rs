@@ -297,6 +297,12 @@ pub trait FlagProvider: Send + Sync + 'static {
         Ok(None)
     }
 
+    /// The page of flaglink's documentation that says how to change over from what [`FlagProvider::back_links_refused`] speaks
+    /// of; `None` where nothing is ever refused, or no page says it.
+    fn changing_over(&self) -> Option<&'static str> {
+        None
+    }
+
     /// The links that stand on the flag.
     async fn back_links(&self, _flag: &FlagRef, _internal_id: &str) -> Provided<Vec<StandingLink>> {
         Err(ProviderError::Unsupported)

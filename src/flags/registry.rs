@@ -10,6 +10,7 @@ use secrecy::SecretString;
 use super::FlagProvider;
 use super::flagsmith::{Flagsmith, FlagsmithSecrets, FlagsmithSettings};
 use super::gitlab::{GitlabFlags, GitlabSettings};
+use super::setup::Setup;
 use super::unleash::{Unleash, UnleashSecrets, UnleashSettings};
 use crate::config::{ConfigError, ProviderTable};
 use crate::gitlab::GitlabApi;
@@ -24,6 +25,8 @@ pub struct KindDoc {
     pub service: &'static str,
     /// Its settings beside `kind`, as a JSON schema whose descriptions document them.
     pub schema: fn() -> Schema,
+    /// How it is set up.
+    pub setup: Setup,
     build: Build,
 }
 
@@ -45,18 +48,37 @@ const KINDS: &[KindDoc] = &[
         kind: "flagsmith",
         service: "Flagsmith",
         schema: || schema_for!(FlagsmithSettings),
+        setup: super::flagsmith::SETUP,
         build: flagsmith,
     },
-    KindDoc { kind: "unleash", service: "Unleash", schema: || schema_for!(UnleashSettings), build: unleash },
-    KindDoc { kind: "gitlab", service: "GitLab", schema: || schema_for!(GitlabSettings), build: gitlab },
+    KindDoc {
+        kind: "unleash",
+        service: "Unleash",
+        schema: || schema_for!(UnleashSettings),
+        setup: super::unleash::SETUP,
+        build: unleash,
+    },
+    KindDoc {
+        kind: "gitlab",
+        service: "GitLab",
+        schema: || schema_for!(GitlabSettings),
+        setup: super::gitlab::SETUP,
+        build: gitlab,
+    },
 ];
 
 /// Kinds that a later version will have, so that who asks for them is not told of a typing error.
 const LATER: &[&str] = &[];
 
-/// The kinds of provider, for the reference.
+/// The kinds of provider, for the reference and for whoever sets one up.
 pub fn kinds() -> &'static [KindDoc] {
     KINDS
+}
+
+/// Whether flags of that kind are a part of GitLab itself: the bot then needs the role for them there, and changes come with
+/// GitLab's own webhooks.
+pub fn lives_in_gitlab(kind: &str) -> bool {
+    KINDS.iter().any(|one| one.kind == kind && one.setup.own.is_none())
 }
 
 /// The providers as configured.

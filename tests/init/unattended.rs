@@ -250,3 +250,20 @@ async fn a_mistyped_address_binds_no_store() {
     let refused = Daemon::start(load(&wrong)).await.err().unwrap().to_string();
     assert!(refused.contains("the store belongs to the GitLab at"), "{refused}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_certificates_that_were_tried_are_written_for_both_sides() {
+    let place = Place::new().await;
+    let ca = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/ca.pem");
+    let said = place.init(&[place.flags(), vec!["--ca-file".to_owned(), ca.to_owned()]].concat()).await;
+    assert_eq!(said.code, 0, "{said:?}");
+    let file = place.files()["flaglink.toml"].clone();
+    let config: toml_edit::DocumentMut = file.parse().unwrap();
+    for table in [&config["gitlab"], &config["providers"]["flagsmith"]] {
+        assert_eq!(table["ca_file"].as_str(), Some(ca), "{file}");
+    }
+    Config::load(&place.path("flaglink.toml"), &BTreeMap::new()).unwrap();
+    // Said once, it stays as it is.
+    assert!(place.init(&place.flags()).await.out.contains("Nothing to change"));
+    assert_eq!(place.files()["flaglink.toml"], file);
+}

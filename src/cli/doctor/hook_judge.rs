@@ -8,6 +8,7 @@ use super::hooks::Ours;
 use super::projects::Matched;
 use super::whose::{Whose, takes_by_hand};
 use crate::domain::{HookRecord, HookTarget};
+use crate::flags::lives_in_gitlab;
 use crate::gitlab::{Hook, HookState, LoggedAnswer};
 
 /// Where GitLab's webhooks come in at any flaglink, below its address.
@@ -191,7 +192,7 @@ fn judge_one(ours: &Ours<'_>, one: &Matched, seen: &Seen) -> Vec<Finding> {
 fn events(ours: &Ours<'_>, one: &Matched, hook: &Hook) -> Option<Finding> {
     let config = ours.config;
     let native = |name: &String| {
-        config.providers.iter().any(|provider| provider.name == *name && provider.kind == "gitlab")
+        config.providers.iter().any(|provider| provider.name == *name && lives_in_gitlab(&provider.kind))
     };
     let rule = config.rules.rules.get(one.rule);
     let mut needed = EVENTS.to_vec();

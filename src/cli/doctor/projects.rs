@@ -11,6 +11,7 @@ use super::within;
 use super::words::of_gitlab;
 use crate::cli::words::count;
 use crate::config::{Config, ProjectRule, Role};
+use crate::flags::lives_in_gitlab;
 use crate::gitlab::{GitlabApi, GitlabError, GitlabResult, ProjectDetail};
 
 /// So many projects of a rule are looked at one by one.
@@ -232,7 +233,7 @@ fn roles(
     }
     // Their flags are for developers.
     let native = |name: &String| {
-        config.providers.iter().any(|provider| provider.name == *name && provider.kind == "gitlab")
+        config.providers.iter().any(|provider| provider.name == *name && lives_in_gitlab(&provider.kind))
     };
     let least = if rule.providers.iter().any(native) { Role::Developer } else { Role::Reporter };
     for (level, projects) in by_level {

@@ -96,10 +96,12 @@ async fn one(provider: Arc<dyn FlagProvider>, public: Option<&Url>, limit: Durat
     asked.environments = environments.and_then(Result::ok);
     asked.webhook = Some(webhook);
     asked.after = refused.and_then(Result::ok).flatten().map(|why| {
+        let how = provider.changing_over().map(|page| format!("{page} says how to change over; until then "));
+        let until = how.unwrap_or_default();
         Finding::look(
             Id::ProviderOwnIntegration,
             why,
-            "docs/from-flagsmith.md says how to change over; until then flaglink keeps no links and tags there",
+            format!("{until}flaglink keeps no links and tags there"),
         )
     });
     asked

@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::HeaderMap;
 use url::Url;
 
+use crate::flags::{OwnService, Pasted};
 use crate::net::{LookOptions, Looker, Seen, Unseen};
 
 /// How long one look may take.
@@ -149,33 +150,7 @@ fn unseen(base: &Url, error: &Unseen) -> String {
     format!("{base} does not answer: {error}; {remedy}")
 }
 
-/// The address of Flagsmith's API, and the number of the project if one stands in what was pasted.
-pub(super) fn flagsmith(text: &str) -> Result<(String, Option<String>), String> {
-    let url = web_address(text)?;
-    let project = part_after(&url, "project").filter(|project| project.parse::<u64>().is_ok());
-    if url.host_str() == Some("app.flagsmith.com") {
-        return Ok(("https://api.flagsmith.com".to_owned(), project));
-    }
-    Ok((before(&url, &["/api/v1", "/project/"]), project))
-}
-
-/// The address of Unleash, and the project if one stands in what was pasted.
-pub(super) fn unleash(text: &str) -> Result<(String, Option<String>), String> {
-    let url = web_address(text)?;
-    let project = part_after(&url, "projects");
-    Ok((before(&url, &["/api/", "/projects/"]), project))
-}
-
-fn part_after(url: &Url, word: &str) -> Option<String> {
-    let mut parts = url.path_segments()?;
-    parts.find(|part| *part == word)?;
-    parts.next().filter(|part| !part.is_empty()).map(str::to_owned)
-}
-
-fn before(url: &Url, marks: &[&str]) -> String {
-    let mut url = url.clone();
-    let path = format!("{}/", url.path().trim_end_matches('/'));
-    let end = marks.iter().filter_map(|mark| path.find(mark)).min().unwrap_or(path.len());
-    url.set_path(path.get(..end).unwrap_or_default());
-    url.as_str().trim_end_matches('/').to_owned()
+/// What was pasted as the address of a flag service, as that kind of service understands it.
+pub(super) fn service(text: &str, own: &OwnService) -> Result<Pasted, String> {
+    Ok((own.read)(&web_address(text)?))
 }

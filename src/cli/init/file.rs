@@ -2,6 +2,8 @@
 
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
 
+use crate::flags::KindDoc;
+
 /// What a new file begins with. Whatever differs is then written into it as into a file that is there.
 const NEW: &str = r#"# flaglink. `flaglink config reference` explains every key, `flaglink doctor` looks at everything.
 # Secrets are in files of their own, beside this one. `flaglink init` changes only what differs and keeps the rest as you write it.
@@ -18,23 +20,30 @@ url = ""
 token_file = "gitlab-token"          # access token of the bot, scope `api`
 "#;
 
-/// A flag service.
-pub(super) struct Service {
-    /// `flagsmith`, `unleash` or `gitlab`.
+/// A flag service as it stands in the file.
+pub(super) struct There {
+    /// What stands there as its kind; nobody has looked whether there is such a kind.
     pub(super) kind: String,
-    /// The table's name: how people name it in comments.
+    /// The table's name.
     pub(super) name: String,
-    /// Its address; `None` for GitLab's own flags.
+    /// Its address, where it has one.
     pub(super) url: Option<String>,
     /// Its project, where it has one.
     pub(super) project: Option<String>,
 }
 
-impl Service {
-    /// The key that names the file with the service's key.
-    pub(super) fn key_file(&self) -> &'static str {
-        if self.kind == "unleash" { "api_token_file" } else { "api_key_file" }
-    }
+/// A flag service as it is to be.
+pub(super) struct Service {
+    /// Its kind.
+    pub(super) kind: &'static KindDoc,
+    /// The table's name: how people name it in comments.
+    pub(super) name: String,
+    /// Its address; `None` where it has none of its own.
+    pub(super) url: Option<String>,
+    /// Its project, where it has one.
+    pub(super) project: Option<String>,
+    /// The certificates that it was tried with.
+    pub(super) ca_file: Option<String>,
 }
 
 /// Everything that is to stand in the file.
@@ -82,7 +91,7 @@ pub(super) fn text<'a>(document: &'a DocumentMut, table: &str, key: &str) -> Opt
 }
 
 /// The service in the file: of that kind, if one is wanted.
-pub(super) fn service(document: &DocumentMut, kind: Option<&str>) -> Option<Service> {
+pub(super) fn service(document: &DocumentMut, kind: Option<&str>) -> Option<There> {
     let providers = document.get("providers")?.as_table_like()?;
     providers.iter().find_map(|(name, table)| {
         let text = |key: &str| table.get(key).and_then(Item::as_str).map(str::to_owned);
@@ -92,7 +101,7 @@ pub(super) fn service(document: &DocumentMut, kind: Option<&str>) -> Option<Serv
         }
         let number = || table.get("project").and_then(Item::as_integer).map(|number| number.to_string());
         let project = text("project").or_else(number);
-        Some(Service { kind: of, name: name.to_owned(), url: text("url"), project })
+        Some(There { kind: of, name: name.to_owned(), url: text("url"), project })
     })
 }
 
@@ -126,11 +135,11 @@ pub(super) fn write(document: &mut DocumentMut, wanted: &Wanted) -> Result<(), S
     if wanted.registered_now {
         gitlab.remove("webhook_secret_file");
     }
-    provider(document, &wanted.service)?;
+    provider(document, &wanted.service, wanted.ca_file.as_deref())?;
     rules(document, wanted)
 }
 
-fn provider(document: &mut DocumentMut, service: &Service) -> Result<(), String> {
+fn provider(document: &mut DocumentMut, service: &Service, ca_file: Option<&str>) -> Result<(), String> {
     let providers = document.entry("providers").or_insert_with(|| {
         let mut providers = Table::new();
         providers.set_implicit(true);
@@ -146,22 +155,23 @@ fn provider(document: &mut DocumentMut, service: &Service) -> Result<(), String>
         let name = &service.name;
         table.decor_mut().set_suffix(format!("  # people write {name}:my_flag, or my_flag alone"));
     }
-    set(table, "kind", &service.kind);
-    let Some(url) = &service.url else { return Ok(()) };
+    set(table, "kind", service.kind.kind);
+    let (Some(url), Some(own)) = (&service.url, &service.kind.setup.own) else { return Ok(()) };
     let same = |is: &Item| is.as_str().map(|is| is.trim_end_matches('/')) == Some(url.trim_end_matches('/'));
     if !table.get("url").is_some_and(same) {
         set(table, "url", url);
     }
-    let env = service.key_file().replace("_file", "_env");
-    if table.get(&env).is_none() {
-        set_once(table, service.key_file(), &format!("{}-key", service.name));
+    // Of an entry that is there already it is known only where somebody said so.
+    set_if(table, "ca_file", if is_new { service.ca_file.as_deref() } else { ca_file });
+    if table.get(&own.key_env()).is_none() {
+        set_once(table, &own.key_file(), &format!("{}-key", service.name));
     }
-    if table.get("webhook_secret_env").is_none() {
+    if own.webhook_secret && table.get("webhook_secret_env").is_none() {
         set_once(table, "webhook_secret_file", &format!("{}-webhook", service.name));
     }
-    if let Some(project) = &service.project {
-        match (service.kind.as_str(), project.parse::<i64>()) {
-            ("flagsmith", Ok(number)) => {
+    if let (Some(project), Some(setting)) = (&service.project, &own.project) {
+        match project.parse::<i64>() {
+            Ok(number) if setting.number => {
                 if table.get("project").and_then(Item::as_integer) != Some(number) {
                     replace(table, "project", value(number));
                 }

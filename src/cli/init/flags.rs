@@ -7,11 +7,11 @@ use secrecy::SecretString;
 use super::ask::Question;
 use super::gitlab::Gitlab;
 use super::service::{self, Wrong};
-use super::{Interview, address, file, secrets};
+use super::{Interview, address, file, kinds, secrets};
 use crate::cli::Trouble;
 use crate::cli::words::plain;
 use crate::config::{fits, suggestion};
-use crate::flags::{FlagProvider, ServiceProject};
+use crate::flags::{FlagProvider, KindDoc, OwnService, Pasted, ServiceProject};
 
 /// Where the key may come from.
 const VARIABLE: &str = "FLAGLINK_INIT_SERVICE_KEY";
@@ -20,12 +20,12 @@ const SHOWN: usize = 20;
 
 /// The flag service as it was found.
 pub(super) struct Flags {
-    pub(super) kind: String,
+    pub(super) kind: &'static KindDoc,
     /// The table's name.
     pub(super) name: String,
     pub(super) url: Option<String>,
     pub(super) project: Option<String>,
-    /// Its key; `None` for GitLab's own flags, and where the environment has it.
+    /// Its key; `None` where it needs none, and where the environment has it.
     pub(super) key: Option<SecretString>,
     /// Environments that a new rule is told of.
     pub(super) tell: Vec<String>,
@@ -39,24 +39,22 @@ impl Interview<'_> {
     /// Which service, where, with what key, which project.
     pub(super) async fn flag_service(&self, gitlab: &Gitlab) -> Result<Flags, Trouble> {
         let known = file::service(&self.document, None).map(|service| service.kind);
-        let question = Question {
-            words: "Which flag service?",
-            help: "flagsmith, unleash, or gitlab (GitLab's own feature flags)",
-            flag: "--service",
-        };
+        let help = kinds::names_with_remarks(", or ");
+        let question = Question { words: "Which flag service?", help: &help, flag: "--service" };
         let kind = loop {
             let answer = match &self.init.service {
                 Some(given) => given.clone(),
                 None => self.answer(question, known.as_deref(), None)?.to_lowercase(),
             };
-            if ["flagsmith", "unleash", "gitlab"].contains(&answer.as_str()) {
-                break answer;
+            if let Some(kind) = crate::flags::kinds().iter().find(|kind| kind.kind == answer) {
+                break kind;
             }
-            self.asker.refuse(question, true, "there are flagsmith, unleash and gitlab")?;
+            self.asker.refuse(question, true, &format!("there are {}", kinds::names(" and ")))?;
         };
-        let there = file::service(&self.document, Some(&kind));
-        let name = there.as_ref().map_or_else(|| kind.clone(), |service| service.name.clone());
-        if kind == "gitlab" {
+        let there = file::service(&self.document, Some(kind.kind));
+        let name = there.as_ref().map_or_else(|| kind.kind.to_owned(), |service| service.name.clone());
+        let Some(own) = &kind.setup.own else {
+            // It is a part of GitLab, which is known already.
             let from = gitlab.projects.first().map(|project| project.id);
             let flags = match from {
                 Some(from) => gitlab.api.feature_flags(from).await.ok().flatten().unwrap_or_default(),
@@ -74,23 +72,21 @@ impl Interview<'_> {
                 example,
                 asked: None,
             });
-        }
-        self.service_with_key(kind, name, there, gitlab).await
+        };
+        self.service_with_key(kind, own, name, there, gitlab).await
     }
 
     async fn service_with_key(
         &self,
-        kind: String,
+        kind: &'static KindDoc,
+        own: &OwnService,
         name: String,
-        there: Option<file::Service>,
+        there: Option<file::There>,
         gitlab: &Gitlab,
     ) -> Result<Flags, Trouble> {
         let known_url = there.as_ref().and_then(|service| service.url.clone());
         let known_project = there.and_then(|service| service.project);
-        let (title, example) = match kind.as_str() {
-            "unleash" => ("Unleash", None),
-            _ => ("Flagsmith", Some("https://api.flagsmith.com")),
-        };
+        let title = kind.service;
         let where_words = format!("Where is your {title}?");
         let where_is = Question {
             words: &where_words,
@@ -98,25 +94,17 @@ impl Interview<'_> {
             flag: "--service-url",
         };
         let key_words = format!("The API key for {title}?");
+        let key_help = format!("{} It is not shown here.", own.key_help);
         let key_question = Question {
             words: &key_words,
-            help: match kind.as_str() {
-                "unleash" => {
-                    "A personal access token of an admin (Profile → Personal API tokens). It is not shown here."
-                }
-                _ => "Organisation settings → API keys. It is not shown here.",
-            },
+            help: &key_help,
             flag: "--service-key-file or FLAGLINK_INIT_SERVICE_KEY",
         };
-        let (key_file, key_env) = match kind.as_str() {
-            "unleash" => ("api_token_file", "api_token_env"),
-            _ => ("api_key_file", "api_key_env"),
-        };
         let in_file = |key: &str| self.document.get("providers")?.get(&name)?.get(key)?.as_str();
-        let variable = in_file(key_env).map(str::to_owned);
+        let variable = in_file(&own.key_env()).map(str::to_owned);
         let known_key = match &variable {
             Some(variable) => self.context.env.get(variable).cloned().map(SecretString::from),
-            None => secrets::read(&self.beside(in_file(key_file).unwrap_or(&format!("{name}-key")))),
+            None => secrets::read(&self.beside(in_file(&own.key_file()).unwrap_or(&format!("{name}-key")))),
         };
         let mut given_key = match &self.init.service_key_file {
             Some(file) => Some(secrets::read(file).ok_or_else(|| {
@@ -129,22 +117,17 @@ impl Interview<'_> {
         };
         let mut given_url = self.init.service_url.clone();
         let ca_file = self.ca_file().map(|file| super::absolute(&file));
-        let mut url_now: Option<(String, Option<String>)> = None;
+        let mut url_now: Option<Pasted> = None;
         let (url, in_address, key, seen) = loop {
             let typed_url = given_url.is_none();
-            let (url, project) = match url_now.take() {
+            let Pasted { url, project } = match url_now.take() {
                 Some(now) => now,
                 None => {
                     let answer = match given_url.take() {
                         Some(given) => given,
-                        None => self.answer(where_is, known_url.as_deref(), example)?,
+                        None => self.answer(where_is, known_url.as_deref(), own.proposed)?,
                     };
-                    let read = if kind == "unleash" {
-                        address::unleash(&answer)
-                    } else {
-                        address::flagsmith(&answer)
-                    };
-                    match read {
+                    match address::service(&answer, own) {
                         Ok(read) => read,
                         Err(why) => {
                             self.asker.refuse(where_is, typed_url, &why)?;
@@ -160,8 +143,10 @@ impl Interview<'_> {
             };
             let step = self.progress.step(format!("asking {title}"));
             let tried = match secrets::cleaned(&secret, "key") {
-                Ok(key) => match service::provider(&kind, &url, &key, None, ca_file.as_deref()) {
-                    Ok(provider) => service::projects(provider.as_ref(), &url).await.map(|seen| (key, seen)),
+                Ok(key) => match service::provider(kind, own, &url, &key, None, ca_file.as_deref()) {
+                    Ok(provider) => {
+                        service::projects(provider.as_ref(), own, &url).await.map(|seen| (key, seen))
+                    }
                     Err(why) => Err(Wrong::Address(why)),
                 },
                 Err(why) => Err(Wrong::Key(why)),
@@ -171,7 +156,7 @@ impl Interview<'_> {
                 Ok((key, seen)) => break (url, project, key, seen),
                 Err(Wrong::Key(why)) => {
                     self.asker.refuse(key_question, typed_key || self.asker.somebody(), &why)?;
-                    url_now = Some((url, project));
+                    url_now = Some(Pasted { url, project });
                 }
                 Err(Wrong::Address(why)) => {
                     self.asker.refuse(where_is, typed_url || self.asker.somebody(), &why)?;
@@ -180,8 +165,11 @@ impl Interview<'_> {
             }
         };
         self.asker.good(&format!("{title} answers at {url}"));
-        let project = self.service_project(title, in_address.or(known_project), &seen)?;
-        let provider = service::provider(&kind, &url, &key, Some(&project), ca_file.as_deref());
+        let project = match own.project {
+            Some(_) => Some(self.service_project(title, in_address.or(known_project), &seen)?),
+            None => None,
+        };
+        let provider = service::provider(kind, own, &url, &key, project.as_deref(), ca_file.as_deref());
         let provider: Arc<dyn FlagProvider> = provider.map_err(Trouble::Arguments)?;
         let names = service::environments(provider.as_ref()).await;
         if names.is_empty() {
@@ -194,7 +182,7 @@ impl Interview<'_> {
         let key = variable.is_none().then_some(key);
         let tell = self.tell(&name, &names)?;
         let asked = Some(provider);
-        Ok(Flags { kind, name, url: Some(url), project: Some(project), key, tell, example, asked })
+        Ok(Flags { kind, name, url: Some(url), project, key, tell, example, asked })
     }
 
     fn service_project(

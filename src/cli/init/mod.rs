@@ -6,6 +6,7 @@ mod by_hand;
 mod file;
 mod flags;
 mod gitlab;
+mod kinds;
 mod plan;
 mod secrets;
 mod service;
@@ -40,8 +41,12 @@ pub(super) struct Init {
     #[arg(long, value_name = "PATTERNS", value_delimiter = ',')]
     projects: Vec<String>,
 
-    /// The flag service: flagsmith, unleash or gitlab
-    #[arg(long, value_name = "SERVICE", value_parser = ["flagsmith", "unleash", "gitlab"])]
+    #[arg(
+        long,
+        value_name = "SERVICE",
+        help = format!("The flag service: {}", kinds::names(" or ")),
+        value_parser = kinds::parser(),
+    )]
     service: Option<String>,
 
     /// The address of the flag service; that of a project there will do
@@ -52,8 +57,7 @@ pub(super) struct Init {
     #[arg(long, value_name = "FILE")]
     service_key_file: Option<PathBuf>,
 
-    /// The service's project: a number in Flagsmith, an id in Unleash
-    #[arg(long, value_name = "PROJECT")]
+    #[arg(long, value_name = "PROJECT", help = format!("The service's project: {}", kinds::projects()))]
     service_project: Option<String>,
 
     /// Environments whose changes also get a reply, several with commas; `none` for none
@@ -140,10 +144,11 @@ impl Interview<'_> {
             by_hand: webhooks.by_hand(),
             registered_now: matches!(webhooks, Webhooks::RegisteredNow),
             service: file::Service {
-                kind: flags.kind.clone(),
+                kind: flags.kind,
                 name: flags.name.clone(),
                 url: flags.url.clone(),
                 project: flags.project.clone(),
+                ca_file: self.ca_file().as_deref().map(absolute),
             },
             projects: projects.patterns.clone(),
             tell: flags.tell.clone(),

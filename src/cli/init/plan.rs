@@ -69,15 +69,14 @@ impl Plan {
             webhook_secret = Some(path);
         }
         let in_table = |key: &str| document.get("providers")?.get(&flags.name)?.get(key)?.as_str();
-        if let Some(key) = &flags.key {
-            let key_file = if flags.kind == "unleash" { "api_token_file" } else { "api_key_file" };
-            if let Some(name) = in_table(key_file) {
-                all.push(SecretToBe {
-                    path: interview.beside(name),
-                    secret: key.clone(),
-                    what: "the key of the flag service",
-                });
-            }
+        if let (Some(key), Some(own)) = (&flags.key, &flags.kind.setup.own)
+            && let Some(name) = in_table(&own.key_file())
+        {
+            all.push(SecretToBe {
+                path: interview.beside(name),
+                secret: key.clone(),
+                what: "the key of the flag service",
+            });
         }
         let mut service_secret = None;
         if let Some(name) = in_table("webhook_secret_file") {

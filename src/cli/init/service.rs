@@ -8,7 +8,9 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::config::Config;
-use crate::flags::{FlagProvider, ProviderError, Registry, ServiceProject, Surroundings};
+use crate::flags::{
+    FlagProvider, KindDoc, OwnService, ProviderError, Registry, ServiceProject, Surroundings,
+};
 
 /// How long a question may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -17,29 +19,32 @@ const VARIABLE: &str = "FLAGLINK_INIT_TRIED_KEY";
 
 /// What may be asked of a service: a provider as the daemon would make it, made of a configuration that is in memory alone.
 pub(super) fn provider(
-    kind: &str,
+    kind: &KindDoc,
+    own: &OwnService,
     url: &str,
     key: &SecretString,
     project: Option<&str>,
     ca_file: Option<&str>,
 ) -> Result<Arc<dyn FlagProvider>, String> {
     let mut table = toml_edit::Table::new();
-    table.insert("kind", toml_edit::value(kind));
+    table.insert("kind", toml_edit::value(kind.kind));
     table.insert("url", toml_edit::value(url));
-    let key_env = if kind == "unleash" { "api_token_env" } else { "api_key_env" };
-    table.insert(key_env, toml_edit::value(VARIABLE));
+    table.insert(&own.key_env(), toml_edit::value(VARIABLE));
     if let Some(file) = ca_file {
         table.insert("ca_file", toml_edit::value(file));
     }
-    match (kind, project) {
-        ("flagsmith", project) => {
-            let number = project.map_or(Ok(1), str::parse::<i64>);
-            let number = number
-                .map_err(|_| "a Flagsmith project is a number; it stands in its page's address".to_owned())?;
-            table.insert("project", toml_edit::value(number));
-        }
-        (_, Some(project)) => drop(table.insert("project", toml_edit::value(project))),
-        (_, None) => {}
+    if let Some(setting) = &own.project
+        && let Some(project) = project.or(setting.meanwhile)
+    {
+        let project = if setting.number {
+            let number = project.parse::<i64>().map_err(|_| {
+                format!("a {} project is a number; it stands in its page's address", kind.service)
+            })?;
+            toml_edit::value(number)
+        } else {
+            toml_edit::value(project)
+        };
+        table.insert("project", project);
     }
     let mut document = toml_edit::DocumentMut::new();
     let mut providers = toml_edit::Table::new();
@@ -62,9 +67,19 @@ fn short(said: &str) -> String {
     said.split_once("[providers.tried]: ").map_or(said, |(_, why)| why).to_owned()
 }
 
-/// The projects that the key sees, or why the service gives none.
-pub(super) async fn projects(provider: &dyn FlagProvider, url: &str) -> Result<Vec<ServiceProject>, Wrong> {
-    match tokio::time::timeout(PATIENCE, provider.projects()).await {
+/// The projects that the key sees, or why the service gives none. A service that has no projects is asked whether it answers.
+pub(super) async fn projects(
+    provider: &dyn FlagProvider,
+    own: &OwnService,
+    url: &str,
+) -> Result<Vec<ServiceProject>, Wrong> {
+    let asked = async {
+        match own.project {
+            Some(_) => provider.projects().await,
+            None => provider.check().await.map(|_| Vec::new()),
+        }
+    };
+    match tokio::time::timeout(PATIENCE, asked).await {
         Err(_) => Err(Wrong::Address(format!("{url} does not answer within {} s", PATIENCE.as_secs()))),
         Ok(Ok(projects)) => Ok(projects),
         Ok(Err(error)) => Err(wrong(&error, provider.service(), url)),

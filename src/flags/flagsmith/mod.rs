@@ -8,6 +8,7 @@ mod catalog;
 mod digest;
 mod register;
 mod settings;
+mod setup;
 mod state;
 mod survey;
 mod switch;
@@ -23,6 +24,7 @@ use secrecy::SecretString;
 use url::Url;
 
 pub use settings::{FlagsmithSecrets, FlagsmithSettings};
+pub(in crate::flags) use setup::SETUP;
 
 use crate::domain::{Flag, FlagRef, FlagState, ProjectId};
 use crate::flags::cached::Cached;
@@ -175,6 +177,10 @@ impl FlagProvider for Flagsmith {
 
     async fn back_links_refused(&self) -> Provided<Option<String>> {
         self.other_integration().await
+    }
+
+    fn changing_over(&self) -> Option<&'static str> {
+        Some("docs/from-flagsmith.md")
     }
 
     async fn back_links(&self, _flag: &FlagRef, internal_id: &str) -> Provided<Vec<StandingLink>> {

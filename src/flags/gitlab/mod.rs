@@ -4,6 +4,7 @@ mod home;
 mod plan;
 mod scope;
 mod settings;
+mod setup;
 mod state;
 mod webhook;
 
@@ -15,6 +16,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use settings::GitlabSettings;
+pub(in crate::flags) use setup::SETUP;
 
 use self::home::Home;
 use self::plan::Plan;

@@ -8,6 +8,7 @@ mod marks;
 mod register;
 mod searches;
 mod settings;
+mod setup;
 mod state;
 mod survey;
 mod switch;
@@ -28,6 +29,7 @@ use searches::Searches;
 use wire::Feature;
 
 pub use settings::{UnleashSecrets, UnleashSettings};
+pub(in crate::flags) use setup::SETUP;
 
 use crate::domain::{Flag, FlagPointer, FlagRef, FlagState, ProjectId};
 use crate::flags::cached::Cached;
