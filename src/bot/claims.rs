@@ -36,7 +36,21 @@ pub(super) fn not_shown_yet(
     };
     let heard = || record.history.iter().flat_map(|change| &change.heard);
     let is_overtaken = |claim: &Claim| claims.iter().chain(heard()).any(|later| overtakes(later, claim));
-    claims.iter().cloned().partition(|claim| contradicts(claim, state) && !is_overtaken(claim))
+    let is_unseen = |claim: &Claim| contradicts(claim, state) && !is_overtaken(claim);
+    // What else is said of the same moment there is of the same change, whatever it says.
+    let unseen: Vec<&Claim> = claims.iter().filter(|claim| is_unseen(claim)).collect();
+    let goes_with = |claim: &Claim| {
+        let with = |unseen: &&Claim| {
+            let same_place = unseen.environment == claim.environment;
+            let as_late = claim
+                .at
+                .zip(unseen.at)
+                .is_some_and(|(at, unseen)| at.duration_since(unseen) >= -CLOCKS_DIFFER);
+            same_place && as_late
+        };
+        !says_what(claim) && unseen.iter().any(with)
+    };
+    claims.iter().cloned().partition(|claim| is_unseen(claim) || goes_with(claim))
 }
 
 /// Whether a claim about what shows in a state is not what the state shows.
@@ -49,7 +63,8 @@ fn contradicts(claim: &Claim, state: &FlagState) -> bool {
         return claim.on == Some(false) && state.environments.iter().any(|shown| shown.on);
     }
     let Some(name) = &claim.environment else { return false };
-    let Some(shown) = state.environment(name) else { return true };
+    // What was changed there in some way is not contradicted by a place that has another name now.
+    let Some(shown) = state.environment(name) else { return says_what(claim) };
     claim.on.is_some_and(|on| on != shown.on)
         || claim.value.as_ref().is_some_and(|value| value != &shown.value)
 }
@@ -66,27 +81,37 @@ pub(super) fn is_named_next(what: &ChangeKind, claims: &[Claim]) -> bool {
 }
 
 /// Puts beside earlier changes what is claimed of them and not of these. Those of which more is known now are returned.
-pub(super) fn name_earlier(record: &mut FlagRecord, claims: &[Claim], now: &[ChangeKind]) -> Vec<Named> {
-    let is_of_now = |record: &FlagRecord, claim: &Claim| {
-        now.iter().any(|what| {
+pub(super) fn name_earlier(
+    record: &mut FlagRecord,
+    claims: &[Claim],
+    now: &[(ChangeKind, Option<Timestamp>)],
+) -> Vec<Named> {
+    let is_of_now = |claim: &Claim| {
+        now.iter().any(|(what, since)| {
             let about = shares::names(claim, what) || shares::is_about(claim, what);
-            about && is_new(claim, last_at(record, what))
+            about && is_new(claim, *since)
         })
     };
-    let mut named = Vec::new();
-    for claim in claims.iter().rev() {
-        if !is_of_now(record, claim) {
-            named.extend(name_author(record, claim));
-        }
-    }
-    named
+    let of_earlier = claims.iter().rev().filter(|claim| !is_of_now(claim));
+    of_earlier.filter_map(|claim| name_author(record, claim)).collect()
 }
 
 /// Who did it and why is believed only where claims match what was read and account for all of it.
-pub(super) fn attributed(what: ChangeKind, claims: &[Claim], record: &FlagRecord, entry: Entry) -> Change {
-    let since = last_at(record, &what);
+///
+/// `since` is when the same thing changed last ([`last_at`]).
+pub(super) fn attributed(
+    (what, since): (ChangeKind, Option<Timestamp>),
+    claims: &[Claim],
+    record: &FlagRecord,
+    entry: Entry,
+) -> Change {
     let about = |claim: &&Claim| shares::names(claim, &what) || shares::is_about(claim, &what);
-    let heard = claims.iter().filter(about).filter(|claim| is_new(claim, since)).take(HEARD);
+    let is_same = |a: &Claim, b: &Claim| (a.at, &a.by, a.on, a.part) == (b.at, &b.by, b.on, b.part);
+    // Entries that waited together bring back what was heard of an earlier change.
+    let of_earlier = |claim: &Claim| {
+        record.history.iter().any(|change| change.heard.iter().any(|heard| is_same(heard, claim)))
+    };
+    let heard = claims.iter().filter(about).filter(|claim| is_new(claim, since) && !of_earlier(claim));
     let mut heard: Vec<Claim> = heard.map(|claim| kept(claim, &what)).collect();
     heard.reverse();
     let mut change = Change {
@@ -100,6 +125,12 @@ pub(super) fn attributed(what: ChangeKind, claims: &[Claim], record: &FlagRecord
         asked_on: None,
     };
     weigh(&mut change);
+    // All of it is weighed, and not all of it is kept. Where it has named somebody, what comes later could not be weighed with what is gone.
+    let surplus = change.heard.len().saturating_sub(HEARD);
+    if surplus > 0 && change.by.is_some() {
+        change.heard.clear();
+    }
+    change.heard.drain(..surplus.min(change.heard.len()));
     change
 }
 
@@ -139,7 +170,7 @@ fn is_new(claim: &Claim, since: Option<Timestamp>) -> bool {
 }
 
 /// When the same thing changed last.
-fn last_at(record: &FlagRecord, what: &ChangeKind) -> Option<Timestamp> {
+pub(super) fn last_at(record: &FlagRecord, what: &ChangeKind) -> Option<Timestamp> {
     let mut earlier = record.history.iter().rev();
     let last = earlier.find(|known| match (&known.what, what) {
         (ChangeKind::Environment { after: a, .. }, ChangeKind::Environment { after: b, .. }) => {
@@ -168,21 +199,44 @@ impl Named {
     }
 }
 
+/// Which change a claim is of that came after the fact, by its place in the history: the last one there. Where that shows something
+/// else, and was noticed later, it is the one before it that was noticed after what is claimed.
+fn place_of(record: &FlagRecord, claim: &Claim, at: Timestamp) -> Option<usize> {
+    let noticed = |change: &Change| change.noticed_at.unwrap_or(change.at);
+    let same = || record.history.iter().enumerate().rev().filter(|(_, one)| shares::names(claim, &one.what));
+    let (last, change) = same().next()?;
+    let shows_it = |change: &Change| shares::is_about(claim, &change.what);
+    if !says_what(claim) || shows_it(change) || at > noticed(change) {
+        return Some(last);
+    }
+    let mut earlier =
+        same().skip(1).take_while(|(_, change)| at.duration_since(noticed(change)) <= CLOCKS_DIFFER);
+    earlier.find(|(_, change)| shows_it(change)).map_or(Some(last), |(place, _)| Some(place))
+}
+
+/// Whether it says what it made of the flag.
+fn says_what(claim: &Claim) -> bool {
+    claim.on.is_some() || claim.value.is_some()
+}
+
 /// Where several things change at once, the first webhook (or a poll) makes all of them seen, and each webhook names
-/// the author of one. What comes after the fact is put beside the last change there, and the people who account for it are
+/// the author of one. What comes after the fact is put beside its change there, and the people who account for it are
 /// weighed again. `None`: it says nothing of that change, or nothing more.
 pub(super) fn name_author(record: &mut FlagRecord, claim: &Claim) -> Option<Named> {
     let (by, at) = (claim.by.as_ref().filter(|by| !by.is_empty())?, claim.at?);
-    let mut same = record.history.iter_mut().rev().filter(|change| shares::names(claim, &change.what));
-    let last = same.next().filter(|change| change.asked_on.is_none())?;
+    let place = place_of(record, claim, at)?;
+    let (before, from) = record.history.split_at_mut(place);
+    let last = from.first_mut().filter(|change| change.asked_on.is_none())?;
     let after = last.noticed_at.unwrap_or(last.at).duration_since(at);
-    if after > NAMED_LATER || after < -CLOCK_SLACK || same.next().is_some_and(|before| at <= before.at) {
+    let is_of_before =
+        before.iter().rev().find(|one| shares::names(claim, &one.what)).is_some_and(|before| at <= before.at);
+    if after > NAMED_LATER || after < -CLOCK_SLACK || is_of_before {
         return None;
     }
-    // Somebody accounts for all of it, and this was after it was noticed: where it does not say what it made of the flag, it is taken
-    // for a word about a change that is still to be seen.
-    let says_what = claim.on.is_some() || claim.value.is_some();
-    if last.by.is_some() && !last.heard.is_empty() && !says_what && after < -CLOCKS_DIFFER {
+    // Somebody accounts for all of it, and this was after it was noticed: where it does not say just what was read, it is taken for a
+    // word about a change that is still to be seen, or that was undone.
+    let says_that = says_what(claim) && shares::is_about(claim, &last.what);
+    if last.by.is_some() && !last.heard.is_empty() && !says_that && after < -CLOCKS_DIFFER {
         return None;
     }
     // What was heard of it before is forgotten: one more claim alone would weigh as if it were all.

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::claims::{
-    NAMED_LATER, Named, attributed, forget_heard, is_named_next, name_earlier, not_shown_yet,
+    NAMED_LATER, Named, attributed, forget_heard, is_named_next, last_at, name_earlier, not_shown_yet,
 };
 use super::limits::HISTORY;
 use super::resolve;
@@ -140,10 +142,6 @@ async fn look(
             what
         }
     };
-    if what.is_empty() && found_again {
-        decision.write(Write::PutFlag(Box::new(record)));
-        return Ok(Made::Decision(decision));
-    }
     let (unseen, seen) = not_shown_yet(claims, &record, now.as_ref());
     let again = READ_AGAIN.get(entry.attempts as usize).filter(|_| !unseen.is_empty());
     let not_yet = again
@@ -160,7 +158,7 @@ async fn look(
             // An environment is called otherwise: that is no change of the flag, and its column says so.
             record.state.clone_from(&now);
         }
-        if renamed || !named.is_empty() {
+        if renamed || found_again || !named.is_empty() {
             tell_names(world, entry, &mut decision, flag, &named, renamed).await?;
             decision.write(Write::PutFlag(Box::new(record)));
             return Ok(made(decision, not_yet));
@@ -171,6 +169,8 @@ async fn look(
         let why = format!("{} has not said yet who switched", provider.name());
         return Err(Trouble::again_in(NAMED_NEXT, why));
     }
+    let what: Vec<(ChangeKind, Option<Timestamp>)> =
+        what.into_iter().map(|what| (what.clone(), last_at(&record, &what))).collect();
     let named = name_earlier(&mut record, of_seen, &what);
     let before = record.state.clone();
     if let Some(state) = now {
@@ -179,13 +179,13 @@ async fn look(
     record.seen_at = entry.now;
     let mut ours = false;
     let mut changes: Vec<Change> = Vec::with_capacity(what.len());
-    for what in what {
+    for (what, since) in what {
         changes.push(match asked_for(&mut record, &what) {
             Some(asked) => {
                 ours = true;
                 asked_change(what, asked, entry)
             }
-            None => attributed(what, claims, &record, entry),
+            None => attributed((what, since), of_seen, &record, entry),
         });
     }
     forget_heard(&mut record, entry);

@@ -26,6 +26,10 @@ impl Share {
         heard.sort_by_key(|claim| claim.at);
         let mut believed: Vec<&Claim> = Vec::new();
         for part in changed(what) {
+            if part == StatePart::Details {
+                believed.extend(who_changed_details(&heard, what)?);
+                continue;
+            }
             let closeness = heard.iter().filter_map(|claim| word_about(claim, part, what)).min()?;
             let mut closest = heard.iter().filter(|claim| word_about(claim, part, what) == Some(closeness));
             match closeness {
@@ -60,6 +64,30 @@ enum Closeness {
     Kind,
     /// Of anything there.
     Anything,
+}
+
+/// Whose the details are: they are made of many things, so everybody had a part who says so of something there. Who switched
+/// answers for them only where nobody else was there. `None`: nobody accounts for them.
+fn who_changed_details<'a>(heard: &[&'a Claim], what: &ChangeKind) -> Option<Vec<&'a Claim>> {
+    let words =
+        || heard.iter().filter_map(|claim| Some((word_about(claim, StatePart::Details, what)?, *claim)));
+    let of_details: Vec<&Claim> = words()
+        .filter(|(closeness, _)| matches!(closeness, Closeness::Part | Closeness::Kind))
+        .map(|(_, claim)| claim)
+        .collect();
+    if !of_details.is_empty() {
+        return Some(of_details);
+    }
+    let closeness = words().map(|(closeness, _)| closeness).min()?;
+    let closest: Vec<&Claim> =
+        words().filter(|(other, _)| *other == closeness).map(|(_, claim)| claim).collect();
+    if closeness == Closeness::Anything {
+        return Some(closest);
+    }
+    let last = closest.last().copied()?;
+    // Somebody changed details, and then somebody changed them again, who is not known yet.
+    let others = heard.iter().any(|claim| claim.not_of_on && names(claim, what) && claim.by != last.by);
+    (!others).then(|| vec![last])
 }
 
 /// Who says what the state was after it: the first who shows that part as it is, since it was last otherwise.

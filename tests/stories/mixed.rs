@@ -1,5 +1,6 @@
 //! Work with flags of several services at once, and keys that more than one of them has.
 
+use flaglink::sandbox::faults::{Fault, Rule};
 use flaglink::sandbox::gitlab::{FlagEdit, NoteableRef, Visibility, level};
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use serde_json::json;
@@ -208,6 +209,26 @@ async fn gitlabs_webhook_about_its_own_flag_leads_to_the_panel_and_to_those_who_
             && told.contains(", by `tobias`."),
         "{told}"
     );
+    services.town.end().await;
+}
+
+#[tokio::test]
+async fn what_gitlab_says_it_did_is_looked_at_before_it_is_said_to_be_done() {
+    let services = Services::new(may_switch(), SELDOM).await;
+    let town = &services.town;
+    services.own_flag("fast_cart", &["*"]);
+    let request = town.merge_request();
+    services.says(request, "/flag link fast_cart").await;
+    // Some versions answer as if it were done and leave out what was to be taken away.
+    let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+    let nothing = Fault::Answer { status: 200, headers, body: "{}".to_owned() };
+    let rule = town.gitlab.faults().add(Rule::new("PUT", "/feature_flags/", nothing));
+    let note = services.says(request, "/flag off fast_cart --env production").await;
+    assert!(town.gitlab.faults().hits(rule) > 0);
+    assert_eq!(town.reactions(note), ["eyes", "x"]);
+    let answer = town.answer(request, note);
+    assert!(answer.contains("did not do all of it") && answer.contains("production"), "{answer}");
+    assert_eq!(town.row(request, "fast_cart").unwrap(), ["🟢 on", "🟢 on"]);
     services.town.end().await;
 }
 

@@ -70,16 +70,51 @@ impl WithUnleash {
 }
 
 #[tokio::test]
-async fn who_changed_a_strategy_is_not_named_for_the_switch_that_came_after() {
+async fn who_changed_a_strategy_and_who_switched_are_both_named_where_both_is_seen_at_once() {
+    for order in [Order::AsTheyCame, Order::LastFirst] {
+        let it = linked().await;
+        it.unleash.hold_deliveries();
+        it.unleash.person("bob").rollout("pay", "production", 25).unwrap();
+        it.unleash.person("ada").switch("pay", "production", true).unwrap();
+        it.unleash.release_deliveries(&order);
+        it.rest().await;
+        let panel = it.panel();
+        // Unleash tells milliseconds, in one of which both may be.
+        let by = ["`bob` and `ada`", "`ada` and `bob`"];
+        let said = by.map(|by| format!("off → on in `production`, rollout 50 % → 25 %, by {by}"));
+        assert!(said.iter().any(|said| panel.contains(said)), "{panel}");
+        it.town.end().await;
+    }
+}
+
+#[tokio::test]
+async fn what_comes_late_about_a_switch_before_the_last_is_put_to_that() {
     let it = linked().await;
+    let (ada, bob, carol) = (it.unleash.person("ada"), it.unleash.person("bob"), it.unleash.person("carol"));
+    let from = it.unleash.deliveries().len();
     it.unleash.hold_deliveries();
-    it.unleash.person("bob").rollout("pay", "production", 25).unwrap();
-    it.unleash.person("ada").switch("pay", "production", true).unwrap();
-    it.unleash.release_deliveries(&Order::AsTheyCame);
+    ada.switch("pay", "production", true).unwrap();
+    bob.switch("pay", "production", false).unwrap();
+    carol.switch("pay", "production", true).unwrap();
+    let later = it.unleash.deliveries().len();
+    // Of the three switches only the first is heard of before the flag is off again.
+    assert!(it.unleash.send_again(from));
     it.rest().await;
+    ada.switch("pay", "production", false).unwrap();
+    assert!(it.unleash.send_again(it.unleash.deliveries().len() - 1));
+    it.rest().await;
+    for number in (from + 1..later).rev() {
+        assert!(it.unleash.send_again(number));
+        it.rest().await;
+    }
     let panel = it.panel();
-    assert!(panel.contains("ada"), "{panel}");
-    assert!(!panel.contains("bob"), "{panel}");
+    let entry =
+        panel.lines().find(|line| line.starts_with("- ") && line.contains("off → on in `production`"));
+    assert!(entry.unwrap().contains("by `carol`"), "{panel}");
+    let entry =
+        panel.lines().find(|line| line.starts_with("- ") && line.contains("on → off in `production`"));
+    assert!(entry.unwrap().contains("by `ada`"), "{panel}");
+    it.town.end().await;
 }
 
 #[tokio::test]

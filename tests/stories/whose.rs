@@ -290,3 +290,42 @@ async fn variants_are_told_once_for_the_flag() {
     assert!(all[0].contains(words), "{all:#?}");
     town.end().await;
 }
+
+#[tokio::test]
+async fn what_is_told_of_two_switches_while_the_first_is_read_is_kept_apart() {
+    let (town, issue) = town().await;
+    let faults = town.flagsmith.faults().clone();
+    let shows = |on: bool| {
+        town.flagsmith.change(|world| {
+            let production = world.environments.values().find(|one| one.name == "production").unwrap().id;
+            let checkout = world.features.values().find(|one| one.name == "checkout_v2").unwrap().id;
+            let states = world.states.values_mut();
+            states
+                .filter(|one| (one.feature, one.environment) == (checkout, production))
+                .for_each(|one| one.enabled = on);
+        });
+    };
+    let held = faults.add(Rule::new("GET", LOOK, Fault::Hold));
+    town.ada.set_value("checkout_v2", "staging", "x").unwrap();
+    let hit = faults.until(PATIENCE, |log| log.iter().any(|one| one.fault.is_some() && one.status.is_none()));
+    hit.await.unwrap();
+    town.ada.switch("checkout_v2", "production", true).unwrap();
+    town.bob.switch("checkout_v2", "production", false).unwrap();
+    // The service tells of both, and shows the second later than the first.
+    shows(true);
+    town.flagsmith.settled(PATIENCE).await.unwrap();
+    town.until_none_waits("delivery from flagsmith").await;
+    faults.release(held);
+    faults.clear();
+    town.until_tried().await;
+    shows(false);
+    town.rest().await;
+    let shown = panel(&town, issue);
+    for (change, who) in [("off → on", "ada"), ("on → off", "bob")] {
+        let entry = shown
+            .lines()
+            .find(|line| line.starts_with("- ") && line.contains(&format!("{change} in `production`")));
+        assert!(entry.unwrap().contains(&format!("by <code>{who}@example.com</code>")), "{shown}");
+    }
+    town.end().await;
+}

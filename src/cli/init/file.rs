@@ -135,11 +135,11 @@ pub(super) fn write(document: &mut DocumentMut, wanted: &Wanted) -> Result<(), S
     if wanted.registered_now {
         gitlab.remove("webhook_secret_file");
     }
-    provider(document, &wanted.service, wanted.ca_file.as_deref())?;
+    provider(document, &wanted.service)?;
     rules(document, wanted)
 }
 
-fn provider(document: &mut DocumentMut, service: &Service, ca_file: Option<&str>) -> Result<(), String> {
+fn provider(document: &mut DocumentMut, service: &Service) -> Result<(), String> {
     let providers = document.entry("providers").or_insert_with(|| {
         let mut providers = Table::new();
         providers.set_implicit(true);
@@ -161,8 +161,9 @@ fn provider(document: &mut DocumentMut, service: &Service, ca_file: Option<&str>
     if !table.get("url").is_some_and(same) {
         set(table, "url", url);
     }
-    // Of an entry that is there already it is known only where somebody said so.
-    set_if(table, "ca_file", if is_new { service.ca_file.as_deref() } else { ca_file });
+    if let Some(file) = &service.ca_file {
+        set_once(table, "ca_file", file);
+    }
     if table.get(&own.key_env()).is_none() {
         set_once(table, &own.key_file(), &format!("{}-key", service.name));
     }

@@ -116,7 +116,8 @@ impl Interview<'_> {
             None => self.context.env.get(VARIABLE).cloned().map(SecretString::from).or(known_key),
         };
         let mut given_url = self.init.service_url.clone();
-        let ca_file = self.ca_file().map(|file| super::absolute(&file));
+        let own_ca = in_file("ca_file").map(|file| self.beside(file));
+        let ca_file = own_ca.or_else(|| self.ca_file()).map(|file| super::absolute(&file));
         let mut url_now: Option<Pasted> = None;
         let (url, in_address, key, seen) = loop {
             let typed_url = given_url.is_none();

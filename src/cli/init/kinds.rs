@@ -9,18 +9,18 @@ pub(super) fn parser() -> PossibleValuesParser {
     PossibleValuesParser::new(kinds().iter().map(|kind| kind.kind))
 }
 
-/// The kinds by name; `or` stands before the last.
-pub(super) fn names(or: &str) -> String {
-    listed(kinds().iter().map(|kind| kind.kind.to_owned()), or)
+/// The kinds by name; `between` stands before the last.
+pub(super) fn names(between: &str) -> String {
+    listed(kinds().iter().map(|kind| kind.kind.to_owned()), between)
 }
 
 /// The kinds by name, with what is to be said of those whose name does not say enough.
-pub(super) fn names_with_remarks(or: &str) -> String {
+pub(super) fn names_with_remarks(between: &str) -> String {
     let remarked = kinds().iter().map(|kind| match kind.setup.remark {
         Some(remark) => format!("{} ({remark})", kind.kind),
         None => kind.kind.to_owned(),
     });
-    listed(remarked, or)
+    listed(remarked, between)
 }
 
 /// What a project is in each service that has some.
@@ -30,11 +30,11 @@ pub(super) fn projects() -> String {
     all.join(", ")
 }
 
-fn listed(all: impl Iterator<Item = String>, or: &str) -> String {
+fn listed(all: impl Iterator<Item = String>, between: &str) -> String {
     let all: Vec<String> = all.collect();
     match all.split_last() {
         Some((last, [])) => last.clone(),
-        Some((last, rest)) => format!("{}{or}{last}", rest.join(", ")),
+        Some((last, rest)) => format!("{}{between}{last}", rest.join(", ")),
         None => String::new(),
     }
 }

@@ -266,6 +266,12 @@ impl FlagProvider for GitlabFlags {
         let planned = plan.switch(to).map_err(ProviderError::Strange)?;
         home.api.change_flag(home.id, &there, &planned.change).await?;
         home.flags.expire();
+        // Some versions answer 200 and leave out a part of what was asked (gitlab-org/gitlab#373009).
+        let now =
+            self.read(&home, &flag.key).await?.ok_or_else(|| ProviderError::gone(&self.name, &flag.key))?;
+        if let Some(left_out) = plan.left_out(&planned.change, &now) {
+            return Err(ProviderError::Strange(left_out));
+        }
         Ok(planned.says.map_or(Switched::Done, Switched::DoneWith))
     }
 

@@ -41,6 +41,27 @@ impl Plan<'_> {
         Ok(planned)
     }
 
+    /// What GitLab left out of a change that it has taken, by the flag as it is now; for people.
+    pub(super) fn left_out(&self, wanted: &FlagChange, now: &FeatureFlag) -> Option<String> {
+        let in_force = |active: bool, all: &[FlagStrategy], environment: &str| {
+            if active { all.iter().filter(|one| counts(one, environment)).count() } else { 0 }
+        };
+        let differs = |environment: &&str| {
+            in_force(wanted.active, &wanted.strategies, environment)
+                != in_force(now.active, &now.strategies, environment)
+        };
+        let places: Vec<&str> = self.known.iter().map(String::as_str).filter(differs).collect();
+        (!places.is_empty()).then(|| {
+            format!(
+                "GitLab took the change of {} and did not do all of it: {} is otherwise than it was to be in {}; look at it at {}",
+                self.flag.name,
+                self.flag.name,
+                places.join(", "),
+                self.page
+            )
+        })
+    }
+
     fn others(&self) -> impl Iterator<Item = &str> {
         self.known.iter().map(String::as_str).filter(|other| *other != self.environment)
     }
