@@ -223,7 +223,8 @@ fn says_what(claim: &Claim) -> bool {
 /// the author of one. What comes after the fact is put beside its change there, and the people who account for it are
 /// weighed again. `None`: it says nothing of that change, or nothing more.
 pub(super) fn name_author(record: &mut FlagRecord, claim: &Claim) -> Option<Named> {
-    let (by, at) = (claim.by.as_ref().filter(|by| !by.is_empty())?, claim.at?);
+    claim.by.as_ref().filter(|by| !by.is_empty())?;
+    let at = claim.at?;
     let place = place_of(record, claim, at)?;
     let (before, from) = record.history.split_at_mut(place);
     let last = from.first_mut().filter(|change| change.asked_on.is_none())?;
@@ -245,7 +246,8 @@ pub(super) fn name_author(record: &mut FlagRecord, claim: &Claim) -> Option<Name
     }
     let claim = kept(claim, &last.what);
     let before: Vec<String> = last.people().map(str::to_owned).collect();
-    if last.heard.contains(&claim) || before.as_slice() == std::slice::from_ref(by) {
+    // What those say who are named already counts as well: without it the words of others would be the last ones.
+    if last.heard.contains(&claim) {
         return None;
     }
     last.heard.push(claim);
