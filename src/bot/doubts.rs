@@ -132,7 +132,8 @@ impl Doubts {
     /// well.
     pub(super) async fn holds(
         &self,
-        (store, metrics): (&dyn Store, &Metrics),
+        store: &dyn Store,
+        metrics: &Metrics,
         record: &FlagRecord,
         now: Timestamp,
     ) -> Result<bool, Trouble> {

@@ -117,7 +117,7 @@ async fn look(
                 let why = format!("{} does not know the flag", provider.name());
                 return Ok(Made::NotYet(decision, Trouble::again_in(MISSING_AGAIN - apart, why)));
             }
-            if world.doubts().holds((world.store(), world.metrics()), &record, entry.now).await? {
+            if world.doubts().holds(world.store(), world.metrics(), &record, entry.now).await? {
                 // The next poll looks again.
                 return Ok(Made::Nothing("missing_doubted"));
             }

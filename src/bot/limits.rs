@@ -25,3 +25,5 @@ pub const SEARCH_RESULTS: usize = 10;
 pub const NEAR_KEYS: usize = 3;
 /// How far GitLab's clock may be ahead of or behind ours where its own time is not known.
 pub const CLOCK_SLACK: Duration = Duration::from_secs(5 * 60);
+/// One look at a flag weighs no more claims than these: of more, the newest.
+pub const CLAIMS: usize = 100;

@@ -58,7 +58,7 @@ enum Closeness {
     Part,
     /// Of the state that there was after it.
     State,
-    /// Of a switch, which answers for what is seen together with it.
+    /// Of a switch, which answers for what is seen together with it where nobody else was there.
     Switch,
     /// Of that and of what goes with it.
     Kind,

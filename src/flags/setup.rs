@@ -1,8 +1,9 @@
 //! What a kind of provider says of itself to whoever sets flaglink up: how it is reached, what its key is called, and what a
 //! project of it is.
 
-use super::pasted::Pasted;
 use url::Url;
+
+use super::pasted::Pasted;
 
 /// What `flaglink init` asks by, and what it writes by.
 #[derive(Debug, Clone, Copy)]

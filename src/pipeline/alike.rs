@@ -2,11 +2,9 @@
 
 use jiff::Timestamp;
 
+use crate::bot::limits::CLAIMS;
 use crate::bot::{Entry, Made};
 use crate::domain::{Event, FlagPointer, InboxEntry, InboxId};
-
-/// One decision weighs no more claims than these.
-const CLAIMS: usize = 100;
 
 /// What is known of an entry without its body, which may be large.
 pub(super) struct Known {

@@ -11,6 +11,7 @@ use tracing::Instrument as _;
 
 use super::Pipeline;
 use super::adopting::adopt_links;
+use crate::bot::limits::CLAIMS;
 use crate::bot::{Count, Trouble, World};
 use crate::domain::{Claim, Decision, Event, FlagPointer, FlagRecord, FlagRef, InboxId, Write};
 use crate::flags::{FlagProvider, Hint};
@@ -18,8 +19,6 @@ use crate::store::{CommitError, StoreError};
 
 /// Flags that are asked for in one go.
 const AT_ONCE: usize = 500;
-/// Of one flag no more than so many of the newest claims are kept.
-const CLAIMS: usize = 100;
 
 /// Polls one provider until `stop` says so: at once, then every `poll_interval`.
 pub async fn poll(pipeline: Arc<Pipeline>, provider: Arc<dyn FlagProvider>, stop: CancellationToken) {
