@@ -229,7 +229,8 @@ fn everything(text: &str) -> Vec<Markdown> {
         ..EnvironmentState::default()
     };
     let by = || Some(text.to_owned());
-    let deeds = [Deed { at: Timestamp::UNIX_EPOCH, by: by(), reason: by(), asked_on: None }];
+    let deeds =
+        [Deed { at: Timestamp::UNIX_EPOCH, by: by(), reason: by(), asked_on: None, noticed_at: None }];
     let news = [
         told::News::Environment { was: Some(&state), now: &state },
         told::News::Environment { was: None, now: &state },

@@ -105,7 +105,7 @@ fn all(text: &str) -> Vec<Markdown> {
     let write = |key: &str| format!("/flag link {key}");
     let environment = state(text);
     let by = || Some(text.to_owned());
-    let deeds = [Deed { at: at(), by: by(), reason: by(), asked_on: None }];
+    let deeds = [Deed { at: at(), by: by(), reason: by(), asked_on: None, noticed_at: None }];
     let told = [
         told::News::Environment { was: Some(&environment), now: &environment },
         told::News::AsItWas(&environment),

@@ -137,9 +137,10 @@ async fn add(
 
 /// The deeds that a change is, one for each of its people.
 fn deeds_of(change: &Change) -> Vec<Deed> {
-    let Change { at, by, others, reason, asked_on, .. } = change.clone();
-    let by_others = others.into_iter().map(|by| Deed { at, by: Some(by), reason: None, asked_on: None });
-    by_others.chain([Deed { at, by, reason, asked_on }]).collect()
+    let Change { at, noticed_at, by, others, reason, asked_on, .. } = change.clone();
+    let deed = |by, reason, asked_on| Deed { at, by, reason, asked_on, noticed_at };
+    let by_others = others.into_iter().map(|by| deed(Some(by), None, None));
+    by_others.chain([deed(by, reason, asked_on)]).collect()
 }
 
 /// Whether what waits is still going to be told.
@@ -169,7 +170,7 @@ pub(super) async fn name_authors(
 fn name_deeds(record: &mut NoteableRecord, flag: &FlagRef, named: &[&Named]) -> bool {
     let Some(telling) = &mut record.telling else { return false };
     let mut changed = false;
-    for Named { change, before } in named {
+    for Named { change, .. } in named {
         let about = match &change.what {
             ChangeKind::Environment { after, .. } => Was::Environment(after.environment.clone(), None),
             ChangeKind::Archived(now) => Was::Archived(!now),
@@ -177,15 +178,12 @@ fn name_deeds(record: &mut NoteableRecord, flag: &FlagRef, named: &[&Named]) -> 
             _ => continue,
         };
         let Some(deeds) = telling.about(flag, &about).map(|untold| &mut untold.deeds) else { continue };
-        // The last deeds there are those of that change, if it was gathered here.
-        let first = deeds.len().saturating_sub(before.len().max(1));
-        let last = deeds.get(first..).unwrap_or_default();
-        let are_of_it = last.iter().filter_map(|deed| deed.by.as_ref()).eq(before);
-        if are_of_it && last.iter().all(|deed| deed.asked_on.is_none()) {
-            deeds.truncate(first);
-            deeds.extend(deeds_of(change));
-            changed = true;
-        }
+        // Others may have changed it again since then. Those of one change follow each other.
+        let is_of_it = |deed: &Deed| deed.noticed_at.is_some() && deed.noticed_at == change.noticed_at;
+        let Some(first) = deeds.iter().position(is_of_it) else { continue };
+        let known = deeds.iter().skip(first).take_while(|deed| is_of_it(deed)).count();
+        deeds.splice(first..first.saturating_add(known), deeds_of(change));
+        changed = true;
     }
     changed
 }

@@ -86,4 +86,7 @@ pub struct Deed {
     /// Where it was asked for, if it was asked for in a comment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_on: Option<Noteable>,
+    /// When the change was noticed that it is of: of one thing no two changes are noticed at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noticed_at: Option<Timestamp>,
 }

@@ -149,6 +149,7 @@ fn told_ones() -> Vec<Markdown> {
         by: by.map(|number| format!("ada{number}")),
         reason: why.then(|| "ready".to_owned()),
         asked_on: None,
+        noticed_at: None,
     };
     let crowd: Vec<Deed> = (0..9).map(|number| deed(Some(number), true)).chain([deed(None, false)]).collect();
     let mut all = Vec::new();

@@ -123,6 +123,35 @@ async fn a_word_about_an_earlier_change_that_comes_with_a_new_one_is_heard() {
 }
 
 #[tokio::test]
+async fn a_word_that_comes_after_another_change_there_names_who_made_the_first() {
+    let (town, issue) = town().await;
+    town.flagsmith.hold_deliveries();
+    for what in ["off → on", "value `blue` → `violet`"] {
+        match what {
+            "off → on" => town.bob.switch("checkout_v2", "production", true).unwrap(),
+            _ => town.ada.set_value("checkout_v2", "production", "violet").unwrap(),
+        }
+        // The command makes it seen before the service says who it was.
+        town.gitlab.comment(town.mara, issue, "/flag status checkout_v2").unwrap();
+        let is_seen = |model: &Model| {
+            model.notes_by(issue, town.bot).iter().any(|note| note.body.contains(&format!("{what} in")))
+        };
+        town.gitlab.until(PATIENCE, is_seen).await.unwrap();
+    }
+    town.flagsmith.release_deliveries(Order::LastFirst);
+    town.rest().await;
+    let (all, shown) = (told(&town, issue), panel(&town, issue));
+    assert_eq!(all.len(), 1, "{all:#?}");
+    let both = "by <code>bob@example.com</code> and <code>ada@example.com</code>.";
+    assert!(all[0].contains("is now 🟢 on `violet`") && all[0].contains(both), "{all:#?}");
+    for (what, who) in [("off → on", "bob"), ("value `blue` → `violet`", "ada")] {
+        let entry = shown.lines().find(|line| line.starts_with('-') && line.contains(what));
+        assert!(entry.unwrap().contains(&format!("by <code>{who}@example.com</code>")), "{shown}");
+    }
+    town.end().await;
+}
+
+#[tokio::test]
 async fn what_is_told_of_a_flag_while_it_is_looked_at_is_answered_by_one_more_look() {
     let (town, issue) = town().await;
     let faults = town.flagsmith.faults().clone();
