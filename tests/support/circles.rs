@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Source, first_segments};
+use super::rust_text::{Source, first_segments};
 
 /// The parts of a room that each part uses. A part is a file of the room, or a folder with all in it.
 type Uses = BTreeMap<String, BTreeSet<String>>;
