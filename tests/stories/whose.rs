@@ -172,8 +172,7 @@ async fn what_is_told_of_a_flag_while_it_is_looked_at_is_answered_by_one_more_lo
         who.switch("checkout_v2", "production", round % 2 == 0).unwrap();
     }
     town.ada.switch("checkout_v2", "production", true).unwrap();
-    town.flagsmith.settled(PATIENCE).await.unwrap();
-    town.until_none_waits("delivery from flagsmith").await;
+    town.until_told_apart().await;
     faults.release(held);
     faults.clear();
     town.rest().await;
@@ -334,8 +333,7 @@ async fn what_is_told_of_two_switches_while_the_first_is_read_is_kept_apart() {
     town.bob.switch("checkout_v2", "production", false).unwrap();
     // The service tells of both, and shows the second later than the first.
     shows(&town, true);
-    town.flagsmith.settled(PATIENCE).await.unwrap();
-    town.until_none_waits("delivery from flagsmith").await;
+    town.until_told_apart().await;
     faults.release(held);
     faults.clear();
     town.until_tried().await;

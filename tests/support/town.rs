@@ -294,9 +294,22 @@ impl Town {
         self.until_queue(|inbox| inbox.iter().any(|entry| !entry["reason"].is_null())).await;
     }
 
-    /// Returns when nothing of that kind waits to be taken apart.
-    pub(crate) async fn until_none_waits(&self, what: &str) {
-        self.until_queue(|inbox| inbox.iter().all(|entry| entry["what"] != what)).await;
+    /// Returns when of all that the flag service has told it is known which flag it is about, and that waits in the flag's lane.
+    pub(crate) async fn until_told_apart(&self) {
+        self.flagsmith.settled(PATIENCE).await.unwrap();
+        self.until_all_wait_for_flags().await;
+        // What is in the store by now is in its lane when something that is told after it has come through.
+        self.ada.new_flag("nobody_links_this", false, flaglink::sandbox::flagsmith::Value::Nothing).unwrap();
+        self.flagsmith.settled(PATIENCE).await.unwrap();
+        self.until_all_wait_for_flags().await;
+    }
+
+    async fn until_all_wait_for_flags(&self) {
+        let of_some_flag = |entry: &serde_json::Value| {
+            let about = entry["about"].as_str().unwrap_or_default();
+            entry["what"] == "changed flag" && !about.contains(", id ")
+        };
+        self.until_queue(|inbox| inbox.iter().all(of_some_flag)).await;
     }
 
     async fn until_queue(&self, done: impl Fn(&[serde_json::Value]) -> bool) {
