@@ -240,6 +240,10 @@ pub(super) fn name_author(record: &mut FlagRecord, claim: &Claim) -> Option<Name
     if last.by.is_some() && !last.heard.is_empty() && !says_that && after < -CLOCKS_DIFFER {
         return None;
     }
+    // What only says that something about the flag was changed is no word about a change that was there before it.
+    if shares::is_of_something(claim) && after < -CLOCKS_DIFFER {
+        return None;
+    }
     // What was heard of it before is forgotten: one more claim alone would weigh as if it were all.
     if last.heard.is_empty() && last.by.is_some() {
         return None;

@@ -103,8 +103,8 @@ fn first_to_show<'a>(heard: &[&'a Claim], part: StatePart, what: &ChangeKind) ->
 pub(super) fn names(claim: &Claim, what: &ChangeKind) -> bool {
     match (what, &claim.environment) {
         (ChangeKind::Environment { after, .. }, Some(name)) => after.environment.eq_ignore_ascii_case(name),
-        (ChangeKind::Archived(_), None) => claim.archived.is_some(),
-        (ChangeKind::Stale(_), None) => claim.stale.is_some(),
+        (ChangeKind::Archived(_), None) => is_of_the_whole(claim) && claim.stale.is_none(),
+        (ChangeKind::Stale(_), None) => is_of_the_whole(claim) && claim.archived.is_none(),
         (ChangeKind::Missing, None) => claim.deleted,
         _ => false,
     }
@@ -121,6 +121,12 @@ fn changed(what: &ChangeKind) -> Vec<StatePart> {
     let details = EnvironmentState { on: after.on, value: after.value.clone(), ..before.clone() };
     let parts = [before.on != after.on, before.value != after.value, !details.same_as(after)];
     PARTS.into_iter().zip(parts).filter(|(_, changed)| *changed).map(|(part, _)| part).collect()
+}
+
+/// Whether it says only that something about the flag was changed.
+pub(super) fn is_of_something(claim: &Claim) -> bool {
+    let says_which = claim.archived.is_some() || claim.stale.is_some();
+    claim.environment.is_none() && is_of_the_whole(claim) && !says_which
 }
 
 /// How closely the claim speaks of that part of the change, if it does and says what was read.
@@ -140,16 +146,24 @@ fn word_about(claim: &Claim, part: StatePart, what: &ChangeKind) -> Option<Close
         }
         (ChangeKind::Archived(now), None) => {
             let of_it = is_of_the_whole(claim) && claim.stale.is_none();
-            of_it && claim.archived.is_none_or(|claimed| claimed == *now)
+            return if of_it { word_of_the_whole(claim.archived, *now) } else { None };
         }
         (ChangeKind::Stale(now), None) => {
             let of_it = is_of_the_whole(claim) && claim.archived.is_none();
-            of_it && claim.stale.is_none_or(|claimed| claimed == *now)
+            return if of_it { word_of_the_whole(claim.stale, *now) } else { None };
         }
         (ChangeKind::Missing, None) => claim.deleted,
         _ => false,
     };
     fits.then_some(Closeness::Kind)
+}
+
+/// A word that says which change of the flag as a whole it is of counts for more than one that only says that there was one.
+fn word_of_the_whole(claimed: Option<bool>, now: bool) -> Option<Closeness> {
+    match claimed {
+        Some(claimed) => (claimed == now).then_some(Closeness::Part),
+        None => Some(Closeness::Anything),
+    }
 }
 
 /// Whether it may be about whether the flag is archived or stale.

@@ -31,6 +31,27 @@ async fn what_people_changed_is_put_right_and_what_they_deleted_is_made_again() 
     flaglink.stop().await;
 }
 
+/// By its id it is still ours, whatever somebody wrote behind the address.
+#[tokio::test]
+async fn a_webhook_that_was_given_another_path_too_is_put_right_and_not_made_again() {
+    let place = Place::new().await;
+    let mut flaglink = Flaglink::new();
+    flaglink.every = "1s";
+    flaglink.start(&place).await;
+    let before = place.hook_of(place.shop);
+    place.change_hook(before.id, |hook| {
+        hook.url = "http://old.example.com/hooks/gitlab/abc".to_owned();
+        hook.token = Some("wrong".to_owned());
+        hook.events.remove("issues_events");
+    });
+    flaglink.looks(&place, 2).await;
+    let after = place.hook_of(place.shop);
+    assert_eq!((after.id, &after.events, &after.url), (before.id, &before.events, &before.url));
+    assert_eq!(after.token, before.token);
+    flaglink.works(&place, place.issue(place.shop)).await;
+    flaglink.stop().await;
+}
+
 /// A copy of ours, as a person makes it who wants to be sure.
 #[tokio::test]
 async fn a_double_is_removed() {

@@ -126,11 +126,12 @@ async fn a_word_about_an_earlier_change_that_comes_with_a_new_one_is_heard() {
 async fn a_word_that_comes_after_another_change_there_names_who_made_the_first() {
     let (town, issue) = town().await;
     town.flagsmith.hold_deliveries();
-    for what in ["off → on", "value `blue` → `violet`"] {
-        match what {
-            "off → on" => town.bob.switch("checkout_v2", "production", true).unwrap(),
-            _ => town.ada.set_value("checkout_v2", "production", "violet").unwrap(),
-        }
+    let changes: [(&str, &dyn Fn()); 2] = [
+        ("off → on", &|| town.bob.switch("checkout_v2", "production", true).unwrap()),
+        ("value `blue` → `violet`", &|| town.ada.set_value("checkout_v2", "production", "violet").unwrap()),
+    ];
+    for (what, change) in changes {
+        change();
         // The command makes it seen before the service says who it was.
         town.gitlab.comment(town.mara, issue, "/flag status checkout_v2").unwrap();
         let is_seen = |model: &Model| {
@@ -295,6 +296,30 @@ async fn archiving_is_of_who_asked_for_it_and_is_not_told_twice_where_it_was_ask
     let last = told(&town, issue).pop().unwrap();
     assert!(last.contains("was restored") && last.contains("by <code>bob@example.com</code>"), "{last}");
     town.end().await;
+}
+
+/// Flagsmith's word about it names nothing but the flag, and may come after a read that another's word was the reason for.
+#[tokio::test]
+async fn who_archived_is_named_also_where_the_word_comes_after_another() {
+    for order in [Order::AsTheyCame, Order::LastFirst] {
+        let (town, issue) = town().await;
+        town.flagsmith.hold_deliveries();
+        town.ada.set_value("checkout_v2", "production", "green").unwrap();
+        town.bob.archive("checkout_v2", true).unwrap();
+        town.flagsmith.release_deliveries(order);
+        town.rest().await;
+        let shown = panel(&town, issue);
+        for (what, who) in [("`green` in `production`", "ada"), ("archived", "bob")] {
+            let entry = shown.lines().find(|line| line.starts_with('-') && line.contains(what));
+            let by = format!("by <code>{who}@example.com</code>");
+            assert!(entry.is_some_and(|entry| entry.ends_with(&by)), "{shown}");
+        }
+        // Who changes something about it later has not archived it.
+        town.ada.describe("checkout_v2", "The new checkout").unwrap();
+        town.rest().await;
+        assert!(panel(&town, issue).contains("archived, by <code>bob@example.com</code>"));
+        town.end().await;
+    }
 }
 
 #[tokio::test]

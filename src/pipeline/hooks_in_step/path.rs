@@ -31,8 +31,20 @@ pub(super) fn new(key: &MarkerKey, target: &HookTarget) -> Option<String> {
 
 /// Whether this installation made that path for that target.
 pub(in crate::pipeline) fn is_ours(key: &MarkerKey, target: &HookTarget, path: &str) -> bool {
-    path.rsplit_once('-')
-        .is_some_and(|(random, given)| random.len() == RANDOM * 2 && digest(key, target, random) == given)
+    parts(path).is_some_and(|(random, given)| digest(key, target, random) == given)
+}
+
+/// Whether some flaglink made that path: people write none like it.
+pub(super) fn is_registered(path: &str) -> bool {
+    parts(path).is_some()
+}
+
+/// The random part and the digest of a path that is made of them.
+fn parts(path: &str) -> Option<(&str, &str)> {
+    let (random, digest) = path.rsplit_once('-')?;
+    let is_hex = |part: &str| part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    (random.len() == RANDOM * 2 && digest.len() == DIGEST && is_hex(random) && is_hex(digest))
+        .then_some((random, digest))
 }
 
 fn digest(key: &MarkerKey, target: &HookTarget, random: &str) -> String {

@@ -47,10 +47,13 @@ pub(super) fn ours(
     hooks: Vec<Hook>,
 ) -> Vec<Hook> {
     let key = office.world.markers();
-    let is_ours = |hook: &Hook| match path::in_url(&hook.url) {
-        Some(path) => path::is_ours(key, target, &path) || record.has(&path),
-        // Somebody gave our webhook another address. One with a name of its own is somebody else's.
-        None => record.hook == Some(hook.id) && hook.name.as_deref().is_none_or(|name| name == NAME),
+    let is_ours = |hook: &Hook| {
+        let path = path::in_url(&hook.url);
+        match path.filter(|path| path::is_registered(path) || record.has(path)) {
+            Some(path) => path::is_ours(key, target, &path) || record.has(&path),
+            // Somebody gave our webhook another address. One with a name of its own is somebody else's.
+            None => record.hook == Some(hook.id) && hook.name.as_deref().is_none_or(|name| name == NAME),
+        }
     };
     let mut ours: Vec<Hook> = hooks.into_iter().filter(is_ours).collect();
     let present = record.path().map(str::to_owned);
