@@ -305,8 +305,30 @@ fn rules_that_cannot_be_meant_so_are_refused() {
         let error = dir.bad(&with_rules(&format!("[[projects]]\n{rule}\n")));
         assert!(error.contains(expected), "\n  it said   {error}\n  expected  {expected}");
     }
-    let config = dir.good(&with_rules("[[projects]]\nmatch = \"**\"\n[[projects]]\nmatch = \"shop/**\"\n"));
-    assert!(config.warnings[0].contains("the rule for \"shop/**\" never holds"), "{:?}", config.warnings);
+}
+
+#[test]
+fn a_rule_that_one_above_it_covers_is_told() {
+    let dir = ConfigDir::new();
+    for (above, below, is_covered) in [
+        ("**", "shop/**", true),
+        ("shop/**", "Shop/web", true),
+        ("shop/**", "shop/api/*", true),
+        ("shop/*", "shop/web", true),
+        ("shop/web", "shop/**", false),
+        ("shop/*", "shop/**", false),
+        ("shop/*", "shop/api/web", false),
+        ("shop/**", "shopping/web", false),
+        ("shop/**", "*/web", false),
+        ("läden/**", "lä/web", false),
+    ] {
+        let config = dir.good(&with_rules(&format!(
+            "[[projects]]\nmatch = \"{above}\"\n[[projects]]\nmatch = \"{below}\"\n"
+        )));
+        let told = format!("the rule for \"{below}\" never holds, because \"{above}\" above it");
+        let is_told = config.warnings.iter().any(|warning| warning.contains(&told));
+        assert_eq!(is_told, is_covered, "{above} {below}: {:?}", config.warnings);
+    }
 }
 
 #[test]

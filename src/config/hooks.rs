@@ -17,10 +17,13 @@ pub enum Hooks {
     None,
 }
 
+/// What stands for other text in a pattern.
+pub(super) const SIGNS: [char; 7] = ['*', '?', '[', ']', '{', '}', '\\'];
+
 /// The group of a pattern that stands for all projects of one group: `shop` of `shop/**` and `shop/*`.
 pub(super) fn group_of(pattern: &str) -> Result<String, &'static str> {
     let group = pattern.strip_suffix("/**").or_else(|| pattern.strip_suffix("/*")).unwrap_or_default();
-    if group.is_empty() || group.contains(['*', '?', '[', ']', '{', '}', '\\']) {
+    if group.is_empty() || group.contains(SIGNS) {
         return Err(
             "a webhook of a group is for all projects of one group, so `match` has to be like \"GROUP/**\" then",
         );

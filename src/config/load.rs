@@ -329,9 +329,9 @@ fn check_rules(
                 format_args!("\"{}\" has a rule already, and the first one holds", rule.pattern),
             ));
         }
-        if let Some(before) = rules.iter().find(|before| before.pattern == "**") {
+        if let Some(before) = rules.iter().find(|before| before.covers(&rule.pattern)) {
             warnings.push(format!(
-                "{}: the rule for \"{}\" never holds, because \"{}\" above it matches every project",
+                "{}: the rule for \"{}\" never holds, because \"{}\" above it matches the same projects; the first that matches holds",
                 item.place, rule.pattern, before.pattern
             ));
         }
