@@ -135,10 +135,25 @@ async fn every_shape_of_an_error_body_becomes_a_short_line() {
         said(404, "application/json", value!({"message": "404 Project Not Found"}).to_string()).await,
         "404 Project Not Found"
     );
-    assert_eq!(
-        said(400, "application/json", value!({"message": {"title": ["is missing"]}}).to_string()).await,
-        r#"{"title":["is missing"]}"#
-    );
+    for (body, told) in [
+        (value!({"message": {"title": ["is missing", "is short"], "x": []}}), "title: is missing is short"),
+        (value!({"message": {"base": ["Too many webhooks"]}}), "Too many webhooks"),
+        (value!({"name": ["Is taken."], "non_field_errors": ["No."]}), "name: Is taken.; No."),
+        (value!({"default": {"value": ["'abc' is no integer"]}}), "default: value: 'abc' is no integer"),
+        (value!(["Feature 'x' not found"]), "Feature 'x' not found"),
+        (
+            value!({"name": "BadDataError", "message": "Refer to the `details` list.", "details": [{"message": "not \"ü\""}]}),
+            "not \"ü\"",
+        ),
+        (
+            value!({"name": "NameExistsError", "message": "is there", "details": [{"message": "is there"}]}),
+            "is there",
+        ),
+        (value!({"message": "see `details`", "details": []}), "see `details`"),
+        (value!({"message": {}}), ""),
+    ] {
+        assert_eq!(said(400, "application/json", body.to_string()).await, told, "{body}");
+    }
     assert_eq!(
         said(
             403,

@@ -140,8 +140,7 @@ impl Hooks {
                 } else {
                     tell_tests(&tested)?
                 }
-                let bad = tested.hooks.iter().filter(|one| one.problem.is_some()).count();
-                all_good(bad, "does not come here", "do not come here")
+                all_came(&tested)
             }
         }
     }
@@ -170,6 +169,23 @@ fn all_good(bad: usize, one: &str, many: &str) -> Result<(), Trouble> {
             count(bad, "webhook", "webhooks"),
             if bad == 1 { one } else { many }
         ))),
+    }
+}
+
+/// What was sent and did not come is one thing, what nothing could be sent of another.
+fn all_came(tested: &HooksTested) -> Result<(), Trouble> {
+    let bad = tested.hooks.iter().filter(|one| one.problem.is_some());
+    let (sent, unsent): (Vec<_>, Vec<_>) = bad.partition(|one| one.trigger.is_some());
+    let words = |these: &[_], one: &str, many: &str| {
+        let number = these.len();
+        let verb = if number == 1 { one } else { many };
+        (number > 0).then(|| format!("{} {verb}", count(number, "webhook", "webhooks")))
+    };
+    let sent = words(&sent, "does not come here", "do not come here");
+    let unsent = words(&unsent, "could not be tested", "could not be tested");
+    match sent.into_iter().chain(unsent).collect::<Vec<_>>().join(", ") {
+        none if none.is_empty() => Ok(()),
+        some => Err(Trouble::World(format!("{some}."))),
     }
 }
 

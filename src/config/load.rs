@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::file::ProviderCommon;
 use super::limits::Limits;
+use super::pattern::covers;
 use super::provider_table::ProviderTable;
 use super::reminder::Reminder;
 use super::rules::{ProjectRule, Rules};
@@ -329,7 +330,7 @@ fn check_rules(
                 format_args!("\"{}\" has a rule already, and the first one holds", rule.pattern),
             ));
         }
-        if let Some(before) = rules.iter().find(|before| before.covers(&rule.pattern)) {
+        if let Some(before) = rules.iter().find(|before| covers(&before.pattern, &rule.pattern)) {
             warnings.push(format!(
                 "{}: the rule for \"{}\" never holds, because \"{}\" above it matches the same projects; the first that matches holds",
                 item.place, rule.pattern, before.pattern

@@ -33,7 +33,7 @@ pub use hooks::Hooks;
 pub use limits::Limits;
 pub use load::{Config, DEFAULT_PLACES, find};
 pub use marker_key::MarkerKeySource;
-pub(crate) use pattern::EnvironmentPattern;
+pub(crate) use pattern::{EnvironmentPattern, covers};
 pub use places::Places;
 pub use provider_table::ProviderTable;
 pub use reference::{EXAMPLE, configuration_markdown};

@@ -3,6 +3,7 @@
 use globset::{GlobBuilder, GlobMatcher};
 
 use super::error::nearest;
+use super::hooks::{SIGNS, group_of};
 use super::star::{fits, meet};
 
 /// Matches paths of GitLab projects. `*` stays within one part of the path, `**` does not; case is ignored, as GitLab does.
@@ -27,6 +28,18 @@ pub(crate) fn project_matcher(pattern: &str) -> Result<GlobMatcher, String> {
     }
     let glob = GlobBuilder::new(pattern).literal_separator(true).case_insensitive(true).build();
     glob.map(|glob| glob.compile_matcher()).map_err(|why| format!("{SHAPE} ({})", why.kind()))
+}
+
+/// Whether for certain a pattern of projects is about every project that another one stands for.
+pub(crate) fn covers(broad: &str, narrow: &str) -> bool {
+    let is_below = |group: &str| {
+        let split = narrow.split_at_checked(group.len());
+        split.is_some_and(|(start, rest)| start.eq_ignore_ascii_case(group) && rest.starts_with('/'))
+    };
+    let whole_group = || broad.ends_with("/**").then(|| group_of(broad).ok()).flatten();
+    broad == "**"
+        || (!narrow.contains(SIGNS) && project_matcher(broad).is_ok_and(|broad| broad.is_match(narrow)))
+        || whole_group().is_some_and(|group| is_below(&group))
 }
 
 /// `"glob"` or `"provider:glob"`: keys of flags.

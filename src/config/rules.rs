@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use super::ConfigError;
 use super::error::suggestion;
 use super::file::ProjectTable;
-use super::hooks::{Hooks, SIGNS, group_of};
+use super::hooks::{Hooks, group_of};
 use super::pattern::{EnvironmentPattern, FlagPattern, Names, project_matcher};
 use super::role::{Role, Values};
 use super::section::Section;
@@ -66,18 +66,6 @@ impl ProjectRule {
     /// Whether the rule is about a project of that path.
     pub fn matches(&self, path: &str) -> bool {
         self.projects.is_match(path.trim_matches('/'))
-    }
-
-    /// Whether for certain it is about every project that this pattern stands for.
-    pub(crate) fn covers(&self, pattern: &str) -> bool {
-        let is_below = |group: &str| {
-            let split = pattern.split_at_checked(group.len());
-            split.is_some_and(|(start, rest)| start.eq_ignore_ascii_case(group) && rest.starts_with('/'))
-        };
-        let whole_group = || self.pattern.ends_with("/**").then(|| group_of(&self.pattern).ok()).flatten();
-        self.pattern == "**"
-            || (!pattern.contains(SIGNS) && self.matches(pattern))
-            || whole_group().is_some_and(|group| is_below(&group))
     }
 
     /// The path of the group that has the webhook for the rule's projects; `None` where the group has none.

@@ -142,15 +142,39 @@ fn of_json(value: &Value) -> String {
         .map(plain)
         .filter(|text| !text.is_empty())
         .collect();
-    if said.is_empty() { plain(value) } else { said.join(": ") }
+    let said = if said.is_empty() { plain(value) } else { said.join(": ") };
+    // Unleash says there what is the matter, where its own words only point to that.
+    match object.get("details") {
+        Some(details) if said.contains("`details`") => {
+            let details = list(details).map(|one| of_json(one)).collect::<Vec<_>>().join("; ");
+            if details.is_empty() { said } else { details }
+        }
+        _ => said,
+    }
 }
 
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+/// What it says, without the signs of JSON: what is the matter with a field stands behind its name.
 fn plain(value: &Value) -> String {
+    let joined = |parts: Vec<String>, between: &str| {
+        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(between)
+    };
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
-        Value::Object(object) if object.is_empty() => String::new(),
-        Value::Array(list) if list.is_empty() => String::new(),
+        Value::Array(_) => joined(list(value).map(plain).collect(), " "),
+        Value::Object(object) => {
+            let of_field = |(name, value): (&String, &Value)| {
+                let said = plain(value);
+                // What is the matter with the whole, as Django and Rails call that.
+                let whole = matches!(name.as_str(), "non_field_errors" | "__all__" | "base" | "message");
+                if said.is_empty() || whole { said } else { format!("{name}: {said}") }
+            };
+            joined(object.iter().map(of_field).collect(), "; ")
+        }
         other => other.to_string(),
     }
 }

@@ -63,6 +63,6 @@ async fn where_flaglink_does_not_run_its_store_is_looked_into() {
     place.stop().await;
     let found = place.doctor(&[], &[]).await;
     found.says("wrong", "daemon-running", &["nothing answers"]);
-    found.says("wrong", "address-reachable", &["tunnel"]);
+    found.says("wrong", "address-reachable", &["flaglink is not running", "start flaglink", "tunnel"]);
     found.says("good", "queue-waiting", &["nothing waits"]);
 }

@@ -119,9 +119,10 @@ async fn a_test_says_whether_it_came_here() {
     let place = Place::new().await;
     let mut flaglink = Flaglink::new();
     flaglink.start(&place).await;
-    let (code, out, _) = said(&flaglink, &["hooks", "test"]).await;
+    let (code, out, err) = said(&flaglink, &["hooks", "test"]).await;
     assert_eq!(code, 1);
     assert!(out.contains("GitLab has nothing to test it with"), "{out}");
+    assert!(err.contains("1 webhook could not be tested") && !err.contains("come here"), "{err}");
     place.issue(place.shop);
     let (code, out, err) = said(&flaglink, &["hooks", "test"]).await;
     assert_eq!(code, 0, "{out}{err}");
@@ -131,9 +132,9 @@ async fn a_test_says_whether_it_came_here() {
     let other = place.gitlab.faults().add(Rule::new("POST", "/elsewhere", Fault::status(200)));
     let elsewhere = format!("{}/elsewhere{}", place.gitlab.url(), path_of(&place.hook_of(place.shop)));
     place.change_hook(place.hook_of(place.shop).id, |hook| hook.url = elsewhere);
-    let (code, out, _) = said(&flaglink, &["hooks", "test"]).await;
+    let (code, out, err) = said(&flaglink, &["hooks", "test"]).await;
     assert_eq!(code, 1);
-    assert!(out.contains("did not come here"), "{out}");
+    assert!(out.contains("did not come here") && err.contains("1 webhook does not come here."), "{out}{err}");
     place.gitlab.faults().remove(other);
     // Nothing answers at all.
     place.change_hook(place.hook_of(place.shop).id, |hook| {

@@ -267,3 +267,41 @@ async fn the_certificates_that_were_tried_are_written_for_both_sides() {
     assert!(place.init(&place.flags()).await.out.contains("Nothing to change"));
     assert_eq!(place.files()["flaglink.toml"], file);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_project_below_a_rule_that_is_there_gets_no_rule_that_would_never_hold() {
+    let place = Place::new().await;
+    assert_eq!(place.init(&place.flags()).await.code, 0);
+    let before = place.files();
+    let said = place.init(&place.flags_but("--projects", "shop/web")).await;
+    let out = said.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(out.contains("\"shop/web\" needs no rule of its own: match = \"shop/**\" is about it"), "{out}");
+    assert_eq!(place.files(), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_is_given_up_goes_out_of_the_file() {
+    let place = Place::new().await;
+    assert_eq!(place.init(&place.flags()).await.code, 0);
+    assert!(place.read("flaglink.toml").contains("\npublic_url"));
+    let said = place.init(&place.flags_but("--public-url", "none")).await;
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.out.contains("https://YOUR-ADDRESS/hooks/gitlab"), "{said:?}");
+    let config = Config::load(&place.path("flaglink.toml"), &BTreeMap::new()).unwrap();
+    assert!(config.listen.public_url.is_none() && !config.listen.public_auto);
+    let again = place.init(&place.flags_but("--public-url", "none")).await;
+    assert!(again.out.contains("Nothing to change"), "{again:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_of_a_project_says_which_project_is_meant() {
+    let place = Place::new().await;
+    let other = place.flagsmith.new_project("Warehouse");
+    let mut flags = place.flags_but("--service-project", "");
+    let at = flags.iter().position(|one| one == "--service-url").unwrap();
+    flags[at + 1] = format!("{}/project/{other}/environment/create", place.flagsmith.url());
+    let said = place.init(&flags).await;
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(place.read("flaglink.toml").contains(&format!("project = {other}")), "{said:?}");
+}

@@ -32,7 +32,7 @@ pub(super) async fn look(
     };
     let findings = match public {
         _ if proof.is_some() => told(proof.into_iter().next(), config),
-        Some(public) => ask(public, config, limit).await,
+        Some(public) => ask(public, config, socket.is_some(), limit).await,
         None if config.listen.public_auto => vec![Finding::note(
             Id::PublicAddress,
             "the public address is asked of the tunnel's agent, which only the running flaglink does",
@@ -89,7 +89,8 @@ fn told(proof: Option<AddressProof>, config: &Config) -> Vec<Finding> {
     vec![Finding::wrong(id, why, remedy)]
 }
 
-async fn ask(public: &Url, config: &Config, limit: Duration) -> Vec<Finding> {
+/// `runs`: whether a flaglink is there that could answer.
+async fn ask(public: &Url, config: &Config, runs: bool, limit: Duration) -> Vec<Finding> {
     let options = HttpOptions {
         peer: "address".to_owned(),
         timeout: limit,
@@ -122,7 +123,7 @@ async fn ask(public: &Url, config: &Config, limit: Duration) -> Vec<Finding> {
             return findings;
         }
         Err(failure) => {
-            findings.push(unreached(public, failure.as_ref(), limit));
+            findings.push(unreached(public, failure.as_ref(), runs, limit));
             return findings;
         }
     }
@@ -157,7 +158,23 @@ async fn ask(public: &Url, config: &Config, limit: Duration) -> Vec<Finding> {
     findings
 }
 
-fn unreached(public: &Url, failure: Option<&Failure>, limit: Duration) -> Finding {
+fn unreached(public: &Url, failure: Option<&Failure>, runs: bool, limit: Duration) -> Finding {
+    // Nothing is there that could answer: whether the way leads here cannot be told.
+    let by_itself = failure.is_none_or(|failure| {
+        let said = failure.message.to_lowercase();
+        matches!(failure.status, None | Some(502..=504)) && !of_name(&said) && !of_certificate(&said)
+    });
+    if !runs && by_itself {
+        let why = failure.map_or_else(
+            || format!("it does not answer within {} s", limit.as_secs()),
+            |failure| failure.message.clone(),
+        );
+        return Finding::wrong(
+            Id::AddressReachable,
+            format!("{public} is not reached from here, and flaglink is not running: {why}"),
+            "start flaglink, and look again: only then it can be told whether the tunnel or the proxy leads to it",
+        );
+    }
     let Some(failure) = failure else {
         return Finding::wrong(
             Id::AddressReachable,
@@ -181,11 +198,11 @@ fn unreached(public: &Url, failure: Option<&Failure>, limit: Duration) -> Findin
             "something asks for a sign-in there, which GitLab cannot give: let /hooks/ and /healthz through"
         }
         Some(_) => "see what answers at that address",
-        None if said.contains("certificate") || said.contains("tls") => {
+        None if of_certificate(&said) => {
             "GitLab does not send to an address whose certificate it does not trust: put the certificate right, or name your \
              CA with `ca_file` if GitLab trusts it"
         }
-        None if said.contains("dns") || said.contains("lookup") || said.contains("name or service") => {
+        None if of_name(&said) => {
             "no such host is known: the tunnel's address may have changed. Put `public_url` right, then the webhooks"
         }
         None => {
@@ -198,6 +215,14 @@ fn unreached(public: &Url, failure: Option<&Failure>, limit: Duration) -> Findin
         format!("{public} is not reached from here: {}", failure.message),
         remedy,
     )
+}
+
+fn of_certificate(said: &str) -> bool {
+    said.contains("certificate") || said.contains("tls")
+}
+
+fn of_name(said: &str) -> bool {
+    said.contains("dns") || said.contains("lookup") || said.contains("name or service")
 }
 
 async fn get(client: &HttpClient, base: &Url, path: &str) -> Result<String, Failure> {

@@ -2,6 +2,7 @@
 
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
 
+use crate::config::covers;
 use crate::flags::KindDoc;
 
 /// What a new file begins with. Whatever differs is then written into it as into a file that is there.
@@ -52,7 +53,7 @@ pub(super) struct Wanted {
     pub(super) gitlab: String,
     /// `[listen] webhooks`, where somebody said it.
     pub(super) webhooks: Option<String>,
-    /// `[listen] public_url`, where there is one.
+    /// `[listen] public_url`, where there is one; where not, one that stands there goes.
     pub(super) public_url: Option<String>,
     /// `[store] path`, where somebody said it.
     pub(super) store: Option<String>,
@@ -113,11 +114,14 @@ pub(super) fn projects(document: &DocumentMut) -> Vec<String> {
     patterns.collect()
 }
 
-/// Writes what is wanted into it. What is so already stays as it stands there.
-pub(super) fn write(document: &mut DocumentMut, wanted: &Wanted) -> Result<(), String> {
+/// Writes what is wanted into it. What is so already stays as it stands there. Says what was left out, and why.
+pub(super) fn write(document: &mut DocumentMut, wanted: &Wanted) -> Result<Vec<String>, String> {
     let listen = table(document, "listen")?;
     set_if(listen, "webhooks", wanted.webhooks.as_deref());
-    set_if(listen, "public_url", wanted.public_url.as_deref());
+    match &wanted.public_url {
+        Some(address) => set(listen, "public_url", address),
+        None => drop(listen.remove("public_url")),
+    }
     set_if(table(document, "store")?, "path", wanted.store.as_deref());
     let gitlab = table(document, "gitlab")?;
     if gitlab.get("url").and_then(Item::as_str).map(|url| url.trim_end_matches('/'))
@@ -183,7 +187,9 @@ fn provider(document: &mut DocumentMut, service: &Service) -> Result<(), String>
     Ok(())
 }
 
-fn rules(document: &mut DocumentMut, wanted: &Wanted) -> Result<(), String> {
+/// A rule behind one that is about the same projects would never hold: it is left out.
+fn rules(document: &mut DocumentMut, wanted: &Wanted) -> Result<Vec<String>, String> {
+    let mut left_out = Vec::new();
     let rules = document.entry("projects").or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()));
     let rules =
         rules.as_array_of_tables_mut().ok_or("`projects` is written in a way that init does not change")?;
@@ -192,6 +198,14 @@ fn rules(document: &mut DocumentMut, wanted: &Wanted) -> Result<(), String> {
             rule.get("match").and_then(Item::as_str).is_some_and(|is| is.eq_ignore_ascii_case(pattern))
         });
         if there {
+            continue;
+        }
+        let patterns = rules.iter().filter_map(|rule| rule.get("match")?.as_str());
+        if let Some(broad) = patterns.into_iter().find(|broad| covers(broad, pattern)) {
+            left_out.push(format!(
+                "\"{pattern}\" needs no rule of its own: match = \"{broad}\" is about it already, and stays. For other \
+                 settings write [[projects]] match = \"{pattern}\" above it"
+            ));
             continue;
         }
         let mut rule = Table::new();
@@ -206,7 +220,7 @@ fn rules(document: &mut DocumentMut, wanted: &Wanted) -> Result<(), String> {
         }
         rules.push(rule);
     }
-    Ok(())
+    Ok(left_out)
 }
 
 fn table<'a>(document: &'a mut DocumentMut, name: &str) -> Result<&'a mut Table, String> {

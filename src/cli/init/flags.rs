@@ -167,7 +167,7 @@ impl Interview<'_> {
         };
         self.asker.good(&format!("{title} answers at {url}"));
         let project = match own.project {
-            Some(_) => Some(self.service_project(title, in_address.or(known_project), &seen)?),
+            Some(_) => Some(self.service_project(title, in_address, known_project, &seen)?),
             None => None,
         };
         let provider = service::provider(kind, own, &url, &key, project.as_deref(), ca_file.as_deref());
@@ -186,9 +186,11 @@ impl Interview<'_> {
         Ok(Flags { kind, name, url: Some(url), project, key, tell, example, asked })
     }
 
+    /// Which project: the one whose page was given as the address, else the one that is asked for.
     fn service_project(
         &self,
         title: &str,
+        in_address: Option<String>,
         known: Option<String>,
         seen: &[ServiceProject],
     ) -> Result<String, Trouble> {
@@ -200,8 +202,9 @@ impl Interview<'_> {
             [only] => Some(only.id.clone()),
             _ => None,
         };
-        let known = known.filter(|known| seen.iter().any(|project| project.id == *known));
-        let mut given = self.init.service_project.clone();
+        let is_seen = |id: &String| seen.iter().any(|project| project.id == *id);
+        let known = known.filter(is_seen);
+        let mut given = self.init.service_project.clone().or(in_address.filter(is_seen));
         loop {
             let typed = given.is_none();
             let answer = match given.take() {

@@ -154,8 +154,9 @@ impl Interview<'_> {
             tell: flags.tell.clone(),
         };
         let odd = |why: String| Trouble::Arguments(format!("{}: {why}", show(&self.path)));
-        file::write(&mut self.document, &wanted).map_err(odd)?;
-        let plan = plan::Plan::make(&self, &gitlab, &flags, &webhooks, public_url)?;
+        let left_out = file::write(&mut self.document, &wanted).map_err(odd)?;
+        let mut plan = plan::Plan::make(&self, &gitlab, &flags, &webhooks, public_url)?;
+        plan.warnings = gitlab.ends_soon.iter().cloned().chain(left_out).collect();
         if self.init.dry_run {
             let would = webhooks::would(&plan, &gitlab, &projects, &flags, &self.progress).await;
             drop(self.progress);
@@ -175,7 +176,7 @@ impl Interview<'_> {
         let hooks = webhooks::register(&config, &plan, &self.progress).await;
         drop(self.progress);
         if self.context.json {
-            return document::write(&tell::Told::new(&plan, &changes, &hooks, &gitlab));
+            return document::write(&tell::Told::new(&plan, &changes, &hooks));
         }
         tell::done(&plan, &changes, &hooks, &projects, &gitlab, &flags)
     }

@@ -32,6 +32,8 @@ pub(super) struct Plan {
     pub(super) service_secret: Option<SecretString>,
     /// How flaglink is reached from outside: an address or `auto`.
     pub(super) public: Option<String>,
+    /// What wants attention, one sentence each.
+    pub(super) warnings: Vec<String>,
     /// Where the marker key is, once there is one.
     pub(super) marker_key: PathBuf,
 }
@@ -95,6 +97,7 @@ impl Plan {
             webhook_secret,
             service_secret,
             public,
+            warnings: Vec::new(),
             marker_key: interview
                 .beside(file::text(document, "store", "marker_key_file").unwrap_or("marker-key")),
         })
@@ -149,6 +152,7 @@ impl Plan {
                 "text": self.text,
                 "changes": self.changes(),
                 "webhooks": webhooks,
+                "warnings": self.warnings,
             }));
         }
         let mut out = anstream::stdout().lock();
@@ -168,7 +172,7 @@ impl Plan {
             }
         }
         writeln!(out)?;
-        for line in webhooks {
+        for line in webhooks.iter().chain(&self.warnings) {
             writeln!(out, "{}.", plain(line))?;
         }
         writeln!(out, "Nothing was written.")?;

@@ -27,18 +27,18 @@ pub(super) struct Told<'a> {
     /// What could not be done.
     problems: &'a [String],
     /// What wants attention before long.
-    warnings: Vec<&'a str>,
+    warnings: &'a [String],
 }
 
 impl<'a> Told<'a> {
-    pub(super) fn new(
-        plan: &'a Plan,
-        changes: &'a [String],
-        hooks: &'a Registered,
-        gitlab: &'a Gitlab,
-    ) -> Self {
-        let warnings = gitlab.ends_soon.as_deref().into_iter().collect();
-        Self { file: &plan.path, changes, webhooks: &hooks.done, problems: &hooks.not, warnings }
+    pub(super) fn new(plan: &'a Plan, changes: &'a [String], hooks: &'a Registered) -> Self {
+        Self {
+            file: &plan.path,
+            changes,
+            webhooks: &hooks.done,
+            problems: &hooks.not,
+            warnings: &plan.warnings,
+        }
     }
 }
 
@@ -66,8 +66,8 @@ pub(super) fn done(
     for not in &hooks.not {
         line("✘".red().bold().to_string(), not)?;
     }
-    if let Some(soon) = &gitlab.ends_soon {
-        line("⚠".yellow().bold().to_string(), &format!("{soon}."))?;
+    for warning in &plan.warnings {
+        line("⚠".yellow().bold().to_string(), &format!("{warning}."))?;
     }
     writeln!(out)?;
     let file = show(&plan.path);
