@@ -494,7 +494,12 @@ fn build(material: &Material, text: &mut dyn FnMut(&str) -> String) -> Panel {
             },
         ];
         envs.reverse();
-        flag.state = Some(FlagState { environments: envs, archived: index == 1, stale: index == 2 });
+        flag.state = Some(FlagState {
+            environments: envs,
+            archived: index == 1,
+            stale: index == 2,
+            ..FlagState::default()
+        });
         let gone = FlagRef { key: text(&parts[5]), ..flag.flag.flag.clone() };
         links.push(LinkChange {
             at: at("2026-11-22T11:00:00Z"),

@@ -116,7 +116,7 @@ fn all(text: &str) -> Vec<Markdown> {
     ]
     .map(|news| told::Told { flag: &flag, name: text, news, deeds: &deeds, show_values: true });
     let environments = vec![state(text), state(text)];
-    let states = FlagState { environments, archived: false, stale: true };
+    let states = FlagState { environments, stale: true, ..FlagState::default() };
     let mut replies = vec![
         Markdown::code(text, 100),
         Markdown::html_code(text, 100),
@@ -166,7 +166,7 @@ fn panel_of(text: &str) -> String {
         change(ChangeKind::EnvironmentGone(text.to_owned())),
     ];
     let environments = vec![state(text)];
-    let now = FlagState { environments, archived: true, stale: true };
+    let now = FlagState { environments, archived: true, archived_is_off: true, stale: true };
     let shown = |state, missing| PanelFlag {
         flag: &flag,
         name: text.to_owned(),

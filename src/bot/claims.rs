@@ -214,6 +214,19 @@ fn place_of(record: &FlagRecord, claim: &Claim, at: Timestamp) -> Option<usize> 
     earlier.find(|(_, change)| shows_it(change)).map_or(Some(last), |(place, _)| Some(place))
 }
 
+/// Whether both were seen by the same read: a change that was asked for, and what somebody else did besides.
+fn is_seen_with(asked: &Change, other: &Change) -> bool {
+    asked.asked_on.is_some() && asked.noticed_at.is_some() && asked.noticed_at == other.noticed_at
+}
+
+/// Whether it is the service's word about what was asked for, which says how all of the environment stood then.
+pub(super) fn is_of_asked(claim: &Claim, asked: &Change) -> bool {
+    let ChangeKind::Environment { before: Some(before), after } = &asked.what else { return false };
+    shares::names(claim, &asked.what)
+        && ((before.on != after.on && claim.on == Some(after.on))
+            || (before.value != after.value && claim.value.as_ref() == Some(&after.value)))
+}
+
 /// Whether it says what it made of the flag.
 fn says_what(claim: &Claim) -> bool {
     claim.on.is_some() || claim.value.is_some()
@@ -229,8 +242,12 @@ pub(super) fn name_author(record: &mut FlagRecord, claim: &Claim) -> Option<Name
     let (before, from) = record.history.split_at_mut(place);
     let last = from.first_mut().filter(|change| change.asked_on.is_none())?;
     let after = last.noticed_at.unwrap_or(last.at).duration_since(at);
-    let is_of_before =
-        before.iter().rev().find(|one| shares::names(claim, &one.what)).is_some_and(|before| at <= before.at);
+    let before = before.iter().rev().find(|one| shares::names(claim, &one.what));
+    let is_of_before = before.is_some_and(|before| match is_seen_with(before, last) {
+        // Which of the two was first is not known.
+        true => is_of_asked(claim, before),
+        false => at <= before.at,
+    });
     if after > NAMED_LATER || after < -CLOCK_SLACK || is_of_before {
         return None;
     }

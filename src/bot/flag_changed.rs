@@ -5,11 +5,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::claims::{
-    NAMED_LATER, Named, attributed, forget_heard, is_named_next, last_at, name_earlier, not_shown_yet,
+    NAMED_LATER, Named, attributed, forget_heard, is_named_next, is_of_asked, last_at, name_earlier,
+    not_shown_yet,
 };
 use super::limits::HISTORY;
 use super::resolve;
-use super::switching::asked_for;
+use super::switching::{apart, asked_for};
 use super::telling::{self, News};
 use super::world::World;
 use super::{Entry, Made, Trouble};
@@ -180,13 +181,20 @@ async fn look(
     let mut ours = false;
     let mut changes: Vec<Change> = Vec::with_capacity(what.len());
     for (what, since) in what {
-        changes.push(match asked_for(&mut record, &what) {
-            Some(asked) => {
-                ours = true;
-                asked_change(what, asked, entry)
-            }
-            None => attributed((what, since), of_seen, &record, entry),
+        let Some(asked) = asked_for(&mut record, &what) else {
+            changes.push(attributed((what, since), of_seen, &record, entry));
+            continue;
+        };
+        ours = true;
+        let (what, rest) = apart(what, &asked);
+        let asked = asked_change(what, asked, entry);
+        let rest = rest.map(|rest| {
+            let of_rest = of_seen.iter().filter(|claim| !is_of_asked(claim, &asked)).cloned();
+            attributed((rest, since), &of_rest.collect::<Vec<_>>(), &record, entry)
         });
+        // The last one there is what later words are put to, and about this one all is known.
+        changes.push(asked);
+        changes.extend(rest);
     }
     forget_heard(&mut record, entry);
     record.asked.retain(|asked| entry.now.duration_since(asked.at) < NAMED_LATER);

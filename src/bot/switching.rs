@@ -85,6 +85,23 @@ pub(super) fn asked_for(record: &mut FlagRecord, what: &ChangeKind) -> Option<As
     Some(record.asked.remove(place))
 }
 
+/// What of a change the switch accounts for that was asked for, and what is otherwise besides: that is somebody else's, though both
+/// were seen at once. What goes with a switch in a service's details is of it.
+pub(super) fn apart(what: ChangeKind, asked: &AskedSwitch) -> (ChangeKind, Option<ChangeKind>) {
+    let ChangeKind::Environment { before: Some(before), after } = what else { return (what, None) };
+    let AskedSwitch { to, .. } = asked;
+    let mut done = after.clone();
+    if to.value.is_none() {
+        done.value.clone_from(&before.value);
+    }
+    // A share is for those for whom it is on.
+    if to.on.is_none() && to.rollout.is_none() {
+        done.on = before.on;
+    }
+    let rest = (!done.same_as(&after)).then(|| ChangeKind::Environment { before: Some(done.clone()), after });
+    (ChangeKind::Environment { before: Some(before), after: done }, rest)
+}
+
 /// Takes the reasons out of a flag's history that are not for the readers of this page: a reason was written on one
 /// page, and is for those who may read that page. Others of its project may read it too, unless it is confidential.
 pub(super) async fn without_secret_reasons(

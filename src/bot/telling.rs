@@ -273,7 +273,7 @@ fn differences<'a>(
         return vec![(ToldNews::Missing { since, was_on }, deeds_of(Was::Missing(false)))];
     }
     let Some(state) = &flag.state else { return Vec::new() };
-    let is_archived_now = state.archived && untold.iter().any(|untold| untold.was == Was::Archived(false));
+    let is_archived_now = untold.iter().any(|untold| untold.was == Was::Archived(false));
     let mut found = Vec::new();
     for Untold { was, deeds, .. } in untold {
         let news = match was {
@@ -288,7 +288,9 @@ fn differences<'a>(
                     (None, None) => continue,
                     (Some(was), Some(now)) if was.same_as(now) => ToldNews::AsItWas(now),
                     // That it goes off because it is archived is told by that alone.
-                    (Some(was), Some(now)) if is_archived_now && was.gone_off_is(now) => continue,
+                    (Some(was), Some(now)) if is_archived_now && state.is_off_by_archive(was, now) => {
+                        continue;
+                    }
                     (was, Some(now)) => ToldNews::Environment { was, now },
                     (Some(was), None) if was.on => ToldNews::EnvironmentGone(was),
                     (Some(_), None) => continue,

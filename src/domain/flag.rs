@@ -101,6 +101,9 @@ pub struct FlagState {
     /// Whether the flag is archived.
     #[serde(default)]
     pub archived: bool,
+    /// Whether the service gives an archived flag to nobody, whatever its environments say: then it is off in all of them.
+    #[serde(default)]
+    pub archived_is_off: bool,
     /// Whether the service says that the flag is stale: nobody should need it any more.
     #[serde(default)]
     pub stale: bool,
@@ -186,7 +189,8 @@ impl FlagState {
     /// What changed from `self` to `now`, one entry per environment, in the order of `now`.
     ///
     /// A URL that changed is no change, and neither is another name for an environment. One that is in only one of them is
-    /// reported as appeared or gone. Pages do not count. That a flag goes off because it is archived is told by that alone.
+    /// reported as appeared or gone. Pages do not count. That a flag goes off because it is archived is told by that
+    /// alone, where the service does so.
     pub fn changes_to(&self, now: &FlagState) -> Vec<ChangeKind> {
         let mut changes = Vec::new();
         if self.archived != now.archived {
@@ -198,7 +202,7 @@ impl FlagState {
         for env in &now.environments {
             match self.place_of(env) {
                 Some(before) if before.same_as(env) => {}
-                Some(before) if now.archived && !self.archived && before.gone_off_is(env) => {}
+                Some(before) if !self.archived && now.is_off_by_archive(before, env) => {}
                 Some(before) => {
                     changes
                         .push(ChangeKind::Environment { before: Some(before.clone()), after: env.clone() });
@@ -213,11 +217,16 @@ impl FlagState {
         }
         changes
     }
+
+    /// Whether that it is off in an environment now, where it was on, is because it is archived.
+    pub fn is_off_by_archive(&self, before: &EnvironmentState, now: &EnvironmentState) -> bool {
+        self.archived && self.archived_is_off && before.gone_off_is(now)
+    }
 }
 
 impl EnvironmentState {
     /// Whether `other` is the same, but off.
-    pub fn gone_off_is(&self, other: &EnvironmentState) -> bool {
+    fn gone_off_is(&self, other: &EnvironmentState) -> bool {
         self.on && EnvironmentState { on: false, ..self.clone() }.same_as(other)
     }
 

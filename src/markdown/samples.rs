@@ -106,7 +106,7 @@ fn panels() -> Vec<Markdown> {
     });
     let named = |at: usize| EnvironmentState { environment: format!("e{at}"), ..EnvironmentState::default() };
     let kinds = [
-        Some(FlagState { environments: states.clone(), archived: true, stale: true }),
+        Some(FlagState { environments: states.clone(), archived: true, archived_is_off: true, stale: true }),
         Some(FlagState { environments: (0..101).map(named).collect(), ..FlagState::default() }),
         Some(FlagState::default()),
         None,
@@ -222,7 +222,7 @@ fn replies() -> Vec<Markdown> {
     for archived in [true, false] {
         all.push(reply::found_line(&flag(archived), KEY, true));
         for environments in [states(), Vec::new()] {
-            let state = FlagState { environments, archived, stale: archived };
+            let state = FlagState { environments, archived, archived_is_off: false, stale: archived };
             all.push(reply::flag_line(&flag(archived), KEY, Some(&state), archived));
         }
     }

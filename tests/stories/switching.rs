@@ -5,7 +5,7 @@ use flaglink::sandbox::flagsmith::Order;
 use flaglink::sandbox::gitlab::{NoteableRef, Visibility, level};
 use jiff::SignedDuration;
 
-use super::town::{PATIENCE, Plan, Town};
+use super::town::{PATIENCE, Plan, Town, as_read};
 
 /// What changes a flag in Flagsmith.
 const SWITCH: &str = r"/featurestates/\d+/$";
@@ -60,6 +60,35 @@ async fn a_flag_is_switched_and_the_panel_says_by_whom_and_why() {
     );
     assert!(!panel.contains("flag-bot"), "the change is mara's: {panel}");
     assert_eq!(sent(&town), 1);
+    town.end().await;
+}
+
+/// Both are seen by the read that follows the command.
+#[tokio::test]
+async fn what_somebody_else_changed_there_is_not_of_who_switched() {
+    let (town, issue) = town().await;
+    town.flagsmith.hold_deliveries();
+    town.ada.set_value("checkout_v2", "staging", "green").unwrap();
+    town.says(issue, "/flag on checkout_v2 --env staging --reason trial").await;
+    let history = |town: &Town| {
+        let panel = as_read(&town.panel(issue).unwrap().body);
+        let of_staging = panel
+            .lines()
+            .filter(|line| line.starts_with("- ") && line.contains("in `staging`"))
+            .map(str::to_owned);
+        of_staging.collect::<Vec<_>>()
+    };
+    let value = |history: &[String]| history.iter().find(|line| line.contains("green")).unwrap().clone();
+    let seen = history(&town);
+    assert_eq!(seen.len(), 2, "{seen:#?}");
+    let switch = seen.iter().find(|line| line.contains("off → on")).unwrap();
+    assert!(switch.contains("by `mara` (reason: `trial`)") && switch.contains("`blue`"), "{seen:#?}");
+    assert!(!value(&seen).contains("mara") && !value(&seen).contains("trial"), "{seen:#?}");
+
+    town.flagsmith.release_deliveries(Order::AsTheyCame);
+    town.rest().await;
+    let seen = history(&town);
+    assert!(seen.len() == 2 && value(&seen).contains("ada"), "{seen:#?}");
     town.end().await;
 }
 

@@ -322,6 +322,30 @@ async fn who_archived_is_named_also_where_the_word_comes_after_another() {
     }
 }
 
+/// Flagsmith gives an archived flag on as its environments say: that it was switched off is another change.
+#[tokio::test]
+async fn switched_off_and_archived_at_once_are_two_changes() {
+    for order in [Order::AsTheyCame, Order::LastFirst] {
+        let (town, issue) = town().await;
+        town.ada.switch("checkout_v2", "production", true).unwrap();
+        town.rest().await;
+        town.flagsmith.hold_deliveries();
+        town.ada.switch("checkout_v2", "production", false).unwrap();
+        town.bob.archive("checkout_v2", true).unwrap();
+        town.flagsmith.release_deliveries(order);
+        town.rest().await;
+        let shown = panel(&town, issue);
+        for (what, who) in [("on → off in `production`", "ada"), ("archived", "bob")] {
+            let entry = shown.lines().find(|line| line.starts_with('-') && line.contains(what));
+            assert!(
+                entry.is_some_and(|entry| entry.contains(&format!("by <code>{who}@example.com"))),
+                "{shown}"
+            );
+        }
+        town.end().await;
+    }
+}
+
 #[tokio::test]
 async fn variants_are_told_once_for_the_flag() {
     let (town, issue) = town().await;

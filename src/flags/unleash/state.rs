@@ -55,6 +55,7 @@ impl Unleash {
                 .map(|one| self.in_environment(&known.feature.name, one, known.archived))
                 .collect(),
             archived: known.archived,
+            archived_is_off: true,
             stale: known.feature.stale,
         }
     }
