@@ -7,11 +7,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::api::GitlabApi;
-use super::endpoints::AllEvents;
+use super::endpoints::{AllEvents, HookHome};
 use super::error::{GitlabError, GitlabResult};
 use super::lenient::{Object, lenient};
 use super::time::read_time;
-use crate::domain::ProjectId;
 
 /// One delivery, as GitLab's log has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,9 +29,40 @@ impl LoggedAnswer {
         self.answer.trim().parse().ok()
     }
 
-    /// Whether GitLab counts it as delivered.
+    /// Whether it was taken. GitLab also counts as delivered what it was to send on elsewhere (3xx), which it does not do
+    /// (`app/services/web_hook_service.rs`: redirects are not followed).
     pub fn is_good(&self) -> bool {
-        self.status().is_some_and(|status| (200..400).contains(&status))
+        self.status().is_some_and(|status| (200..300).contains(&status))
+    }
+
+    /// What to do where it was not taken; a sentence's second half, without a full stop.
+    pub fn remedy(&self) -> &'static str {
+        match self.status() {
+            Some(300..=399) => {
+                "what answers there sends it on elsewhere, and GitLab does not follow: write the address that it leads to as \
+                 `public_url`"
+            }
+            Some(401 | 403) => {
+                "if that was not flaglink, something before it asks for a sign-in, which GitLab cannot give: let /hooks/ through"
+            }
+            Some(404 | 405) => {
+                "the address leads past flaglink, or a proxy takes a part of the path away: point it at `webhooks` in [listen]"
+            }
+            Some(413) => "the proxy takes no bodies of that size: let it pass on at least 10 MB",
+            Some(502 | 504) => {
+                "the tunnel or the proxy answers and flaglink does not: does it run, and does the proxy point at its \
+                 `listen.webhooks`?"
+            }
+            Some(503) => {
+                "if that was flaglink it could not keep it (a full disk, too much that waits), else the tunnel or the proxy did \
+                 not reach it"
+            }
+            Some(_) => "see what answers at that address: it may not be flaglink",
+            None => {
+                "GitLab reached nobody: is the address right and its certificate good? To addresses in private networks GitLab \
+                 sends only where an admin allows it (Admin → Settings → Network → Outbound requests)"
+            }
+        }
     }
 }
 
@@ -49,10 +79,10 @@ struct RawLogged {
 }
 
 impl GitlabApi {
-    /// The newest entries of a webhook's log, the newest first: `GET /projects/:id/hooks/:hook_id/events`. `None` where GitLab
+    /// The newest entries of a webhook's log, the newest first: `GET …/hooks/:hook_id/events`. `None` where GitLab
     /// does not tell (before 17.3).
-    pub async fn hook_log(&self, project: ProjectId, hook: u64) -> GitlabResult<Option<Vec<LoggedAnswer>>> {
-        let listed = self.client.listed::<Object<RawLogged>, _>(&AllEvents { project, hook }, 1, 20).await;
+    pub async fn hook_log(&self, home: HookHome, hook: u64) -> GitlabResult<Option<Vec<LoggedAnswer>>> {
+        let listed = self.client.listed::<Object<RawLogged>, _>(&AllEvents { home, hook }, 1, 20).await;
         match listed {
             Ok(listed) => Ok(Some(listed.entries.into_iter().map(|Object(raw)| raw.logged()).collect())),
             Err(GitlabError::Failed(failure)) if failure.is_not_found() => Ok(None),

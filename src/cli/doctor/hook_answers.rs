@@ -61,26 +61,14 @@ impl<'a> Answers<'a> {
         let wrong = |remedy: &str| Finding::wrong(Id::HookAnswers, says.clone(), remedy);
         match newest.status() {
             Some(401) => self.refused(says, newest.at),
-            Some(404) if self.address_known => wrong(
-                "the address leads past flaglink, or flaglink has no secret for it: see the address below, and the path \
-                 …/hooks/gitlab",
-            ),
-            Some(404) => wrong(
+            Some(404) if !self.address_known => wrong(
                 "the address leads past flaglink, or flaglink has no secret for it: see that the webhook's URL is \
                  flaglink's and ends in /hooks/gitlab",
-            ),
-            Some(502 | 504) => wrong(
-                "the tunnel or the proxy answers and flaglink does not: does it run, and does the proxy point at its \
-                 `listen.webhooks`?",
             ),
             Some(503) => wrong(
                 "flaglink could not keep it: `daemon-ready` below says why (a full disk, too much that waits)",
             ),
-            Some(_) => wrong("see what answers at that address: it may not be flaglink"),
-            None => wrong(
-                "GitLab reached nobody: is the address right and its certificate good? To addresses in private networks \
-                 GitLab sends only where an admin allows it (Admin → Settings → Network → Outbound requests)",
-            ),
+            _ => wrong(newest.remedy()),
         }
     }
 

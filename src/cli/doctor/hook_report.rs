@@ -6,6 +6,8 @@ use crate::pipeline::{HookProblem, HookReport, HookStanding};
 
 /// What the pipeline calls a secret that GitLab may not have.
 const SECRET: &str = "its secret sent again";
+/// And a newest delivery that was not taken.
+const NOT_TAKEN: &str = "newest delivery was answered";
 
 /// What is found about one. `remarks` are what the running one says of itself: among them why GitLab refused it.
 pub(super) fn registered(report: &HookReport, remarks: &[String]) -> Vec<Finding> {
@@ -34,6 +36,8 @@ pub(super) fn registered(report: &HookReport, remarks: &[String]) -> Vec<Finding
             _ if id == Id::HookOff => {
                 Finding::wrong(id, says, todo).repaired_by(Repair::SwitchOn(name.clone()))
             }
+            // No change of the webhook mends what answers there.
+            _ if problem.what.contains(NOT_TAKEN) => Finding::wrong(Id::HookAnswers, says, todo),
             _ => Finding::wrong(id, says, todo).repaired_by(Repair::SyncHooks),
         }
     };

@@ -15,7 +15,7 @@ use super::whose::{Own, Whose, takes_by_hand};
 use super::within;
 use crate::config::Config;
 use crate::domain::{HookTarget, ProjectId};
-use crate::gitlab::{GitlabApi, GitlabResult, LoggedAnswer, ProjectDetail};
+use crate::gitlab::{GitlabApi, GitlabResult, HookHome, LoggedAnswer, ProjectDetail};
 
 const TITLE: &str = "GitLab's webhooks";
 
@@ -92,7 +92,7 @@ async fn log_of(
     hook: u64,
     limit: Duration,
 ) -> Option<Vec<LoggedAnswer>> {
-    within(limit, api.hook_log(project, hook)).await.and_then(Result::ok).flatten()
+    within(limit, api.hook_log(HookHome::Project(project), hook)).await.and_then(Result::ok).flatten()
 }
 
 /// How the webhooks stand. Of those that flaglink registers the running one knows best: also whether the secrets are in step.

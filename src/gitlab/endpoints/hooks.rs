@@ -146,7 +146,7 @@ impl Endpoint for TestHook<'_> {
 /// `GET /projects/:id/hooks/:hook_id/events`, whatever became of them.
 #[derive(Debug)]
 pub(in crate::gitlab) struct AllEvents {
-    pub(in crate::gitlab) project: ProjectId,
+    pub(in crate::gitlab) home: HookHome,
     pub(in crate::gitlab) hook: u64,
 }
 
@@ -156,6 +156,6 @@ impl Endpoint for AllEvents {
     }
 
     fn endpoint(&self) -> Cow<'static, str> {
-        format!("projects/{}/hooks/{}/events", self.project, self.hook).into()
+        format!("{}/hooks/{}/events", self.home, self.hook).into()
     }
 }

@@ -29,6 +29,8 @@ struct Known {
     projects: HashMap<ProjectId, String>,
     /// Paths to which somebody sent with a wrong secret, since they were last brought into step.
     doubted: HashSet<String>,
+    /// Since when each path is good here with the secret that it has in GitLab: what was answered before says nothing of it.
+    good_since: HashMap<String, Timestamp>,
     /// How many genuine requests have come over each path.
     arrived: HashMap<String, u64>,
     /// Providers whose webhook was looked at since the start.
@@ -92,6 +94,7 @@ impl LiveHooks {
                 let secrets = Arc::new(path::secrets(key, &one.id, known.require_signature));
                 let (target, group) = (record.target.clone(), group.clone());
                 let live = Live { target, group, secrets, until: one.until };
+                known.good_since.entry(one.id.clone()).or_insert_with(Timestamp::now);
                 known.paths.insert(one.id.clone(), live);
             }
         }
@@ -151,7 +154,14 @@ impl LiveHooks {
     }
 
     pub(super) fn believe(&self, path: &str) {
-        self.write().doubted.remove(path);
+        let mut known = self.write();
+        known.doubted.remove(path);
+        known.good_since.insert(path.to_owned(), Timestamp::now());
+    }
+
+    /// Since when this flaglink takes what comes over that path with the secret that GitLab has.
+    pub(super) fn good_since(&self, path: &str) -> Option<Timestamp> {
+        self.read().good_since.get(path).copied()
     }
 
     /// A genuine request came over a path.

@@ -7,7 +7,8 @@ use super::report::{HookFailure, HookProblem, HookReport, HookStanding};
 use super::step::{Sight, look};
 use super::targets::Wanted;
 use super::{
-    HookChoice, HookSettings, Office, leaving, providers, side_by_side, switched, taken_away, unlooked, words,
+    HookChoice, HookSettings, Office, leaving, path, providers, side_by_side, switched, taken_away, unlooked,
+    words,
 };
 use crate::bot::Trouble;
 use crate::domain::HookRecord;
@@ -133,9 +134,21 @@ async fn one_report(office: &Office<'_>, wanted: &Wanted, kept: Option<&HookReco
     }
     if hook.state != HookState::On {
         report.problems.push(switched::problem(hook, &wanted.name, report.failures.as_deref()));
+    } else if report.problems.is_empty() {
+        report.problems.extend(not_taken(office, wanted, hook).await);
     }
     report.standing = if report.problems.is_empty() { HookStanding::Right } else { HookStanding::Wrong };
     report
+}
+
+/// The newest delivery was not taken, and that was not before this flaglink was there for it. GitLab switches nothing off by itself
+/// where an admin has not allowed it, so that nobody else may tell.
+async fn not_taken(office: &Office<'_>, wanted: &Wanted, hook: &Hook) -> Option<HookProblem> {
+    let log = wanted.gitlab.hook_log(wanted.home, hook.id).await.ok().flatten()?;
+    let newest = log.into_iter().next().filter(|newest| !newest.is_good())?;
+    let since = path::in_url(&hook.url).and_then(|path| office.live().good_since(&path));
+    let is_past = newest.at.zip(since).is_some_and(|(at, since)| at < since);
+    (!is_past).then(|| words::not_taken(&newest, &wanted.name))
 }
 
 /// Why it could not be put right the last time; with what to do about it, where the daemon is told.

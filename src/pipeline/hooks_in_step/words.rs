@@ -2,7 +2,7 @@
 
 use super::report::HookProblem;
 use crate::domain::HookTarget;
-use crate::gitlab::{GitlabError, Release, has_nothing_to_send};
+use crate::gitlab::{GitlabError, LoggedAnswer, Release, has_nothing_to_send};
 use crate::net::Failure;
 
 /// Of a request about the webhooks of a project or group. `base`: the address that GitLab was to be told.
@@ -25,6 +25,22 @@ pub(super) fn token_refused() -> HookProblem {
         "GitLab does not accept flaglink's token, so it cannot be looked at",
         "Nothing is changed for now. Put a token that is valid and has the scope `api` into its file, then run `flaglink reload`; \
          `flaglink doctor` says which token it is.",
+    )
+}
+
+/// The newest delivery was not taken.
+pub(super) fn not_taken(newest: &LoggedAnswer, name: &str) -> HookProblem {
+    let remedy = newest.remedy();
+    let mut letters = remedy.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    let end = if remedy.ends_with(['?', ')']) { "" } else { "." };
+    HookProblem::new(
+        format!("GitLab's newest delivery was answered {}", newest.answer),
+        format!(
+            "{}{}{end} `flaglink hooks test {name}` tells whether it is past.",
+            first.collect::<String>(),
+            letters.as_str()
+        ),
     )
 }
 
