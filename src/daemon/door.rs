@@ -51,7 +51,7 @@ impl FrontDoor {
         if standing.is_of_another_time() {
             self.pipeline.hooks().doubt_clock(hook);
         } else if matches!(standing, Standing::Forged(_)) {
-            self.pipeline.hooks().doubt(hook);
+            self.pipeline.hooks().doubt(hook, standing.is_bare());
         }
         standing
     }

@@ -39,10 +39,18 @@ pub enum Standing {
 /// Why a signature is not looked at that was made at another time, by this machine's clock.
 const ANOTHER_TIME: &str = "a signature that is too old or from the future";
 
+/// Nothing is there that could be checked.
+const NO_TOKEN: &str = "no token";
+
 impl Standing {
     /// Whether it is not genuine only because of its time: then a clock may be wrong.
     pub fn is_of_another_time(self) -> bool {
         self == Self::Forged(ANOTHER_TIME)
+    }
+
+    /// Whether it has no secret at all.
+    pub fn is_bare(self) -> bool {
+        self == Self::Forged(NO_TOKEN)
     }
 }
 
@@ -65,7 +73,7 @@ impl WebhookSecrets {
             return Standing::Forged("no signature");
         }
         match headers.get("x-gitlab-token") {
-            None => Standing::Forged("no token"),
+            None => Standing::Forged(NO_TOKEN),
             Some(token) if self.knows(token) => Standing::Genuine,
             Some(_) => Standing::Forged("wrong token"),
         }

@@ -202,10 +202,14 @@ fn sort(answers: &[Answer], allow: &[HostPattern], listener: SocketAddr) -> Sort
                 let to = one_line(to, 80);
                 sorted
                     .others
-                    .push(format!("{url} of {agent} leads to {to}, and flaglink listens on {listener}"));
+                    .push(format!(
+                        "{url} of {agent} leads to {to}, and flaglink listens on {listener}: start the tunnel to port {}, or write \
+                         `webhooks` in [listen] to be what it leads to",
+                        listener.port()
+                    ));
             } else if !offer.is_safe() {
                 sorted.others.push(format!(
-                    "{url} of {agent} is not https, so anybody could read what comes that way"
+                    "{url} of {agent} is not https, so anybody could read what comes that way: start the tunnel with https"
                 ));
             } else if !allow.iter().any(|pattern| pattern.fits(url)) {
                 sorted.refused.push(format!(

@@ -1,6 +1,7 @@
 //! Webhooks that flaglink registers itself: what is wrong with them it tells doctor, and --fix puts them right.
 
 use flaglink::sandbox::faults::{Fault, Rule};
+use flaglink::sandbox::gitlab::Fate;
 use jiff::Timestamp;
 
 use crate::place::Place;
@@ -120,4 +121,33 @@ async fn why_an_address_was_refused_is_said() {
     let found = place.doctor(&[], &[]).await;
     found.says("wrong", "hook-there", &["shop/web", "does not take the address"]);
     found.says("look", "provider-webhook", &["private network", "polling"]);
+}
+
+/// GitLab switches webhooks off only where an admin has allowed that: else nobody else would tell.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newest_delivery_that_was_not_taken_is_named_and_a_test_tells_that_it_is_past() {
+    let mut place = Place::registering().await;
+    place.start().await;
+    place.until_registered().await;
+    place.comment().await;
+    for (fate, words) in [
+        (Fate::Answered { status: 404, body: String::new() }, ["answered 404", "past flaglink"]),
+        (Fate::Answered { status: 301, body: String::new() }, ["answered 301", "does not follow"]),
+        (Fate::Answered { status: 502, body: String::new() }, ["answered 502", "the proxy answers"]),
+        (Fate::Failed("timed out".to_owned()), ["internal error", "GitLab reached nobody"]),
+    ] {
+        place.gitlab.change(|model| {
+            let newest = model.deliveries.values_mut().max_by_key(|one| one.id).unwrap();
+            newest.fate = fate.clone();
+        });
+        let said = place.run(&["hooks", "list"], &[]).await;
+        assert!(said.code == 1 && said.out.contains(words[0]), "{}", said.out);
+        let found = place.doctor(&[], &[]).await;
+        found.names("hook-answers", &["shop/web", words[0], words[1], "`flaglink hooks test shop/web`"]);
+        let fixed = place.doctor(&["--fix"], &[]).await;
+        assert_eq!(fixed.report["fixed"], serde_json::json!([]), "{:#}", fixed.report);
+    }
+    assert_eq!(place.run(&["hooks", "test", "shop/web"], &[]).await.code, 0);
+    let found = place.doctor(&[], &[]).await;
+    assert_eq!((found.code, found.all("wrong").len()), (0, 0), "{:#}", found.report);
 }

@@ -151,6 +151,35 @@ async fn a_test_says_whether_it_came_here() {
     assert!(err.contains("flaglink is not running"), "{err}");
 }
 
+#[tokio::test]
+async fn a_secret_that_is_lost_on_the_way_is_not_taken_for_another_one() {
+    let place = Place::new().await;
+    let mut flaglink = Flaglink::new();
+    flaglink.start(&place).await;
+    place.issue(place.shop);
+    let (path, body) = (path_of(&place.hook_of(place.shop)), serde_json::json!({ "object_kind": "note" }));
+
+    // A wrong one may be a changed one; a right one after it is the proof that it is not.
+    assert_eq!(flaglink.post(&path, "another one", &body).await, 401);
+    let (code, out, _) = said(&flaglink, &["hooks", "list", "shop/web"]).await;
+    assert!(code == 1 && out.contains("its secret sent again"), "{out}");
+    assert_eq!(said(&flaglink, &["hooks", "test", "shop/web"]).await.0, 0);
+    let (code, out, _) = said(&flaglink, &["hooks", "list", "shop/web"]).await;
+    assert!(code == 0 && !out.contains("its secret"), "{out}");
+
+    // None at all: somebody may have taken it out in GitLab, so it is sent again. If none comes then, a proxy has it.
+    assert_eq!(flaglink.send(&path, None, &body).await, 401);
+    let (code, out, _) = said(&flaglink, &["hooks", "sync", "shop/web"]).await;
+    assert!(code == 0 && out.contains("its secret sent again"), "{out}");
+    assert_eq!(flaglink.send(&path, None, &body).await, 401);
+    let (code, out, _) = said(&flaglink, &["hooks", "list", "shop/web"]).await;
+    assert!(code == 1 && out.contains("has no X-Gitlab-Token") && !out.contains("sent again"), "{out}");
+    assert_eq!(said(&flaglink, &["hooks", "test", "shop/web"]).await.0, 0, "it comes whole again");
+    let (code, out, _) = said(&flaglink, &["hooks", "list", "shop/web"]).await;
+    assert_eq!(code, 0, "{out}");
+    flaglink.stop().await;
+}
+
 /// Whatever GitLab says back, and however much is logged.
 #[tokio::test]
 async fn the_secrets_of_webhooks_are_said_nowhere() {

@@ -81,7 +81,7 @@ impl<'a> Answers<'a> {
                  once",
             );
         }
-        if at.zip(self.secret_since).is_some_and(|(at, since)| at + WHOLE_SECOND <= since) {
+        if at.zip(self.secret_since).is_some_and(|(at, since)| since.duration_since(at) >= WHOLE_SECOND) {
             return Finding::note(
                 Id::HookSecret,
                 format!(

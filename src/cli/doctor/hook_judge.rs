@@ -73,8 +73,19 @@ fn well(path: &str, seen: &Seen) -> Finding {
     Finding::note(Id::HookThere, says).with("write `public_url` in [listen], and it is compared")
 }
 
-/// One at our address that nobody takes.
+/// One at our address that nobody takes, or another flaglink's.
 pub(super) fn left(path: &str, seen: &Seen) -> Option<Finding> {
+    if seen.whose == Whose::OtherFlaglink {
+        return Some(Finding::look(
+            Id::HookThere,
+            format!(
+                "{path} also has the webhook of another flaglink, which leads to {}",
+                bare(&seen.hook.url)
+            ),
+            "where both are at work each command is answered twice: let the [[projects]] of only one of them match it. One that \
+             nobody needs any more is removed in GitLab (Settings → Webhooks)",
+        ));
+    }
     (seen.whose == Whose::Left).then(|| {
         Finding::look(
             Id::HookThere,

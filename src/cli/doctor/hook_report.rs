@@ -8,6 +8,8 @@ use crate::pipeline::{HookProblem, HookReport, HookStanding};
 const SECRET: &str = "its secret sent again";
 /// And a newest delivery that was not taken.
 const NOT_TAKEN: &str = "newest delivery was answered";
+/// And where the secret is lost on the way.
+const STRIPPED: &str = "has no X-Gitlab-Token";
 
 /// What is found about one. `remarks` are what the running one says of itself: among them why GitLab refused it.
 pub(super) fn registered(report: &HookReport, remarks: &[String]) -> Vec<Finding> {
@@ -38,6 +40,7 @@ pub(super) fn registered(report: &HookReport, remarks: &[String]) -> Vec<Finding
             }
             // No change of the webhook mends what answers there.
             _ if problem.what.contains(NOT_TAKEN) => Finding::wrong(Id::HookAnswers, says, todo),
+            _ if problem.what.contains(STRIPPED) => Finding::wrong(Id::HookSecret, says, todo),
             _ => Finding::wrong(id, says, todo).repaired_by(Repair::SyncHooks),
         }
     };

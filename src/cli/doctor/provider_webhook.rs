@@ -36,6 +36,19 @@ impl Webhook<'_> {
                 format!("{service}'s webhook to {target} is switched off: changes are noticed every {poll} s only"),
                 format!("switch it on in {service}"),
             ),
+            Some(Ok(WebhookThere::OtherSecret)) if self.left_alone() => Finding::wrong(
+                Id::ProviderWebhook,
+                format!(
+                    "{service}'s webhook to {target} has another secret than flaglink, and this flaglink did not make it, so it \
+                     leaves it alone"
+                ),
+                format!(
+                    "if no other flaglink has that address, delete it in {service} and run `flaglink hooks sync {}`; or write {} \
+                     into it",
+                    self.provider.name(),
+                    self.secret()
+                ),
+            ),
             Some(Ok(WebhookThere::OtherSecret)) => self.wrong(
                 format!(
                     "{service}'s webhook to {target} has another secret than flaglink, so what it sends is refused (401)"
@@ -56,6 +69,12 @@ impl Webhook<'_> {
             Some(Err(error)) => later(format!("{service}'s webhooks cannot be looked at: {error}")),
             None => later(format!("{service} does not tell of its webhooks in time")),
         }
+    }
+
+    /// Whether the running flaglink has said that it does not touch the webhook that is there.
+    fn left_alone(&self) -> bool {
+        let mut problems = self.report.iter().flat_map(|report| &report.problems);
+        problems.any(|problem| problem.what.contains("already, with another secret"))
     }
 
     fn poll(&self) -> u64 {

@@ -22,6 +22,8 @@ pub(super) enum Whose {
     Elsewhere,
     /// It leads to our address, and to a path that this flaglink does not take.
     Left,
+    /// It is that of another flaglink, which is at another address.
+    OtherFlaglink,
     /// It is another's.
     Others,
 }
@@ -60,7 +62,8 @@ impl Own {
             // Nobody else can have made its path.
             (true, None) => Whose::Here,
             (false, Some(true)) => Whose::Left,
-            (false, _) => Whose::Others,
+            (false, _) if by_hand => Whose::Others,
+            (false, _) => Whose::OtherFlaglink,
         }
     }
 }
@@ -78,11 +81,17 @@ fn parts(address: &str) -> Option<(Url, String, bool)> {
         Some(before) => (before, true),
         None => {
             let (before, id) = path.rsplit_once(&format!("{BY_HAND}/"))?;
-            (!id.is_empty() && !id.contains('/')).then_some((before, false))?
+            is_an_id(id).then_some((before, false))?
         }
     };
     let before = format!("{before}/");
     Some((url, before, by_hand))
+}
+
+/// Two numbers in hexadecimal digits: as flaglink makes the ends of its paths.
+fn is_an_id(id: &str) -> bool {
+    let is_hex = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    id.split_once('-').is_some_and(|(one, other)| is_hex(one) && is_hex(other))
 }
 
 fn is_below(url: &Url, before: &str, public: &Url) -> bool {

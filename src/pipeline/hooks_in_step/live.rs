@@ -29,6 +29,9 @@ struct Known {
     projects: HashMap<ProjectId, String>,
     /// Paths to which somebody sent with a wrong secret, since they were last brought into step.
     doubted: HashSet<String>,
+    /// Paths to which something was sent without any secret. `true`: also after the secret was sent again, so that it was taken
+    /// away on the way.
+    bare: HashMap<String, bool>,
     /// Since when each path is good here with the secret that it has in GitLab: what was answered before says nothing of it.
     good_since: HashMap<String, Timestamp>,
     /// How many genuine requests have come over each path.
@@ -133,12 +136,25 @@ impl LiveHooks {
         }
     }
 
-    /// A request with a wrong secret came over a path: somebody may have changed it in GitLab.
-    pub fn doubt(&self, path: &str) {
+    /// A request with a wrong secret came over a path, or with none (`bare`): somebody may have changed it in GitLab.
+    pub fn doubt(&self, path: &str, bare: bool) {
         let mut known = self.write();
-        if known.paths.contains_key(path) {
-            known.doubted.insert(path.to_owned());
+        if !known.paths.contains_key(path) {
+            return;
         }
+        if bare && *known.bare.entry(path.to_owned()).or_default() {
+            return;
+        }
+        if !bare {
+            known.bare.remove(path);
+        }
+        known.doubted.insert(path.to_owned());
+    }
+
+    /// Whether what comes over a path has lost its secret on the way.
+    pub(super) fn is_stripped(&self, path: &str) -> bool {
+        let known = self.read();
+        known.bare.get(path) == Some(&true) && !known.doubted.contains(path)
     }
 
     /// A signed request came over a path whose time is far from this machine's.
@@ -156,6 +172,9 @@ impl LiveHooks {
     pub(super) fn believe(&self, path: &str) {
         let mut known = self.write();
         known.doubted.remove(path);
+        if let Some(sent_again) = known.bare.get_mut(path) {
+            *sent_again = true;
+        }
         known.good_since.insert(path.to_owned(), Timestamp::now());
     }
 
@@ -169,6 +188,8 @@ impl LiveHooks {
         let mut known = self.write();
         if known.paths.contains_key(path) {
             known.clock_doubted = false;
+            known.doubted.remove(path);
+            known.bare.remove(path);
             *known.arrived.entry(path.to_owned()).or_default() += 1;
         }
     }

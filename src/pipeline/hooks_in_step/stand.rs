@@ -1,6 +1,7 @@
 //! How webhooks stand: for the command line, `doctor` and the API.
 
 use futures_util::FutureExt as _;
+use jiff::SignedDuration;
 
 use super::leaving::{Leaving, Why};
 use super::report::{HookFailure, HookProblem, HookReport, HookStanding};
@@ -17,6 +18,8 @@ use crate::pipeline::Pipeline;
 
 /// So many failures are shown.
 const FAILURES: u64 = 5;
+/// When something was answered is told in whole seconds.
+const WHOLE_SECOND: SignedDuration = SignedDuration::from_secs(1);
 
 /// How all webhooks stand. Changes nothing.
 ///
@@ -76,7 +79,8 @@ fn leaving_report(leaving: &Leaving, kept: &HookRecord, refused: bool) -> HookRe
             report.standing = HookStanding::Unknown;
             HookProblem::new(
                 "GitLab does not list it among the bot's projects",
-                "Nothing is changed for now; its path is closed when GitLab has refused it twice. Is the bot still a member?",
+                "Make the bot a member of it again, as Maintainer; if it is not wanted there any more, leave it so: its path is closed when \
+                 GitLab has refused it twice.",
             )
         }
         (Why::Unwanted, Some(_)) => words::may_not_remove(kept.hook, &leaving.name),
@@ -144,10 +148,16 @@ async fn one_report(office: &Office<'_>, wanted: &Wanted, kept: Option<&HookReco
 /// The newest delivery was not taken, and that was not before this flaglink was there for it. GitLab switches nothing off by itself
 /// where an admin has not allowed it, so that nobody else may tell.
 async fn not_taken(office: &Office<'_>, wanted: &Wanted, hook: &Hook) -> Option<HookProblem> {
+    let path = path::in_url(&hook.url);
+    if path.as_ref().is_some_and(|path| office.live().is_stripped(path)) {
+        return Some(words::stripped(&wanted.name));
+    }
     let log = wanted.gitlab.hook_log(wanted.home, hook.id).await.ok().flatten()?;
     let newest = log.into_iter().next().filter(|newest| !newest.is_good())?;
-    let since = path::in_url(&hook.url).and_then(|path| office.live().good_since(&path));
-    let is_past = newest.at.zip(since).is_some_and(|(at, since)| at < since);
+    let since = path.and_then(|path| office.live().good_since(&path));
+    // A refusal of the second in which the secret was sent again was the reason for that.
+    let least = if newest.status() == Some(401) { SignedDuration::ZERO } else { WHOLE_SECOND };
+    let is_past = newest.at.zip(since).is_some_and(|(at, since)| since.duration_since(at) >= least);
     (!is_past).then(|| words::not_taken(&newest, &wanted.name))
 }
 

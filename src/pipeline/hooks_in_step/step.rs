@@ -160,7 +160,13 @@ impl Sight {
         let mut reasons = Vec::new();
         self.address_right = hook.url == self.wish.url.as_str();
         if !self.address_right {
-            reasons.push("another address".to_owned());
+            let moved = self.record.confirmed == self.confirmation(path);
+            reasons.push(match moved {
+                true => "another address than it was given: somebody changed that, or a copy of this flaglink with the same \
+                         marker key does so again and again"
+                    .to_owned(),
+                false => "another address".to_owned(),
+            });
         }
         let (missing, needless) = (self.wish.missing(hook), self.wish.needless(hook));
         if !missing.is_empty() {

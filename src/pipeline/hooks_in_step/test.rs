@@ -80,7 +80,9 @@ async fn one_test(office: &Office<'_>, wanted: &Wanted) -> HookTested {
             Err(GitlabError::Failed(failure)) if has_nothing_to_send(&failure) => {}
             Err(error) => {
                 tested.trigger = Some(trigger.to_owned());
-                tested.problem = Some(failed(&error, wanted));
+                let stripped = office.live().is_stripped(&path);
+                tested.problem =
+                    Some(if stripped { words::stripped(&wanted.name) } else { failed(&error, wanted) });
                 return tested;
             }
         }

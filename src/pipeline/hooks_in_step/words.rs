@@ -28,6 +28,18 @@ pub(super) fn token_refused() -> HookProblem {
     )
 }
 
+/// A proxy takes the header with the secret away: to send the secret again does not help.
+pub(super) fn stripped(name: &str) -> HookProblem {
+    HookProblem::new(
+        "what comes over its path has no X-Gitlab-Token, which GitLab sends: a proxy or tunnel before flaglink takes that header \
+         away, so all of it is refused (401)",
+        format!(
+            "Let it pass on all headers of /hooks/ as they are (X-Gitlab-Token, X-Gitlab-Event, webhook-signature); `flaglink \
+             hooks test {name}` tells whether it is past."
+        ),
+    )
+}
+
 /// The newest delivery was not taken.
 pub(super) fn not_taken(newest: &LoggedAnswer, name: &str) -> HookProblem {
     let remedy = newest.remedy();
@@ -61,6 +73,12 @@ pub(super) fn undelivered(error: &GitlabError, name: &str) -> String {
     if says("404") {
         return "Something else answers at that address, or a proxy takes a part of the path away: point it at `webhooks` in \
                 [listen]."
+            .to_owned();
+    }
+    let said = said.to_lowercase();
+    if said.contains("certificate") || said.contains("ssl") {
+        return "GitLab does not trust the certificate at flaglink's public address: use one that it trusts, or have an admin of \
+                GitLab add your CA to those that it trusts."
             .to_owned();
     }
     "See to it that GitLab reaches flaglink at its public address.".to_owned()

@@ -28,7 +28,7 @@ const OFFERS: usize = 100;
 
 /// An answer that is not one of the agent that it should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("what it says cannot be understood")]
+#[error("what it says cannot be understood: is that the address of its own API (`[tunnel]`)?")]
 pub struct Strange;
 
 /// What came of asking one agent.
