@@ -121,6 +121,16 @@ async fn why_an_address_was_refused_is_said() {
     let found = place.doctor(&[], &[]).await;
     found.says("wrong", "hook-there", &["shop/web", "does not take the address"]);
     found.says("look", "provider-webhook", &["private network", "polling"]);
+
+    // What is mended is nowhere told any more.
+    place.start().await;
+    place.gitlab.change(|model| model.settings.local_hooks = true);
+    place.flagsmith.take_private_addresses(true);
+    place.unleash.take_private_addresses(true);
+    assert_eq!(place.run(&["hooks", "sync"], &[]).await.code, 0);
+    let found = place.doctor(&[], &[]).await;
+    assert_eq!((found.code, found.all("wrong").len()), (0, 0), "{:#}", found.report);
+    assert!(!found.report.to_string().contains("does not take the address"), "{:#}", found.report);
 }
 
 /// GitLab switches webhooks off only where an admin has allowed that: else nobody else would tell.

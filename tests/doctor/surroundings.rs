@@ -49,6 +49,44 @@ async fn a_proxy_in_the_way_is_named() {
     }
 }
 
+/// A proxy before flaglink that lets everybody look, and answers itself where something is sent.
+async fn only_for_looking(to: std::net::SocketAddr) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        while let Ok((mut from, _)) = listener.accept().await {
+            let mut asked = vec![0; 4096];
+            let read = from.read(&mut asked).await.unwrap_or(0);
+            if asked.starts_with(b"POST") {
+                let refused =
+                    "HTTP/1.1 405 Method Not Allowed\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+                let _ = from.write_all(refused.as_bytes()).await;
+                continue;
+            }
+            let Ok(mut to) = tokio::net::TcpStream::connect(to).await else { continue };
+            let _ = to.write_all(&asked[..read]).await;
+            tokio::spawn(async move { tokio::io::copy_bidirectional(&mut from, &mut to).await });
+        }
+    });
+    address
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_that_lets_no_webhooks_through_is_named() {
+    let mut place = Place::registering().await;
+    let listener = place.address.trim_start_matches("http://").trim_end_matches('/').parse().unwrap();
+    let before = only_for_looking(listener).await;
+    place.rewrite(
+        &format!("public_url = \"{}\"", place.address),
+        &format!("public_url = \"http://{before}\""),
+    );
+    place.start().await;
+    place.until_registered().await;
+    let found = place.doctor(&[], &[]).await;
+    found.says("good", "address-reachable", &["is reached from here"]);
+    found.says("wrong", "address-answers", &["a POST to", "was answered 405", "headers and body"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn https_at_a_port_of_plain_http() {
     let place = Place::quiet().await;

@@ -11,9 +11,11 @@ use super::within;
 use crate::cli::client::Client;
 use crate::config::Config;
 use crate::http::api_types::{AddressProof, ProveAddress};
-use crate::net::{Failure, HttpClient, HttpOptions};
+use crate::net::{ClientError, Failure, HttpClient, HttpOptions};
 use crate::telemetry::Metrics;
 
+/// A path of webhooks that no webhook has.
+const NO_WEBHOOK: &str = "hooks/gitlab/0-0";
 /// How long a proof may take.
 const PROOF: Duration = Duration::from_secs(15);
 
@@ -31,7 +33,15 @@ pub(super) async fn look(
         _ => None,
     };
     let findings = match public {
-        _ if proof.is_some() => told(proof.into_iter().next(), config),
+        _ if proof.is_some() => {
+            let proven = proof.as_ref().filter(|proof| proof.proven);
+            let proven = proven.and_then(|proof| Url::parse(proof.url.as_deref()?).ok());
+            let mut findings = told(proof, config);
+            if let Some(proven) = proven {
+                findings.extend(posted(&proven, config, limit).await);
+            }
+            findings
+        }
         Some(public) => ask(public, config, socket.is_some(), limit).await,
         None if config.listen.public_auto => vec![Finding::note(
             Id::PublicAddress,
@@ -91,14 +101,7 @@ fn told(proof: Option<AddressProof>, config: &Config) -> Vec<Finding> {
 
 /// `runs`: whether a flaglink is there that could answer.
 async fn ask(public: &Url, config: &Config, runs: bool, limit: Duration) -> Vec<Finding> {
-    let options = HttpOptions {
-        peer: "address".to_owned(),
-        timeout: limit,
-        connect_timeout: limit,
-        in_flight: 2,
-        ca_file: config.gitlab.ca_file.clone(),
-    };
-    let client = match HttpClient::new(options, Arc::new(Metrics::default())) {
+    let client = match client(config, limit) {
         Ok(client) => client,
         Err(error) => {
             return vec![Finding::look(Id::AddressReachable, error.to_string(), "see `ca_file` in [gitlab]")];
@@ -156,6 +159,43 @@ async fn ask(public: &Url, config: &Config, runs: bool, limit: Duration) -> Vec<
         ),
     });
     findings
+}
+
+fn client(config: &Config, limit: Duration) -> Result<HttpClient, ClientError> {
+    let options = HttpOptions {
+        peer: "address".to_owned(),
+        timeout: limit,
+        connect_timeout: limit,
+        in_flight: 2,
+        ca_file: config.gitlab.ca_file.clone(),
+    };
+    HttpClient::new(options, Arc::new(Metrics::default()))
+}
+
+/// Whether what is posted to the path of the webhooks comes here, too: to a path that no webhook has, which flaglink refuses in
+/// words of its own. `None`: it does.
+async fn posted(public: &Url, config: &Config, limit: Duration) -> Option<Finding> {
+    let client = client(config, limit).ok()?;
+    let request = http::Request::post(format!("{public}{NO_WEBHOOK}"));
+    let request = request.header("content-type", "application/json").body(b"{}".to_vec()).ok()?;
+    let says = match within(limit, client.send(request)).await {
+        Some(Err(failure))
+            if failure.status == Some(404) && failure.said.contains("there is nothing here") =>
+        {
+            return None;
+        }
+        Some(Ok(answer)) => format!("was answered {}", answer.status().as_u16()),
+        Some(Err(Failure { status: Some(status), .. })) => format!("was answered {status}"),
+        Some(Err(failure)) => format!("did not come through: {}", failure.message),
+        None => format!("was not answered within {} s", limit.as_secs()),
+    };
+    Some(Finding::wrong(
+        Id::AddressAnswers,
+        format!(
+            "a POST to {public}hooks/ {says}, and not by flaglink, though other paths of that address lead to it"
+        ),
+        "the proxy is to pass POST below /hooks/ on as it is, with headers and body; a sign-in before it locks GitLab out",
+    ))
 }
 
 fn unreached(public: &Url, failure: Option<&Failure>, runs: bool, limit: Duration) -> Finding {

@@ -245,6 +245,13 @@ impl LiveHooks {
         known.problems = now;
     }
 
+    /// The webhook of that name is in step again, before the next look at all of them.
+    pub(super) fn mended(&self, name: &str) {
+        if self.write().problems.remove(name).is_some() {
+            tracing::info!(of = name, "the webhook is in step again");
+        }
+    }
+
     /// What is the matter with the webhook of that name, as it was last told.
     pub(super) fn problem(&self, name: &str) -> Option<HookProblem> {
         self.read().problems.get(name).cloned()

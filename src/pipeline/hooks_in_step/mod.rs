@@ -199,6 +199,9 @@ pub async fn sync_hooks(
     }
     let unlooked = unlooked(&office, &targets, &records, choice).into_iter().filter(|_| asked_for);
     all.extend(unlooked.map(|(name, problem)| done_in_vain("project", &name, problem)));
+    if !dry_run {
+        all.iter().filter(|done| done.problem.is_none()).for_each(|done| office.live().mended(&done.name));
+    }
     Ok(all)
 }
 
