@@ -1,15 +1,18 @@
 //! Projects that were made public or private, or moved: GitLab tells nobody, so it is asked now and then.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::Pipeline;
-use crate::bot::{Trouble, World};
-use crate::domain::{Decision, Event, InboxId, NoteableRecord, ProjectId, Visibility, Write};
+use super::levels::{try_given_up_again, try_out_of_reach_again};
+use crate::bot::{Project, Trouble, World};
+use crate::domain::{Decision, Event, InboxId, Level, NoteableRecord, ProjectId, Visibility, Write};
+use crate::gitlab::ProjectDetail;
 
 /// How often every project with links is asked for.
 const EVERY: Duration = Duration::from_secs(5 * 60);
@@ -17,8 +20,12 @@ const EVERY: Duration = Duration::from_secs(5 * 60);
 const PAGE: usize = 500;
 
 /// Asks until `stop` says so. Where a project is seen by others than before, its linked work is looked at again: panels
-/// hide values in public.
+/// hide values in public. What could not be written in one that was out of reach or archived is made true when it is back.
 pub async fn watch_visibility(pipeline: Arc<Pipeline>, stop: CancellationToken) {
+    if let Err(error) = try_out_of_reach_again(&pipeline, Timestamp::now()).await {
+        tracing::warn!(%error, "what waits for projects that were out of reach waits on");
+    }
+    let mut away = BTreeSet::new();
     let mut every = tokio::time::interval(EVERY);
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -27,7 +34,7 @@ pub async fn watch_visibility(pipeline: Arc<Pipeline>, stop: CancellationToken) 
             () = stop.cancelled() => return,
         }
         tokio::select! {
-            result = look(&pipeline) => if let Err(trouble) = result {
+            result = look(&pipeline, &mut away) => if let Err(trouble) = result {
                 tracing::warn!(reason = %trouble, "cannot see who sees the projects; the next look tries again");
             },
             () = stop.cancelled() => return,
@@ -35,7 +42,10 @@ pub async fn watch_visibility(pipeline: Arc<Pipeline>, stop: CancellationToken) 
     }
 }
 
-async fn look(pipeline: &Pipeline) -> Result<(), Trouble> {
+/// `away` are the projects in which nothing could be written at the last look.
+async fn look(pipeline: &Pipeline, away: &mut BTreeSet<ProjectId>) -> Result<(), Trouble> {
+    try_given_up_again(pipeline, Timestamp::now()).await?;
+    let was_away = away.clone();
     let world = pipeline.world();
     let mut known: BTreeMap<ProjectId, Option<Shown>> = BTreeMap::new();
     let mut after = None;
@@ -47,7 +57,17 @@ async fn look(pipeline: &Pipeline) -> Result<(), Trouble> {
         for record in &page {
             let project = record.noteable.project;
             if let Entry::Vacant(unknown) = known.entry(project) {
-                unknown.insert(ask(&world, project).await?);
+                let shown = ask(&world, project).await?;
+                match shown.as_ref().is_some_and(|shown| !shown.archived) {
+                    true => away.remove(&project),
+                    false => away.insert(project),
+                };
+                unknown.insert(shown);
+            }
+            if was_away.contains(&project) && !away.contains(&project) {
+                let now = Timestamp::now();
+                decision.write(Write::MarkStale(Level::Panel(record.noteable.clone()), now));
+                decision.write(Write::MarkStale(Level::Label(record.noteable.clone()), now));
             }
             if let Some(Some(now)) = known.get(&project)
                 && (now.visibility != record.view.visibility || now.path != record.view.project_path)
@@ -65,6 +85,7 @@ async fn look(pipeline: &Pipeline) -> Result<(), Trouble> {
 struct Shown {
     path: String,
     visibility: Visibility,
+    archived: bool,
 }
 
 /// `None` where no rule holds for it, no token sees it, or GitLab refuses to speak of it: the others are looked at all the same.
@@ -72,7 +93,11 @@ async fn ask(world: &World, project: ProjectId) -> Result<Option<Shown>, Trouble
     world.forget_project(project);
     match world.project(project).await {
         Ok(found) => {
-            Ok(found.map(|found| Shown { path: found.detail.path, visibility: found.detail.visibility }))
+            let shown = |found: Project| {
+                let ProjectDetail { path, visibility, archived, .. } = found.detail;
+                Shown { path, visibility, archived }
+            };
+            Ok(found.map(shown))
         }
         Err(trouble) if trouble.failure.as_ref().is_some_and(|failure| !failure.is_passing()) => {
             tracing::warn!(project, reason = %trouble, "the project could not be looked at");

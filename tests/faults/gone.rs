@@ -3,10 +3,14 @@
 
 use std::process::Command;
 
+use flaglink::domain::{Decision, Write};
 use flaglink::sandbox::faults::{Fault, Received, Rule};
-use flaglink::sandbox::gitlab::NoteableRef;
+use flaglink::sandbox::gitlab::{NoteableRef, level};
+use flaglink::store::Store as _;
+use flaglink::store::sled::{SledStore, StoreOptions};
+use jiff::SignedDuration;
 
-use crate::kit::{dead, rest_within};
+use crate::kit::{dead, rest_within, until_queue};
 use crate::town::{PATIENCE, Town};
 
 const COMMAND: &str = "/flag link checkout_v2\n\n/flag lnik dark_mode";
@@ -98,6 +102,64 @@ async fn an_archived_project_takes_nothing_and_all_of_it_stands_when_it_is_resto
     // GitLab's word for a reaction that it does not take is that for one that stands already.
     assert_eq!(town.reactions(it.note), ["eyes"]);
     it.town.end().await;
+}
+
+/// flaglink is stopped for so long that it is time to try again what was given up.
+async fn for_a_while(town: &mut Town) {
+    town.stop().await;
+    {
+        let store = SledStore::open(&town.folder().join("store"), StoreOptions::default()).unwrap();
+        let mut decision = Decision::new();
+        for mut letter in store.dead_letters(100).await.unwrap() {
+            letter.at = letter.at - SignedDuration::from_mins(10);
+            letter.begun = Some(letter.at);
+            decision.write(Write::EdgeDead(letter));
+        }
+        store.commit(decision).await.unwrap();
+    }
+    town.start().await;
+    town.daemon().caught_up(1).await;
+    rest_within(town, PATIENCE).await;
+}
+
+/// GitLab tells nobody that a project is restored.
+#[tokio::test]
+async fn what_an_archived_project_refused_is_true_some_time_after_it_is_restored() {
+    let mut town = Town::new().await;
+    let issue = town.issue();
+    town.says(issue, "/flag link checkout_v2").await;
+    town.gitlab.set_archived(town.shop, true);
+    town.ada.switch("checkout_v2", "production", true).unwrap();
+    town.rest().await;
+    assert_eq!(dead(&town).await.len(), 1, "{:#?}", dead(&town).await);
+    for_a_while(&mut town).await;
+    assert_eq!(dead(&town).await.len(), 1, "it is refused again, and is one letter");
+    town.gitlab.set_archived(town.shop, false);
+    for_a_while(&mut town).await;
+    assert!(dead(&town).await.is_empty(), "{:#?}", dead(&town).await);
+    assert_eq!(town.row(issue, "checkout_v2").unwrap()[2], "🟢 on `blue`");
+    town.end().await;
+}
+
+#[tokio::test]
+async fn what_changed_while_the_bot_was_no_member_stands_when_it_is_one_again() {
+    let mut town = Town::new().await;
+    let issue = town.issue();
+    town.says(issue, "/flag link checkout_v2").await;
+    town.gitlab.remove_member(town.shop, town.bot);
+    // What is known of the project is forgotten.
+    town.stop().await;
+    town.start().await;
+    town.daemon().caught_up(1).await;
+    town.ada.switch("checkout_v2", "production", true).unwrap();
+    until_queue(&town, |queue| queue["counts"]["levels"].as_u64().is_some_and(|levels| levels > 0)).await;
+    assert_eq!(town.row(issue, "checkout_v2").unwrap()[2], "⚪ off `blue`");
+
+    town.gitlab.member(town.shop, town.bot, level::MAINTAINER);
+    for_a_while(&mut town).await;
+    assert_eq!(town.row(issue, "checkout_v2").unwrap()[2], "🟢 on `blue`");
+    assert!(dead(&town).await.is_empty(), "{:#?}", dead(&town).await);
+    town.end().await;
 }
 
 /// As an admin does.

@@ -1,7 +1,7 @@
 //! The label on linked work: added with the first link, taken off with the last, and only if it was ours. A link whose flag its
 //! service does not know any more is kept, and counts again when the flag is back.
 
-use super::{Became, NotTrue, Pipeline, Sends, write_down};
+use super::{Became, NotTrue, Pipeline, Sends, unseen, write_down};
 use crate::bot::World;
 use crate::domain::{Decision, Noteable, NoteableRecord, Write};
 use crate::store::StoreError;
@@ -21,7 +21,7 @@ pub(super) async fn make_true(
     let Some(mut record) = decision.rests_on(world.store().noteable(noteable).await?) else {
         return Ok(Became::Unchanged);
     };
-    let Some(project) = world.project(noteable.project).await? else { return Ok(Became::Unchanged) };
+    let Some(project) = world.project(noteable.project).await? else { return Ok(unseen(world, &record)) };
     let mut wanted = project.rule.label.clone().filter(|_| !record.label_refused);
     if wanted.is_some() && !any_is_there(world, &record).await? {
         wanted = None;

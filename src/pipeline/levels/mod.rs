@@ -6,17 +6,29 @@ mod panel;
 mod sends;
 mod tags;
 
-use jiff::Timestamp;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
 
 use super::lanes::Run;
 use super::{Pipeline, Ran, after, retry};
 use crate::bot::{Trouble, World};
-use crate::domain::{DeadLetter, DeadThing, Decision, Level, Stale, Write};
+use crate::domain::{DeadLetter, DeadThing, Decision, Level, NoteableRecord, Stale, Write};
 use crate::store::{CommitError, StoreError};
 use sends::Sends;
 
 /// How many dead letters are looked through for an earlier one about the same level.
 const LETTERS_LOOKED_THROUGH: usize = 1_000;
+
+/// How long a level first waits for a project that is out of reach; each time twice as long, up to about a day. A look that sees
+/// the project again does not wait.
+const OUT_OF_REACH: Duration = Duration::from_secs(5 * 60);
+/// How long a level that was given up is left alone at first, and at the longest. In between as long as it has been given up.
+const GIVEN_UP: (SignedDuration, SignedDuration) =
+    (SignedDuration::from_mins(5), SignedDuration::from_hours(24));
+
+/// Why one waits whose project is out of reach.
+const NO_TOKEN_SEES_IT: &str = "no token sees the project for now";
 
 /// What came of making a level true.
 enum Became {
@@ -28,6 +40,8 @@ enum Became {
     NotYetKnown(Timestamp, &'static str),
     /// More about it is being looked at; it is made true with that, not twice.
     Settling(Timestamp),
+    /// No token sees the project for now: neither true nor to be made so.
+    OutOfReach,
     /// A comment is to be written, and its turn is not before that moment.
     InTurn(Timestamp),
 }
@@ -67,6 +81,13 @@ pub(super) async fn run(pipeline: &Pipeline, level: &Level) -> Ran {
         // Nothing of either has to be on disk: after a restart it is simply tried again.
         Ok(Became::Settling(at)) => Ok(Run::Later(at)),
         Ok(Became::InTurn(at)) => Ok(Run::InTurn(at)),
+        Ok(Became::OutOfReach) => {
+            let wait = OUT_OF_REACH.saturating_mul(1 << stale.attempts.min(8));
+            let at = retry::when(Timestamp::now(), wait);
+            let mut decision = Decision::new();
+            sends.end(&mut decision, None);
+            later(pipeline, &stale, decision, at, NO_TOKEN_SEES_IT).await
+        }
         Ok(Became::NotYetKnown(at, reason)) => {
             let mut decision = Decision::new();
             sends.end(&mut decision, None);
@@ -93,20 +114,45 @@ fn is_hopeless(trouble: &Trouble) -> bool {
 /// It is true now, also where it was given up once: then nobody has to deal with that any more.
 async fn healed(pipeline: &Pipeline, stale: &Stale, sends: &Sends<'_>, mut decision: Decision) -> Ran {
     let world = pipeline.world();
-    if let Some(id) = letter_about(&world, &stale.level).await? {
-        decision.write(Write::LetterDone(id));
+    if let Some(letter) = letter_about(&world, &stale.level).await? {
+        decision.write(Write::LetterDone(letter.id));
     }
     finish(pipeline, stale, sends, decision).await
 }
 
+/// Tries those again that were given up a while ago: what refused them may have been put right, and nobody may have told us.
+pub(super) async fn try_given_up_again(pipeline: &Pipeline, now: Timestamp) -> Result<(), CommitError> {
+    let world = pipeline.world();
+    let mut decision = Decision::new();
+    for letter in world.store().dead_letters(LETTERS_LOOKED_THROUGH).await? {
+        let DeadThing::Level(level) = &letter.what else { continue };
+        let given_up = letter.begun.map_or(SignedDuration::ZERO, |begun| letter.at.duration_since(begun));
+        if now.duration_since(letter.at) >= given_up.clamp(GIVEN_UP.0, GIVEN_UP.1) {
+            decision.write(Write::MarkStale(level.clone(), now));
+        }
+    }
+    if decision.writes.is_empty() { Ok(()) } else { pipeline.commit(decision).await }
+}
+
+/// Tries those at once that wait for a project that was out of reach: at a start, since nobody has looked meanwhile.
+pub(super) async fn try_out_of_reach_again(pipeline: &Pipeline, now: Timestamp) -> Result<(), CommitError> {
+    let mut decision = Decision::new();
+    for stale in pipeline.world().store().stale().await? {
+        if stale.last_reason.as_deref() == Some(NO_TOKEN_SEES_IT) {
+            decision.write(Write::MarkStale(stale.level, now));
+        }
+    }
+    if decision.writes.is_empty() { Ok(()) } else { pipeline.commit(decision).await }
+}
+
 /// The dead letter that there is about a level.
-async fn letter_about(world: &World, level: &Level) -> Result<Option<u64>, StoreError> {
+async fn letter_about(world: &World, level: &Level) -> Result<Option<DeadLetter>, StoreError> {
     if world.store().backlog().await?.dead == 0 {
         return Ok(None);
     }
     let letters = world.store().dead_letters(LETTERS_LOOKED_THROUGH).await?;
-    let about = |letter: &&DeadLetter| matches!(&letter.what, DeadThing::Level(dead) if dead == level);
-    Ok(letters.iter().find(about).map(|letter| letter.id))
+    let about = |letter: &DeadLetter| matches!(&letter.what, DeadThing::Level(dead) if dead == level);
+    Ok(letters.into_iter().find(about))
 }
 
 async fn finish(pipeline: &Pipeline, stale: &Stale, sends: &Sends<'_>, mut decision: Decision) -> Ran {
@@ -152,17 +198,28 @@ async fn bury(pipeline: &Pipeline, stale: &Stale, sends: &Sends<'_>, reason: &st
     world.metrics().effect(kind_of(&stale.level), "dead");
     tracing::error!(level = ?stale.level, reason, "given up; see the queue");
     // One letter for one thing: what is refused at each change is not a new story each time.
-    let id = letter_about(&world, &stale.level).await?.unwrap_or_else(|| world.store().new_id());
+    let earlier = letter_about(&world, &stale.level).await?;
+    let id = earlier.as_ref().map_or_else(|| world.store().new_id(), |earlier| earlier.id);
+    let begun = earlier.and_then(|earlier| earlier.begun).unwrap_or(stale.since).min(stale.since);
     let mut decision = Decision::new();
     decision.write(Write::EdgeDead(DeadLetter {
         id,
         at: Timestamp::now(),
-        begun: Some(stale.since),
+        begun: Some(begun),
         reason: reason.to_owned(),
         attempts: stale.attempts.saturating_add(1),
         what: DeadThing::Level(stale.level.clone()),
     }));
     finish(pipeline, stale, sends, decision).await
+}
+
+/// There is nothing to be done where the project is not seen by us: by choice where no rule is about it as it was last seen, or only
+/// for now.
+fn unseen(world: &World, record: &NoteableRecord) -> Became {
+    match world.rules().for_project(&record.view.project_path) {
+        Some(_) => Became::OutOfReach,
+        None => Became::Unchanged,
+    }
 }
 
 /// Commits what has to be on disk before something is sent.

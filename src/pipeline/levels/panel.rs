@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::{Became, NotTrue, Pipeline, Sends, ceiling, retry, write_down};
+use super::{Became, NotTrue, Pipeline, Sends, ceiling, retry, unseen, write_down};
 use crate::bot::{self, Project, World};
 use crate::domain::{Decision, Noteable, NoteableRecord, PanelRecord, Rev, Seen, Write};
 use crate::gitlab::{NewNote, Note};
@@ -43,9 +43,12 @@ pub(super) async fn make_true(
     if settles < patience && record.links.iter().any(|link| pipeline.looks_at(&link.flag)) {
         return Ok(Became::Settling(settles));
     }
-    let Some(project) = world.project(noteable.project).await? else { return Ok(Became::Unchanged) };
     let nothing_there = record.panel.note.is_none() && record.panel.sent_at.is_none();
-    if !project.rule.panel || (record.links.is_empty() && nothing_there) {
+    if record.links.is_empty() && nothing_there {
+        return Ok(Became::Unchanged);
+    }
+    let Some(project) = world.project(noteable.project).await? else { return Ok(unseen(world, &record)) };
+    if !project.rule.panel {
         return Ok(Became::Unchanged);
     }
     let me = world.me(&project.rule).await?;
