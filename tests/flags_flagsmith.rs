@@ -10,7 +10,7 @@
 
 use std::sync::Arc;
 
-use flaglink::domain::{FlagState, NoteableKind, WorkState};
+use flaglink::domain::{FlagState, NoteableKind, Variant, WorkState};
 use flaglink::flags::flagsmith::{Flagsmith, FlagsmithSecrets, FlagsmithSettings};
 use flaglink::flags::{BackLink, FlagProvider, ProviderError, StandingLink, Switch, Switched};
 use flaglink::net::{HttpClient, HttpOptions, Sent};
@@ -125,6 +125,8 @@ async fn variants_and_their_shares_are_part_of_the_state() {
     let provider = stage.provider();
     let before = state_of(&provider, "colours").await;
     assert_eq!(before.changes_to(&state_of(&provider, "colours").await), Vec::new());
+    let variant = |name: &str, share| Variant { name: name.to_owned(), share: Some(share) };
+    assert!(before.environments.iter().all(|one| one.variants == [variant("A", 40.0), variant("B", 10.0)]));
     stage.flagsmith.change(|world| {
         let state = world.states.values_mut().find(|state| state.feature == id).unwrap();
         state.shares[0].percent = 50.0;

@@ -62,11 +62,11 @@ pub(super) async fn decide(
             return Ok(Made::NotYet(decision, trouble));
         }
         Err(Unfinished::Silent(silent)) => {
-            let notice = reply::waiting(&silent.provider, &silent.trouble.reason);
+            let notice = reply::waiting(&silent.provider, &silent.trouble.in_short());
             return wait_for(world, entry, &record, place, &taken, silent.trouble, notice).await;
         }
         Err(Unfinished::Held(trouble)) => {
-            let notice = job::waiting(&trouble.reason);
+            let notice = job::waiting(&trouble.in_short());
             return wait_for(world, entry, &record, place, &taken, trouble, notice).await;
         }
     };

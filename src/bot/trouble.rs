@@ -33,6 +33,11 @@ pub struct Trouble {
 }
 
 impl Trouble {
+    /// Why, for those who read comments: they are not told at which address the other side is.
+    pub fn in_short(&self) -> String {
+        self.failure.as_ref().map_or_else(|| self.reason.clone(), Failure::in_short)
+    }
+
     /// Tries again after a while that is known.
     pub fn again_in(after: Duration, reason: impl Into<String>) -> Self {
         Self { waits: Waits::Moment(after), failure: None, unreadable: false, reason: reason.into() }

@@ -82,7 +82,7 @@ impl ProviderError {
     pub(in crate::flags) fn key_refused(provider: &str, key: &str, by: &[u16], error: Self) -> Self {
         match error {
             Self::Failed(failure) if failure.status.is_some_and(|status| by.contains(&status)) => {
-                let why = if failure.said.is_empty() { &failure.message } else { &failure.said };
+                let why = if failure.said.is_empty() { &failure.in_short() } else { &failure.said };
                 Self::Strange(format!("{provider} makes no flag {key}: {why}"))
             }
             other => other,

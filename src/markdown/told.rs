@@ -79,11 +79,11 @@ struct Unseen<'a> {
     environments: Vec<&'a EnvironmentState>,
 }
 
-/// What changed in the same way everywhere is one line: variants belong to the flag.
+/// What changed in the same way everywhere is one line: variants belong to the flag. So is that they changed in several environments.
 fn lines_of<'a>(all: &'a [Told<'a>]) -> Vec<Line<'a>> {
     let mut lines: Vec<Line<'_>> = Vec::new();
     for told in all {
-        let new = unseen(told);
+        let new = unseen(told).or_else(|| of_variants(told, all));
         let same = lines.iter_mut().find(|line| {
             let here = line.unseen.as_ref().map(|known| &known.what);
             here.is_some()
@@ -107,6 +107,21 @@ fn unseen<'a>(told: &'a Told<'a>) -> Option<Unseen<'a>> {
     let words = |state| state_words(state, told.show_values);
     let same = words(was) == words(now);
     same.then(|| Unseen { what: history::unseen(was, now, told.show_values), environments: vec![now] })
+}
+
+/// Only its variants changed, and so they did in other environments.
+fn of_variants<'a>(told: &'a Told<'a>, all: &[Told<'a>]) -> Option<Unseen<'a>> {
+    let is_of = |one: &&Told<'_>| one.flag.flag == told.flag.flag && only_variants(one).is_some();
+    let now = only_variants(told).filter(|_| all.iter().filter(is_of).count() > 1)?;
+    Some(Unseen { what: phrase("variants_changed", []), environments: vec![now] })
+}
+
+fn only_variants<'a>(told: &Told<'a>) -> Option<&'a EnvironmentState> {
+    let News::Environment { was: Some(was), now } = told.news else { return None };
+    let others = |state: &EnvironmentState| {
+        state_words(&EnvironmentState { variants: Vec::new(), ..state.clone() }, told.show_values)
+    };
+    (was.variants != now.variants && others(was) == others(now)).then_some(now)
 }
 
 fn line(line: &Line<'_>) -> Markdown {

@@ -30,6 +30,21 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// What happened, for people who are not told where the other side is: without method, host and path.
+    pub fn in_short(&self) -> String {
+        const METHODS: [&str; 5] = ["GET ", "POST ", "PUT ", "PATCH ", "DELETE "];
+        let is_request = METHODS.iter().any(|method| self.message.starts_with(method));
+        let what = match self.message.split_once(": ") {
+            Some((_, what)) if is_request => what,
+            _ => self.message.as_str(),
+        };
+        match self.status {
+            // Where it leads to is nobody's business either.
+            Some(300..=399) => what.split(" to ").next().unwrap_or_default().to_owned(),
+            _ => what.to_owned(),
+        }
+    }
+
     /// Whether it is worth sending the same request again later without anybody changing anything:
     /// no answer, 408, 429, 5xx, and where somebody else holds it for the moment (409: GitLab's "Resource lock"; 423, 425). A
     /// redirect is not the server's word but that of what stands before it: a sign-in that has run out, an address that an

@@ -132,7 +132,7 @@ impl OnItsWay<'_> {
         edge.attempts = edge.attempts.saturating_add(1);
         let Some(attempt) = &edge.uncertain else { return self.not_sent(edge, trouble).await };
         if Timestamp::now().duration_since(attempt.at).unsigned_abs() > GIVE_UP {
-            return self.waited.end(&edge, SwitchEnd::NeverKnown(trouble.reason.clone())).await;
+            return self.waited.end(&edge, SwitchEnd::NeverKnown(trouble.in_short())).await;
         }
         let at = after(trouble, edge.attempts);
         self.waited.put_off(edge, at, &trouble.reason).await
@@ -172,7 +172,7 @@ impl OnItsWay<'_> {
         let ready = match self.prepare(&edge).await {
             Ok(ready) => ready,
             Err(trouble) if passes(&trouble) => return self.not_sent(edge, &trouble).await,
-            Err(trouble) => return self.waited.end(&edge, SwitchEnd::Refused(trouble.reason)).await,
+            Err(trouble) => return self.waited.end(&edge, SwitchEnd::Refused(trouble.in_short())).await,
         };
         edge.uncertain = Some(Attempt { at: Timestamp::now(), mark: None });
         self.write_down(&edge).await?;
@@ -215,18 +215,18 @@ impl OnItsWay<'_> {
         match sent {
             // The service said why not: one that is there now was made by somebody else.
             None if matches!(self.job.what, Work::Create { .. }) && !earlier => {
-                self.waited.end(&edge, SwitchEnd::Refused(trouble.reason)).await
+                self.waited.end(&edge, SwitchEnd::Refused(trouble.in_short())).await
             }
             Some(Sent::No) if passes(&trouble) => {
                 edge.uncertain = None;
                 self.not_sent(edge, &trouble).await
             }
-            Some(Sent::No) => self.waited.end(&edge, SwitchEnd::Refused(trouble.reason)).await,
+            Some(Sent::No) => self.waited.end(&edge, SwitchEnd::Refused(trouble.in_short())).await,
             // It may have been done: looked at at once.
             sent => match self.look(&edge, earlier || sent.is_some() || self.is_cleanup()).await {
                 Ok(Stands::Ended(end)) => self.waited.end(&edge, end).await,
                 Ok(Stands::NotYet) if sent.is_none() && !self.is_cleanup() => {
-                    self.waited.end(&edge, SwitchEnd::Refused(trouble.reason)).await
+                    self.waited.end(&edge, SwitchEnd::Refused(trouble.in_short())).await
                 }
                 // GitLab may have said yes in words that nobody understands.
                 Ok(Stands::NotYet) if sent != Some(Sent::Perhaps) => {

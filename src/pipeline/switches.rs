@@ -57,7 +57,7 @@ impl OnItsWay<'_> {
             return self.not_sent(edge, trouble).await;
         }
         if Timestamp::now().duration_since(edge.queued_at).unsigned_abs() > GIVE_UP {
-            return self.waited.end(&edge, SwitchEnd::NeverKnown(trouble.reason.clone())).await;
+            return self.waited.end(&edge, SwitchEnd::NeverKnown(trouble.in_short())).await;
         }
         let at = after(trouble, edge.attempts);
         self.waited.put_off(edge, at, &trouble.reason).await
@@ -170,7 +170,7 @@ impl OnItsWay<'_> {
         };
         let trouble = Trouble::from(error);
         match sent {
-            Sent::No if for_good => self.waited.end(&edge, SwitchEnd::Refused(trouble.reason)).await,
+            Sent::No if for_good => self.waited.end(&edge, SwitchEnd::Refused(trouble.in_short())).await,
             Sent::No => {
                 edge.uncertain = None;
                 self.not_sent(edge, &trouble).await

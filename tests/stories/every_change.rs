@@ -6,6 +6,8 @@ use flaglink::sandbox::gitlab::NoteableRef;
 
 use crate::town::{PATIENCE, Plan, Town, as_read};
 
+const VARIANTS: &str = ", variants `A` 30 % and `B` 20 %";
+
 struct Seen {
     town: Town,
     issue: NoteableRef,
@@ -14,6 +16,8 @@ struct Seen {
     /// The panel as it stood after the last one.
     shown: String,
     replies: usize,
+    /// The variants as they stand behind every state.
+    variants: &'static str,
 }
 
 impl Seen {
@@ -47,12 +51,14 @@ impl Seen {
         self.shown = panel.clone();
         let row = self.town.row(self.issue, "checkout_v3").unwrap();
         // Production is the last of them.
-        assert_eq!(row.last().unwrap(), cell, "{entry}");
+        let variants = if cell == "–" { "" } else { self.variants };
+        assert_eq!(*row.last().unwrap(), format!("{cell}{variants}"), "{entry}");
         let replies = self.town.replies(self.issue);
         let expected = self.replies + usize::from(told.is_some());
         assert_eq!(replies.len(), expected, "{entry}:\n{}", self.town.gitlab.transcript(self.issue));
         if let Some(told) = told {
             let last = as_read(&replies[replies.len() - 1].body);
+            let last = last.replace(self.variants, "");
             assert!(last.contains(told), "{told}:\n{last}");
             assert!(!last.contains("alice"), "identities are people: {last}");
         }
@@ -86,7 +92,8 @@ async fn every_change(versions: bool, tasks: Tasks) {
     town.ada.new_segment("beta");
     let issue = town.issue();
     town.says(issue, "/flag link checkout_v3").await;
-    let mut it = Seen { town, issue, entries: Vec::new(), shown: String::new(), replies: 0 };
+    let mut it =
+        Seen { town, issue, entries: Vec::new(), shown: String::new(), replies: 0, variants: VARIANTS };
     let key = "checkout_v3";
 
     it.town.ada.switch(key, "production", true).unwrap();
@@ -133,11 +140,9 @@ async fn every_change(versions: bool, tasks: Tasks) {
         it.replies += 1;
     }
     it.town.rest().await;
-    it.one_more(
-        "overrides or variants changed in `production`",
-        "🟢 on `green`",
-        Some("overrides or variants changed in `production` (still 🟢 on `green`)"),
-    );
+    it.variants = ", variants `A` 45 % and `B` 20 %";
+    let was = "is now 🟢 on `green` in `production` (was 🟢 on `green`, variants `A` 30 % and `B` 20 %)";
+    it.one_more("variants changed in `production`", "🟢 on `green`", Some(was));
 
     if versions {
         let change = Change { enabled: Some(true), value: Some(Value::Text("NOT_LIVE_YET".into())) };

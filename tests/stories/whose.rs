@@ -365,7 +365,7 @@ async fn variants_are_told_once_for_the_flag() {
     town.rest().await;
     let all = told(&town, issue);
     assert_eq!(all.len(), 1, "{all:#?}");
-    let words = "[`banner`]: overrides or variants changed in `development`, `staging` and `production`";
+    let words = "[`banner`]: variants changed in `development`, `staging` and `production`";
     assert!(all[0].contains(words), "{all:#?}");
     town.end().await;
 }

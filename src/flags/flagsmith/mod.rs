@@ -13,6 +13,7 @@ mod state;
 mod survey;
 mod switch;
 mod tags;
+mod variants;
 mod webhook;
 mod wire;
 

@@ -12,13 +12,20 @@ use tracing::Instrument as _;
 
 use super::Flagsmith;
 use super::api::Api;
-use super::digest;
 use super::wire::{Environment, Feature, FeatureSegment, FullState, plain};
-use crate::domain::{EnvironmentState, FlagRef, FlagState};
+use super::{digest, variants};
+use crate::domain::{EnvironmentState, FlagRef, FlagState, Variant};
 use crate::flags::{Provided, ProviderError};
 
 /// What one environment says about the flags that were asked for, by id.
-type Seen = HashMap<u64, (Feature, String)>;
+type Seen = HashMap<u64, (Feature, Unlisted)>;
+
+/// What the list of flags does not show of one in an environment.
+#[derive(Default)]
+struct Unlisted {
+    digest: String,
+    variants: Vec<Variant>,
+}
 
 impl Flagsmith {
     pub(super) async fn state_of(&self, flag: &FlagRef, internal_id: &str) -> Provided<Option<FlagState>> {
@@ -142,7 +149,7 @@ impl Flagsmith {
             state.archived |= found.get(&id)?.0.is_archived;
         }
         for (environment, found) in environments.iter().zip(seen) {
-            let (feature, digest) = found.get(&id)?;
+            let (feature, unlisted) = found.get(&id)?;
             // A new environment has no states until Flagsmith has made them.
             let Some(default) = &feature.environment_feature_state else { continue };
             let overrides = feature.num_segment_overrides.saturating_add(feature.num_identity_overrides);
@@ -152,7 +159,8 @@ impl Flagsmith {
                 on: default.enabled,
                 value: plain(&default.feature_state_value),
                 overrides: u32::try_from(overrides).unwrap_or(u32::MAX),
-                digest: digest.clone(),
+                variants: unlisted.variants.clone(),
+                digest: unlisted.digest.clone(),
                 url: Some(self.page(environment, id)),
                 ..EnvironmentState::default()
             });
@@ -171,7 +179,7 @@ async fn see_listed(
     let Some(environment) = environment else {
         api.list(path, |feature: Feature| {
             if wanted.contains(&feature.id) {
-                seen.insert(feature.id, (feature, String::new()));
+                seen.insert(feature.id, (feature, Unlisted::default()));
             }
         })
         .await?;
@@ -187,17 +195,17 @@ async fn see_listed(
     })
     .await?;
     for feature in features {
-        let digest = digest_in(api, environment, &feature).await?;
-        seen.insert(feature.id, (feature, digest));
+        let unlisted = unlisted(api, environment, &feature).await?;
+        seen.insert(feature.id, (feature, unlisted));
     }
     Ok(seen)
 }
 
-/// The digest of what the list does not show: what overrides and variants are set to.
-async fn digest_in(api: &Api, environment: &Environment, feature: &Feature) -> Provided<String> {
+/// What overrides and variants are set to.
+async fn unlisted(api: &Api, environment: &Environment, feature: &Feature) -> Provided<Unlisted> {
     let overridden = feature.num_segment_overrides > 0 || feature.num_identity_overrides > 0;
     if !overridden && feature.multivariate_options.is_empty() {
-        return Ok(String::new());
+        return Ok(Unlisted::default());
     }
     let query = format!("?environment={}&feature={}", environment.id, feature.id);
     let mut states: Vec<FullState> = Vec::new();
@@ -206,7 +214,10 @@ async fn digest_in(api: &Api, environment: &Environment, feature: &Feature) -> P
     if feature.num_segment_overrides > 0 {
         list_if_there(api, &format!("features/feature-segments/{query}"), &mut segments).await?;
     }
-    Ok(digest::of(&feature.multivariate_options, &states, &segments))
+    let options = &feature.multivariate_options;
+    let default = states.iter().find(|state| state.feature_segment.is_null() && state.identity.is_null());
+    let variants = default.map(|default| variants::of(options, default)).unwrap_or_default();
+    Ok(Unlisted { digest: digest::of(options, &states, &segments), variants })
 }
 
 /// Reads details that the state can do without: a Flagsmith that has no such list has fewer changes noticed, and
