@@ -58,7 +58,7 @@ impl Known {
     ) -> (String, CommentText) {
         let why = match asked {
             Some((person, on)) => Why::Asked { by: &person.username, on },
-            None => Why::Stale(cleanup.days),
+            None => Why::Stale { days: cleanup.days, environments: &cleanup.environments },
         };
         let text = self.with_facts(project, &cleanup.flag, |facts| say::description(facts, &why, archives));
         (say::title(&cleanup.flag.flag.key), text)

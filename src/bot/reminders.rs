@@ -24,6 +24,8 @@ pub struct Reminded {
     pub flag: Flag,
     /// For how many whole days it is as it is.
     pub days: u64,
+    /// In which environments, where not all count; empty: everywhere.
+    pub environments: Vec<String>,
     /// What is to be done.
     pub what: ToDo,
 }
@@ -64,11 +66,11 @@ pub struct Grounds<'a> {
 /// What is to be done now, about the flags that have been the same for longest first. Reads, and writes nothing.
 pub async fn plan(grounds: &Grounds<'_>) -> Result<Vec<Reminded>, Trouble> {
     let mut stale = stale(grounds).await?;
-    stale.sort_by(|(a, since), (b, other)| since.cmp(other).then_with(|| a.flag.key.cmp(&b.flag.key)));
+    stale.sort_by(|(a, _, since), (b, _, other)| since.cmp(other).then_with(|| a.flag.key.cmp(&b.flag.key)));
     let issues = our_issues(grounds).await?;
     let mut left = grounds.reminder.limit;
     let mut all = Vec::with_capacity(stale.len());
-    for (flag, since) in stale {
+    for (flag, environments, since) in stale {
         let project = grounds.project.detail.id;
         let markers = grounds.markers.map(|key| key.of_cleanups(project, &flag, grounds.former_names));
         let known = issues.iter().filter(|(_, description, _)| {
@@ -84,7 +86,7 @@ pub async fn plan(grounds: &Grounds<'_>) -> Result<Vec<Reminded>, Trouble> {
             }
         };
         let age = Duration::try_from(grounds.now.duration_since(since)).unwrap_or_default();
-        all.push(Reminded { flag, days: age.as_secs() / (24 * 60 * 60), what });
+        all.push(Reminded { flag, days: age.as_secs() / (24 * 60 * 60), environments, what });
     }
     Ok(all)
 }
@@ -105,8 +107,8 @@ async fn our_issues(grounds: &Grounds<'_>) -> Result<Vec<(u64, String, WorkState
     Ok(all)
 }
 
-/// Flags that are the same in all environments that count, and since when.
-async fn stale(grounds: &Grounds<'_>) -> Result<Vec<(Flag, Timestamp)>, Trouble> {
+/// Flags that are the same in all environments that count, in which, and since when.
+async fn stale(grounds: &Grounds<'_>) -> Result<Vec<(Flag, Vec<String>, Timestamp)>, Trouble> {
     let Grounds { reminder, provider, project, patience, .. } = grounds;
     let mut flags = patience::ask(*patience, || provider.flags(project.detail.id)).await?;
     flags.retain(|flag| {
@@ -115,7 +117,8 @@ async fn stale(grounds: &Grounds<'_>) -> Result<Vec<(Flag, Timestamp)>, Trouble>
     });
     let mut stale = Vec::new();
     for (flag, state) in flags.iter().zip(states(grounds, &flags).await?) {
-        if !state.is_some_and(|state| same_everywhere(reminder, &state)) || kept(grounds, flag).await? {
+        let Some(state) = state.filter(|state| same_everywhere(reminder, state)) else { continue };
+        if kept(grounds, flag).await? {
             continue;
         }
         let about = of_one(grounds, flag, || provider.about(&flag.flag, &flag.internal_id)).await?;
@@ -123,7 +126,7 @@ async fn stale(grounds: &Grounds<'_>) -> Result<Vec<(Flag, Timestamp)>, Trouble>
         let Some(since) = about.and_then(|about| about.changed_at) else { continue };
         let age = Duration::try_from(grounds.now.duration_since(since)).unwrap_or_default();
         if age >= reminder.after {
-            stale.push((flag.clone(), since));
+            stale.push((flag.clone(), counted(reminder, &state), since));
         }
     }
     Ok(stale)
@@ -193,6 +196,14 @@ fn same_everywhere(reminder: &Reminder, state: &FlagState) -> bool {
             && (!one.on || (one.rollout.is_none() && one.strategies.is_empty() && one.variants.is_empty()))
     };
     plain(first) && count.all(|one| plain(one) && one.on == first.on && (!one.on || one.value == first.value))
+}
+
+/// The environments that count, where not all do.
+fn counted(reminder: &Reminder, state: &FlagState) -> Vec<String> {
+    let (counted, others): (Vec<_>, Vec<_>) =
+        state.environments.iter().partition(|one| reminder.counts(&one.environment));
+    let names = counted.into_iter().map(|one| one.environment.clone());
+    if others.is_empty() { Vec::new() } else { names.collect() }
 }
 
 /// Whether the flag has a tag that says that it is there to stay.

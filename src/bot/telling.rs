@@ -243,6 +243,10 @@ async fn awake(world: &World, noteable: &Noteable) -> Result<Option<Project>, Tr
     }
     world.forget_project(noteable.project);
     let Some(project) = world.project(noteable.project).await? else { return Ok(None) };
+    if project.detail.archived {
+        // Nobody can comment there. The panel is made true when it is restored.
+        return Ok(None);
+    }
     let seen = project.gitlab.noteable(noteable.project, noteable.kind, noteable.iid).await?;
     Ok(seen.filter(|seen| !sleeps(&project.rule, seen.state, seen.draft)).map(|_| project))
 }

@@ -45,8 +45,11 @@ pub struct Cleanup {
     pub flag: Flag,
     /// The labels of a new one.
     pub labels: Vec<String>,
-    /// For how many days the flag is the same everywhere, where that is why.
+    /// For how many days the flag is the same, where that is why.
     pub days: u64,
+    /// In which environments it is, where only these count; empty: everywhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub environments: Vec<String>,
 }
 
 impl Work {

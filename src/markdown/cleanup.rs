@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::job::{Page, pages};
 use super::reply::{flag_name, key, line, paragraphs, quoted};
 use super::state::state_words;
+use super::text::and_list;
 use super::{Markdown, outside};
 use crate::domain::{CommentText, Flag, FlagState, command_line};
 
@@ -13,6 +14,8 @@ const BEGIN: &str = "<!-- flaglink:facts -->";
 const END: &str = "<!-- /flaglink:facts -->";
 /// How much of a key stands in a title: GitLab's titles have at most 255 characters.
 const TITLE_KEY: usize = 200;
+/// So many environments are named.
+const MOST_NAMED: usize = 10;
 
 /// What is known of the flag.
 pub struct Facts<'a> {
@@ -37,8 +40,13 @@ pub enum Why<'a> {
         /// Where, as far as the readers may know.
         on: Option<&'a Page>,
     },
-    /// The flag is the same everywhere, and has been for that many days.
-    Stale(u64),
+    /// The flag is the same, and has been for long.
+    Stale {
+        /// For that many days.
+        days: u64,
+        /// In these environments; everywhere where there are none.
+        environments: &'a [String],
+    },
 }
 
 /// The title. GitLab reads references and mentions in titles, and no code there, so characters that could begin one are
@@ -64,16 +72,35 @@ pub fn description(facts: &Facts<'_>, why: &Why<'_>, archives: bool) -> CommentT
             }
             about.push_lit(".");
         }
-        Why::Stale(days) => {
-            about.push_lit(" has been the same everywhere for ").push(Markdown::number(*days));
+        Why::Stale { days, environments } => {
+            // What is said here stays as it is; below it the facts are kept up to date.
+            about.push_lit(" had been the same ").push(places(environments));
+            about.push_lit(" for ").push(Markdown::number(*days));
             about.push_lit(
-                " days. If nobody needs it any more, it can go; if it is to stay, close this issue.",
+                " days when this issue was opened. If nobody needs it any more, it can go; if it is to stay, close this issue.",
             );
         }
     }
     let mut part = Markdown::lit(BEGIN);
     part.push_lit("\n\n").push(self::facts(facts)).push_lit("\n\n").push_lit(END);
     paragraphs([about, part, Markdown::lit("#### What to do"), checklist(facts, archives)]).finish()
+}
+
+/// `everywhere`, or in which environments.
+fn places(environments: &[String]) -> Markdown {
+    if environments.is_empty() {
+        return Markdown::lit("everywhere");
+    }
+    let named = environments.iter().take(MOST_NAMED).map(String::as_str).map(quoted);
+    let more = environments.len().saturating_sub(MOST_NAMED);
+    let more = (more > 0).then(|| {
+        let mut more = Markdown::number(u64::try_from(more).unwrap_or(u64::MAX));
+        more.push_lit(" others");
+        more
+    });
+    let mut places = Markdown::lit("in ");
+    places.push(and_list(named.chain(more)));
+    places
 }
 
 fn checklist(facts: &Facts<'_>, archives: bool) -> Markdown {

@@ -32,17 +32,7 @@ pub struct Failure {
 impl Failure {
     /// What happened, for people who are not told where the other side is: without method, host and path.
     pub fn in_short(&self) -> String {
-        const METHODS: [&str; 5] = ["GET ", "POST ", "PUT ", "PATCH ", "DELETE "];
-        let is_request = METHODS.iter().any(|method| self.message.starts_with(method));
-        let what = match self.message.split_once(": ") {
-            Some((_, what)) if is_request => what,
-            _ => self.message.as_str(),
-        };
-        match self.status {
-            // Where it leads to is nobody's business either.
-            Some(300..=399) => what.split(" to ").next().unwrap_or_default().to_owned(),
-            _ => what.to_owned(),
-        }
+        without_request(&self.message).to_owned()
     }
 
     /// Whether it is worth sending the same request again later without anybody changing anything:
@@ -66,4 +56,16 @@ impl Failure {
     pub fn is_not_found(&self) -> bool {
         matches!(self.status, Some(404 | 410))
     }
+}
+
+/// The same of a text that a failure's message was kept as; others are left as they are.
+pub fn without_request(message: &str) -> &str {
+    const METHODS: [&str; 5] = ["GET ", "POST ", "PUT ", "PATCH ", "DELETE "];
+    let what = match message.split_once(": ") {
+        Some((_, what)) if METHODS.iter().any(|method| message.starts_with(method)) => what,
+        _ => return message,
+    };
+    // Where a redirect leads to is nobody's business either.
+    let redirect = what.starts_with('3').then(|| what.split_once(" to ")).flatten();
+    redirect.map_or(what, |(status, _)| status)
 }

@@ -14,7 +14,7 @@ mod said;
 
 pub use backoff::delay;
 pub use client::{ClientError, HttpClient, HttpOptions, LastWord};
-pub use failure::{Failure, Sent};
+pub use failure::{Failure, Sent, without_request};
 pub use limit::Share;
 pub use look::{LookOptions, Looker, Seen, Unseen};
 pub use peers::Peers;

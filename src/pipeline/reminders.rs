@@ -104,7 +104,8 @@ fn edge(
 ) -> Edge {
     let world = pipeline.world();
     let labels = reminder.labels.clone().unwrap_or_else(|| of_rule.to_vec());
-    let cleanup = Cleanup { flag: one.flag.clone(), labels, days: one.days };
+    let environments = one.environments.clone();
+    let cleanup = Cleanup { flag: one.flag.clone(), labels, days: one.days, environments };
     let until = now.checked_add(WITHIN).unwrap_or(now);
     let cause = Cause {
         // There is no page yet: the project alone.

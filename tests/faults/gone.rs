@@ -11,7 +11,7 @@ use flaglink::store::sled::{SledStore, StoreOptions};
 use jiff::SignedDuration;
 
 use crate::kit::{dead, rest_within, until_queue};
-use crate::town::{PATIENCE, Town};
+use crate::town::{PATIENCE, Plan, Town};
 
 const COMMAND: &str = "/flag link checkout_v2\n\n/flag lnik dark_mode";
 /// Both of them need Flagsmith.
@@ -125,7 +125,8 @@ async fn for_a_while(town: &mut Town) {
 /// GitLab tells nobody that a project is restored.
 #[tokio::test]
 async fn what_an_archived_project_refused_is_true_some_time_after_it_is_restored() {
-    let mut town = Town::new().await;
+    let rule = "tell = [\"*\"]".to_owned();
+    let mut town = Town::planned(Plan { rule, ..Plan::default() }).await;
     let issue = town.issue();
     town.says(issue, "/flag link checkout_v2").await;
     town.gitlab.set_archived(town.shop, true);
@@ -138,6 +139,7 @@ async fn what_an_archived_project_refused_is_true_some_time_after_it_is_restored
     for_a_while(&mut town).await;
     assert!(dead(&town).await.is_empty(), "{:#?}", dead(&town).await);
     assert_eq!(town.row(issue, "checkout_v2").unwrap()[2], "🟢 on `blue`");
+    assert!(town.replies(issue).is_empty(), "what is long past is not told");
     town.end().await;
 }
 

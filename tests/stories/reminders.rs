@@ -1,7 +1,7 @@
 //! Reminders: flags that are the same everywhere for long get one issue each.
 
 use flaglink::sandbox::faults::{Fault, Rule};
-use flaglink::sandbox::flagsmith::Value;
+use flaglink::sandbox::flagsmith::{NewFeature, Value};
 use flaglink::sandbox::gitlab::{Model, Noteable, State, Visibility};
 
 use super::town::{PATIENCE, Plan, Town, as_read};
@@ -54,6 +54,12 @@ async fn flags_that_are_the_same_everywhere_get_one_issue_each_and_others_none()
     let mut town = Town::new().await;
     town.ada.new_flag("half", false, Value::Nothing).unwrap();
     town.ada.switch("half", "production", true).unwrap();
+    let options = vec![(Value::from("A"), 50.0), (Value::from("B"), 50.0)];
+    let split = NewFeature { name: "split".to_owned(), options, ..NewFeature::default() };
+    town.ada.new_feature(split).unwrap();
+    for environment in ["development", "staging", "production"] {
+        town.ada.switch("split", environment, true).unwrap();
+    }
     town.ada.new_flag("archived", false, Value::Nothing).unwrap();
     town.ada.archive("archived", true).unwrap();
     town.start_with(&reminding("labels = [\"tidy\"]\npermanent = [\"dark_*\"]").more, &[]).await;
@@ -65,7 +71,7 @@ async fn flags_that_are_the_same_everywhere_get_one_issue_each_and_others_none()
     assert_eq!(issue.labels, ["tidy"]);
     assert!(issue.assignees.is_empty(), "nobody asked, and nobody knows ada@example.com");
     let text = as_read(&issue.description);
-    assert!(text.contains("has been the same everywhere for 0 days."), "{text}");
+    assert!(text.contains("had been the same everywhere for 0 days when this issue was opened."), "{text}");
     assert!(text.contains("| `production` | ⚪ off `blue` |"), "{text}");
 
     // It is kept up to date while it is open, and left alone when somebody has closed it.
@@ -79,6 +85,18 @@ async fn flags_that_are_the_same_everywhere_get_one_issue_each_and_others_none()
     another_look(&town).await;
     let all = opened(&town);
     assert_eq!((all.len(), all[0].state), (1, State::Closed));
+    town.end().await;
+}
+
+#[tokio::test]
+async fn where_only_some_environments_count_the_issue_names_them() {
+    let town =
+        Town::planned(reminding("environments = [\"staging\", \"production\"]\npermanent = [\"dark_*\"]"))
+            .await;
+    town.ada.switch("checkout_v2", "development", true).unwrap();
+    until_opened(&town, 1).await;
+    let text = as_read(&opened(&town).remove(0).description);
+    assert!(text.contains("had been the same in `staging` and `production` for 0 days"), "{text}");
     town.end().await;
 }
 

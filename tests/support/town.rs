@@ -486,6 +486,14 @@ impl Town {
             let ours = model.notes.values().filter(|note| note.author == self.bot);
             let actions: Vec<String> =
                 ours.clone().flat_map(|note| &note.quick_actions).map(|a| format!("{a:?}")).collect();
+            let request = regex::Regex::new(r"(GET|POST|PUT|PATCH|DELETE) [0-9a-z.]+:[0-9]+/").unwrap();
+            for note in ours.clone() {
+                assert!(
+                    !request.is_match(&note.body),
+                    "where a service is is nobody's business: {}",
+                    note.body
+                );
+            }
             let mentions: Vec<String> = ours.flat_map(|note| note.mentions.clone()).collect();
             (actions, mentions)
         });

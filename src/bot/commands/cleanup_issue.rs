@@ -20,6 +20,7 @@ pub(super) async fn run(
         }
         Meaning::Several(choices) => return Ok(Ran::not_done(reply::which_one(written, &choices, &write))),
     };
-    let cleanup = Cleanup { flag, labels: asked.project.rule.cleanup_labels.clone(), days: 0 };
+    let labels = asked.project.rule.cleanup_labels.clone();
+    let cleanup = Cleanup { flag, labels, days: 0, environments: Vec::new() };
     Err(job::queue(asked, decision, Work::Cleanup(Box::new(cleanup)), COMMAND_AGE))
 }

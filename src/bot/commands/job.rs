@@ -12,6 +12,7 @@ use crate::domain::{
     SwitchEnd, SwitchProgress, Work, Write,
 };
 use crate::markdown::job;
+use crate::net::without_request;
 
 /// How often a command looks whether its job has come to an end. It is told, too.
 const LOOK: Duration = Duration::from_secs(30);
@@ -67,7 +68,7 @@ fn held(edge: &Edge) -> Option<&str> {
     if !job.what.may_wait_long() || edge.uncertain.is_some() {
         return None;
     }
-    edge.last_reason.as_deref()
+    edge.last_reason.as_deref().map(without_request)
 }
 
 /// Whether the same text links the flag after this: then nobody needs to be told how. What stands before it has run.
