@@ -1,6 +1,7 @@
 //! Webhooks that flaglink registers itself: what is wrong with them it tells doctor, and --fix puts them right.
 
 use flaglink::sandbox::faults::{Fault, Rule};
+use flaglink::sandbox::gitlab::{Visibility, level};
 use jiff::Timestamp;
 
 use crate::place::Place;
@@ -120,4 +121,18 @@ async fn why_an_address_was_refused_is_said() {
     let found = place.doctor(&[], &[]).await;
     found.says("wrong", "hook-there", &["shop/web", "does not take the address"]);
     found.says("look", "provider-webhook", &["private network", "polling"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_refused_is_told_once() {
+    let mut place = Place::registering().await;
+    let app = place.gitlab.project("shop/app", Visibility::Private);
+    place.gitlab.member(app, place.bot, level::MAINTAINER);
+    place.start().await;
+    place.until_registered().await;
+    place.gitlab.revoke_token(&place.token);
+    let found = place.doctor(&[], &[]).await;
+    found.names("token-alive", &["it was revoked"]);
+    found.says("note", "hook-there", &["shop/app", "shop/web", "does not accept flaglink's token"]);
+    assert!(!found.report.to_string().contains("`flaglink doctor`"), "{:#}", found.report);
 }

@@ -12,7 +12,9 @@ use super::provider_webhook::Webhook;
 use super::within;
 use super::words::{SLOW, WAIT_LONGER, of_provider};
 use crate::config::Config;
-use crate::flags::{FlagProvider, Provided, ProviderError, Registry, Verdict, WebhookRequest, WebhookThere};
+use crate::flags::{
+    FlagProvider, Provided, ProviderError, Registry, ServiceProject, Verdict, WebhookRequest, WebhookThere,
+};
 use crate::pipeline::HookReport;
 
 /// What one flag service answered.
@@ -133,19 +135,41 @@ async fn key(provider: &dyn FlagProvider, own_ca: bool, limit: Duration) -> (Vec
     };
     let mut finding = of_provider(&error, provider, own_ca);
     if finding.id == Id::ProviderProject
-        && let Some(Ok(projects)) = within(limit, provider.projects()).await
-        && !projects.is_empty()
+        && let Some(seen) = within(limit, provider.projects()).await
+        && let Some(remedy) = other_project(name, service, &seen)
     {
-        let named: Vec<String> =
-            projects.iter().take(5).map(|project| format!("{} ({})", project.id, project.name)).collect();
-        finding.remedy = Some(format!(
-            "write one of those that the key sees as `project` in [providers.{name}]: {}",
-            named.join(", ")
-        ));
+        finding.remedy = Some(remedy);
     }
     (vec![finding], false)
 }
 
+/// What to do where the project is not there, by the projects that the key sees.
+fn other_project(name: &str, service: &str, seen: &Provided<Vec<ServiceProject>>) -> Option<String> {
+    match seen {
+        Ok(projects) if projects.is_empty() => None,
+        Ok(projects) => {
+            let named: Vec<String> =
+                projects.iter().take(5).map(|project| format!("{} ({})", project.id, project.name)).collect();
+            Some(format!(
+                "write one of those that the key sees as `project` in [providers.{name}]: {}",
+                named.join(", ")
+            ))
+        }
+        // Where it knows of no projects at all it may be something else.
+        Err(ProviderError::Failed(failure))
+            if failure.is_passing() && failure.status.is_none_or(|status| status >= 400) =>
+        {
+            None
+        }
+        Err(ProviderError::Unsupported) => None,
+        Err(_) => Some(format!(
+            "does {service} answer there? `url` in [providers.{name}] is the address of its API; else write the project that \
+             has the flags as `project`"
+        )),
+    }
+}
+
+/// That it answers, and whether that takes long.
 fn answered(service: &str, took: Duration) -> Finding {
     if took < SLOW {
         return Finding::good(Id::ProviderKey, format!("{service} answers, and the key sees the project"));
