@@ -53,6 +53,8 @@ fn unanswered(failure: &Failure, way: &Way<'_>) -> (String, String) {
              the server",
             way.whose
         )
+    } else if said.contains("certificate") && said.contains("expired") {
+        "its certificate has expired, or this machine's clock is wrong".to_owned()
     } else if said.contains("certificate") || said.contains("unknownissuer") || said.contains("tls") {
         format!(
             "its certificate is not trusted here. Where it comes from a CA of your own, name that with `ca_file`; else see \
