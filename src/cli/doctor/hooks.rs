@@ -175,10 +175,8 @@ fn unread(matched: &[Matched], listed: &Listed) -> Vec<Finding> {
                 Finding::wrong(
                     Id::HookThere,
                     format!("{says}. The bot's role there is enough for it, so something else refuses"),
-                    format!(
-                        "see that the scope of the token is `api` (above), that no proxy before GitLab refuses /api/v4/projects/…/hooks, \
-                     and ask GitLab's administrators whether they restrict webhooks"
-                    ),
+                    "see that the scope of the token is `api` (above), that no proxy before GitLab refuses /api/v4/projects/…/hooks, \
+                     and ask GitLab's administrators whether they restrict webhooks",
                 )
             }
             _ => Finding::look(Id::HookThere, says, "look again later"),
