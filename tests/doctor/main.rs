@@ -12,4 +12,6 @@ mod place;
 mod registered;
 mod repairs;
 mod surroundings;
+#[path = "../support/tls_end.rs"]
+mod tls_end;
 mod well;

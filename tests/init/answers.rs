@@ -4,6 +4,7 @@ use flaglink::sandbox::faults::{Fault, Rule};
 use flaglink::sandbox::gitlab::level;
 
 use crate::place::Place;
+use crate::tls_end::{tls, with_tls};
 
 impl Place {
     /// It ends with an error that names the flag and says these words, and nothing is written.
@@ -244,4 +245,19 @@ async fn a_name_that_nobody_knows_and_a_clock_that_is_off_are_told() {
     place.gitlab.change(|model| model.settings.clock_ahead = jiff::SignedDuration::ZERO);
     let said = place.init(&place.flags_but("--public-url", "http://localhost:9")).await;
     assert!(said.code == 0 && !said.out.contains('⚠'), "{said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_did_not_sign_is_not_asked_for_again() {
+    let place = Place::new().await;
+    let gitlab = place.gitlab.url().trim_start_matches("http://").parse().unwrap();
+    let flags = place.flags_but("--gitlab-url", &format!("https://{}", with_tls("good", gitlab).await));
+    place.refuses(&flags, "--gitlab-url", &["name that with --ca-file"]).await;
+    let with = |name: &str| {
+        [flags.clone(), vec!["--ca-file".to_owned(), tls(name).display().to_string(), "--dry-run".to_owned()]]
+            .concat()
+    };
+    place.refuses(&with("good"), "--gitlab-url", &["--ca-file is not the one that signed GitLab's"]).await;
+    let said = place.init(&with("ca")).await;
+    assert_eq!(said.code, 0, "{said:?}");
 }
