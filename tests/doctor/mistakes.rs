@@ -239,6 +239,7 @@ async fn an_address_of_gitlab_that_leads_to_gitlab() {
     let place = Place::new().await;
     let faults = place.gitlab.faults();
     let url = place.gitlab.url();
+    let secure = url.replace("http://", "https://");
     for (to, words) in [
         (
             format!("{url}/users/sign_in"),
@@ -248,12 +249,14 @@ async fn an_address_of_gitlab_that_leads_to_gitlab() {
             "/users/sign_in".to_owned(),
             vec!["without a project's path".to_owned(), format!("write {url}, if")],
         ),
-        (format!("{url}/gitlab/api/v4/user"), vec![format!("write {url}/gitlab, if")]),
+        (format!("{url}/gitlab/api/v4/user"), vec![format!("write {url}/gitlab as")]),
         (
             "https://new.example.com/git/api/v4/user".to_owned(),
             vec!["https://new.example.com/git as".to_owned()],
         ),
         ("https://sso.example.com/login".to_owned(), vec!["a sign-in page means that a proxy".to_owned()]),
+        ("https://other.example.com/users/sign_in".to_owned(), vec!["a sign-in page means".to_owned()]),
+        (format!("{secure}/shop/web/api/v4/user"), vec![format!("write {secure}/shop/web as")]),
     ] {
         faults.clear();
         faults.add(Rule::everything(Fault::redirect(&to)));

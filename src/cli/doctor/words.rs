@@ -172,21 +172,30 @@ pub(super) fn of_gitlab(error: &GitlabError, whose: &str, address: &str, own_ca:
 /// What to do where GitLab's address leads to another one.
 fn led(failure: &Failure, address: &str) -> String {
     let key = "`url` in [gitlab]";
-    let asked = Url::parse(address).ok();
-    let to = asked.as_ref().and_then(|asked| asked.join(failure.leads_to()?).ok());
-    let there = to.as_ref().and_then(gitlab_at).map(|url| url.as_str().trim_end_matches('/').to_owned());
-    let there = there.filter(|there| there != address.trim_end_matches('/'));
-    let same_host = || to.as_ref().map(Url::host) == asked.as_ref().map(Url::host);
-    match there {
-        // Another host's sign-in may be one by which people sign in to GitLab.
-        Some(there) if same_host() => {
-            format!("{key} is GitLab's own address, without a project's path: write {there}, if that is it")
-        }
-        Some(there) => format!("write {there} as {key}, if that is GitLab's own address"),
+    match elsewhere(failure, address) {
+        // There is more in the path that is configured.
+        Some(there) if address.starts_with(there.as_str()) => format!(
+            "{key} is GitLab's own address, without a project's path: write {}, if that is it",
+            there.as_str().trim_end_matches('/')
+        ),
+        Some(there) => format!(
+            "write {} as {key}, if that is GitLab's own address",
+            there.as_str().trim_end_matches('/')
+        ),
         None => format!(
             "write the address that it leads to as {key}; a sign-in page means that a proxy stands before GitLab"
         ),
     }
+}
+
+/// Where GitLab is, if an address leads to its API, or to its sign-in on the same host: people may sign in to GitLab by another one.
+fn elsewhere(failure: &Failure, address: &str) -> Option<Url> {
+    let asked = Url::parse(address).ok()?;
+    let to = asked.join(failure.leads_to()?).ok()?;
+    let there = gitlab_at(&to)?;
+    let is_api = to.path().contains("/api/v4/");
+    let same = there.as_str().trim_end_matches('/') == address.trim_end_matches('/');
+    (!same && (is_api || to.host() == asked.host())).then_some(there)
 }
 
 /// What to do about a scope that is too small.
