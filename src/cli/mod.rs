@@ -15,6 +15,7 @@ mod logging;
 mod progress;
 mod queue;
 mod queue_item;
+mod redirect;
 mod reload;
 mod reminders;
 mod run;
@@ -24,6 +25,7 @@ mod screen;
 mod source;
 mod table;
 mod templates;
+mod triggers;
 mod trouble;
 mod words;
 

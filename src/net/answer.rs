@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode, header};
 
+use super::failure::{LEADS_TO, NOT_FOLLOWED};
 use super::said::{clean, said};
 use super::{Failure, Sent};
 
@@ -58,10 +59,10 @@ pub(super) fn refused(
         // Not followed: that would carry the token to wherever the answer points.
         if let Some(place) = headers.get(header::LOCATION).and_then(|value| value.to_str().ok()) {
             let place = place.split(['?', '#']).next().unwrap_or_default();
-            message.push_str(" to ");
+            message.push_str(LEADS_TO);
             message.push_str(&clean(place, &asked.secrets));
         }
-        message.push_str(", and redirects are not followed");
+        message.push_str(NOT_FOLLOWED);
     } else if !said.is_empty() && said != in_words(status) {
         message.push_str(": ");
         message.push_str(&said);

@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+/// What stands before the place to which a redirect leads, in a failure's words.
+pub(super) const LEADS_TO: &str = " to ";
+/// And behind it.
+pub(super) const NOT_FOLLOWED: &str = ", and redirects are not followed";
+
 /// Whether the other side may have carried out a request that has no good answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sent {
@@ -50,6 +55,11 @@ impl Failure {
     /// uses it waits for an admin.
     pub fn is_unauthorized(&self) -> bool {
         self.status == Some(401) || (self.status == Some(403) && self.said.contains("insufficient_scope"))
+    }
+
+    /// Where a redirect leads, without query; it may be a path alone.
+    pub fn leads_to(&self) -> Option<&str> {
+        self.message.strip_suffix(NOT_FOLLOWED)?.rsplit_once(LEADS_TO).map(|(_, to)| to)
     }
 
     /// Not there, or not for us (404 or 410).

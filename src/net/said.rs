@@ -146,7 +146,7 @@ fn of_json(value: &Value) -> String {
     // Unleash says there what is the matter, where its own words only point to that.
     match object.get("details") {
         Some(details) if said.contains("`details`") => {
-            let details = list(details).map(|one| of_json(one)).collect::<Vec<_>>().join("; ");
+            let details = list(details).map(of_json).collect::<Vec<_>>().join("; ");
             if details.is_empty() { said } else { details }
         }
         _ => said,

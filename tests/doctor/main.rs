@@ -1,6 +1,7 @@
 //! `flaglink doctor`: the real program looks at a real daemon between small servers, and names what somebody did wrong.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod certificates;
 #[path = "../support/loopback.rs"]
 mod loopback;
 mod mistakes;
@@ -11,4 +12,6 @@ mod place;
 mod registered;
 mod repairs;
 mod surroundings;
+#[path = "../support/tls_end.rs"]
+mod tls_end;
 mod well;

@@ -233,3 +233,78 @@ async fn mistakes_in_the_configuration() {
     std::fs::remove_file(place.path("flaglink.toml")).unwrap();
     place.doctor(&[], &[]).await.names("config-file", &["there is no configuration", "flaglink init"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_of_gitlab_that_leads_to_gitlab() {
+    let place = Place::new().await;
+    let faults = place.gitlab.faults();
+    let url = place.gitlab.url();
+    let secure = url.replace("http://", "https://");
+    for (to, words) in [
+        (
+            format!("{url}/users/sign_in"),
+            vec!["without a project's path".to_owned(), format!("write {url}, if")],
+        ),
+        (
+            "/users/sign_in".to_owned(),
+            vec!["without a project's path".to_owned(), format!("write {url}, if")],
+        ),
+        (format!("{url}/gitlab/api/v4/user"), vec![format!("write {url}/gitlab as")]),
+        (
+            "https://new.example.com/git/api/v4/user".to_owned(),
+            vec!["https://new.example.com/git as".to_owned()],
+        ),
+        ("https://sso.example.com/login".to_owned(), vec!["a sign-in page means that a proxy".to_owned()]),
+        ("https://other.example.com/users/sign_in".to_owned(), vec!["a sign-in page means".to_owned()]),
+        (format!("{secure}/shop/web/api/v4/user"), vec![format!("write {secure}/shop/web as")]),
+    ] {
+        faults.clear();
+        faults.add(Rule::everything(Fault::redirect(&to)));
+        let of_a_project = format!("{url}/shop/web");
+        let found = place.doctor(&[], &[("FLAGLINK_GITLAB__URL", &of_a_project)]).await;
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        found.says("wrong", "gitlab-reachable", &words);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_of_a_flag_service_where_something_else_answers() {
+    let place = Place::new().await;
+    let faults = place.flagsmith.faults();
+    let nothing_to_mend = "nothing to mend here";
+    for (fault, words, mends) in [
+        (Fault::redirect("https://flags.example.com/api/v1/x"), "write the address that it leads to", true),
+        (
+            Fault::redirect("https://sso.example.com/login"),
+            "a sign-in page means that one stands before",
+            true,
+        ),
+        (Fault::html(200), "is the address of its API", true),
+        (Fault::status(406), "is the address of Flagsmith's API", true),
+        (Fault::status(500), nothing_to_mend, false),
+    ] {
+        faults.clear();
+        faults.add(Rule::everything(fault));
+        let found = place.doctor(&[], &[]).await;
+        found.says(
+            "wrong",
+            "provider-key",
+            &[words, if mends { "[providers.flagsmith]" } else { "tries again" }],
+        );
+        assert_eq!(found.report.to_string().contains(nothing_to_mend), !mends, "{:#}", found.report);
+    }
+    faults.clear();
+    let at_gitlab = place.gitlab.url();
+    let found = place.doctor(&[], &[("FLAGLINK_PROVIDERS__FLAGSMITH__URL", &at_gitlab)]).await;
+    found.says("wrong", "provider-project", &["does Flagsmith answer there?", "is the address of its API"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn webhooks_that_something_else_than_the_role_keeps_from_the_bot() {
+    let mut place = Place::new().await;
+    place.stop().await;
+    place.gitlab.faults().add(Rule::new("GET", r"/projects/\d+/hooks", Fault::status(403)));
+    let found = place.doctor(&[], &[]).await;
+    let words = ["shop/web cannot be read", "something else refuses", "`api`", "proxy", "administrators"];
+    found.says("wrong", "hook-there", &words);
+}

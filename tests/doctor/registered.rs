@@ -1,7 +1,7 @@
 //! Webhooks that flaglink registers itself: what is wrong with them it tells doctor, and --fix puts them right.
 
 use flaglink::sandbox::faults::{Fault, Rule};
-use flaglink::sandbox::gitlab::Fate;
+use flaglink::sandbox::gitlab::{Fate, Visibility, level};
 use jiff::Timestamp;
 
 use crate::place::Place;
@@ -160,4 +160,18 @@ async fn a_newest_delivery_that_was_not_taken_is_named_and_a_test_tells_that_it_
     assert_eq!(place.run(&["hooks", "test", "shop/web"], &[]).await.code, 0);
     let found = place.doctor(&[], &[]).await;
     assert_eq!((found.code, found.all("wrong").len()), (0, 0), "{:#}", found.report);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_refused_is_told_once() {
+    let mut place = Place::registering().await;
+    let app = place.gitlab.project("shop/app", Visibility::Private);
+    place.gitlab.member(app, place.bot, level::MAINTAINER);
+    place.start().await;
+    place.until_registered().await;
+    place.gitlab.revoke_token(&place.token);
+    let found = place.doctor(&[], &[]).await;
+    found.names("token-alive", &["it was revoked"]);
+    found.says("note", "hook-there", &["shop/app", "shop/web", "does not accept flaglink's token"]);
+    assert!(!found.report.to_string().contains("`flaglink doctor`"), "{:#}", found.report);
 }

@@ -51,3 +51,23 @@ async fn a_lost_marker_key_is_not_made_anew() {
     found.says("wrong", "marker-key", &["has been in use", "put it back"]);
     assert!(!place.path("marker-key").exists());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn webhooks_of_a_flaglink_that_is_stopped_are_put_right_by_another_command() {
+    let mut place = Place::registering().await;
+    place.start().await;
+    place.until_registered().await;
+    place.stop().await;
+    place.gitlab.change(|model| {
+        for hook in model.hooks.values_mut() {
+            hook.events.remove("note_events");
+        }
+    });
+    let fixed = place.doctor(&["--fix"], &[]).await;
+    fixed.says("wrong", "hook-events", &["Comments"]);
+    let not = fixed.report["not_fixed"].to_string();
+    assert!(not.contains("flaglink does not run") && not.contains("`flaglink hooks sync`"), "{not}");
+    assert_eq!(place.run(&["hooks", "sync"], &[]).await.code, 0);
+    let found = place.doctor(&[], &[]).await;
+    found.says("good", "hook-there", &["all is well"]);
+}

@@ -181,3 +181,40 @@ async fn a_tunnel_that_is_not_there() {
     assert!(!said.contains("ngrok http 8080"), "{said}");
     assert_eq!(said.matches("no agent of a tunnel").count(), 1, "{said}");
 }
+
+/// What a server sends that expects TLS, and is asked without.
+const WANTS_TLS: &str = "HTTP/1.1 400 Bad Request\r\ncontent-type: text/html\r\ncontent-length: 96\r\nconnection: close\r\n\r\n\
+    <html><head><title>400 The plain HTTP request was sent to HTTPS port</title></head></html>      ";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plain_http_at_a_port_of_https() {
+    let place = Place::quiet().await;
+    let url = format!("http://{}", proxy(WANTS_TLS).await);
+    let found = place.doctor(&[], &[("FLAGLINK_GITLAB__URL", &url)]).await;
+    found.says(
+        "wrong",
+        "gitlab-reachable",
+        &["speaks TLS", "write https in place of http in `url` in [gitlab]"],
+    );
+    let found = place.doctor(&[], &[("FLAGLINK_PROVIDERS__FLAGSMITH__URL", &url)]).await;
+    found.says("wrong", "provider-key", &["write https in place of http in `url` in [providers.flagsmith]"]);
+    // One that says nothing.
+    let url = format!("http://{}", proxy("").await);
+    let found = place.doctor(&[], &[("FLAGLINK_GITLAB__URL", &url)]).await;
+    found.says("wrong", "gitlab-reachable", &["does it speak https there?"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_flag_service_is_said_to_be_slow() {
+    let place = Place::new().await;
+    let slow = Fault::Delay(Duration::from_millis(2200));
+    let rule = place.flagsmith.faults().add(Rule::everything(slow));
+    let found = place.doctor(&["--patience", "6"], &[]).await;
+    found.says("look", "provider-key", &["Flagsmith is slow", "--patience 60"]);
+    place.flagsmith.faults().remove(rule);
+    let rule = place.flagsmith.faults().add(Rule::new("GET", r"/webhooks/", Fault::Hold));
+    let found = place.doctor(&["--patience", "2"], &[]).await;
+    found.says("look", "provider-webhook", &["does not tell of its webhooks in time", "--patience 60"]);
+    place.flagsmith.faults().remove(rule);
+    place.flagsmith.faults().release(rule);
+}

@@ -4,6 +4,7 @@ use flaglink::sandbox::faults::{Fault, Rule};
 use flaglink::sandbox::gitlab::level;
 
 use crate::place::Place;
+use crate::tls_end::{tls, with_tls};
 
 impl Place {
     /// It ends with an error that names the flag and says these words, and nothing is written.
@@ -177,4 +178,86 @@ async fn what_is_wrong_with_a_token_is_said_in_words_that_fit_init() {
     let said = place.init(&place.flags()).await;
     assert_eq!(said.code, 0, "{said:?}");
     assert!(said.out.contains("⚠ the token expires in 3 days"), "{said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn projects_as_people_paste_them() {
+    let place = Place::new().await;
+    let url = place.gitlab.url();
+    let dry =
+        |projects: &str| [place.flags_but("--projects", projects), vec!["--dry-run".to_owned()]].concat();
+    for pasted in [
+        format!("{url}/shop/web"),
+        format!("{url}/shop/web/-/issues/7?x=y#note_3"),
+        format!("{url}/shop/web.git"),
+        format!("{}/shop/web/", url.trim_start_matches("http://")),
+    ] {
+        let said = place.init(&dry(&pasted)).await;
+        assert_eq!(said.code, 0, "{pasted}: {said:?}");
+        assert!(said.out.contains("match = \"shop/web\""), "{pasted}: {said:?}");
+    }
+    for group in
+        ["shop".to_owned(), "shop/".to_owned(), format!("{url}/shop"), format!("{url}/groups/shop/-/issues")]
+    {
+        let flags = place.flags_but("--projects", &group);
+        place.refuses(&flags, "--projects", &["`shop` is a group: write `shop/**`"]).await;
+    }
+    let elsewhere = place.flags_but("--projects", "https://gitlab.example.com/shop/web");
+    place.refuses(&elsewhere, "--projects", &["is no project of the GitLab at", &url]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gitlab_below_a_path_is_found_by_where_it_leads() {
+    let place = Place::new().await;
+    let url = place.gitlab.url();
+    let faults = place.gitlab.faults();
+    let there = format!("{url}/gitlab/api/v4/version");
+    faults.add(Rule::new("GET", r"^/api/v4/", Fault::redirect(&there)));
+    let said = format!("if GitLab is at {url}/gitlab/, give that");
+    // Nothing of GitLab's is there in truth.
+    let place_says = ["leads to", "/gitlab/api/v4/version", &said];
+    place.refuses(&place.flags(), "--gitlab-url", &place_says).await;
+    let asked = Fault::Answer {
+        status: 401,
+        headers: vec![("content-type".into(), "application/json".into())],
+        body: "{\"message\":\"401 Unauthorized\"}".into(),
+    };
+    faults.add(Rule::new("GET", r"^/gitlab/api/v4/version", asked));
+    faults.add(Rule::new("GET", r"^/gitlab/api/v4/(user|personal)", Fault::status(503)));
+    // Its address is taken; what it answers further is another matter.
+    place.refuses(&place.flags(), "--gitlab-token-file", &["/gitlab/api/v4/user"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_nobody_knows_and_a_clock_that_is_off_are_told() {
+    let place = Place::new().await;
+    place.gitlab.change(|model| model.settings.clock_ahead = jiff::SignedDuration::from_mins(10));
+    let mut flags = place.flags_but("--public-url", "https://flags.example.invalid");
+    flags.push("--dry-run".to_owned());
+    let said = place.init(&flags).await;
+    assert_eq!(said.code, 0, "{said:?}");
+    for words in ["flags.example.invalid is not known from this machine", "behind GitLab's", "NTP"] {
+        assert!(said.out.contains(words), "{words}: {said:?}");
+    }
+    let said = place.init(&[flags, vec!["--json".to_owned()]].concat()).await;
+    let told: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(told["warnings"].as_array().unwrap().len(), 2, "{told}");
+    place.gitlab.change(|model| model.settings.clock_ahead = jiff::SignedDuration::ZERO);
+    let said = place.init(&place.flags_but("--public-url", "http://localhost:9")).await;
+    assert!(said.code == 0 && !said.out.contains('⚠'), "{said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_did_not_sign_is_not_asked_for_again() {
+    let place = Place::new().await;
+    let gitlab = place.gitlab.url().trim_start_matches("http://").parse().unwrap();
+    let flags = place.flags_but("--gitlab-url", &format!("https://{}", with_tls("good", gitlab).await));
+    place.refuses(&flags, "--gitlab-url", &["name that with --ca-file"]).await;
+    let with = |name: &str| {
+        [flags.clone(), vec!["--ca-file".to_owned(), tls(name).display().to_string(), "--dry-run".to_owned()]]
+            .concat()
+    };
+    place.refuses(&with("good"), "--gitlab-url", &["--ca-file is not the one that signed GitLab's"]).await;
+    let said = place.init(&with("ca")).await;
+    assert_eq!(said.code, 0, "{said:?}");
 }

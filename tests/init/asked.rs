@@ -103,7 +103,8 @@ async fn questions_are_asked_again_until_they_are_answered() {
             sitting.see("✘ there is no 7 in the list");
             sitting.answer("several with commas.", "1");
             sitting.answer("Which flag service?", "launchdarkly");
-            sitting.answer("Which flag service?", "flagsmith");
+            sitting.see("[flagsmith]");
+            sitting.answer("Which flag service?", "");
             sitting.answer("Where is your Flagsmith?", &flagsmith);
             sitting.answer("The API key for Flagsmith?", "not.a-key");
             sitting.see("✘ Flagsmith does not accept this key");

@@ -6,4 +6,6 @@ mod asked;
 #[path = "../support/loopback.rs"]
 mod loopback;
 mod place;
+#[path = "../support/tls_end.rs"]
+mod tls_end;
 mod unattended;

@@ -305,3 +305,52 @@ async fn the_page_of_a_project_says_which_project_is_meant() {
     assert_eq!(said.code, 0, "{said:?}");
     assert!(place.read("flaglink.toml").contains(&format!("project = {other}")), "{said:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn why_webhooks_are_made_by_hand_and_what_a_small_role_lacks() {
+    let place = Place::new().await;
+    for (role, service, has, lacks) in [
+        (
+            level::DEVELOPER,
+            "flagsmith",
+            vec!["is only Developer in shop/web"],
+            vec!["labels", "Feature flag"],
+        ),
+        (
+            level::REPORTER,
+            "flagsmith",
+            vec!["is only Reporter in shop/web", "not to put labels on merge requests"],
+            vec!["Feature flag"],
+        ),
+        (
+            level::DEVELOPER,
+            "gitlab",
+            vec!["is only Developer", "Feature flag events"],
+            vec!["own flags need"],
+        ),
+        (
+            level::REPORTER,
+            "gitlab",
+            vec!["is only Reporter", "GitLab's own flags need Developer", "Feature flag events"],
+            vec!["labels"],
+        ),
+    ] {
+        for file in place.files().keys() {
+            std::fs::remove_file(place.path(file)).unwrap();
+        }
+        place.gitlab.member(place.shop, place.bot, role);
+        let said = place.init(&place.flags_but("--service", service)).await;
+        assert_eq!(said.code, 0, "{said:?}");
+        let out = said.out.split_whitespace().collect::<Vec<_>>().join(" ");
+        for words in has.iter().chain(&["As a Maintainer it registers them itself", "Merge request events"]) {
+            assert!(out.contains(words), "{role} {service}: no {words} in {out}");
+        }
+        for words in lacks {
+            assert!(!out.contains(words), "{role} {service}: {words} in {out}");
+        }
+    }
+    // Nothing of that where it is a Maintainer.
+    let place = Place::new().await;
+    let said = place.init(&place.flags_but("--service", "gitlab")).await;
+    assert!(said.code == 0 && !said.out.contains('⚠'), "{said:?}");
+}

@@ -92,9 +92,9 @@ pub(super) async fn sync_hooks(socket: &Path, groups: &[Group], fixed: &mut Fixe
         return;
     }
     let Ok(Some(client)) = Client::connect(socket).await else {
-        fixed
-            .not
-            .push("the webhooks are brought into step by the running flaglink alone: start it".to_owned());
+        let not = "the webhooks are as they were: flaglink does not run, and --fix has the running one bring them into step. \
+                   `flaglink hooks sync` does that now, or start flaglink";
+        fixed.not.push(not.to_owned());
         return;
     };
     // GitLab is asked about every project.

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::finding::{Finding, Group, Id};
 use super::within;
-use super::words::{SCOPE, of_gitlab};
+use super::words::{SCOPE, SLOW, of_gitlab};
 use crate::cli::words::count;
 use crate::gitlab::{GitlabApi, GitlabError, Me, OwnToken, Release};
 
@@ -15,8 +15,6 @@ use crate::gitlab::{GitlabApi, GitlabError, Me, OwnToken, Release};
 const CLOCK_WRONG: u64 = 2 * 60;
 /// One that is off by more than this should be looked at.
 const CLOCK_LOOK: u64 = 10;
-/// A GitLab whose answers take so long is slow.
-const SLOW: Duration = Duration::from_secs(2);
 /// So many days before its end a token is wrong, and should be looked at.
 const DAYS: (i64, i64) = (7, 30);
 
@@ -28,6 +26,8 @@ pub(super) struct Access {
     pub(super) rule: Option<String>,
     /// A client with it.
     pub(super) api: GitlabApi,
+    /// Whether there is a `ca_file` for it.
+    pub(super) own_ca: bool,
     /// Whose it is; `None` where GitLab does not say.
     pub(super) me: Option<Me>,
 }
@@ -119,13 +119,15 @@ async fn timed(api: &GitlabApi, limit: Duration) -> (Result<Me, GitlabError>, Op
     let began = Instant::now();
     let me = within(limit, api.me()).await.unwrap_or_else(|| Err(late(limit)));
     let took = began.elapsed();
-    let half = took / 2;
-    let ahead = me.as_ref().ok().and_then(|me| {
-        let then = Timestamp::now().as_millisecond() - i64::try_from(half.as_millis()).ok()?;
-        // `Date` has whole seconds: on the average half of one is cut off.
-        Some((me.date?.as_millisecond() + 500 - then) / 1000)
-    });
+    let ahead = me.as_ref().ok().and_then(|me| ahead(me, took));
     (me, ahead, took)
+}
+
+/// How far GitLab's clock is ahead of ours, in seconds, where its answer has just come and `took` so long.
+pub(super) fn ahead(me: &Me, took: Duration) -> Option<i64> {
+    let then = Timestamp::now().as_millisecond() - i64::try_from((took / 2).as_millis()).ok()?;
+    // `Date` has whole seconds: on the average half of one is cut off.
+    Some((me.date?.as_millisecond() + 500 - then) / 1000)
 }
 
 async fn version(all: &[Access], limit: Duration) -> Vec<Finding> {
@@ -159,7 +161,7 @@ fn judge_version(version: &Release) -> Finding {
     Finding::good(Id::GitlabVersion, says)
 }
 
-fn clock(ahead: Option<i64>) -> Option<Finding> {
+pub(super) fn clock(ahead: Option<i64>) -> Option<Finding> {
     let ahead = ahead?;
     let off = ahead.unsigned_abs();
     let way = if ahead > 0 { "behind" } else { "ahead of" };
@@ -187,7 +189,7 @@ fn token(access: &Access, told: &Told, address: &str) -> Vec<Finding> {
     let me = match &told.me {
         Ok(me) => me,
         Err(error) => {
-            let mut finding = of_gitlab(error, name, address);
+            let mut finding = of_gitlab(error, name, address, access.own_ca);
             if finding.id == Id::TokenScope
                 && let Some(scopes) = scopes
             {

@@ -7,21 +7,13 @@ use super::hook_answers::{Answers, secret_is};
 use super::hooks::Ours;
 use super::projects::Matched;
 use super::whose::{Whose, takes_by_hand};
+use crate::cli::triggers::needed;
 use crate::domain::{HookRecord, HookTarget};
 use crate::flags::lives_in_gitlab;
 use crate::gitlab::{Hook, HookState, LoggedAnswer};
 
 /// Where GitLab's webhooks come in at any flaglink, below its address.
 const PATH: &str = "hooks/gitlab";
-
-/// What a hook is sent for, and what GitLab's page calls it.
-const EVENTS: [(&str, &str); 5] = [
-    ("note_events", "Comments"),
-    ("confidential_note_events", "Confidential comments"),
-    ("issues_events", "Issues events"),
-    ("confidential_issues_events", "Confidential issues events"),
-    ("merge_requests_events", "Merge request events"),
-];
 
 /// A webhook that leads to a flaglink, and its newest answers.
 pub(super) struct Seen {
@@ -206,10 +198,7 @@ fn events(ours: &Ours<'_>, one: &Matched, hook: &Hook) -> Option<Finding> {
         config.providers.iter().any(|provider| provider.name == *name && lives_in_gitlab(&provider.kind))
     };
     let rule = config.rules.rules.get(one.rule);
-    let mut needed = EVENTS.to_vec();
-    if rule.is_some_and(|rule| rule.providers.iter().any(native)) {
-        needed.push(("feature_flag_events", "Feature flag events"));
-    }
+    let needed = needed(rule.is_some_and(|rule| rule.providers.iter().any(native)));
     let missing: Vec<&str> = needed
         .iter()
         .filter(|(event, _)| !hook.triggers.iter().any(|has| has == event))

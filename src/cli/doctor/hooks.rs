@@ -15,7 +15,8 @@ use super::whose::{Own, Whose, takes_by_hand};
 use super::within;
 use crate::config::Config;
 use crate::domain::{HookTarget, ProjectId};
-use crate::gitlab::{GitlabApi, GitlabResult, HookHome, LoggedAnswer, ProjectDetail};
+use crate::gitlab::{GitlabApi, GitlabError, GitlabResult, HookHome, LoggedAnswer, ProjectDetail};
+use crate::pipeline::HookReport;
 
 const TITLE: &str = "GitLab's webhooks";
 
@@ -34,7 +35,7 @@ pub(super) enum Reported {
     /// It registers none, or none runs.
     Nothing,
     /// One by one.
-    All(Vec<crate::pipeline::HookReport>),
+    All(Vec<HookReport>),
     /// It did not say in time.
     Late(Duration),
 }
@@ -101,7 +102,9 @@ pub(super) fn look(ours: &Ours<'_>, matched: &[Matched], listed: &Listed, report
     match reported {
         Reported::All(reports) => {
             let of_gitlab = reports.iter().filter(|report| report.kind != "provider");
-            findings.extend(of_gitlab.flat_map(|report| registered(report, &ours.known.remarks)));
+            let (in_vain, told): (Vec<_>, Vec<_>) = of_gitlab.partition(|report| is_told_above(report));
+            findings.extend(told.into_iter().flat_map(|report| registered(report, &ours.known.remarks)));
+            findings.extend(not_looked_at(&in_vain));
             for (path, hooks) in seen(matched, listed) {
                 let known = |seen: &&Seen| reports.iter().any(|report| report.hook == Some(seen.hook.id));
                 findings.extend(hooks.iter().filter(|seen| !known(seen)).filter_map(|seen| left(path, seen)));
@@ -133,6 +136,27 @@ pub(super) fn look(ours: &Ours<'_>, matched: &[Matched], listed: &Listed, report
     Group::new(TITLE, findings)
 }
 
+/// Whether nothing is said of it but that GitLab refuses a token: that is told where the token is looked at.
+fn is_told_above(report: &HookReport) -> bool {
+    !report.problems.is_empty()
+        && report.problems.iter().all(|problem| problem.todo.contains("`flaglink doctor`"))
+}
+
+fn not_looked_at(reports: &[&HookReport]) -> Option<Finding> {
+    let named: Vec<&str> = reports.iter().take(5).map(|report| report.name.as_str()).collect();
+    let more = reports.len() - named.len();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    (!named.is_empty()).then(|| {
+        Finding::note(
+            Id::HookThere,
+            format!(
+                "the webhooks of {}{more} cannot be looked at while GitLab does not accept flaglink's token",
+                named.join(", ")
+            ),
+        )
+    })
+}
+
 fn seen<'a>(matched: &'a [Matched], listed: &'a Listed) -> impl Iterator<Item = (&'a str, &'a [Seen])> {
     listed.iter().filter_map(|(at, hooks)| {
         let hooks = hooks.as_ref().ok()?;
@@ -143,8 +167,20 @@ fn seen<'a>(matched: &'a [Matched], listed: &'a Listed) -> impl Iterator<Item = 
 fn unread(matched: &[Matched], listed: &Listed) -> Vec<Finding> {
     let one = |(at, hooks): &(usize, GitlabResult<Vec<Seen>>)| {
         let (one, error) = (matched.get(*at)?, hooks.as_ref().err()?);
-        let says = format!("the webhooks of {} cannot be read: {error}", one.project.path);
-        Some(Finding::look(Id::HookThere, says, "look again later"))
+        let path = &one.project.path;
+        let says = format!("the webhooks of {path} cannot be read: {error}");
+        Some(match error {
+            // A token with another scope than `api` has a line of its own, and so has a role that is too small.
+            GitlabError::Failed(failure) if failure.status == Some(403) && !failure.is_unauthorized() => {
+                Finding::wrong(
+                    Id::HookThere,
+                    format!("{says}. The bot's role there is enough for it, so something else refuses"),
+                    "see that the scope of the token is `api` (above), that no proxy before GitLab refuses /api/v4/projects/…/hooks, \
+                     and ask GitLab's administrators whether they restrict webhooks",
+                )
+            }
+            _ => Finding::look(Id::HookThere, says, "look again later"),
+        })
     };
     listed.iter().filter_map(one).collect()
 }

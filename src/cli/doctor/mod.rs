@@ -36,9 +36,11 @@ use crate::gitlab::GitlabApi;
 use crate::http::api_types::Status;
 use crate::net::{HttpClient, HttpOptions, Peers};
 use crate::telemetry::Metrics;
-use finding::{Finding, Group, Id};
+use finding::{Finding, Group, Id, Standing};
 use fix::Fixed;
 use gitlab::Access;
+pub(super) use projects::Needs;
+pub(super) use words::is_unsigned;
 
 /// Check everything that can be checked, and say what to do about each failure
 #[derive(Debug, Args)]
@@ -67,11 +69,30 @@ pub fn checks() -> Vec<&'static str> {
 
 /// Why GitLab gave no good answer with that token, and what to do: one sentence or two.
 pub(super) fn explain(error: &crate::gitlab::GitlabError, whose: &str, address: &str) -> String {
-    let finding = words::of_gitlab(error, whose, address);
+    let finding = words::of_gitlab(error, whose, address, false);
     match finding.remedy {
         Some(remedy) => format!("{}; {remedy}", finding.says),
         None => finding.says,
     }
+}
+
+/// Why the bot's role is too small for something in the projects that are `named`, and what to do.
+pub(super) fn role_too_small(bot: &str, level: u32, named: &str, needs: Needs) -> Option<String> {
+    wants_attention(projects::judge_role(bot, level, named, needs))
+}
+
+/// That this machine's clock and GitLab's differ, and what to do; GitLab has just answered, and that `took` so long.
+pub(super) fn clocks_differ(me: &crate::gitlab::Me, took: Duration) -> Option<String> {
+    gitlab::clock(gitlab::ahead(me, took)).and_then(wants_attention)
+}
+
+/// What was found and what to do, unless all is well.
+fn wants_attention(finding: Finding) -> Option<String> {
+    let attention = matches!(finding.standing, Standing::Look | Standing::Wrong);
+    attention.then(|| match finding.remedy {
+        Some(remedy) => format!("{}; {remedy}", finding.says),
+        None => finding.says,
+    })
 }
 
 /// What comes of it, or nothing when it takes too long.
@@ -170,7 +191,7 @@ impl Doctor {
         };
         let of_providers = async {
             let _step = progress.step("asking the flag services");
-            providers::ask(&registry, public.as_ref(), limit).await
+            providers::ask(&registry, &config, public.as_ref(), limit).await
         };
         let (of_gitlab, reported, address, asked) =
             tokio::join!(of_gitlab, of_hooks, of_address, of_providers);
@@ -233,6 +254,7 @@ fn accesses(config: &Config, limit: Duration) -> Result<(Vec<Access>, Registry),
         in_flight: 16,
         ca_file: config.gitlab.ca_file.clone(),
     };
+    let own_ca = config.gitlab.ca_file.is_some();
     let metrics = Arc::new(Metrics::default());
     let http = HttpClient::new(options, Arc::clone(&metrics)).map_err(|error| error.to_string())?;
     let api = |token| GitlabApi::new(&config.gitlab.url, token, http.clone());
@@ -240,6 +262,7 @@ fn accesses(config: &Config, limit: Duration) -> Result<(Vec<Access>, Registry),
         name: "the token of [gitlab]".to_owned(),
         rule: None,
         api: api(config.gitlab.token.clone()),
+        own_ca,
         me: None,
     }];
     for rule in &config.rules.rules {
@@ -248,6 +271,7 @@ fn accesses(config: &Config, limit: Duration) -> Result<(Vec<Access>, Registry),
             name: format!("the token of `{}`", rule.pattern),
             rule: Some(rule.pattern.clone()),
             api: api(token),
+            own_ca,
             me: None,
         });
     }

@@ -77,7 +77,7 @@ pub(super) async fn look(
         let projects = match &list.live {
             Ok(projects) => projects,
             Err(error) => {
-                findings.push(of_gitlab(error, &access.name, address));
+                findings.push(of_gitlab(error, &access.name, address, access.own_ca));
                 continue;
             }
         };
@@ -235,40 +235,47 @@ fn roles(
     let native = |name: &String| {
         config.providers.iter().any(|provider| provider.name == *name && lives_in_gitlab(&provider.kind))
     };
-    let least = if rule.providers.iter().any(native) { Role::Developer } else { Role::Reporter };
-    for (level, projects) in by_level {
-        let named = names(projects.iter().copied());
-        let role = if level == 0 { "no role" } else { Role::of_level(level) };
-        let says = format!("{bot} has the role {role} in {named}").replace("the role no role", "no role");
+    let needs = Needs { own_flags: rule.providers.iter().any(native), labels: rule.label.is_some() };
+    let each = by_level.into_iter();
+    findings
+        .extend(each.map(|(level, projects)| judge_role(&bot, level, &names(projects.into_iter()), needs)));
+    findings
+}
+
+/// What the bot's role is needed for besides comments.
+#[derive(Clone, Copy)]
+pub(in crate::cli) struct Needs {
+    /// GitLab's own flags can be named there: they are for developers.
+    pub(in crate::cli) own_flags: bool,
+    /// Linked work gets a label.
+    pub(in crate::cli) labels: bool,
+}
+
+/// Whether a role is enough in the projects that are `named`.
+pub(super) fn judge_role(bot: &str, level: u32, named: &str, needs: Needs) -> Finding {
+    let least = if needs.own_flags { Role::Developer } else { Role::Reporter };
+    let role = if level == 0 { "no role" } else { Role::of_level(level) };
+    let says = format!("{bot} has the role {role} in {named}").replace("the role no role", "no role");
+    if level < least.level().unwrap_or(u32::MAX) {
+        let lacks = if needs.own_flags { "GitLab's own flags need Developer" } else { "it needs Reporter" };
         let invite = format!(
             "give {bot} at least {} there (Manage → Members), or make its token with that role",
             least.words()
         );
-        findings.push(if level < least.level().unwrap_or(u32::MAX) {
-            let lacks = if least == Role::Developer {
-                "GitLab's own flags need Developer"
-            } else {
-                "it needs Reporter"
-            };
-            Finding::wrong(Id::ProjectRole, format!("{says}: {lacks}"), invite)
-        } else if level < 30 && rule.label.is_some() {
-            Finding::look(
-                Id::ProjectRole,
-                format!("{says}: enough for issues, but not to put labels on merge requests"),
-                "give it Developer, or write `label = \"\"` in the rule",
-            )
-        } else if level < 40 {
-            Finding::note(
-                Id::ProjectRole,
-                format!(
-                    "{says}: enough, but only a Maintainer can register webhooks and read back what failed"
-                ),
-            )
-        } else {
-            Finding::good(Id::ProjectRole, says)
-        });
+        return Finding::wrong(Id::ProjectRole, format!("{says}: {lacks}"), invite);
     }
-    findings
+    match level {
+        ..30 if needs.labels => Finding::look(
+            Id::ProjectRole,
+            format!("{says}: enough for issues, but not to put labels on merge requests"),
+            "give it Developer, or write `label = \"\"` in the rule",
+        ),
+        ..40 => Finding::note(
+            Id::ProjectRole,
+            format!("{says}: enough, but only a Maintainer can register webhooks and read back what failed"),
+        ),
+        _ => Finding::good(Id::ProjectRole, says),
+    }
 }
 
 /// The first few by name, and how many more.

@@ -3,6 +3,7 @@
 use url::{Host, Url};
 
 use super::finding::{Finding, Id, Repair};
+use super::words::WAIT_LONGER;
 use crate::flags::{FlagProvider, Provided, ProviderError, WebhookThere};
 use crate::pipeline::{HookReport, HookStanding};
 
@@ -67,7 +68,11 @@ impl Webhook<'_> {
                 note(format!("{service} does not tell of its webhooks; it is polled every {poll} s"))
             }
             Some(Err(error)) => later(format!("{service}'s webhooks cannot be looked at: {error}")),
-            None => later(format!("{service} does not tell of its webhooks in time")),
+            None => Finding::look(
+                Id::ProviderWebhook,
+                format!("{service} does not tell of its webhooks in time"),
+                WAIT_LONGER,
+            ),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The flag services: key, project, environments, and how their changes are heard of.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 use url::Url;
@@ -10,9 +10,11 @@ use super::finding::{Finding, Group, Id};
 use super::hooks::Reported;
 use super::provider_webhook::Webhook;
 use super::within;
-use super::words::of_provider;
+use super::words::{SLOW, WAIT_LONGER, of_provider};
 use crate::config::Config;
-use crate::flags::{FlagProvider, Provided, ProviderError, Registry, Verdict, WebhookRequest, WebhookThere};
+use crate::flags::{
+    FlagProvider, Provided, ProviderError, Registry, ServiceProject, Verdict, WebhookRequest, WebhookThere,
+};
 use crate::pipeline::HookReport;
 
 /// What one flag service answered.
@@ -36,11 +38,18 @@ enum Heard {
 }
 
 /// Asks all of them at once.
-pub(super) async fn ask(registry: &Registry, public: Option<&Url>, limit: Duration) -> Vec<Asked> {
+pub(super) async fn ask(
+    registry: &Registry,
+    config: &Config,
+    public: Option<&Url>,
+    limit: Duration,
+) -> Vec<Asked> {
     let mut asked = JoinSet::new();
     for (at, provider) in registry.iter().enumerate() {
         let (provider, public) = (Arc::clone(provider), public.cloned());
-        asked.spawn(async move { (at, one(provider, public.as_ref(), limit).await) });
+        let table = config.providers.iter().find(|table| table.name == provider.name());
+        let own_ca = table.is_some_and(|table| matches!(table.file("ca_file"), Ok(Some(_))));
+        asked.spawn(async move { (at, one(provider, public.as_ref(), own_ca, limit).await) });
     }
     let mut all = Vec::new();
     while let Some(one) = asked.join_next().await {
@@ -79,9 +88,9 @@ fn report_of<'a>(reported: &'a Reported, name: &str) -> Option<&'a HookReport> {
     reports.iter().find(|report| report.kind == "provider" && report.name == name)
 }
 
-async fn one(provider: Arc<dyn FlagProvider>, public: Option<&Url>, limit: Duration) -> Asked {
+async fn one(provider: Arc<dyn FlagProvider>, public: Option<&Url>, own_ca: bool, limit: Duration) -> Asked {
     let name = provider.name().to_owned();
-    let (findings, answers) = key(provider.as_ref(), limit).await;
+    let (findings, answers) = key(provider.as_ref(), own_ca, limit).await;
     let mut asked = Asked { name, environments: None, provider, findings, webhook: None, after: None };
     if !answers {
         return asked;
@@ -92,7 +101,7 @@ async fn one(provider: Arc<dyn FlagProvider>, public: Option<&Url>, limit: Durat
         webhook(provider, public, limit),
         within(limit, provider.back_links_refused())
     );
-    asked.findings.extend(judge_environments(provider, environments.as_ref(), limit));
+    asked.findings.extend(judge_environments(provider, environments.as_ref(), own_ca, limit));
     asked.environments = environments.and_then(Result::ok);
     asked.webhook = Some(webhook);
     asked.after = refused.and_then(Result::ok).flatten().map(|why| {
@@ -108,8 +117,9 @@ async fn one(provider: Arc<dyn FlagProvider>, public: Option<&Url>, limit: Durat
 }
 
 /// Whether it answers and accepts the key.
-async fn key(provider: &dyn FlagProvider, limit: Duration) -> (Vec<Finding>, bool) {
+async fn key(provider: &dyn FlagProvider, own_ca: bool, limit: Duration) -> (Vec<Finding>, bool) {
     let (name, service) = (provider.name(), provider.service());
+    let began = Instant::now();
     let Some(checked) = within(limit, provider.check()).await else {
         let late = Finding::wrong(
             Id::ProviderKey,
@@ -121,27 +131,64 @@ async fn key(provider: &dyn FlagProvider, limit: Duration) -> (Vec<Finding>, boo
         return (vec![late], false);
     };
     let Err(error) = checked else {
-        let good = Finding::good(Id::ProviderKey, format!("{service} answers, and the key sees the project"));
-        return (vec![good], true);
+        return (vec![answered(service, began.elapsed())], true);
     };
-    let mut finding = of_provider(&error, provider);
+    let mut finding = of_provider(&error, provider, own_ca);
     if finding.id == Id::ProviderProject
-        && let Some(Ok(projects)) = within(limit, provider.projects()).await
-        && !projects.is_empty()
+        && let Some(seen) = within(limit, provider.projects()).await
+        && let Some(remedy) = other_project(name, service, &seen)
     {
-        let named: Vec<String> =
-            projects.iter().take(5).map(|project| format!("{} ({})", project.id, project.name)).collect();
-        finding.remedy = Some(format!(
-            "write one of those that the key sees as `project` in [providers.{name}]: {}",
-            named.join(", ")
-        ));
+        finding.remedy = Some(remedy);
     }
     (vec![finding], false)
+}
+
+/// What to do where the project is not there, by the projects that the key sees.
+fn other_project(name: &str, service: &str, seen: &Provided<Vec<ServiceProject>>) -> Option<String> {
+    match seen {
+        Ok(projects) if projects.is_empty() => None,
+        Ok(projects) => {
+            let named: Vec<String> =
+                projects.iter().take(5).map(|project| format!("{} ({})", project.id, project.name)).collect();
+            Some(format!(
+                "write one of those that the key sees as `project` in [providers.{name}]: {}",
+                named.join(", ")
+            ))
+        }
+        // Where it knows of no projects at all it may be something else.
+        Err(ProviderError::Failed(failure))
+            if failure.is_passing() && failure.status.is_none_or(|status| status >= 400) =>
+        {
+            None
+        }
+        Err(ProviderError::Unsupported) => None,
+        Err(_) => Some(format!(
+            "does {service} answer there? `url` in [providers.{name}] is the address of its API; else write the project that \
+             has the flags as `project`"
+        )),
+    }
+}
+
+/// That it answers, and whether that takes long.
+fn answered(service: &str, took: Duration) -> Finding {
+    if took < SLOW {
+        return Finding::good(Id::ProviderKey, format!("{service} answers, and the key sees the project"));
+    }
+    Finding::look(
+        Id::ProviderKey,
+        format!(
+            "{service} is slow: it took {} s to answer whether the key sees the project, which it does",
+            took.as_secs()
+        ),
+        "see how busy it and the way to it are: commands about its flags are answered late. Where questions below ran out of time, \
+         wait longer: `flaglink doctor --patience 60`",
+    )
 }
 
 fn judge_environments(
     provider: &dyn FlagProvider,
     environments: Option<&Provided<Vec<String>>>,
+    own_ca: bool,
     limit: Duration,
 ) -> Option<Finding> {
     let (name, service) = (provider.name(), provider.service());
@@ -156,11 +203,11 @@ fn judge_environments(
             format!("environments: {}", names.iter().take(12).cloned().collect::<Vec<_>>().join(", ")),
         ),
         Some(Err(ProviderError::Unsupported)) => return None,
-        Some(Err(error)) => of_provider(error, provider),
+        Some(Err(error)) => of_provider(error, provider, own_ca),
         None => Finding::look(
             Id::ProviderEnvironments,
             format!("the environments are not told within {} s", limit.as_secs()),
-            "look again later",
+            WAIT_LONGER,
         ),
     })
 }

@@ -1,14 +1,44 @@
 //! Why a server gave no good answer, in one sentence, and what to do about it.
 
+use std::time::Duration;
+
+use url::Url;
+
 use super::finding::{Finding, Id};
 use super::proxy_words::in_the_way;
+use crate::cli::redirect::gitlab_at;
 use crate::flags::{FlagProvider, ProviderError};
 use crate::gitlab::GitlabError;
 use crate::net::{Failure, proxy_for};
 
+/// A server whose answers take so long is slow.
+pub(super) const SLOW: Duration = Duration::from_secs(2);
+/// What to do about a question that ran out of time at a server that answers others.
+pub(super) const WAIT_LONGER: &str = "wait longer for it: `flaglink doctor --patience 60`";
+
+/// How a server is asked.
+struct Way<'a> {
+    /// Whose it is: `GitLab`.
+    whose: &'a str,
+    /// The key with its address.
+    key: &'a str,
+    /// Whether that begins with `http://`.
+    plain: bool,
+    /// Whether there is a `ca_file` for it.
+    own_ca: bool,
+}
+
+/// Whether these words of TLS mean that nobody is known who signed the certificate.
+pub(in crate::cli) fn is_unsigned(said: &str) -> bool {
+    let said = said.to_lowercase();
+    let other = ["notvalidforname", "not valid for name", "expired", "notvalidyet", "not valid yet"];
+    said.contains("certificate") && !other.iter().any(|word| said.contains(word))
+}
+
 /// What a request that got no answer at all means, and what to do.
-fn unanswered(failure: &Failure, key: &str) -> (String, String) {
+fn unanswered(failure: &Failure, way: &Way<'_>) -> (String, String) {
     let said = failure.message.to_lowercase();
+    let key = way.key;
     let remedy = if said.contains("corrupt message") || said.contains("invalidcontenttype") {
         let says = format!("what answers there does not speak TLS: {}", failure.message);
         return (
@@ -17,6 +47,14 @@ fn unanswered(failure: &Failure, key: &str) -> (String, String) {
                 "is it plain http at that port? Then write http in place of https in {key}, or the port that speaks TLS"
             ),
         );
+    } else if way.own_ca && is_unsigned(&said) {
+        format!(
+            "the certificate in `ca_file` beside {key} is not the one that signed {}'s: name that of the CA there, not that of \
+             the server",
+            way.whose
+        )
+    } else if said.contains("certificate") && said.contains("expired") {
+        "its certificate has expired, or this machine's clock is wrong".to_owned()
     } else if said.contains("certificate") || said.contains("unknownissuer") || said.contains("tls") {
         format!(
             "its certificate is not trusted here. Where it comes from a CA of your own, name that with `ca_file`; else see \
@@ -26,6 +64,11 @@ fn unanswered(failure: &Failure, key: &str) -> (String, String) {
         format!("no such host is known here: is {key} spelled right, and does this machine's DNS know it?")
     } else if said.contains("refused") {
         format!("nothing listens there: does it run, and are host and port in {key} right?")
+    } else if way.plain && said.contains("connection broke") {
+        format!(
+            "does it speak https there? Then write https in place of http in {key}. Else: does it run, and is anything in \
+             between (a firewall, HTTP_PROXY)?"
+        )
     } else {
         format!(
             "does it run, is {key} right, and may this machine reach it (firewall, HTTPS_PROXY)? flaglink keeps what comes in \
@@ -35,9 +78,19 @@ fn unanswered(failure: &Failure, key: &str) -> (String, String) {
     (failure.message.clone(), remedy)
 }
 
+/// Whether what answers speaks TLS, and was asked in plain http.
+fn wants_tls(failure: &Failure) -> bool {
+    let said = failure.said.to_lowercase();
+    failure.status == Some(400)
+        && ["plain http request", "http request to an https", "speaking plain http"]
+            .iter()
+            .any(|word| said.contains(word))
+}
+
 /// Why GitLab gave no good answer with the token that `whose` names.
-pub(super) fn of_gitlab(error: &GitlabError, whose: &str, address: &str) -> Finding {
+pub(super) fn of_gitlab(error: &GitlabError, whose: &str, address: &str, own_ca: bool) -> Finding {
     let key = "`url` in [gitlab]";
+    let plain = address.starts_with("http://");
     let failure = match error {
         GitlabError::Strange(said) => {
             return Finding::wrong(
@@ -50,7 +103,7 @@ pub(super) fn of_gitlab(error: &GitlabError, whose: &str, address: &str) -> Find
         }
         GitlabError::Failed(failure) => failure,
     };
-    let proxy = url::Url::parse(address).ok().and_then(|url| proxy_for(&url));
+    let proxy = Url::parse(address).ok().and_then(|url| proxy_for(&url));
     if let Some(finding) = in_the_way(failure, proxy.as_deref(), "GitLab", Id::GitlabReachable) {
         return finding;
     }
@@ -92,9 +145,12 @@ pub(super) fn of_gitlab(error: &GitlabError, whose: &str, address: &str) -> Find
         Some(300..=399) => Finding::wrong(
             Id::GitlabReachable,
             format!("{address} leads elsewhere: {}", failure.message),
-            format!(
-                "write the address that it leads to as {key}; a sign-in page means that a proxy stands before GitLab"
-            ),
+            led(failure, address),
+        ),
+        Some(400) if wants_tls(failure) => Finding::wrong(
+            Id::GitlabReachable,
+            format!("what answers at {address} speaks TLS, and is asked in plain http: {}", failure.message),
+            format!("write https in place of http in {key}"),
         ),
         Some(429) => Finding::look(
             Id::GitlabReachable,
@@ -107,10 +163,39 @@ pub(super) fn of_gitlab(error: &GitlabError, whose: &str, address: &str) -> Find
             "nothing to mend here: flaglink keeps what comes in and tries again",
         ),
         None => {
-            let (said, remedy) = unanswered(failure, key);
+            let (said, remedy) = unanswered(failure, &Way { whose: "GitLab", key, plain, own_ca });
             Finding::wrong(Id::GitlabReachable, format!("GitLab does not answer: {said}"), remedy)
         }
     }
+}
+
+/// What to do where GitLab's address leads to another one.
+fn led(failure: &Failure, address: &str) -> String {
+    let key = "`url` in [gitlab]";
+    match elsewhere(failure, address) {
+        // There is more in the path that is configured.
+        Some(there) if address.starts_with(there.as_str()) => format!(
+            "{key} is GitLab's own address, without a project's path: write {}, if that is it",
+            there.as_str().trim_end_matches('/')
+        ),
+        Some(there) => format!(
+            "write {} as {key}, if that is GitLab's own address",
+            there.as_str().trim_end_matches('/')
+        ),
+        None => format!(
+            "write the address that it leads to as {key}; a sign-in page means that a proxy stands before GitLab"
+        ),
+    }
+}
+
+/// Where GitLab is, if an address leads to its API, or to its sign-in on the same host: people may sign in to GitLab by another one.
+fn elsewhere(failure: &Failure, address: &str) -> Option<Url> {
+    let asked = Url::parse(address).ok()?;
+    let to = asked.join(failure.leads_to()?).ok()?;
+    let there = gitlab_at(&to)?;
+    let is_api = to.path().contains("/api/v4/");
+    let same = there.as_str().trim_end_matches('/') == address.trim_end_matches('/');
+    (!same && (is_api || to.host() == asked.host())).then_some(there)
 }
 
 /// What to do about a scope that is too small.
@@ -118,13 +203,15 @@ pub(super) const SCOPE: &str = "flaglink reads and writes comments and labels, s
      one's place";
 
 /// Why a flag service gave no good answer.
-pub(super) fn of_provider(error: &ProviderError, provider: &dyn FlagProvider) -> Finding {
+pub(super) fn of_provider(error: &ProviderError, provider: &dyn FlagProvider, own_ca: bool) -> Finding {
     let (name, service) = (provider.name(), provider.service());
     let table = format!("[providers.{name}]");
     // A place begins with its address, where it has one.
     let place = provider.place();
-    let address = place.split(", ").next().and_then(|address| url::Url::parse(address).ok());
+    let address = place.split(", ").next().and_then(|address| Url::parse(address).ok());
+    let plain = address.as_ref().is_some_and(|url| url.scheme() == "http");
     let proxy = address.and_then(|url| proxy_for(&url));
+    let key = format!("`url` in {table}");
     if let ProviderError::Failed(failure) = error
         && let Some(finding) = in_the_way(failure, proxy.as_deref(), service, Id::ProviderKey)
     {
@@ -142,7 +229,7 @@ pub(super) fn of_provider(error: &ProviderError, provider: &dyn FlagProvider) ->
             format!("use a key of an admin of the project in {table}"),
         ),
         ProviderError::Failed(failure) if failure.status.is_none() => {
-            let (said, remedy) = unanswered(failure, &format!("`url` in {table}"));
+            let (said, remedy) = unanswered(failure, &Way { whose: service, key: &key, plain, own_ca });
             Finding::wrong(Id::ProviderKey, format!("{service} does not answer: {said}"), remedy)
         }
         ProviderError::Failed(failure) if failure.is_not_found() => Finding::wrong(
@@ -150,11 +237,10 @@ pub(super) fn of_provider(error: &ProviderError, provider: &dyn FlagProvider) ->
             format!("there is no {service} at the address of {name}: {}", failure.message),
             format!("`url` in {table} is the address of its API"),
         ),
-        ProviderError::Failed(failure) => Finding::wrong(
-            Id::ProviderKey,
-            format!("{service} gives no good answer: {}", failure.message),
-            "nothing to mend here if it passes: flaglink shows what it last saw and tries again",
-        ),
+        ProviderError::Failed(failure) => {
+            let says = format!("{service} gives no good answer: {}", failure.message);
+            Finding::wrong(Id::ProviderKey, says, no_good(failure, service, &key))
+        }
         ProviderError::Strange(said) => Finding::wrong(
             Id::ProviderProject,
             said.clone(),
@@ -168,5 +254,20 @@ pub(super) fn of_provider(error: &ProviderError, provider: &dyn FlagProvider) ->
         ProviderError::Unsupported => {
             Finding::note(Id::ProviderKey, format!("{service} cannot be asked about this"))
         }
+    }
+}
+
+/// What to do about an answer of a flag service that is not good.
+fn no_good(failure: &Failure, service: &str, key: &str) -> String {
+    match failure.status {
+        Some(300..=399) => format!(
+            "write the address that it leads to as {key}, where {service} is there; a sign-in page means that one stands before \
+             {service}: let flaglink ask its API without it"
+        ),
+        Some(400) if wants_tls(failure) => format!("write https in place of http in {key}"),
+        Some(408 | 409 | 423 | 425 | 429 | 500..) => {
+            "nothing to mend here if it passes: flaglink shows what it last saw and tries again".to_owned()
+        }
+        _ => format!("does something else answer there? {key} is the address of {service}'s API"),
     }
 }

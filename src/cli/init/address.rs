@@ -4,13 +4,17 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use http::HeaderMap;
-use url::Url;
+use url::{Host, Url};
 
+use crate::cli::doctor::is_unsigned;
+use crate::cli::redirect::gitlab_at;
 use crate::flags::{OwnService, Pasted};
 use crate::net::{LookOptions, Looker, Seen, Unseen};
 
 /// How long one look may take.
 const PATIENCE: Duration = Duration::from_secs(8);
+/// How long looking up a name may take.
+const LOOKUP: Duration = Duration::from_secs(3);
 /// How much of an answer is read, in bytes.
 const MOST: usize = 64 * 1024;
 
@@ -69,12 +73,13 @@ fn bases(url: &Url) -> Vec<Url> {
 /// Finds GitLab under what was typed.
 pub(super) async fn gitlab(text: &str, ca_file: Option<PathBuf>) -> Result<Found, String> {
     let typed = web_address(text)?;
+    let own_ca = ca_file.is_some();
     let looker = Looker::new(LookOptions { timeout: PATIENCE, most: MOST, ca_file })
         .map_err(|error| error.to_string())?;
     let mut first = None;
     for typed in with_the_other_scheme(&typed) {
         for base in bases(&typed) {
-            match ask(&looker, &base).await {
+            match ask(&looker, &base, own_ca).await {
                 Ok(url) => {
                     let plain = pasted(text);
                     let same = plain.trim_end_matches('/') == url.as_str().trim_end_matches('/');
@@ -97,9 +102,9 @@ fn with_the_other_scheme(typed: &Url) -> Vec<Url> {
 }
 
 /// Asks without a token: GitLab then says in JSON that it wants one. Gives the address that answered.
-async fn ask(looker: &Looker, base: &Url) -> Result<Url, String> {
+async fn ask(looker: &Looker, base: &Url, own_ca: bool) -> Result<Url, String> {
     let url = base.join("api/v4/version").map_err(|error| error.to_string())?;
-    let seen = looker.look(&url, HeaderMap::new()).await.map_err(|error| unseen(base, &error))?;
+    let seen = looker.look(&url, HeaderMap::new()).await.map_err(|error| unseen(base, &error, own_ca))?;
     if is_gitlab(&seen) {
         return Ok(base.clone());
     }
@@ -107,19 +112,7 @@ async fn ask(looker: &Looker, base: &Url) -> Result<Url, String> {
     if (300..400).contains(&seen.status)
         && let Some(to) = location.and_then(|to| base.join(to).ok())
     {
-        if to.host() == base.host() && to.path() == url.path() {
-            let mut secure = base.clone();
-            let _ = secure.set_scheme(to.scheme());
-            let _ = secure.set_port(to.port());
-            let seen = looker.look(&to, HeaderMap::new()).await.map_err(|error| unseen(&secure, &error))?;
-            if is_gitlab(&seen) {
-                return Ok(secure);
-            }
-        }
-        let to = format!("{}{}", to.origin().ascii_serialization(), to.path());
-        return Err(format!(
-            "{base} leads to {to}: is that a sign-in page of a proxy? Give the address of GitLab itself"
-        ));
+        return led(looker, base, &to, own_ca).await;
     }
     let body = String::from_utf8_lossy(&seen.body);
     let page = body.trim_start().starts_with('<');
@@ -133,15 +126,37 @@ async fn ask(looker: &Looker, base: &Url) -> Result<Url, String> {
     })
 }
 
+/// Where `base` leads to another address. What was led to GitLab's API or its sign-in on the same host tells where it is.
+async fn led(looker: &Looker, base: &Url, to: &Url, own_ca: bool) -> Result<Url, String> {
+    let there = gitlab_at(to).filter(|there| there != base);
+    if let Some(there) = there.as_ref().filter(|there| there.host() == base.host()) {
+        let version = there.join("api/v4/version").map_err(|error| error.to_string())?;
+        let seen = looker.look(&version, HeaderMap::new()).await;
+        if is_gitlab(&seen.map_err(|error| unseen(there, &error, own_ca))?) {
+            return Ok(there.clone());
+        }
+    }
+    let to = format!("{}{}", to.origin().ascii_serialization(), to.path());
+    Err(match there {
+        Some(there) => format!("{base} leads to {to}: if GitLab is at {there}, give that as its address"),
+        None => format!(
+            "{base} leads to {to}: is that a sign-in page of a proxy? Give the address of GitLab itself"
+        ),
+    })
+}
+
 fn is_gitlab(seen: &Seen) -> bool {
     let json: Option<serde_json::Value> = serde_json::from_slice(&seen.body).ok();
     matches!(seen.status, 200 | 401 | 403) && json.is_some_and(|json| json.is_object())
 }
 
-fn unseen(base: &Url, error: &Unseen) -> String {
+fn unseen(base: &Url, error: &Unseen, own_ca: bool) -> String {
     let remedy = match error {
         Unseen::Name(_) => "is it spelled right?",
         Unseen::Refused => "is it running, and is the port right?",
+        Unseen::Tls(why) if own_ca && is_unsigned(why) => {
+            "the certificate in --ca-file is not the one that signed GitLab's: give that of the CA, not that of the server"
+        }
         Unseen::Tls(_) => "if its certificate comes from a CA of your own, name that with --ca-file",
         Unseen::NoWay(_) | Unseen::Slow | Unseen::Broken(_) => {
             "may this machine reach it (firewall, HTTPS_PROXY)?"
@@ -153,4 +168,18 @@ fn unseen(base: &Url, error: &Unseen) -> String {
 /// What was pasted as the address of a flag service, as that kind of service understands it.
 pub(super) fn service(text: &str, own: &OwnService) -> Result<Pasted, String> {
     Ok((own.read)(&web_address(text)?))
+}
+
+/// That no such name is known here, where the address has one: it may be mistyped, and GitLab could not reach it then.
+pub(super) async fn unknown_name(public: Option<&str>) -> Option<String> {
+    let url = Url::parse(public?).ok()?;
+    let Some(Host::Domain(name)) = url.host() else { return None };
+    let lookup = tokio::net::lookup_host((name, url.port_or_known_default().unwrap_or(443)));
+    let known = tokio::time::timeout(LOOKUP, lookup).await.is_ok_and(|found| found.is_ok());
+    (!known).then(|| {
+        format!(
+            "{name} is not known from this machine: is it spelled right, and is there a DNS entry for it? Where GitLab and the \
+             flag service know it nothing is wrong; else give the right one with --public-url"
+        )
+    })
 }

@@ -49,7 +49,7 @@ impl Interview<'_> {
         chosen: &Chosen,
         public: Option<&str>,
     ) -> Result<Webhooks, Trouble> {
-        if public.is_none() || !chosen.may_register {
+        if public.is_none() || !chosen.may_register() {
             return Ok(Webhooks::ByHand { because: None });
         }
         let Some(name) = file::text(&self.document, "gitlab", "webhook_secret_file") else {

@@ -3,7 +3,7 @@
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
 
 use crate::config::covers;
-use crate::flags::KindDoc;
+use crate::flags::{KindDoc, lives_in_gitlab};
 
 /// What a new file begins with. Whatever differs is then written into it as into a file that is there.
 const NEW: &str = r#"# flaglink. `flaglink config reference` explains every key, `flaglink doctor` looks at everything.
@@ -104,6 +104,21 @@ pub(super) fn service(document: &DocumentMut, kind: Option<&str>) -> Option<Ther
         let project = text("project").or_else(number);
         Some(There { kind: of, name: name.to_owned(), url: text("url"), project })
     })
+}
+
+/// Whether GitLab's own flags are among the services in the file.
+pub(super) fn own_flags(document: &DocumentMut) -> bool {
+    let providers = document.get("providers").and_then(Item::as_table_like);
+    let kinds = providers.into_iter().flat_map(|all| all.iter()).filter_map(|(_, table)| table.get("kind"));
+    kinds.filter_map(Item::as_str).any(lives_in_gitlab)
+}
+
+/// Whether any rule in the file has linked work labelled.
+pub(super) fn labels(document: &DocumentMut) -> bool {
+    let rules = document.get("projects").and_then(Item::as_array_of_tables);
+    let label =
+        |rule: &Table| rule.get("label").and_then(Item::as_str).is_none_or(|label| !label.trim().is_empty());
+    rules.into_iter().flatten().any(label)
 }
 
 /// The patterns in the file.

@@ -41,10 +41,11 @@ impl Interview<'_> {
         let known = file::service(&self.document, None).map(|service| service.kind);
         let help = kinds::names_with_remarks(", or ");
         let question = Question { words: "Which flag service?", help: &help, flag: "--service" };
+        let proposed = crate::flags::kinds().first().map(|kind| kind.kind);
         let kind = loop {
             let answer = match &self.init.service {
                 Some(given) => given.clone(),
-                None => self.answer(question, known.as_deref(), None)?.to_lowercase(),
+                None => self.answer(question, known.as_deref(), proposed)?.to_lowercase(),
             };
             if let Some(kind) = crate::flags::kinds().iter().find(|kind| kind.kind == answer) {
                 break kind;

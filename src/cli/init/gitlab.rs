@@ -1,10 +1,8 @@
 //! GitLab, its token, and the projects: what the bot can see is offered, what it may not do is said.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use globset::GlobBuilder;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -12,9 +10,10 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::ask::Question;
+use super::choice::{SHOWN, choose, offers};
 use super::{Interview, address, file, secrets};
 use crate::cli::Trouble;
-use crate::cli::doctor::explain;
+use crate::cli::doctor::{Needs, clocks_differ, explain, role_too_small};
 use crate::cli::words::count;
 use crate::config::Role;
 use crate::gitlab::{GitlabApi, GitlabError, Me, ProjectDetail, Release};
@@ -23,8 +22,6 @@ use crate::telemetry::Metrics;
 
 /// How long a question may take.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// So many projects are named and looked at.
-const SHOWN: usize = 12;
 /// So many days are soon, as `doctor` has it.
 const SOON: i64 = 30;
 /// Where the token may come from.
@@ -42,8 +39,8 @@ pub(super) struct Gitlab {
     pub(super) api: GitlabApi,
     /// The projects that the bot is a member of.
     pub(super) projects: Vec<ProjectDetail>,
-    /// That the token will be good no more before long, in words.
-    pub(super) ends_soon: Option<String>,
+    /// What wants attention: a token that is good no more before long, clocks that differ.
+    pub(super) warnings: Vec<String>,
 }
 
 /// The projects that were chosen.
@@ -52,8 +49,14 @@ pub(super) struct Chosen {
     pub(super) patterns: Vec<String>,
     /// What they match, as far as it was looked at.
     pub(super) matched: Vec<ProjectDetail>,
-    /// Whether the bot may register webhooks in all of them.
-    pub(super) may_register: bool,
+    /// Where the bot may do the least.
+    least: Least,
+}
+
+/// The project in which the bot's access level is the least.
+struct Least {
+    level: u32,
+    path: String,
 }
 
 impl Interview<'_> {
@@ -158,7 +161,9 @@ impl Interview<'_> {
                 "the scope of this token is {scopes}; flaglink writes comments, so it needs `api`: make another one"
             ));
         }
+        let began = Instant::now();
         let me = api.me().await.map_err(say)?;
+        let clocks = clocks_differ(&me, began.elapsed());
         let release = api.release().await.map_err(say)?;
         if !release.at_least(Release::OLDEST) {
             return Err(format!("GitLab {release} is too old: flaglink needs 16.11 or later"));
@@ -177,12 +182,12 @@ impl Interview<'_> {
         ));
         let end = own.ok().flatten().and_then(|own| own.expires_at);
         let ends_soon = end.and_then(|end| ends_soon(end, me.date.unwrap_or_else(Timestamp::now)));
-        match (&ends_soon, end) {
-            (Some(soon), _) => self.asker.warn(soon),
-            (None, Some(end)) => self.asker.good(&format!("the token is good until {end}")),
-            (None, None) => {}
+        if let (None, Some(end)) = (&ends_soon, end) {
+            self.asker.good(&format!("the token is good until {end}"));
         }
-        Ok(Gitlab { url: url.clone(), token, by_variable, me, api, projects, ends_soon })
+        let warnings: Vec<String> = ends_soon.into_iter().chain(clocks).collect();
+        warnings.iter().for_each(|warning| self.asker.warn(warning));
+        Ok(Gitlab { url: url.clone(), token, by_variable, me, api, projects, warnings })
     }
 
     /// Which projects, and what the bot may do there.
@@ -205,13 +210,13 @@ impl Interview<'_> {
                 Some(given) => given,
                 None => self.answer(question, known.as_deref(), proposed.as_deref())?,
             };
-            match choose(&answer, &offers, &gitlab.projects) {
+            match choose(&answer, &offers, &gitlab.projects, &gitlab.url) {
                 Ok((patterns, matched)) => {
                     let _step = self.progress.step("asking GitLab for the bot's roles");
-                    match may(gitlab, &matched).await {
-                        Ok((may_register, words)) => {
-                            self.asker.good(&words);
-                            return Ok(Chosen { patterns, matched, may_register });
+                    match least(gitlab, &matched).await {
+                        Ok(least) => {
+                            self.asker.good(&least.words(&gitlab.me.username, matched.len()));
+                            return Ok(Chosen { patterns, matched, least });
                         }
                         Err(why) => self.asker.refuse(question, typed, &why)?,
                     }
@@ -251,96 +256,74 @@ fn ends_soon(end: Date, now: Timestamp) -> Option<String> {
     })
 }
 
-/// What can be chosen: groups first, then projects.
-fn offers(projects: &[ProjectDetail]) -> Vec<(String, String)> {
-    let mut groups: BTreeMap<&str, usize> = BTreeMap::new();
-    for project in projects {
-        if let Some((group, _)) = project.path.split_once('/') {
-            *groups.entry(group).or_default() += 1;
-        }
-    }
-    let groups = groups.into_iter().map(|(group, many)| {
-        (
-            format!("{group}/**"),
-            format!("(all below the group {group}; now {})", count(many, "project", "projects")),
-        )
-    });
-    let each = projects.iter().map(|project| (project.path.clone(), String::new()));
-    groups.chain(each).take(SHOWN).collect()
-}
-
-type Choice = (Vec<String>, Vec<ProjectDetail>);
-
-fn choose(answer: &str, offers: &[(String, String)], projects: &[ProjectDetail]) -> Result<Choice, String> {
-    let (mut patterns, mut matched): Choice = Default::default();
-    for part in answer.split([',', ' ']).map(str::trim).filter(|part| !part.is_empty()) {
-        let pattern = match part.parse::<usize>() {
-            Ok(number) => {
-                let offer = number.checked_sub(1).and_then(|at| offers.get(at));
-                offer.ok_or_else(|| format!("there is no {number} in the list"))?.0.clone()
-            }
-            Err(_) if part == "all" => "**".to_owned(),
-            Err(_) => part.trim_matches('/').to_owned(),
-        };
-        let glob = GlobBuilder::new(&pattern).literal_separator(true).case_insensitive(true).build();
-        let glob =
-            glob.map_err(|_| format!("`{pattern}` is no pattern; write it like shop/**"))?.compile_matcher();
-        let found: Vec<_> = projects.iter().filter(|project| glob.is_match(&project.path)).cloned().collect();
-        if found.is_empty() {
-            let seen: Vec<&str> = projects.iter().take(5).map(|project| project.path.as_str()).collect();
-            return Err(format!(
-                "`{pattern}` matches none of the projects that the bot is a member of ({})",
-                seen.join(", ")
-            ));
-        }
-        matched.extend(found);
-        if !patterns.contains(&pattern) {
-            patterns.push(pattern);
-        }
-    }
-    if patterns.is_empty() {
-        return Err("name at least one".to_owned());
-    }
-    matched.sort_by(|a, b| a.path.cmp(&b.path));
-    matched.dedup_by(|a, b| a.id == b.id);
-    Ok((patterns, matched))
-}
-
-/// Whether the bot may register webhooks in all of them, and that in words. An error where it may too little.
-async fn may(gitlab: &Gitlab, projects: &[ProjectDetail]) -> Result<(bool, String), String> {
-    let (mut least, mut whose) = (u32::MAX, "");
+/// The least that the bot may do in any of them. An error where that is too little.
+async fn least(gitlab: &Gitlab, projects: &[ProjectDetail]) -> Result<Least, String> {
+    let mut least = Least { level: u32::MAX, path: String::new() };
     for project in projects.iter().take(SHOWN) {
         let level = gitlab.api.access_level(project.id, gitlab.me.id).await;
         let level = level
             .map_err(|error| explain(&error, "this token", gitlab.url.as_str()))?
             .map_or(0, |level| level.0);
-        if level < least {
-            (least, whose) = (level, &project.path);
+        if level < least.level {
+            least = Least { level, path: project.path.clone() };
         }
     }
-    let role = Role::of_level(least);
-    let bot = &gitlab.me.username;
-    if least < 20 {
+    if least.level < 20 {
         return Err(format!(
-            "@{bot} has only the role {role} in {whose}; it needs Reporter, and Maintainer to register webhooks"
+            "@{} has only the role {} in {}; it needs Reporter, and Maintainer to register webhooks",
+            gitlab.me.username,
+            least.role(),
+            least.path
         ));
     }
-    let many = count(projects.len(), "project", "projects");
-    Ok(match least {
-        40.. => (true, format!("{many}; @{bot} may register webhooks there ({role})")),
-        30.. => (
-            false,
-            format!(
-                "{many}; @{bot} is {role} in {whose}, so webhooks are made by hand (Maintainer could register them)"
+    Ok(least)
+}
+
+impl Least {
+    fn role(&self) -> &'static str {
+        Role::of_level(self.level)
+    }
+
+    /// Whether the bot may register webhooks in all of the projects.
+    fn may_register(&self) -> bool {
+        self.level >= 40
+    }
+
+    /// What that means for `many` projects.
+    fn words(&self, bot: &str, many: usize) -> String {
+        let (many, role, path) = (count(many, "project", "projects"), self.role(), &self.path);
+        match self.level {
+            40.. => format!("{many}; @{bot} may register webhooks there ({role})"),
+            30.. => format!(
+                "{many}; @{bot} is {role} in {path}, so webhooks are made by hand (Maintainer could register them)"
             ),
-        ),
-        _ => (
-            false,
-            format!(
-                "{many}; @{bot} is {role} in {whose}: no labels on merge requests (Developer), and webhooks are made by hand (Maintainer)"
+            _ => format!(
+                "{many}; @{bot} is {role} in {path}: no labels on merge requests (Developer), and webhooks are made by hand \
+                 (Maintainer)"
             ),
-        ),
-    })
+        }
+    }
+}
+
+impl Chosen {
+    /// Whether the bot may register webhooks in all of them.
+    pub(super) fn may_register(&self) -> bool {
+        self.least.may_register()
+    }
+
+    /// What the bot's role is too small for, one sentence each. `registers`: flaglink would register webhooks.
+    pub(super) fn too_small(&self, gitlab: &Gitlab, needs: Needs, registers: bool) -> Vec<String> {
+        let (bot, path) = (format!("@{}", gitlab.me.username), &self.least.path);
+        let by_hand = (registers && !self.may_register()).then(|| {
+            format!(
+                "{bot} is only {} in {path}, so it may not register webhooks, and they are made by hand. As a Maintainer it \
+                 registers them itself: give it that role there (Manage → Members), or make its token with that role, and run \
+                 `flaglink init` again",
+                self.least.role()
+            )
+        });
+        by_hand.into_iter().chain(role_too_small(&bot, self.least.level, path, needs)).collect()
+    }
 }
 
 impl Gitlab {

@@ -3,6 +3,7 @@
 mod address;
 mod ask;
 mod by_hand;
+mod choice;
 mod file;
 mod flags;
 mod gitlab;
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::doctor::Needs;
 use super::progress::Progress;
 use super::{Context, Trouble, document, show};
 use ask::{Asker, Question};
@@ -134,6 +136,8 @@ impl Interview<'_> {
         let projects = self.projects(&gitlab).await?;
         let flags = self.flag_service(&gitlab).await?;
         let public_url = self.public_url()?;
+        let unknown = address::unknown_name(public_url.as_deref()).await;
+        unknown.iter().for_each(|warning| self.asker.warn(warning));
         let webhooks = self.webhooks(&gitlab, &projects, public_url.as_deref()).await?;
         let wanted = Wanted {
             gitlab: gitlab.url.to_string(),
@@ -156,7 +160,10 @@ impl Interview<'_> {
         let odd = |why: String| Trouble::Arguments(format!("{}: {why}", show(&self.path)));
         let left_out = file::write(&mut self.document, &wanted).map_err(odd)?;
         let mut plan = plan::Plan::make(&self, &gitlab, &flags, &webhooks, public_url)?;
-        plan.warnings = gitlab.ends_soon.iter().cloned().chain(left_out).collect();
+        let needs = Needs { own_flags: plan.own_flags, labels: file::labels(&self.document) };
+        let too_small = projects.too_small(&gitlab, needs, plan.public.is_some());
+        let all = gitlab.warnings.iter().cloned().chain(unknown).chain(too_small).chain(left_out);
+        plan.warnings = all.collect();
         if self.init.dry_run {
             let would = webhooks::would(&plan, &gitlab, &projects, &flags, &self.progress).await;
             drop(self.progress);

@@ -24,6 +24,8 @@ pub(super) struct Plan {
     pub(super) secrets: Vec<SecretToBe>,
     /// Whether webhooks are made by hand in GitLab.
     pub(super) by_hand: bool,
+    /// Whether GitLab's own flags are among the services.
+    pub(super) own_flags: bool,
     /// Why they are, though flaglink could register them.
     pub(super) because: Option<String>,
     /// Where the secret for these is.
@@ -93,6 +95,7 @@ impl Plan {
             text: document.to_string(),
             secrets: all,
             by_hand: webhooks.by_hand(),
+            own_flags: file::own_flags(document),
             because: webhooks.because().map(str::to_owned),
             webhook_secret,
             service_secret,

@@ -10,6 +10,7 @@ use super::gitlab::{Chosen, Gitlab};
 use super::plan::Plan;
 use super::webhooks::Registered;
 use crate::cli::screen::{fold, width};
+use crate::cli::triggers::needed;
 use crate::cli::words::plain;
 use crate::cli::{Trouble, show};
 
@@ -81,11 +82,11 @@ pub(super) fn done(
         let paths: Vec<&str> = chosen.matched.iter().take(6).map(|project| project.path.as_str()).collect();
         next(&format!(
             "In GitLab, in {} (or their group, where the tier has group webhooks): Settings → Webhooks. URL \
-             {}/hooks/gitlab, the secret token from {}, and the triggers Comments, Confidential comments, \
-             Issues events, Confidential issues events, Merge request events.",
+             {}/hooks/gitlab, the secret token from {}, and the triggers {}.",
             paths.join(", "),
             plan.address().unwrap_or("https://YOUR-ADDRESS"),
-            plan.webhook_secret.as_deref().map(show).unwrap_or_default()
+            plan.webhook_secret.as_deref().map(show).unwrap_or_default(),
+            needed(plan.own_flags).iter().map(|(_, words)| *words).collect::<Vec<_>>().join(", ")
         ))?;
     }
     if let Some(because) = &plan.because {
