@@ -426,3 +426,20 @@ NZwqHFTr57rGqIW+N19J/s3BKtBX8JlHAiAY3Ag3ult6iT88p8BnhZRahOh6f24s
 3qGXivJ6qZTjaA==
 -----END CERTIFICATE-----
 ";
+
+#[test]
+fn where_the_other_side_is_is_cut_out_of_what_comments_say() {
+    for (message, told) in [
+        ("PUT flags.corp:8000/api/v1/x/: 403 Forbidden: no: never", "403 Forbidden: no: never"),
+        ("GET flags.corp/x: 302 Found to https://sso.corp/in, and redirects are not followed", "302 Found"),
+        ("GET flags.corp/x: no connection (certificate not valid for name \"flags.corp\")", "no connection"),
+        (
+            "GET flags.corp/x: the connection broke before an answer came (flags.corp)",
+            "the connection broke before an answer came",
+        ),
+        ("GET flags.corp/x: no answer within 10 s", "no answer within 10 s"),
+        ("it is away: for now", "it is away: for now"),
+    ] {
+        assert_eq!(flaglink::net::without_request(message), told);
+    }
+}

@@ -181,20 +181,22 @@ async fn look(
     let mut ours = false;
     let mut changes: Vec<Change> = Vec::with_capacity(what.len());
     for (what, since) in what {
-        let Some(asked) = asked_for(&mut record, &what) else {
-            changes.push(attributed((what, since), of_seen, &record, entry));
-            continue;
-        };
-        ours = true;
-        let (what, rest) = apart(what, &asked);
-        let asked = asked_change(what, asked, entry);
-        let rest = rest.map(|rest| {
-            let of_rest = of_seen.iter().filter(|claim| !is_of_asked(claim, &asked)).cloned();
-            attributed((rest, since), &of_rest.collect::<Vec<_>>(), &record, entry)
-        });
-        // The last one there is what later words are put to, and about this one all is known.
-        changes.push(asked);
-        changes.extend(rest);
+        let (mut rest, mut heard) = (Some(what), of_seen.to_vec());
+        // Several commands may have been carried out since the last look.
+        while let Some((what, asked)) =
+            rest.as_ref().and_then(|what| Some((what, asked_for(&mut record, what)?)))
+        {
+            ours = true;
+            let (done, other) = apart(what, &asked);
+            if let Some(done) = done {
+                let change = asked_change(done, asked, entry);
+                heard.retain(|claim| other.is_none() || !is_of_asked(claim, &change));
+                changes.push(change);
+            }
+            rest = other;
+        }
+        // The last one there is what later words are put to, and about the others all is known.
+        changes.extend(rest.map(|what| attributed((what, since), &heard, &record, entry)));
     }
     forget_heard(&mut record, entry);
     record.asked.retain(|asked| entry.now.duration_since(asked.at) < NAMED_LATER);

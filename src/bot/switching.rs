@@ -85,10 +85,12 @@ pub(super) fn asked_for(record: &mut FlagRecord, what: &ChangeKind) -> Option<As
     Some(record.asked.remove(place))
 }
 
-/// What of a change the switch accounts for that was asked for, and what is otherwise besides: that is somebody else's, though both
-/// were seen at once. What goes with a switch in a service's details is of it.
-pub(super) fn apart(what: ChangeKind, asked: &AskedSwitch) -> (ChangeKind, Option<ChangeKind>) {
-    let ChangeKind::Environment { before: Some(before), after } = what else { return (what, None) };
+/// What of a change the switch accounts for that was asked for, if anything, and what is otherwise besides: that is somebody else's,
+/// though both were seen at once. What goes with a switch in a service's details is of it.
+pub(super) fn apart(what: &ChangeKind, asked: &AskedSwitch) -> (Option<ChangeKind>, Option<ChangeKind>) {
+    let ChangeKind::Environment { before: Some(before), after } = what else {
+        return (Some(what.clone()), None);
+    };
     let AskedSwitch { to, .. } = asked;
     let mut done = after.clone();
     if to.value.is_none() {
@@ -98,8 +100,12 @@ pub(super) fn apart(what: ChangeKind, asked: &AskedSwitch) -> (ChangeKind, Optio
     if to.on.is_none() && to.rollout.is_none() {
         done.on = before.on;
     }
-    let rest = (!done.same_as(&after)).then(|| ChangeKind::Environment { before: Some(done.clone()), after });
-    (ChangeKind::Environment { before: Some(before), after: done }, rest)
+    let change = |before: &EnvironmentState, after: &EnvironmentState| {
+        let (before, after) = (Some(before.clone()), after.clone());
+        (!before.as_ref().is_some_and(|before| before.same_as(&after)))
+            .then_some(ChangeKind::Environment { before, after })
+    };
+    (change(before, &done), change(&done, after))
 }
 
 /// Takes the reasons out of a flag's history that are not for the readers of this page: a reason was written on one

@@ -179,7 +179,12 @@ fn name_deeds(record: &mut NoteableRecord, flag: &FlagRef, named: &[&Named]) -> 
         };
         let Some(deeds) = telling.about(flag, &about).map(|untold| &mut untold.deeds) else { continue };
         // Others may have changed it again since then. Those of one change follow each other.
-        let is_of_it = |deed: &Deed| deed.noticed_at.is_some() && deed.noticed_at == change.noticed_at;
+        // What a command did in the same moment has its author already.
+        let is_of_it = |deed: &Deed| {
+            deed.noticed_at.is_some()
+                && deed.noticed_at == change.noticed_at
+                && deed.asked_on == change.asked_on
+        };
         let Some(first) = deeds.iter().position(is_of_it) else { continue };
         let known = deeds.iter().skip(first).take_while(|deed| is_of_it(deed)).count();
         deeds.splice(first..first.saturating_add(known), deeds_of(change));

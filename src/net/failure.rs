@@ -75,6 +75,12 @@ pub fn without_request(message: &str) -> &str {
         Some((_, what)) if METHODS.iter().any(|method| message.starts_with(method)) => what,
         _ => return message,
     };
+    // What a certificate is for says where it is.
+    let unanswered =
+        ["no connection (", "the connection broke", "the answer broke off (", "the request cannot be sent ("];
+    if unanswered.iter().any(|begin| what.starts_with(begin)) {
+        return what.split(" (").next().unwrap_or_default();
+    }
     // Where a redirect leads to is nobody's business either.
     let redirect = what.starts_with('3').then(|| what.split_once(" to ")).flatten();
     redirect.map_or(what, |(status, _)| status)

@@ -134,15 +134,18 @@ fn is_invisible(character: char) -> bool {
     matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
+/// So deep what is said is looked for.
+const DEEPEST: usize = 6;
+
 fn of_json(value: &Value) -> String {
-    let Value::Object(object) = value else { return plain(value) };
+    let Value::Object(object) = value else { return plain(value, DEEPEST) };
     let said: Vec<String> = ["message", "error", "error_description", "detail"]
         .iter()
         .filter_map(|key| object.get(*key))
-        .map(plain)
+        .map(|value| plain(value, DEEPEST))
         .filter(|text| !text.is_empty())
         .collect();
-    let said = if said.is_empty() { plain(value) } else { said.join(": ") };
+    let said = if said.is_empty() { plain(value, DEEPEST) } else { said.join(": ") };
     // Unleash says there what is the matter, where its own words only point to that.
     match object.get("details") {
         Some(details) if said.contains("`details`") => {
@@ -158,17 +161,20 @@ fn list(value: &Value) -> impl Iterator<Item = &Value> {
 }
 
 /// What it says, without the signs of JSON: what is the matter with a field stands behind its name.
-fn plain(value: &Value) -> String {
+///
+/// What is nested deeper than `depth` is left out: it is copied at each step.
+fn plain(value: &Value, depth: usize) -> String {
+    let Some(depth) = depth.checked_sub(1) else { return String::new() };
     let joined = |parts: Vec<String>, between: &str| {
         parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(between)
     };
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
-        Value::Array(_) => joined(list(value).map(plain).collect(), " "),
+        Value::Array(_) => joined(list(value).map(|value| plain(value, depth)).collect(), " "),
         Value::Object(object) => {
             let of_field = |(name, value): (&String, &Value)| {
-                let said = plain(value);
+                let said = plain(value, depth);
                 // What is the matter with the whole, as Django and Rails call that.
                 let whole = matches!(name.as_str(), "non_field_errors" | "__all__" | "base" | "message");
                 if said.is_empty() || whole { said } else { format!("{name}: {said}") }

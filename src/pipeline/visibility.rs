@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::Pipeline;
-use super::levels::{try_given_up_again, try_out_of_reach_again};
+use super::levels::{try_all_again, try_given_up_again};
 use crate::bot::{Project, Trouble, World};
 use crate::domain::{Decision, Event, InboxId, Level, NoteableRecord, ProjectId, Visibility, Write};
 use crate::gitlab::ProjectDetail;
@@ -22,7 +22,7 @@ const PAGE: usize = 500;
 /// Asks until `stop` says so. Where a project is seen by others than before, its linked work is looked at again: panels
 /// hide values in public. What could not be written in one that was out of reach or archived is made true when it is back.
 pub async fn watch_visibility(pipeline: Arc<Pipeline>, stop: CancellationToken) {
-    if let Err(error) = try_out_of_reach_again(&pipeline, Timestamp::now()).await {
+    if let Err(error) = try_all_again(&pipeline, Timestamp::now()).await {
         tracing::warn!(%error, "what waits for projects that were out of reach waits on");
     }
     let mut away = BTreeSet::new();
@@ -45,26 +45,25 @@ pub async fn watch_visibility(pipeline: Arc<Pipeline>, stop: CancellationToken) 
 /// `away` are the projects in which nothing could be written at the last look.
 async fn look(pipeline: &Pipeline, away: &mut BTreeSet<ProjectId>) -> Result<(), Trouble> {
     try_given_up_again(pipeline, Timestamp::now()).await?;
-    let was_away = away.clone();
+    let mut now_away = BTreeSet::new();
     let world = pipeline.world();
     let mut known: BTreeMap<ProjectId, Option<Shown>> = BTreeMap::new();
     let mut after = None;
     loop {
         let page = world.store().linked_noteables(after.as_ref(), PAGE).await?;
-        let Some(last) = page.last() else { return Ok(()) };
+        let Some(last) = page.last() else { break };
         after = Some(last.noteable.clone());
         let mut decision = Decision::new();
         for record in &page {
             let project = record.noteable.project;
             if let Entry::Vacant(unknown) = known.entry(project) {
                 let shown = ask(&world, project).await?;
-                match shown.as_ref().is_some_and(|shown| !shown.archived) {
-                    true => away.remove(&project),
-                    false => away.insert(project),
-                };
+                if shown.as_ref().is_none_or(|shown| shown.archived) {
+                    now_away.insert(project);
+                }
                 unknown.insert(shown);
             }
-            if was_away.contains(&project) && !away.contains(&project) {
+            if away.contains(&project) && !now_away.contains(&project) {
                 let now = Timestamp::now();
                 decision.write(Write::MarkStale(Level::Panel(record.noteable.clone()), now));
                 decision.write(Write::MarkStale(Level::Label(record.noteable.clone()), now));
@@ -79,6 +78,9 @@ async fn look(pipeline: &Pipeline, away: &mut BTreeSet<ProjectId>) -> Result<(),
             pipeline.commit(decision).await?;
         }
     }
+    // Only now: what was not marked because the look broke off is marked by the next one.
+    *away = now_away;
+    Ok(())
 }
 
 /// A project as GitLab shows it now.

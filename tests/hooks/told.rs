@@ -171,6 +171,8 @@ async fn a_secret_that_is_lost_on_the_way_is_not_taken_for_another_one() {
     assert_eq!(flaglink.send(&path, None, &body).await, 401);
     let (code, out, _) = said(&flaglink, &["hooks", "sync", "shop/web"]).await;
     assert!(code == 0 && out.contains("its secret sent again"), "{out}");
+    let (code, out, _) = said(&flaglink, &["hooks", "list", "shop/web"]).await;
+    assert!(code == 0 && !out.contains("X-Gitlab-Token"), "nothing has come since: {out}");
     assert_eq!(flaglink.send(&path, None, &body).await, 401);
     let (code, out, _) = said(&flaglink, &["hooks", "list", "shop/web"]).await;
     assert!(code == 1 && out.contains("has no X-Gitlab-Token") && !out.contains("sent again"), "{out}");

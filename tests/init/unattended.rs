@@ -354,3 +354,20 @@ async fn why_webhooks_are_made_by_hand_and_what_a_small_role_lacks() {
     let said = place.init(&place.flags_but("--service", "gitlab")).await;
     assert!(said.code == 0 && !said.out.contains('⚠'), "{said:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn webhooks_that_could_not_be_made_are_an_exit_code() {
+    let place = Place::new().await;
+    place.gitlab.change(|model| model.settings.local_hooks = false);
+    let said = place.init(&place.flags()).await;
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(
+        said.out.contains("does not take the address") && said.out.contains("flaglink.toml is made"),
+        "{said:?}"
+    );
+    let said = place.init(&[place.flags(), vec!["--json".to_owned()]].concat()).await;
+    let told: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    assert!(said.code == 1 && told["problems"].as_array().is_some_and(|all| !all.is_empty()), "{told}");
+    place.gitlab.change(|model| model.settings.local_hooks = true);
+    assert_eq!(place.init(&place.flags()).await.code, 0);
+}

@@ -322,6 +322,32 @@ async fn who_archived_is_named_also_where_the_word_comes_after_another() {
     }
 }
 
+/// One read shows both, and a page that is told hears of both.
+#[tokio::test]
+async fn who_asked_and_who_changed_something_else_in_the_same_moment_are_both_told() {
+    let rule = "tell = [\"*\"]\ntell_after = \"3s\"\npermissions = { toggle = \"developer\" }";
+    let town = Town::planned(Plan { rule: rule.to_owned(), ..Plan::default() }).await;
+    let (issue, other) = (town.issue(), town.issue());
+    for page in [issue, other] {
+        town.says(page, "/flag link checkout_v2").await;
+    }
+    town.flagsmith.hold_deliveries();
+    town.ada.set_value("checkout_v2", "staging", "green").unwrap();
+    let note =
+        town.gitlab.comment(town.mara, issue, "/flag on checkout_v2 --env staging --reason trial").unwrap();
+    let done = |model: &Model| model.reactions(note, town.bot).contains(&"white_check_mark");
+    town.gitlab.until(PATIENCE, done).await.unwrap();
+    town.flagsmith.release_deliveries(Order::AsTheyCame);
+    town.rest().await;
+    let all = told(&town, other);
+    assert_eq!(all.len(), 1, "{all:#?}");
+    for words in ["🟢 on `green` in `staging`", "mara", "ada@example.com", "trial"] {
+        assert!(all[0].contains(words), "{words}: {all:#?}");
+    }
+    assert!(!all[0].contains("somebody"), "{all:#?}");
+    town.end().await;
+}
+
 /// Flagsmith gives an archived flag on as its environments say: that it was switched off is another change.
 #[tokio::test]
 async fn switched_off_and_archived_at_once_are_two_changes() {

@@ -129,7 +129,10 @@ async fn ask(looker: &Looker, base: &Url, own_ca: bool) -> Result<Url, String> {
 /// Where `base` leads to another address. What was led to GitLab's API or its sign-in on the same host tells where it is.
 async fn led(looker: &Looker, base: &Url, to: &Url, own_ca: bool) -> Result<Url, String> {
     let there = gitlab_at(to).filter(|there| there != base);
-    if let Some(there) = there.as_ref().filter(|there| there.host() == base.host()) {
+    if let Some(there) = there.as_ref().filter(|there| {
+        // A token is not taken from https to plain http.
+        there.host() == base.host() && (there.scheme() == "https" || base.scheme() == "http")
+    }) {
         let version = there.join("api/v4/version").map_err(|error| error.to_string())?;
         let seen = looker.look(&version, HeaderMap::new()).await;
         if is_gitlab(&seen.map_err(|error| unseen(there, &error, own_ca))?) {

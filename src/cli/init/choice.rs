@@ -66,8 +66,11 @@ pub(super) fn choose(
 /// The pattern that somebody wrote. Of an address at that GitLab it is the path of the project or group.
 fn path(part: &str, gitlab: &Url) -> Result<String, String> {
     let host = gitlab.host_str().unwrap_or_default();
-    let without_scheme =
-        part.get(..host.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(host)) && part.contains('/');
+    // A host without a dot may be the name of a group as well.
+    let without_scheme = host.contains('.')
+        && part.split_at_checked(host.len()).is_some_and(|(begin, rest)| {
+            begin.eq_ignore_ascii_case(host) && rest.starts_with(['/', ':']) && rest.contains('/')
+        });
     if !part.contains("://") && !without_scheme {
         return Ok(part.trim_matches('/').to_owned());
     }

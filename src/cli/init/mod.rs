@@ -183,9 +183,12 @@ impl Interview<'_> {
         let hooks = webhooks::register(&config, &plan, &self.progress).await;
         drop(self.progress);
         if self.context.json {
-            return document::write(&tell::Told::new(&plan, &changes, &hooks));
+            document::write(&tell::Told::new(&plan, &changes, &hooks))?;
+        } else {
+            tell::done(&plan, &changes, &hooks, &projects, &gitlab, &flags)?;
         }
-        tell::done(&plan, &changes, &hooks, &projects, &gitlab, &flags)
+        // What is written stands; whoever runs it unattended wants to know that it is not all.
+        if hooks.failed { Err(Trouble::Told) } else { Ok(()) }
     }
 
     /// How flaglink is reached from outside; `None`: not known, or not yet.

@@ -27,6 +27,8 @@ pub(super) struct Registered {
     pub(super) done: Vec<String>,
     /// What could not be done, likewise.
     pub(super) not: Vec<String>,
+    /// Whether a webhook that there should be is not in step.
+    pub(super) failed: bool,
     /// Whether flaglink runs.
     pub(super) runs: bool,
     /// Whether it has to be started again before it can register any.
@@ -116,9 +118,9 @@ pub(super) async fn register(config: &Config, plan: &Plan, progress: &Progress) 
         None => match HookDesk::alone(config).await {
             Ok(desk) => match desk.sync(&HookChoice::default(), false).await {
                 Ok(done) => told.take(done),
-                Err(why) => told.not.push(why),
+                Err(why) => told.fail(why),
             },
-            Err(error) => told.not.push(error.to_string()),
+            Err(error) => told.fail(error.to_string()),
         },
     }
     told
@@ -136,7 +138,7 @@ async fn by_daemon(socket: &Path, told: &mut Registered) {
     match ask::<HooksDone>(socket, "/api/v1/hooks/sync", &HooksAsked::default()).await {
         Ok(done) => told.take(done.hooks),
         Err(trouble) => {
-            told.not.push(words(trouble));
+            told.fail(words(trouble));
             return;
         }
     }
@@ -170,14 +172,17 @@ fn words(trouble: Trouble) -> String {
 }
 
 impl Registered {
+    fn fail(&mut self, why: String) {
+        self.failed = true;
+        self.not.push(why);
+    }
+
     fn take(&mut self, all: Vec<HookDone>) {
         for one in all {
             self.done.extend(one.did.iter().map(|did| format!("the webhook of {}: {did}", one.name)));
-            self.not.extend(
-                one.problem.map(|problem| {
-                    format!("the webhook of {}: {}. {}", one.name, problem.what, problem.todo)
-                }),
-            );
+            if let Some(problem) = one.problem {
+                self.fail(format!("the webhook of {}: {}. {}", one.name, problem.what, problem.todo));
+            }
         }
     }
 }

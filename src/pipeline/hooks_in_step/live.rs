@@ -29,9 +29,8 @@ struct Known {
     projects: HashMap<ProjectId, String>,
     /// Paths to which somebody sent with a wrong secret, since they were last brought into step.
     doubted: HashSet<String>,
-    /// Paths to which something was sent without any secret. `true`: also after the secret was sent again, so that it was taken
-    /// away on the way.
-    bare: HashMap<String, bool>,
+    /// Paths to which something was sent without any secret.
+    bare: HashMap<String, Bare>,
     /// Since when each path is good here with the secret that it has in GitLab: what was answered before says nothing of it.
     good_since: HashMap<String, Timestamp>,
     /// How many genuine requests have come over each path.
@@ -48,6 +47,17 @@ struct Known {
     on_again: HashSet<u64>,
     /// What is left at services, by whose it was; told until flaglink ends.
     left: BTreeMap<String, HookProblem>,
+}
+
+/// How far it is known why something came without a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Bare {
+    /// GitLab may have none.
+    Seen,
+    /// GitLab was given it again.
+    SentAgain,
+    /// Something came without it after that: it is taken away on the way.
+    Stripped,
 }
 
 /// A path that is good.
@@ -142,19 +152,20 @@ impl LiveHooks {
         if !known.paths.contains_key(path) {
             return;
         }
-        if bare && *known.bare.entry(path.to_owned()).or_default() {
-            return;
-        }
-        if !bare {
-            known.bare.remove(path);
+        match (bare, known.bare.get(path).copied()) {
+            (true, Some(Bare::SentAgain | Bare::Stripped)) => {
+                known.bare.insert(path.to_owned(), Bare::Stripped);
+                return;
+            }
+            (true, _) => drop(known.bare.insert(path.to_owned(), Bare::Seen)),
+            (false, _) => drop(known.bare.remove(path)),
         }
         known.doubted.insert(path.to_owned());
     }
 
     /// Whether what comes over a path has lost its secret on the way.
     pub(super) fn is_stripped(&self, path: &str) -> bool {
-        let known = self.read();
-        known.bare.get(path) == Some(&true) && !known.doubted.contains(path)
+        self.read().bare.get(path) == Some(&Bare::Stripped)
     }
 
     /// A signed request came over a path whose time is far from this machine's.
@@ -172,8 +183,8 @@ impl LiveHooks {
     pub(super) fn believe(&self, path: &str) {
         let mut known = self.write();
         known.doubted.remove(path);
-        if let Some(sent_again) = known.bare.get_mut(path) {
-            *sent_again = true;
+        if let Some(bare) = known.bare.get_mut(path).filter(|bare| **bare == Bare::Seen) {
+            *bare = Bare::SentAgain;
         }
         known.good_since.insert(path.to_owned(), Timestamp::now());
     }

@@ -21,7 +21,13 @@ pub(super) async fn make_true(
     let Some(mut record) = decision.rests_on(world.store().noteable(noteable).await?) else {
         return Ok(Became::Unchanged);
     };
-    let Some(project) = world.project(noteable.project).await? else { return Ok(unseen(world, &record)) };
+    let nothing_there = record.label_added.is_none() && record.label_sending.is_none();
+    if record.links.is_empty() && nothing_there {
+        return Ok(Became::Unchanged);
+    }
+    let Some(project) = world.project(noteable.project).await? else {
+        return Ok(unseen(world, &record, |rule| rule.label.is_some() || !nothing_there));
+    };
     let mut wanted = project.rule.label.clone().filter(|_| !record.label_refused);
     if wanted.is_some() && !any_is_there(world, &record).await? {
         wanted = None;

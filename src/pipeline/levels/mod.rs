@@ -13,6 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::lanes::Run;
 use super::{Pipeline, Ran, after, retry};
 use crate::bot::{Trouble, World};
+use crate::config::ProjectRule;
 use crate::domain::{DeadLetter, DeadThing, Decision, Level, NoteableRecord, Stale, Write};
 use crate::store::{CommitError, StoreError};
 use sends::Sends;
@@ -27,6 +28,8 @@ const OUT_OF_REACH: Duration = Duration::from_secs(5 * 60);
 const GIVEN_UP: (SignedDuration, SignedDuration) =
     (SignedDuration::from_mins(5), SignedDuration::from_hours(24));
 
+/// So long a project that is out of reach is waited for.
+const FORGOTTEN: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// Why one waits whose project is out of reach.
 const NO_TOKEN_SEES_IT: &str = "no token sees the project for now";
 
@@ -81,6 +84,10 @@ pub(super) async fn run(pipeline: &Pipeline, level: &Level) -> Ran {
         // Nothing of either has to be on disk: after a restart it is simply tried again.
         Ok(Became::Settling(at)) => Ok(Run::Later(at)),
         Ok(Became::InTurn(at)) => Ok(Run::InTurn(at)),
+        Ok(Became::OutOfReach) if is_forgotten(&stale) => {
+            world.metrics().effect(kind_of(level), "unchanged");
+            healed(pipeline, &stale, &sends, Decision::new()).await
+        }
         Ok(Became::OutOfReach) => {
             let wait = OUT_OF_REACH.saturating_mul(1 << stale.attempts.min(8));
             let at = retry::when(Timestamp::now(), wait);
@@ -127,19 +134,27 @@ pub(super) async fn try_given_up_again(pipeline: &Pipeline, now: Timestamp) -> R
     for letter in world.store().dead_letters(LETTERS_LOOKED_THROUGH).await? {
         let DeadThing::Level(level) = &letter.what else { continue };
         let given_up = letter.begun.map_or(SignedDuration::ZERO, |begun| letter.at.duration_since(begun));
-        if now.duration_since(letter.at) >= given_up.clamp(GIVEN_UP.0, GIVEN_UP.1) {
+        let is_due = now.duration_since(letter.at) >= given_up.clamp(GIVEN_UP.0, GIVEN_UP.1);
+        // One that waits is tried in its time.
+        if is_due && world.store().stale_level(level).await?.is_none() {
             decision.write(Write::MarkStale(level.clone(), now));
         }
     }
     if decision.writes.is_empty() { Ok(()) } else { pipeline.commit(decision).await }
 }
 
-/// Tries those at once that wait for a project that was out of reach: at a start, since nobody has looked meanwhile.
-pub(super) async fn try_out_of_reach_again(pipeline: &Pipeline, now: Timestamp) -> Result<(), CommitError> {
+/// Tries all that were given up or wait for a project that was out of reach: at a start, since nobody has looked meanwhile.
+pub(super) async fn try_all_again(pipeline: &Pipeline, now: Timestamp) -> Result<(), CommitError> {
+    let world = pipeline.world();
     let mut decision = Decision::new();
-    for stale in pipeline.world().store().stale().await? {
+    for stale in world.store().stale().await? {
         if stale.last_reason.as_deref() == Some(NO_TOKEN_SEES_IT) {
             decision.write(Write::MarkStale(stale.level, now));
+        }
+    }
+    for letter in world.store().dead_letters(LETTERS_LOOKED_THROUGH).await? {
+        if let DeadThing::Level(level) = letter.what {
+            decision.write(Write::MarkStale(level, now));
         }
     }
     if decision.writes.is_empty() { Ok(()) } else { pipeline.commit(decision).await }
@@ -213,13 +228,18 @@ async fn bury(pipeline: &Pipeline, stale: &Stale, sends: &Sends<'_>, reason: &st
     finish(pipeline, stale, sends, decision).await
 }
 
-/// There is nothing to be done where the project is not seen by us: by choice where no rule is about it as it was last seen, or only
-/// for now.
-fn unseen(world: &World, record: &NoteableRecord) -> Became {
+/// There is nothing to be done where the project is not seen by us: by choice where no rule is about it as it was last seen, or none
+/// for which it is `wanted`, else only for now.
+fn unseen(world: &World, record: &NoteableRecord, wanted: impl Fn(&ProjectRule) -> bool) -> Became {
     match world.rules().for_project(&record.view.project_path) {
-        Some(_) => Became::OutOfReach,
-        None => Became::Unchanged,
+        Some(rule) if wanted(&rule) => Became::OutOfReach,
+        _ => Became::Unchanged,
     }
+}
+
+/// Whether it has waited for its project for so long that nobody expects it back. If it comes, a look marks what is linked there.
+fn is_forgotten(stale: &Stale) -> bool {
+    Timestamp::now().duration_since(stale.since) > FORGOTTEN
 }
 
 /// Commits what has to be on disk before something is sent.

@@ -47,7 +47,9 @@ pub(super) async fn make_true(
     if record.links.is_empty() && nothing_there {
         return Ok(Became::Unchanged);
     }
-    let Some(project) = world.project(noteable.project).await? else { return Ok(unseen(world, &record)) };
+    let Some(project) = world.project(noteable.project).await? else {
+        return Ok(unseen(world, &record, |rule| rule.panel));
+    };
     if !project.rule.panel {
         return Ok(Became::Unchanged);
     }
