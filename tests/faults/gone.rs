@@ -111,7 +111,7 @@ async fn for_a_while(town: &mut Town) {
         let store = SledStore::open(&town.folder().join("store"), StoreOptions::default()).unwrap();
         let mut decision = Decision::new();
         for mut letter in store.dead_letters(100).await.unwrap() {
-            letter.at = letter.at - SignedDuration::from_mins(10);
+            letter.at -= SignedDuration::from_mins(10);
             letter.begun = Some(letter.at);
             decision.write(Write::EdgeDead(letter));
         }
