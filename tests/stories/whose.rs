@@ -325,7 +325,8 @@ async fn who_archived_is_named_also_where_the_word_comes_after_another() {
 /// One read shows both, and a page that is told hears of both.
 #[tokio::test]
 async fn who_asked_and_who_changed_something_else_in_the_same_moment_are_both_told() {
-    let rule = "tell = [\"*\"]\ntell_after = \"3s\"\npermissions = { toggle = \"developer\" }";
+    // Where ada's word comes alone it is waited for that the service shows what she says, which is no more so.
+    let rule = "tell = [\"*\"]\ntell_after = \"18s\"\npermissions = { toggle = \"developer\" }";
     let town = Town::planned(Plan { rule: rule.to_owned(), ..Plan::default() }).await;
     let (issue, other) = (town.issue(), town.issue());
     for page in [issue, other] {
