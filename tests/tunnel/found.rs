@@ -1,6 +1,7 @@
 //! The address is found, changes, goes and comes back.
 
-use crate::kit::{Here, Stand, Way, cloudflared, ngrok_endpoints, nothing, settings, with_tls};
+use crate::kit::{Here, Stand, Way, cloudflared, ngrok_endpoints, nothing, settings};
+use crate::tls_end::with_tls;
 
 #[tokio::test]
 async fn the_tunnel_that_leads_here_is_found_and_proven() {

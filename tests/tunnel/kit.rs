@@ -1,7 +1,6 @@
 //! Stand-ins: agents that say what real ones say, a tunnel that forwards, and the listener that is to be found.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -18,14 +17,11 @@ use flaglink::tunnel::{Known, Nonces, Prover, PublicAddress, Remark, Watch};
 use http::StatusCode;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use crate::tls_end::tls;
 use crate::town::{PATIENCE, loopback};
 
 /// A server that answers as a function says.
@@ -177,35 +173,6 @@ impl Way {
     pub(crate) fn asked(&self) -> usize {
         self.stand.faults().count("GET", "/.flaglink/")
     }
-}
-
-/// A file of `tests/tunnel/tls`.
-pub(crate) fn tls(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/tunnel/tls/{name}.pem"))
-}
-
-/// A tunnel's far end that speaks TLS, with that certificate, and passes on what comes as it is.
-pub(crate) async fn with_tls(certificate: &str, to: SocketAddr) -> SocketAddr {
-    let provider = Arc::new(tokio_rustls::rustls::crypto::aws_lc_rs::default_provider());
-    let certificate = CertificateDer::from_pem_file(tls(certificate)).unwrap();
-    let key = PrivateKeyDer::from_pem_file(tls("key")).unwrap();
-    let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let config = config.with_no_client_auth().with_single_cert(vec![certificate], key).unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let at = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let acceptor = acceptor.clone();
-            tokio::spawn(async move {
-                let mut near = TcpStream::connect(to).await.unwrap();
-                if let Ok(mut far) = acceptor.accept(stream).await {
-                    let _ = tokio::io::copy_bidirectional(&mut far, &mut near).await;
-                }
-            });
-        }
-    });
-    at
 }
 
 /// Nobody comes in here.

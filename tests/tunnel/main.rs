@@ -6,6 +6,8 @@
     reason = "a story that cannot go on has failed"
 )]
 
+#[path = "../support/tls_end.rs"]
+mod tls_end;
 #[expect(dead_code, reason = "each binary of stories needs another part of the town")]
 #[path = "../support/town.rs"]
 mod town;

@@ -7,7 +7,8 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use url::Url;
 
-use crate::kit::{Here, Stand, Way, with_tls};
+use crate::kit::{Here, Stand, Way};
+use crate::tls_end::with_tls;
 
 fn page(status: u16, text: &str) -> Response {
     Response::text(StatusCode::from_u16(status).unwrap(), "text/html", text.to_owned())

@@ -9,7 +9,8 @@ use flaglink::sandbox::faults::{Fault, Rule};
 use flaglink::sandbox::server::Response;
 use http::StatusCode;
 
-use crate::kit::{Here, Stand, Way, settings, with_tls};
+use crate::kit::{Here, Stand, Way, settings};
+use crate::tls_end::with_tls;
 
 #[tokio::test]
 async fn a_false_agent_with_a_host_of_its_own_is_named_and_never_asked_there() {
