@@ -1,4 +1,5 @@
-//! Projects that were made public or private, or moved: GitLab tells nobody, so it is asked now and then.
+//! Projects that were made public or private, moved, restored, or are within reach again: GitLab tells nobody, so it is asked now
+//! and then.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,7 +10,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::Pipeline;
-use super::levels::{try_all_again, try_given_up_again};
+use super::levels::again::{try_all_again, try_given_up_again};
 use crate::bot::{Project, Trouble, World};
 use crate::domain::{Decision, Event, InboxId, Level, NoteableRecord, ProjectId, Visibility, Write};
 use crate::gitlab::ProjectDetail;

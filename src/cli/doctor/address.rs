@@ -32,22 +32,21 @@ pub(super) async fn look(
         Some(socket) if public.is_some() || config.listen.public_auto => prove(socket, limit).await,
         _ => None,
     };
-    let findings = match public {
-        _ if proof.is_some() => {
-            let proven = proof.as_ref().filter(|proof| proof.proven);
-            let proven = proven.and_then(|proof| Url::parse(proof.url.as_deref()?).ok());
+    let findings = match (proof, public) {
+        (Some(proof), _) => {
+            let url = proof.url.as_deref().filter(|_| proof.proven).and_then(|url| Url::parse(url).ok());
             let mut findings = told(proof, config);
-            if let Some(proven) = proven {
+            if let Some(proven) = url {
                 findings.extend(posted(&proven, config, limit).await);
             }
             findings
         }
-        Some(public) => ask(public, config, socket.is_some(), limit).await,
-        None if config.listen.public_auto => vec![Finding::note(
+        (None, Some(public)) => ask(public, config, socket.is_some(), limit).await,
+        (None, None) if config.listen.public_auto => vec![Finding::note(
             Id::PublicAddress,
             "the public address is asked of the tunnel's agent, which only the running flaglink does",
         )],
-        None => vec![Finding::note(Id::PublicAddress, "no public address is configured, so it cannot be asked").with(
+        (None, None) => vec![Finding::note(Id::PublicAddress, "no public address is configured, so it cannot be asked").with(
             "write `public_url` in [listen]: the address of your tunnel or reverse proxy. It shows whether webhooks can \
              arrive, and flaglink then knows its own webhooks from those of others",
         )],
@@ -64,8 +63,7 @@ async fn prove(socket: &Path, limit: Duration) -> Option<AddressProof> {
     .await?
 }
 
-fn told(proof: Option<AddressProof>, config: &Config) -> Vec<Finding> {
-    let Some(proof) = proof else { return Vec::new() };
+fn told(proof: AddressProof, config: &Config) -> Vec<Finding> {
     let url = proof.url.unwrap_or_default();
     if proof.proven {
         return vec![

@@ -1,5 +1,6 @@
 //! Levels: made equal to what the store and the provider say at that moment.
 
+pub(super) mod again;
 mod back_links;
 mod label;
 mod panel;
@@ -24,9 +25,6 @@ const LETTERS_LOOKED_THROUGH: usize = 1_000;
 /// How long a level first waits for a project that is out of reach; each time twice as long, up to about a day. A look that sees
 /// the project again does not wait.
 const OUT_OF_REACH: Duration = Duration::from_secs(5 * 60);
-/// How long a level that was given up is left alone at first, and at the longest. In between as long as it has been given up.
-const GIVEN_UP: (SignedDuration, SignedDuration) =
-    (SignedDuration::from_mins(5), SignedDuration::from_hours(24));
 
 /// So long a project that is out of reach is waited for.
 const FORGOTTEN: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -125,39 +123,6 @@ async fn healed(pipeline: &Pipeline, stale: &Stale, sends: &Sends<'_>, mut decis
         decision.write(Write::LetterDone(letter.id));
     }
     finish(pipeline, stale, sends, decision).await
-}
-
-/// Tries those again that were given up a while ago: what refused them may have been put right, and nobody may have told us.
-pub(super) async fn try_given_up_again(pipeline: &Pipeline, now: Timestamp) -> Result<(), CommitError> {
-    let world = pipeline.world();
-    let mut decision = Decision::new();
-    for letter in world.store().dead_letters(LETTERS_LOOKED_THROUGH).await? {
-        let DeadThing::Level(level) = &letter.what else { continue };
-        let given_up = letter.begun.map_or(SignedDuration::ZERO, |begun| letter.at.duration_since(begun));
-        let is_due = now.duration_since(letter.at) >= given_up.clamp(GIVEN_UP.0, GIVEN_UP.1);
-        // One that waits is tried in its time.
-        if is_due && world.store().stale_level(level).await?.is_none() {
-            decision.write(Write::MarkStale(level.clone(), now));
-        }
-    }
-    if decision.writes.is_empty() { Ok(()) } else { pipeline.commit(decision).await }
-}
-
-/// Tries all that were given up or wait for a project that was out of reach: at a start, since nobody has looked meanwhile.
-pub(super) async fn try_all_again(pipeline: &Pipeline, now: Timestamp) -> Result<(), CommitError> {
-    let world = pipeline.world();
-    let mut decision = Decision::new();
-    for stale in world.store().stale().await? {
-        if stale.last_reason.as_deref() == Some(NO_TOKEN_SEES_IT) {
-            decision.write(Write::MarkStale(stale.level, now));
-        }
-    }
-    for letter in world.store().dead_letters(LETTERS_LOOKED_THROUGH).await? {
-        if let DeadThing::Level(level) = letter.what {
-            decision.write(Write::MarkStale(level, now));
-        }
-    }
-    if decision.writes.is_empty() { Ok(()) } else { pipeline.commit(decision).await }
 }
 
 /// The dead letter that there is about a level.
