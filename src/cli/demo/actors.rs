@@ -3,8 +3,9 @@
 use crate::daemon::Daemon;
 use crate::sandbox::gitlab::{Model, Note, NoteableRef};
 
+use super::super::sandbox::error::StageError;
 use super::super::sandbox::service::Service;
-use super::super::sandbox::stage::{Stage, StageError};
+use super::super::sandbox::stage::Stage;
 use super::{DemoError, PATIENCE};
 
 /// The stage with the daemon on it.

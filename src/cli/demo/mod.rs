@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 
+use super::sandbox::error::StageError;
 use super::sandbox::service::{Flagsmith, GitlabFlags, Service, Unleash};
-use super::sandbox::stage::{Stage, StageError};
+use super::sandbox::stage::Stage;
 use super::{Context, Trouble};
 use crate::config::{Config, ConfigError};
 use crate::daemon::{Daemon, StartError};

@@ -1,5 +1,7 @@
 //! `flaglink sandbox`: both sandbox servers alone, for trying things by hand.
 
+mod between;
+pub(super) mod error;
 pub(super) mod service;
 pub(super) mod stage;
 
@@ -11,8 +13,9 @@ use anstream::println;
 use clap::Args;
 
 use super::{Context, Trouble};
+use error::StageError;
 use service::Flagsmith;
-use stage::{PROJECT, Stage, StageError};
+use stage::{PROJECT, Stage};
 
 /// What can be said about the sandbox.
 #[derive(Debug, Args)]

@@ -9,19 +9,9 @@ use serde_json::{Value as Json, json};
 use super::clock::Stamp;
 use super::deliveries::Outgoing;
 use super::model::{AuditEntry, Scope};
+use super::pending::Pending;
 use super::world::World;
 use super::{payload, python};
-
-/// Something to be told when the change is complete.
-#[derive(Debug, Clone)]
-pub(super) enum Pending {
-    /// The audit entry with this index in the log.
-    Audit(usize),
-    /// The present state, by id.
-    FlagUpdated(u64),
-    /// What was put together while the change was made.
-    Ready { event: &'static str, environment: u64, organisation_too: bool, data: Json },
-}
 
 /// What an audit entry is about.
 pub(super) enum About {

@@ -1,8 +1,9 @@
 //! Making, describing, archiving, tagging and deleting features.
 
-use super::events::{About, Pending};
+use super::events::About;
 use super::model::{Feature, Tag, VariantOption, Who};
 use super::payload;
+use super::pending::Pending;
 use super::value::Value;
 use super::world::World;
 

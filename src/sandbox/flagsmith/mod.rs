@@ -28,6 +28,7 @@ mod http;
 mod links;
 mod model;
 mod payload;
+mod pending;
 mod people;
 mod python;
 mod setup;

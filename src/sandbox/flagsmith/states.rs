@@ -1,8 +1,9 @@
 //! Changing what a feature is set to where no versions are used, and identity overrides everywhere.
 
 use super::clock::Stamp;
-use super::events::{About, Pending};
+use super::events::About;
 use super::model::{FeatureSegment, Saved, State, Who};
+use super::pending::Pending;
 use super::value::Value;
 use super::world::World;
 

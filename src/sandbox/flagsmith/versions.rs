@@ -1,9 +1,10 @@
 //! Version 2 of feature versioning: a change makes a new version of a feature in an environment, which is
 //! then published.
 
-use super::events::{About, Pending};
+use super::events::About;
 use super::model::{State, Tasks, Version, Who};
 use super::payload;
+use super::pending::Pending;
 use super::states::Change;
 use super::value::Value;
 use super::world::World;

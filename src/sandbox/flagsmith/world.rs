@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use super::clock::{Clock, Mint};
 use super::deliveries::Outgoing;
-use super::events::Pending;
 use super::model::{
     AuditEntry, Environment, Feature, FeatureSegment, GitLab, Identity, Key, Organisation, Project, Resource,
     Segment, State, Tag, Tasks, User, Version, Webhook,
 };
+use super::pending::Pending;
 
 /// Everything the sandbox Flagsmith knows.
 #[derive(Debug, Default)]

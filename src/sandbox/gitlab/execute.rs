@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::model::{Awardable, Kind, Model, NoteableRef, State};
-use super::quick_actions::{Executed, Found, Outcome};
+use super::model::{Awardable, Executed, Kind, Model, NoteableRef, Outcome, State};
+use super::quick_actions::Found;
 use super::work::Change;
 
 impl Model {

@@ -3,18 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Gitlab;
-use super::model::{Hook, Model, level};
-
-/// A group.
-#[derive(Debug, Clone)]
-pub struct Group {
-    /// Id.
-    pub id: u64,
-    /// Full path.
-    pub path: String,
-    /// Access levels of its members, by their ids. Projects below do not inherit them here.
-    pub members: BTreeMap<u64, u32>,
-}
+use super::model::{Group, Hook, Model, level};
 
 /// Who has a webhook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,8 +10,8 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::{SignedDuration, Timestamp};
 use sha2::Sha256;
 
-use super::delivery::{Fate, uuid};
-use super::model::{Hook, Model};
+use super::delivery::uuid;
+use super::model::{Fate, Hook, Model};
 use super::shared::Shared;
 
 /// GitLab keeps this much of an answer, in bytes.

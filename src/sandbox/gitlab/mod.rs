@@ -20,7 +20,6 @@ mod bring;
 mod delivery;
 mod execute;
 mod feature_flags;
-mod graphql;
 mod groups;
 mod hooks;
 mod http;
@@ -42,20 +41,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use access::Refusal;
-pub use delivery::{Courier, Delivery, Fate, Order};
+pub use delivery::Order;
 pub use feature_flags::FlagEdit;
-pub use groups::Group;
 pub use hooks::signature;
 pub use mentions::mentioned;
 pub use model::{
-    Award, Awardable, Edit, Environment, FeatureFlag, FlagEdited, FlagScope, FlagStrategy, Hook, HookTimes,
-    IssueType, Kind, Label, Member, Model, Note, NoteKind, Noteable, NoteableRef, NotesLimit, Project,
-    Settings, State, Token, User, Visibility, level,
+    Award, Awardable, Courier, Delivery, Edit, Environment, Executed, Fate, FeatureFlag, FlagEdited,
+    FlagScope, FlagStrategy, Group, Hook, HookTimes, IssueType, Kind, Label, Member, Model, Note, NoteKind,
+    Noteable, NoteableRef, NotesLimit, Outcome, Project, Settings, State, Token, User, Visibility, level,
 };
 pub use press::NotPressed;
-pub use quick_actions::{
-    Executed, Found, NAMES as QUICK_ACTIONS, Outcome, Reading, read as read_quick_actions,
-};
+pub use quick_actions::{Found, NAMES as QUICK_ACTIONS, Reading, read as read_quick_actions};
 pub use setup::{HookSpec, ProjectBot};
 
 use self::shared::Shared;

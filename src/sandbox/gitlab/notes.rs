@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::access::Refusal;
 use super::mentions::mentioned;
-use super::model::{Award, Awardable, Edit, Model, Note, NoteKind, NoteableRef};
+use super::model::{Award, Awardable, Edit, Model, Note, NoteKind, NoteableRef, Outcome};
 use super::quick_actions;
 
 /// The most characters that a note or description may have (facts, section 5).
@@ -104,8 +104,7 @@ impl Model {
         if reading.text.trim().is_empty() {
             let executed = self.run_all(on, author, &reading.commands);
             let names: Vec<String> = executed.iter().map(|command| command.name.clone()).collect();
-            let all_refused =
-                executed.iter().all(|command| command.outcome == quick_actions::Outcome::Refused);
+            let all_refused = executed.iter().all(|command| command.outcome == Outcome::Refused);
             self.other_quick_actions.extend(executed);
             return Err(if all_refused {
                 Refusal::Invalid(format!("400 Bad request - Could not apply {} command.", names.join(", ")))

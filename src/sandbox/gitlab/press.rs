@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use super::Gitlab;
 use super::access::Refusal;
-use super::delivery::Fate;
 use super::hooks::{self, Parcel};
-use super::model::{Kind, Model};
+use super::model::{Fate, Kind, Model};
 use super::shared::Shared;
 
 /// Why nothing was sent.

@@ -7,10 +7,7 @@ use std::sync::LazyLock;
 
 use comrak::nodes::NodeValue;
 use comrak::{Arena, Options, parse_document};
-use jiff::Timestamp;
 use regex::Regex;
-
-use super::model::NoteableRef;
 
 /// Every name that GitLab takes for a command. `/flag` is not among them.
 pub const NAMES: &[&str] = &[
@@ -119,34 +116,6 @@ pub struct Found {
     pub name: String,
     /// What follows it on its line, trimmed.
     pub argument: String,
-}
-
-/// What became of a command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// It changed something.
-    Done,
-    /// Its author may not, or it makes no sense here.
-    Refused,
-    /// GitLab knows it; this model has nothing that it could change.
-    NotModelled,
-}
-
-/// A command that GitLab ran.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Executed {
-    /// Name in lower case, without the slash.
-    pub name: String,
-    /// What followed it on its line, trimmed.
-    pub argument: String,
-    /// With whose rights.
-    pub by: u64,
-    /// On what.
-    pub on: NoteableRef,
-    /// When.
-    pub at: Timestamp,
-    /// What became of it.
-    pub outcome: Outcome,
 }
 
 /// A text, read.

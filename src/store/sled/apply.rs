@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+use super::entries;
 use super::fault::Fault;
 use super::keys;
 use super::letters;
@@ -60,7 +61,7 @@ fn write(txn: &mut Txn<'_>, write: &Write) -> Result<(), Fault> {
         Write::PutRegister(register) => txn.put(keys::register(), register),
         Write::InboxDone(id) => inbox_done(txn, *id),
         Write::InboxLater { id, not_before, reason } => inbox_later(txn, *id, *not_before, reason),
-        Write::InboxAgain(id) => match find_entry(txn, *id)? {
+        Write::InboxAgain(id) => match entries::find(txn, *id)? {
             Some((entry, false)) => letters::revive(txn, *id, entry).map(|_| ()),
             Some((_, true)) | None => Ok(()),
         },
@@ -125,18 +126,10 @@ fn put_noteable(txn: &mut Txn<'_>, record: &NoteableRecord) -> Result<(), Fault>
     txn.put(keys::noteable(noteable), record)
 }
 
-/// An entry that waits (`true`) or was given up (`false`).
-pub(super) fn find_entry(txn: &Txn<'_>, id: InboxId) -> Result<Option<(StoredEntry, bool)>, Fault> {
-    if let Some(entry) = txn.read(&keys::entry(id))? {
-        return Ok(Some((entry, true)));
-    }
-    Ok(txn.read(&keys::dead_entry(id))?.map(|entry| (entry, false)))
-}
-
 fn inbox_done(txn: &mut Txn<'_>, id: InboxId) -> Result<(), Fault> {
-    let Some((entry, waits)) = find_entry(txn, id)? else { return Ok(()) };
+    let Some((entry, waits)) = entries::find(txn, id)? else { return Ok(()) };
     if waits {
-        forget_waiting_body(txn, &entry, id)?;
+        entries::forget_waiting_body(txn, &entry, id)?;
     }
     txn.delete(keys::entry(id))?;
     txn.delete(keys::dead_entry(id))?;
@@ -144,17 +137,8 @@ fn inbox_done(txn: &mut Txn<'_>, id: InboxId) -> Result<(), Fault> {
     letters::forget(txn, id.0)
 }
 
-/// A body without key is a repeat only while the first one waits.
-pub(super) fn forget_waiting_body(txn: &mut Txn<'_>, entry: &StoredEntry, id: InboxId) -> Result<(), Fault> {
-    let Some(key) = entry.waiting_body() else { return Ok(()) };
-    match txn.read::<Remembered>(&key)? {
-        Some(memory) if memory.id == id => txn.delete(key),
-        _ => Ok(()),
-    }
-}
-
 fn inbox_later(txn: &mut Txn<'_>, id: InboxId, not_before: Timestamp, reason: &str) -> Result<(), Fault> {
-    let Some((mut entry, waits)) = find_entry(txn, id)? else { return Ok(()) };
+    let Some((mut entry, waits)) = entries::find(txn, id)? else { return Ok(()) };
     if !waits {
         entry = letters::revive(txn, id, entry)?;
     } else {

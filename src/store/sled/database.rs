@@ -17,8 +17,11 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::keys;
-use super::lock::{Owner, Place};
-use super::open::{OpenError, SCHEMA_VERSION, StoreOptions, check_schema, marked_schema, sync_folder};
+use super::marker::{check_schema, marked_schema};
+use super::open_error::{OpenError, Owner};
+use super::options::StoreOptions;
+use super::place::{Place, sync_folder};
+use super::schema::SCHEMA_VERSION;
 
 /// How long to wait for threads of sled that still hold the file of a handle that was dropped.
 const PATIENCE: u32 = 60;

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::apply;
 use super::cell::{self, Cell};
+use super::entries;
 use super::fault::Fault;
 use super::keys::{self, kind};
 use super::stored::{Remembered, StoredEntry, StoredInbound};
@@ -46,9 +46,9 @@ pub(super) fn bury(txn: &mut Txn<'_>, letter: &DeadLetter) -> Result<(), Fault> 
     let id = match &letter.what {
         DeadThing::Inbox(id) => {
             // What is done with cannot be given up any more: the letter would name nothing.
-            let Some((mut entry, waits)) = apply::find_entry(txn, *id)? else { return Ok(()) };
+            let Some((mut entry, waits)) = entries::find(txn, *id)? else { return Ok(()) };
             if waits {
-                apply::forget_waiting_body(txn, &entry, *id)?;
+                entries::forget_waiting_body(txn, &entry, *id)?;
                 txn.delete(keys::entry(*id))?;
             }
             entry.attempts = letter.attempts;

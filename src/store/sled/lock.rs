@@ -3,9 +3,9 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::open::OpenError;
+use super::open_error::{OpenError, Owner};
 
 /// The lock, held until it is dropped; the system lets go of it when the process ends, however it ends.
 #[derive(Debug)]
@@ -51,46 +51,4 @@ fn owner(file: &mut File) -> Option<u32> {
     let mut text = String::new();
     file.take(32).read_to_string(&mut text).ok()?;
     text.trim().parse().ok()
-}
-
-/// The process that holds a lock, as far as it is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Owner(pub Option<u32>);
-
-impl std::fmt::Display for Owner {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.0 {
-            Some(pid) => write!(f, "process {pid}"),
-            None => f.write_str("another process"),
-        }
-    }
-}
-
-/// Where the parts of a store are.
-#[derive(Debug, Clone)]
-pub(super) struct Place {
-    /// The store's own folder.
-    pub(super) root: PathBuf,
-}
-
-impl Place {
-    /// sled's folder.
-    pub(super) fn database(&self) -> PathBuf {
-        self.root.join("db")
-    }
-
-    /// sled's log, where everything is.
-    pub(super) fn log(&self) -> PathBuf {
-        self.database().join("db")
-    }
-
-    /// sled's folder for what is too large for its log.
-    pub(super) fn blobs(&self) -> PathBuf {
-        self.database().join("blobs")
-    }
-
-    /// Tells that a database was made here and in which schema; it is read before sled touches anything.
-    pub(super) fn marker(&self) -> PathBuf {
-        self.database().join("flaglink-schema")
-    }
 }

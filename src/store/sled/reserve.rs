@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::lock::Place;
+use super::place::Place;
 
 /// Of the database that much more is kept: what sled writes when it is opened grows with it.
 const SHARE: u64 = 32;

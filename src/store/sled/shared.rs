@@ -6,8 +6,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockW
 use super::database::Database;
 use super::fault::Fault;
 use super::keys::{self, kind};
-use super::lock::Place;
-use super::open::{OpenError, StoreOptions};
+use super::open_error::OpenError;
+use super::options::StoreOptions;
+use super::place::Place;
 use super::reserve::Reserve;
 use super::view;
 use crate::store::{Backlog, StoreError};

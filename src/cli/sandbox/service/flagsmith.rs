@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::super::stage::StageError;
+use super::super::error::StageError;
 use super::{FLAG, OTHER_FLAG, Service};
 use crate::sandbox::flagsmith::{self as sandbox, Outcome, Person, Value, World};
 

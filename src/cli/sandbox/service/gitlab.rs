@@ -7,7 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::json;
 
-use super::super::stage::{Stage, StageError};
+use super::super::error::StageError;
+use super::super::stage::Stage;
 use super::{FLAG, OTHER_FLAG, Service};
 use crate::sandbox::gitlab::{Gitlab, Model, Refusal, level};
 

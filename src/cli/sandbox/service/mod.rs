@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::stage::StageError;
+use super::error::StageError;
 
 pub(in crate::cli) use flagsmith::Flagsmith;
 pub(in crate::cli) use gitlab::GitlabFlags;

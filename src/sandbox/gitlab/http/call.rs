@@ -189,6 +189,16 @@ impl<'a> Call<'a> {
         Problem::answer(answer.with_header("allow", allow))
     }
 
+    /// The group with that id or path, for those who are members.
+    pub(super) fn group(&self, id: &str) -> Result<u64, Problem> {
+        let me = self.me()?;
+        let by_id = id.parse::<u64>().ok().filter(|id| self.model.groups.contains_key(id));
+        let by_path = || self.model.groups.values().find(|group| group.path.eq_ignore_ascii_case(id));
+        let found = by_id.or_else(|| by_path().map(|group| group.id));
+        let missing = Refusal::NotFound("Group Not Found".into());
+        Ok(found.filter(|group| self.model.group_level(*group, me) > 0).ok_or(missing)?)
+    }
+
     /// The project by id or path. A path that it once had leads to it: a redirect for reading, 405 for the rest.
     pub(super) fn project(&self, id: &str) -> Result<u64, Problem> {
         if !self.method.is_safe() {

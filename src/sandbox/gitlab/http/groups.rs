@@ -9,18 +9,8 @@ use crate::sandbox::gitlab::access::Refusal;
 use crate::sandbox::gitlab::groups::Home;
 use crate::sandbox::server::Response;
 
-/// The group with that id or path, for those who are members.
-pub(super) fn find(call: &Call<'_>, id: &str) -> Result<u64, Problem> {
-    let me = call.me()?;
-    let by_id = id.parse::<u64>().ok().filter(|id| call.model.groups.contains_key(id));
-    let by_path = || call.model.groups.values().find(|group| group.path.eq_ignore_ascii_case(id));
-    let found = by_id.or_else(|| by_path().map(|group| group.id));
-    let missing = Refusal::NotFound("Group Not Found".into());
-    Ok(found.filter(|group| call.model.group_level(*group, me) > 0).ok_or(missing)?)
-}
-
 pub(super) fn route(call: &mut Call<'_>, id: &str, rest: &[&str]) -> Result<Response, Problem> {
-    let group = find(call, id)?;
+    let group = call.group(id)?;
     match rest {
         [] => call.only_get(|call| show(call, group)),
         // Without the licence there is no such path.

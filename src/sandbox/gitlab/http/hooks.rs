@@ -10,11 +10,10 @@ use serde_json::json;
 use super::call::{Call, Problem};
 use super::paging::page;
 use super::shapes::EVENTS;
-use super::{groups, unknown};
+use super::unknown;
 use crate::sandbox::gitlab::access::Refusal;
-use crate::sandbox::gitlab::delivery::Fate;
 use crate::sandbox::gitlab::groups::Home;
-use crate::sandbox::gitlab::model::Hook;
+use crate::sandbox::gitlab::model::{Fate, Hook};
 use crate::sandbox::gitlab::press::{self, NotPressed};
 use crate::sandbox::gitlab::shared::Shared;
 use crate::sandbox::server::Response;
@@ -36,7 +35,7 @@ pub(super) fn slow(call: &Call<'_>) -> Result<Option<Slow>, Problem> {
     }
     let home = match *kind {
         "projects" => Home::Project(call.project(id)?),
-        _ if call.model.settings.group_hooks => Home::Group(groups::find(call, id)?),
+        _ if call.model.settings.group_hooks => Home::Group(call.group(id)?),
         _ => return Ok(None),
     };
     match rest {

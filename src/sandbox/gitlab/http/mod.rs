@@ -4,6 +4,7 @@ mod award_emoji;
 pub(super) mod call;
 mod discussions;
 mod feature_flags;
+mod graphql;
 mod groups;
 mod hooks;
 mod instance;
@@ -22,7 +23,6 @@ use serde_json::json;
 
 use self::call::{Call, Problem};
 use super::delivery::uuid;
-use super::graphql;
 use super::groups::Home;
 use super::model::Model;
 use super::shared::Shared;

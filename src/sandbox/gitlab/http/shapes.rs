@@ -3,9 +3,8 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::sandbox::gitlab::delivery::{Delivery, Fate};
 use crate::sandbox::gitlab::model::{
-    Award, Awardable, Hook, Kind, Label, Model, Note, Noteable, Project, State,
+    Award, Awardable, Delivery, Fate, Hook, Kind, Label, Model, Note, Noteable, Project, State,
 };
 
 /// A point in time as the REST API has it: milliseconds, `Z`.

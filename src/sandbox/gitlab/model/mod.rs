@@ -1,6 +1,9 @@
 //! What the sandbox GitLab knows: a plain model. Everything else reads and changes this.
 
+mod delivery;
+mod executed;
 mod feature_flag;
+mod group;
 mod instance;
 mod note;
 mod noteable;
@@ -11,15 +14,14 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+pub use delivery::{Courier, Delivery, Fate};
+pub use executed::{Executed, Outcome};
 pub use feature_flag::{Environment, FeatureFlag, FlagEdited, FlagScope, FlagStrategy};
+pub use group::Group;
 pub use instance::{HookTimes, NotesLimit, Settings, Token, User};
 pub use note::{Award, Awardable, Edit, Note, NoteKind};
 pub use noteable::{IssueType, Kind, Noteable, NoteableRef, State};
 pub use project::{Hook, Label, Member, Project, Visibility, level};
-
-use super::delivery::{Courier, Delivery};
-use super::groups::Group;
-use super::quick_actions::Executed;
 
 /// Everything.
 #[derive(Debug, Clone)]

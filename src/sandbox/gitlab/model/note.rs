@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
+use super::executed::Executed;
 use super::noteable::{Kind, NoteableRef};
-use crate::sandbox::gitlab::quick_actions::Executed;
 
 /// How a note stands among others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::http::call::{Problem, caller};
-use super::model::{Model, Note};
+use super::call::{Problem, caller};
+use crate::sandbox::gitlab::model::{Model, Note};
 use crate::sandbox::server::{Request, Response};
 
 /// Answers `POST /api/graphql`.
