@@ -1,6 +1,7 @@
 //! Unattended: from nothing to the first link, again without any change, and shown without doing.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::os::unix::fs::PermissionsExt;
 
 use flaglink::config::Config;
@@ -150,12 +151,41 @@ async fn unleash_and_gitlabs_own_flags() {
 
 /// Without its marker key the service would not know the webhooks that were just registered.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_advice_for_a_service_takes_the_marker_key_along() {
+async fn the_advice_for_a_service_is_what_it_takes() {
     let place = Place::new().await;
     let said = place.init(&place.flags()).await;
     let line = "install -D -m 600 -o flaglink -g flaglink marker-key /var/lib/flaglink-keys/marker-key";
     assert!(said.out.contains(line), "{said:?}");
     assert!(place.path("marker-key").exists());
+
+    // Done as it is said, the file loads with what systemd hands over, and nothing is handed over that is not there.
+    let service = said.out.split("As a service").nth(1).unwrap();
+    let said_after = |title: &str| {
+        let lines = service.split(title).nth(1).unwrap().lines().skip(1);
+        lines.take_while(|line| line.starts_with("   ")).map(str::trim).collect::<Vec<_>>()
+    };
+    let credentials = place.path("credentials");
+    std::fs::create_dir(&credentials).unwrap();
+    let drop_in = said_after("secrets.conf");
+    assert_eq!(
+        drop_in[..2],
+        ["[Service]", "LoadCredential="],
+        "what the unit loads is taken back: {service}"
+    );
+    for line in &drop_in[2..] {
+        let (name, path) = line.strip_prefix("LoadCredential=").unwrap().split_once(':').unwrap();
+        let installed = service.lines().find(|line| line.ends_with(&format!(" {path}"))).unwrap();
+        let from = installed.trim().strip_prefix("install -D -m 600 ").unwrap().split(' ').next().unwrap();
+        std::fs::copy(place.path(from), credentials.join(name)).unwrap();
+    }
+    let store = said_after("under [store]").join("\n");
+    let written = place.read("flaglink.toml");
+    let (before, rest) = written.split_once("[store]").unwrap();
+    let after = rest.split_once("\n[").map_or("", |(_, after)| after);
+    let text = format!("{before}{store}\n[{after}");
+    let env = BTreeMap::from([("CREDENTIALS_DIRECTORY".to_owned(), credentials.display().to_string())]);
+    let config = Config::parse(&text, Path::new("/etc/flaglink/flaglink.toml"), &env).unwrap();
+    assert_eq!(config.store.path, Path::new("/var/lib/flaglink"));
 
     // Where none is made yet the service makes its own.
     let place = Place::new().await;

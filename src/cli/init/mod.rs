@@ -1,6 +1,7 @@
 //! `flaglink init`: a configuration made by asking, each answer tried at once; webhooks registered; and what to type where.
 
 mod address;
+mod as_service;
 mod ask;
 mod by_hand;
 mod choice;

@@ -5,6 +5,7 @@ use std::io::Write;
 use owo_colors::OwoColorize;
 use serde::Serialize;
 
+use super::as_service;
 use super::flags::Flags;
 use super::gitlab::{Chosen, Gitlab};
 use super::plan::Plan;
@@ -13,9 +14,6 @@ use crate::cli::screen::{fold, width};
 use crate::cli::triggers::needed;
 use crate::cli::words::plain;
 use crate::cli::{Trouble, show};
-
-/// Where the unit has the marker key.
-const MARKER_KEY: &str = "/var/lib/flaglink-keys/marker-key";
 
 /// What `--json` says.
 #[derive(Serialize)]
@@ -112,33 +110,7 @@ pub(super) fn done(
         page.unwrap_or_default()
     ))?;
     if !hooks.runs && !changes.is_empty() {
-        as_a_service(&mut out, plan)?;
+        as_service::tell(&mut out, plan)?;
     }
-    Ok(())
-}
-
-/// What to type for a service. The marker key goes along: the webhooks that were just registered are known by it, and their
-/// secrets are made of it.
-fn as_a_service(out: &mut impl Write, plan: &Plan) -> Result<(), Trouble> {
-    writeln!(out)?;
-    writeln!(out, "{}", "As a service, with systemd (its unit and its user are in systemd/):".bold())?;
-    writeln!(out, "   install -D -m 644 {} /etc/flaglink/flaglink.toml", show(&plan.path))?;
-    for secret in &plan.secrets {
-        let name = secret.path.file_name().unwrap_or_default().display().to_string();
-        writeln!(out, "   install -D -m 600 {} /etc/flaglink/secrets/{}", show(&secret.path), plain(&name))?;
-    }
-    if plan.marker_key.exists() {
-        writeln!(
-            out,
-            "   install -D -m 600 -o flaglink -g flaglink {} {MARKER_KEY}",
-            show(&plan.marker_key)
-        )?;
-    }
-    writeln!(
-        out,
-        "   In the unit, one LoadCredential= line for each file in /etc/flaglink/secrets and no others; in the file,"
-    )?;
-    writeln!(out, "   [store] path = \"/var/lib/flaglink\", marker_key_file = \"{MARKER_KEY}\".")?;
-    writeln!(out, "   systemctl enable --now flaglink")?;
     Ok(())
 }
