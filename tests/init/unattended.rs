@@ -1,8 +1,8 @@
 //! Unattended: from nothing to the first link, again without any change, and shown without doing.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use flaglink::config::Config;
 use flaglink::daemon::Daemon;
@@ -212,10 +212,15 @@ async fn an_address_that_comes_later_brings_registered_webhooks() {
     assert!(out.contains("take `webhook_secret_file` out of [gitlab]"), "{out}");
     assert_eq!(place.gitlab.read(|model| model.hooks.len()), 1);
 
+    // Whether there is one in the group, only its owners see: that is in the way of nothing, and said.
+    let group = place.gitlab.group("shop");
+    place.gitlab.group_member(group, place.bot, level::MAINTAINER);
     place.gitlab.change(|model| model.hooks.clear());
     let said = place.init(&place.flags()).await;
     assert_eq!(said.code, 0, "{said:?}");
     assert!(said.out.contains("the webhook of shop/web: made"), "{said:?}");
+    let out = said.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(out.contains("does not show the bot the webhooks of shop. If somebody made one there"), "{out}");
     assert!(!place.read("flaglink.toml").contains("webhook_secret_file = \"webhook-secret\""), "{said:?}");
     assert_eq!(place.gitlab.read(|model| model.hooks.len()), 1);
     let again = place.init(&place.flags()).await;
@@ -292,6 +297,9 @@ async fn the_certificates_that_were_tried_are_written_for_both_sides() {
     for table in [&config["gitlab"], &config["providers"]["flagsmith"]] {
         assert_eq!(table["ca_file"].as_str(), Some(ca), "{file}");
     }
+    // A service may not read what lies in somebody's home.
+    assert!(said.out.contains(&format!("install -D -m 644 {ca} /etc/flaglink/ca.pem")), "{said:?}");
+    assert!(said.out.contains("ca_file = \"/etc/flaglink/ca.pem\""), "{said:?}");
     Config::load(&place.path("flaglink.toml"), &BTreeMap::new()).unwrap();
     // Said once, it stays as it is.
     assert!(place.init(&place.flags()).await.out.contains("Nothing to change"));

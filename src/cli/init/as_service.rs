@@ -14,6 +14,8 @@ const CONFIG: &str = "/etc/flaglink/flaglink.toml";
 const SECRETS: &str = "/etc/flaglink/secrets";
 /// Where a service has its marker key, which has to be kept.
 const MARKER_KEY: &str = "/var/lib/flaglink-keys/marker-key";
+/// Where it can read certificates; not in somebody's home.
+const CERTIFICATES: &str = "/etc/flaglink/ca.pem";
 
 /// Tells it, in the order in which it is typed. The marker key goes along: the webhooks that were just registered are known by it,
 /// and their secrets are made of it.
@@ -32,8 +34,15 @@ pub(super) fn tell(out: &mut impl Write, plan: &Plan) -> Result<(), Trouble> {
         let key = show(&plan.marker_key);
         writeln!(out, "   install -D -m 600 -o flaglink -g flaglink {key} {MARKER_KEY}")?;
     }
+    if let Some(file) = &plan.ca_file {
+        writeln!(out, "   install -D -m 644 {} {CERTIFICATES}", show(file))?;
+    }
     writeln!(out, "{}", format!("In {CONFIG}, in place of what is there under [store]:").bold())?;
     writeln!(out, "   [store]\n   path = \"/var/lib/flaglink\"\n   marker_key_file = \"{MARKER_KEY}\"")?;
+    if plan.ca_file.is_some() {
+        writeln!(out, "{}", "And wherever a `ca_file` is:".bold())?;
+        writeln!(out, "   ca_file = \"{CERTIFICATES}\"")?;
+    }
     // systemd does not start a service of which a credential is missing: those of the unit are all taken back first.
     writeln!(out, "{}", "In /etc/systemd/system/flaglink.service.d/secrets.conf, a new file:".bold())?;
     writeln!(out, "   [Service]\n   LoadCredential=")?;

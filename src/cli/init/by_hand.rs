@@ -20,7 +20,10 @@ pub(super) enum Webhooks {
     /// flaglink registers them.
     Registered,
     /// flaglink registers them from now on: the secret of those made by hand goes out of the configuration.
-    RegisteredNow,
+    RegisteredNow {
+        /// The groups whose webhooks GitLab does not show: somebody may have made one there.
+        unseen: Vec<String>,
+    },
     /// Somebody makes them.
     ByHand {
         /// Why it stays so, though flaglink could register them.
@@ -37,8 +40,23 @@ impl Webhooks {
     pub(super) fn because(&self) -> Option<&str> {
         match self {
             Self::ByHand { because } => because.as_deref(),
-            Self::Registered | Self::RegisteredNow => None,
+            Self::Registered | Self::RegisteredNow { .. } => None,
         }
+    }
+
+    /// Whether flaglink registers them from now on.
+    pub(super) fn now(&self) -> bool {
+        matches!(self, Self::RegisteredNow { .. })
+    }
+
+    /// What is to be looked at by hand, since GitLab does not show it.
+    pub(super) fn unseen(&self) -> Option<String> {
+        let Self::RegisteredNow { unseen } = self else { return None };
+        let (first, groups) = (unseen.first()?, unseen.join(", "));
+        Some(format!(
+            "GitLab does not show the bot the webhooks of {groups}. If somebody made one there that leads to /hooks/gitlab, \
+             delete it ({first} → Settings → Webhooks): flaglink does not take any more what it sends"
+        ))
     }
 }
 
@@ -55,16 +73,17 @@ impl Interview<'_> {
         let Some(name) = file::text(&self.document, "gitlab", "webhook_secret_file") else {
             return Ok(Webhooks::Registered);
         };
-        let because = match self.is_of_init(name) {
-            false => Some(format!("{name} is not a secret that init has made")),
-            true => made_by_hand(gitlab, chosen).await,
-        };
-        if because.is_some() {
+        if !self.is_of_init(name) {
+            let because = Some(format!("{name} is not a secret that init has made"));
             return Ok(Webhooks::ByHand { because });
         }
+        let unseen = match made_by_hand(gitlab, chosen).await {
+            Ok(unseen) => unseen,
+            Err(because) => return Ok(Webhooks::ByHand { because: Some(because) }),
+        };
         let over =
             self.asker.confirm("Shall flaglink register its webhooks itself, now that it has an address?")?;
-        Ok(if over { Webhooks::RegisteredNow } else { Webhooks::ByHand { because: None } })
+        Ok(if over { Webhooks::RegisteredNow { unseen } } else { Webhooks::ByHand { because: None } })
     }
 
     /// Whether init made that secret, and nobody has told flaglink of another.
@@ -83,42 +102,52 @@ impl Interview<'_> {
     }
 }
 
-/// A webhook that somebody made with that secret, in a project or in a group above it. Where GitLab does not tell, there may be one.
-async fn made_by_hand(gitlab: &Gitlab, chosen: &Chosen) -> Option<String> {
+/// The groups whose webhooks GitLab does not show.
+///
+/// # Errors
+/// A webhook that somebody made with that secret, in a project or in a group above it, or that it cannot be told.
+async fn made_by_hand(gitlab: &Gitlab, chosen: &Chosen) -> Result<Vec<String>, String> {
     let mut groups = BTreeSet::new();
     for project in &chosen.matched {
-        if let Some(found) = made_in(gitlab, HookHome::Project(project.id), &project.path).await {
-            return Some(found);
-        }
-        groups.extend(project.path.match_indices('/').filter_map(|(at, _)| project.path.get(..at)));
+        let (home, path) = (HookHome::Project(project.id), &project.path);
+        made_in(gitlab, home, path).await?.map_err(|error| not_shown(path, &error))?;
+        groups.extend(path.match_indices('/').filter_map(|(at, _)| path.get(..at)));
     }
+    let mut unseen = Vec::new();
     for group in groups {
-        let found = match gitlab.api.group_at(group).await {
-            Ok(Some(id)) => made_in(gitlab, HookHome::Group(id), group).await,
-            // A user's own projects are in no group.
-            Ok(None) => None,
-            Err(error) => Some(format!("GitLab does not show the group {group}: {error}")),
+        let found = gitlab.api.group_at(group).await;
+        // A user's own projects are in no group.
+        let Some(id) = found.map_err(|error| format!("GitLab does not show the group {group}: {error}"))?
+        else {
+            continue;
         };
-        if found.is_some() {
-            return found;
+        match made_in(gitlab, HookHome::Group(id), group).await? {
+            Ok(()) => {}
+            // This GitLab has no webhooks of groups.
+            Err(GitlabError::Failed(failure)) if failure.is_not_found() => {}
+            // Only owners of a group see them; flaglink's are in the projects, and go on without that.
+            Err(GitlabError::Failed(failure)) if failure.status == Some(403) => unseen.push(group.to_owned()),
+            Err(error) => return Err(not_shown(group, &error)),
         }
     }
-    None
+    Ok(unseen)
 }
 
-async fn made_in(gitlab: &Gitlab, home: HookHome, path: &str) -> Option<String> {
+/// `Err`: one was made by hand; `Ok(Err)`: GitLab does not tell.
+async fn made_in(gitlab: &Gitlab, home: HookHome, path: &str) -> Result<Result<(), GitlabError>, String> {
     let leads_here = |url: &str| {
         Url::parse(url).is_ok_and(|url| url.path().trim_end_matches('/').ends_with("/hooks/gitlab"))
     };
-    match gitlab.api.hooks_of(home).await {
-        Ok(hooks) => {
-            let hook = hooks.iter().find(|hook| leads_here(&hook.url))?;
-            Some(format!("webhook {} of {path} was made by hand", hook.id))
-        }
-        // This GitLab has no webhooks of groups.
-        Err(GitlabError::Failed(failure)) if failure.is_not_found() && matches!(home, HookHome::Group(_)) => {
-            None
-        }
-        Err(error) => Some(format!("GitLab does not show the webhooks of {path}: {error}")),
+    let hooks = match gitlab.api.hooks_of(home).await {
+        Ok(hooks) => hooks,
+        Err(error) => return Ok(Err(error)),
+    };
+    match hooks.iter().find(|hook| leads_here(&hook.url)) {
+        Some(hook) => Err(format!("webhook {} of {path} was made by hand", hook.id)),
+        None => Ok(Ok(())),
     }
+}
+
+fn not_shown(path: &str, error: &GitlabError) -> String {
+    format!("GitLab does not show the webhooks of {path}: {error}")
 }

@@ -23,7 +23,6 @@ use super::doctor::Needs;
 use super::progress::Progress;
 use super::{Context, Trouble, document, show};
 use ask::{Asker, Question};
-use by_hand::Webhooks;
 use file::Wanted;
 
 /// Write a configuration by asking; check every answer at once, register the webhooks, say what to type where
@@ -147,7 +146,7 @@ impl Interview<'_> {
             store: self.init.store.clone(),
             ca_file: self.init.ca_file.as_deref().map(absolute),
             by_hand: webhooks.by_hand(),
-            registered_now: matches!(webhooks, Webhooks::RegisteredNow),
+            registered_now: webhooks.now(),
             service: file::Service {
                 kind: flags.kind,
                 name: flags.name.clone(),
@@ -163,7 +162,14 @@ impl Interview<'_> {
         let mut plan = plan::Plan::make(&self, &gitlab, &flags, &webhooks, public_url)?;
         let needs = Needs { own_flags: plan.own_flags, labels: file::labels(&self.document) };
         let too_small = projects.too_small(&gitlab, needs, plan.public.is_some());
-        let all = gitlab.warnings.iter().cloned().chain(unknown).chain(too_small).chain(left_out);
+        let all = gitlab
+            .warnings
+            .iter()
+            .cloned()
+            .chain(unknown)
+            .chain(too_small)
+            .chain(left_out)
+            .chain(webhooks.unseen());
         plan.warnings = all.collect();
         if self.init.dry_run {
             let would = webhooks::would(&plan, &gitlab, &projects, &flags, &self.progress).await;

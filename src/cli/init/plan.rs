@@ -36,6 +36,8 @@ pub(super) struct Plan {
     pub(super) public: Option<String>,
     /// What wants attention, one sentence each.
     pub(super) warnings: Vec<String>,
+    /// Certificates that GitLab's is signed with.
+    pub(super) ca_file: Option<PathBuf>,
     /// Where the marker key is, once there is one.
     pub(super) marker_key: PathBuf,
 }
@@ -101,6 +103,7 @@ impl Plan {
             service_secret,
             public,
             warnings: Vec::new(),
+            ca_file: file::text(document, "gitlab", "ca_file").map(|name| interview.beside(name)),
             marker_key: interview
                 .beside(file::text(document, "store", "marker_key_file").unwrap_or("marker-key")),
         })
