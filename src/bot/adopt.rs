@@ -4,12 +4,14 @@
 //! flaglink itself does meanwhile changes the record first, and then the decision collides and is made at the next look.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::Trouble;
 use super::back_links::stands_as;
 use super::limits::{HISTORY, LINKS};
+use super::patience;
 use super::watch;
 use super::world::{Project, World, view_of};
 use crate::domain::{
@@ -21,6 +23,9 @@ use crate::gitlab::{NoteableDetail, WorkPage};
 
 /// A link that is not there any more is looked for once more after this time before that is believed.
 const APART: SignedDuration = SignedDuration::from_secs(10);
+
+/// How long the look at one flag waits for a service that has no answer for the moment.
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Whether links at that provider are adopted in any project.
 pub fn is_wanted(world: &World, provider: &dyn FlagProvider) -> bool {
@@ -84,7 +89,8 @@ pub async fn look(world: &World, provider: &dyn FlagProvider, flag: Flag) -> Res
     if seen.value.as_ref().is_some_and(in_doubt) {
         return Ok(None);
     }
-    let standing = provider.back_links(&flag.flag, &flag.internal_id).await?;
+    // Of many flags each is a request: a service that wants them slower is asked slower, or none would ever be adopted.
+    let standing = patience::ask(PATIENCE, || provider.back_links(&flag.flag, &flag.internal_id)).await?;
     let mut looked = Looked { flag, seen, standing, missing: BTreeSet::new(), kept: 0 };
     for (name, mirror) in looked.seen.value.iter().flat_map(|record| &record.mirrors) {
         let Ok(noteable) = name.parse::<Noteable>() else { continue };

@@ -24,6 +24,8 @@ const AT_ONCE: usize = 500;
 pub async fn poll(pipeline: Arc<Pipeline>, provider: Arc<dyn FlagProvider>, stop: CancellationToken) {
     let mut every = tokio::time::interval(provider.poll_interval());
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    // Many flags are many requests, and a service may want them spread over minutes: states are compared meanwhile.
+    let mut adopting = JoinSet::new();
     loop {
         tokio::select! {
             _ = every.tick() => {}
@@ -34,8 +36,16 @@ pub async fn poll(pipeline: Arc<Pipeline>, provider: Arc<dyn FlagProvider>, stop
             result = one => result,
             () = stop.cancelled() => return,
         };
+        let _ = adopting.try_join_next();
         match result {
-            Ok(differences) => tracing::debug!(provider = provider.name(), differences, "polled"),
+            Ok(differences) => {
+                tracing::debug!(provider = provider.name(), differences, "polled");
+                if adopting.is_empty() {
+                    let (pipeline, provider) = (Arc::clone(&pipeline), Arc::clone(&provider));
+                    adopting
+                        .spawn(async move { adopt(&pipeline, provider.as_ref()).await }.in_current_span());
+                }
+            }
             Err(trouble) => {
                 tracing::warn!(provider = provider.name(), reason = %trouble, "polling failed; the next poll tries again");
             }
@@ -78,9 +88,20 @@ async fn poll_once(pipeline: &Pipeline, provider: &Arc<dyn FlagProvider>) -> Res
     }
     if !is_left_alone(pipeline, provider.as_ref()).await? {
         mark_what_was_missed(pipeline, provider.as_ref()).await?;
-        adopt_links(pipeline, provider.as_ref()).await?;
     }
     Ok(differ.len())
+}
+
+/// Looks at the links that people put on flags, unless somebody else keeps them.
+async fn adopt(pipeline: &Pipeline, provider: &dyn FlagProvider) {
+    let looked = match is_left_alone(pipeline, provider).await {
+        Ok(true) => return,
+        Ok(false) => adopt_links(pipeline, provider).await,
+        Err(trouble) => Err(trouble),
+    };
+    if let Err(trouble) = looked {
+        tracing::warn!(provider = provider.name(), reason = %trouble, "links on flags could not be looked at; the next poll tries again");
+    }
 }
 
 /// Whether nothing is to be put on the provider's flags: it cannot be, or somebody else does it.

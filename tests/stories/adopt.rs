@@ -1,6 +1,6 @@
 //! Links that people put on a flag in Flagsmith, or take off there, where the rule says `adopt`.
 
-use flaglink::sandbox::faults::Received;
+use flaglink::sandbox::faults::{Fault, Received, Rule};
 use flaglink::sandbox::gitlab::{Model, NoteableRef, Visibility, level};
 use serde_json::json;
 
@@ -77,6 +77,32 @@ async fn a_link_made_by_hand_is_adopted_however_its_address_is_written() {
     assert!(town.row(request, "dark_mode").is_none());
     assert_eq!(town.links("checkout_v2").len(), 1);
     town.end().await;
+}
+
+/// With more flags than it answers about at once, a look that began anew each time would never come to its end.
+#[tokio::test]
+async fn a_flagsmith_that_wants_it_slower_is_asked_slower_and_not_from_the_beginning() {
+    const LINKS: &str = r"/features/\d+/feature-external-resources/";
+    let town = adopting().await;
+    let (issue, request) = (town.issue(), town.merge_request());
+    let slower =
+        town.flagsmith.faults().add(Rule::new("GET", LINKS, Fault::too_many(Some(1))).after(1).times(1));
+    by_hand(&town, "checkout_v2", "GITLAB_ISSUE", &town.page(issue));
+    by_hand(&town, "dark_mode", "GITLAB_MR", &town.page(request));
+    until_linked(&town, issue).await;
+    until_linked(&town, request).await;
+    assert_eq!(town.flagsmith.faults().hits(slower), 1);
+    let log = town.flagsmith.faults().log();
+    let refused = log.iter().position(|request| request.status == Some(429)).unwrap();
+    let lists =
+        |request: &&Received| request.path.ends_with("/features/") && request.query.starts_with("page=");
+    let again = log[refused + 1..].iter().position(|request| request.path == log[refused].path).unwrap();
+    assert_eq!(
+        log[refused..=refused + 1 + again].iter().filter(lists).count(),
+        0,
+        "{}",
+        town.flagsmith.faults().describe()
+    );
 }
 
 #[tokio::test]
