@@ -25,7 +25,6 @@ mod screen;
 mod source;
 mod table;
 mod templates;
-mod triggers;
 mod trouble;
 mod words;
 

@@ -101,6 +101,17 @@ async fn another_secret_is_said_to_be_why_deliveries_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_that_flaglink_did_not_make_is_not_said_to_be_put_right() {
+    let mut place = Place::registering().await;
+    place.flagsmith.change(|world| {
+        world.webhooks.iter_mut().for_each(|hook| "another one".clone_into(&mut hook.secret));
+    });
+    place.start().await;
+    let found = place.doctor(&[], &[]).await;
+    found.says("wrong", "provider-webhook", &["did not make it", "delete it in Flagsmith"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn why_an_address_was_refused_is_said() {
     let mut place = Place::registering().await;
     place.gitlab.change(|model| model.settings.local_hooks = false);

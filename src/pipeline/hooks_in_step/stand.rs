@@ -4,7 +4,7 @@ use futures_util::FutureExt as _;
 use jiff::SignedDuration;
 
 use super::leaving::{Leaving, Why};
-use super::report::{HookFailure, HookProblem, HookReport, HookStanding};
+use super::report::{HookFailure, HookProblem, HookProblemKind, HookReport, HookStanding};
 use super::step::{Sight, look};
 use super::targets::Wanted;
 use super::{
@@ -119,11 +119,10 @@ async fn one_report(office: &Office<'_>, wanted: &Wanted, kept: Option<&HookReco
     report.wanted_url = same.then(|| sight.wish.url.to_string());
     let Some(hook) = &sight.hook else {
         report.standing = HookStanding::Missing;
-        let tried = || kept_trouble(office, &wanted.name, kept);
-        report.problems.push(office.unsigned().or_else(tried).unwrap_or_else(|| {
-            let todo = format!("`flaglink hooks sync {}` makes it.", wanted.name);
-            HookProblem::new("there is no webhook of this flaglink", todo)
-        }));
+        let name = &wanted.name;
+        let tried = || kept_trouble(office, name, kept).or_else(|| office.live().problem(name));
+        let why = office.unsigned().or_else(tried);
+        report.problems.push(why.unwrap_or_else(|| words::not_there(name)));
         return report;
     };
     describe(&mut report, &sight, hook, wanted);
@@ -190,9 +189,10 @@ fn describe(report: &mut HookReport, sight: &Sight, hook: &Hook, wanted: &Wanted
     let mut needs = sight.reasons.clone();
     needs.extend(sight.doubles.iter().map(|double| format!("its double, webhook {}, removed", double.id)));
     if !needs.is_empty() {
-        report.problems.push(HookProblem::new(
+        let problem = HookProblem::new(
             format!("it needs a change: {}", needs.join(", ")),
             format!("`flaglink hooks sync {}` puts it right.", wanted.name),
-        ));
+        );
+        report.problems.push(problem.of(HookProblemKind::NeedsChange));
     }
 }

@@ -58,8 +58,7 @@ async fn one_test(office: &Office<'_>, wanted: &Wanted) -> HookTested {
         }
     };
     let Some(hook) = &sight.hook else {
-        let todo = format!("`flaglink hooks sync {}` makes it.", wanted.name);
-        tested.problem = Some(HookProblem::new("there is no webhook of this flaglink", todo));
+        tested.problem = Some(words::not_there(&wanted.name));
         return tested;
     };
     let path = path::in_url(&hook.url).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! What went wrong with a webhook, and what to do about it.
 
-use super::report::HookProblem;
+use super::report::{HookProblem, HookProblemKind};
 use crate::domain::HookTarget;
 use crate::gitlab::{GitlabError, LoggedAnswer, Release, has_nothing_to_send};
 use crate::net::Failure;
@@ -12,7 +12,8 @@ pub(super) fn of_gitlab(error: &GitlabError, target: &HookTarget, name: &str, ba
         _ if failure.is_unauthorized() => HookProblem::new(
             format!("GitLab does not accept the token for {name} ({failure})"),
             "Give flaglink a token that is valid and has the scope `api`.",
-        ),
+        )
+        .of(HookProblemKind::TokenRefused),
         Some(403 | 404) => not_allowed(target, name),
         Some(400 | 422) => refused(failure, base),
         _ => HookProblem::passing(failure.to_string()),
@@ -26,6 +27,7 @@ pub(super) fn token_refused() -> HookProblem {
         "Nothing is changed for now. Put a token that is valid and has the scope `api` into its file, then run `flaglink reload`; \
          `flaglink doctor` says which token it is.",
     )
+    .of(HookProblemKind::TokenRefused)
 }
 
 /// A proxy takes the header with the secret away: to send the secret again does not help.
@@ -38,6 +40,16 @@ pub(super) fn stripped(name: &str) -> HookProblem {
              hooks test {name}` tells whether it is past."
         ),
     )
+    .of(HookProblemKind::HeaderStripped)
+}
+
+/// There is none of ours.
+pub(super) fn not_there(name: &str) -> HookProblem {
+    HookProblem::new(
+        "there is no webhook of this flaglink",
+        format!("`flaglink hooks sync {name}` makes it."),
+    )
+    .of(HookProblemKind::NotThere)
 }
 
 /// The newest delivery was not taken.
@@ -54,6 +66,7 @@ pub(super) fn not_taken(newest: &LoggedAnswer, name: &str) -> HookProblem {
             letters.as_str()
         ),
     )
+    .of(HookProblemKind::NotTaken)
 }
 
 /// What to do about a delivery that GitLab could not make.
