@@ -101,6 +101,21 @@ async fn another_secret_is_said_to_be_why_deliveries_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_takes_the_webhook_is_told_which_file_it_is_to_have_of_its_own() {
+    let mut place = Place::registering().await;
+    place.start().await;
+    place.until_registered().await;
+    place.gitlab.change(|model| {
+        for hook in model.hooks.values_mut() {
+            hook.url = hook.url.replacen(&place.address, "http://copy.example.com", 1);
+        }
+    });
+    let found = place.doctor(&[], &[]).await;
+    found.names("hook-there", &["a copy of this flaglink", "`marker_key_file`", "openssl rand -hex 32"]);
+    assert_eq!(place.doctor(&["--fix"], &[]).await.all("wrong").len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_webhook_that_flaglink_did_not_make_is_not_said_to_be_put_right() {
     let mut place = Place::registering().await;
     place.flagsmith.change(|world| {

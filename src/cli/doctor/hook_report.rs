@@ -63,7 +63,9 @@ fn words(report: &HookReport, problem: &HookProblem) -> String {
     if report.standing == HookStanding::Missing && problem.kind != HookProblemKind::NotThere {
         return format!("the webhook of {name} is not there: {what}");
     }
-    if report.secret_in_step != Some(false) || problem.kind != HookProblemKind::NeedsChange {
+    let needs_change =
+        matches!(problem.kind, HookProblemKind::NeedsChange | HookProblemKind::ChangedElsewhere);
+    if report.secret_in_step != Some(false) || !needs_change {
         return format!("the webhook of {name}: {what}");
     }
     let refused = match failed_with(report, "401") {

@@ -11,6 +11,8 @@ pub enum HookProblemKind {
     NotThere,
     /// It is there, and it has to be changed.
     NeedsChange,
+    /// It was changed after flaglink had put it right: by a person, or by a copy of this installation.
+    ChangedElsewhere,
     /// GitLab's newest delivery was not taken: no change of the webhook mends that.
     NotTaken,
     /// What comes over its path has lost its secret on the way.

@@ -4,7 +4,7 @@ use futures_util::FutureExt as _;
 use jiff::SignedDuration;
 
 use super::leaving::{Leaving, Why};
-use super::report::{HookFailure, HookProblem, HookProblemKind, HookReport, HookStanding};
+use super::report::{HookFailure, HookProblem, HookReport, HookStanding};
 use super::step::{Sight, look};
 use super::targets::Wanted;
 use super::{
@@ -189,10 +189,6 @@ fn describe(report: &mut HookReport, sight: &Sight, hook: &Hook, wanted: &Wanted
     let mut needs = sight.reasons.clone();
     needs.extend(sight.doubles.iter().map(|double| format!("its double, webhook {}, removed", double.id)));
     if !needs.is_empty() {
-        let problem = HookProblem::new(
-            format!("it needs a change: {}", needs.join(", ")),
-            format!("`flaglink hooks sync {}` puts it right.", wanted.name),
-        );
-        report.problems.push(problem.of(HookProblemKind::NeedsChange));
+        report.problems.push(words::needs_change(&needs, sight.changed_elsewhere, &wanted.name));
     }
 }

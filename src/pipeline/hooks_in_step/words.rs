@@ -43,6 +43,23 @@ pub(super) fn stripped(name: &str) -> HookProblem {
     .of(HookProblemKind::HeaderStripped)
 }
 
+/// It is not as it is to be. `changed_elsewhere`: it was, and somebody else has given it another address.
+pub(super) fn needs_change(needs: &[String], changed_elsewhere: bool, name: &str) -> HookProblem {
+    let what = format!("it needs a change: {}", needs.join(", "));
+    let sync = format!("`flaglink hooks sync {name}` puts it right");
+    if !changed_elsewhere {
+        return HookProblem::new(what, format!("{sync}.")).of(HookProblemKind::NeedsChange);
+    }
+    HookProblem::new(
+        what,
+        format!(
+            "{sync}. If there is a copy of this installation: stop it, write a key of its own (`openssl rand -hex 32`) into the \
+             file that `marker_key_file` in its [store] names, let its [[projects]] match others, and start it again."
+        ),
+    )
+    .of(HookProblemKind::ChangedElsewhere)
+}
+
 /// There is none of ours.
 pub(super) fn not_there(name: &str) -> HookProblem {
     HookProblem::new(
