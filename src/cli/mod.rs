@@ -13,6 +13,7 @@ mod links;
 mod links_change;
 mod logging;
 mod progress;
+mod proxy_words;
 mod queue;
 mod queue_item;
 mod redirect;

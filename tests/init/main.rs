@@ -6,6 +6,9 @@ mod asked;
 #[path = "../support/loopback.rs"]
 mod loopback;
 mod place;
+mod proxies;
+#[path = "../support/proxy.rs"]
+mod proxy;
 #[path = "../support/tls_end.rs"]
 mod tls_end;
 mod unattended;

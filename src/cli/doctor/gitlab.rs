@@ -112,6 +112,7 @@ pub(super) fn late(limit: Duration) -> GitlabError {
         retry_after: None,
         message: format!("no answer within {} s", limit.as_secs().max(1)),
         said: String::new(),
+        foreign: false,
     })
 }
 

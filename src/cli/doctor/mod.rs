@@ -15,7 +15,6 @@ mod hooks;
 mod projects;
 mod provider_webhook;
 mod providers;
-mod proxy_words;
 mod render;
 mod store;
 mod whose;
@@ -148,7 +147,7 @@ impl Doctor {
                 return groups;
             }
         };
-        let mut groups = vec![config::look(&config)];
+        let mut groups = vec![config::look(&config, &context.env)];
         // First, and quick: it knows the public address that the others need.
         let known = daemon.await;
         let public = public_address(&config, &known);

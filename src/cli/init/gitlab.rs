@@ -14,6 +14,7 @@ use super::choice::{SHOWN, choose, offers};
 use super::{Interview, address, file, secrets};
 use crate::cli::Trouble;
 use crate::cli::doctor::{Needs, clocks_differ, explain, role_too_small};
+use crate::cli::proxy_words::unusable;
 use crate::cli::words::count;
 use crate::config::Role;
 use crate::gitlab::{GitlabApi, GitlabError, Me, ProjectDetail, Release};
@@ -91,7 +92,12 @@ impl Interview<'_> {
                         .good(&found.remark.unwrap_or_else(|| format!("GitLab answers at {}", found.url)));
                     return Ok(found.url);
                 }
-                Err(why) => self.asker.refuse(question, typed, &why)?,
+                Err(why) => {
+                    // One that is left out is the likeliest reason where nothing else goes out.
+                    let left_out = unusable(&self.context.env).into_iter();
+                    let all: Vec<String> = std::iter::once(why).chain(left_out).collect();
+                    self.asker.refuse(question, typed, &all.join(". Besides, "))?;
+                }
             }
         }
     }

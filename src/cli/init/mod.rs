@@ -20,6 +20,7 @@ use clap::Args;
 
 use super::doctor::Needs;
 use super::progress::Progress;
+use super::proxy_words::{WRITE_IT, unusable};
 use super::{Context, Trouble, document, show};
 use ask::{Asker, Question};
 use by_hand::Webhooks;
@@ -132,6 +133,9 @@ impl Init {
 
 impl Interview<'_> {
     async fn hold(mut self) -> Result<(), Trouble> {
+        let proxies: Vec<String> =
+            unusable(&self.context.env).into_iter().map(|why| format!("{why}; {WRITE_IT}")).collect();
+        proxies.iter().for_each(|warning| self.asker.warn(warning));
         let gitlab = self.gitlab().await?;
         let projects = self.projects(&gitlab).await?;
         let flags = self.flag_service(&gitlab).await?;
@@ -163,7 +167,7 @@ impl Interview<'_> {
         let needs = Needs { own_flags: plan.own_flags, labels: file::labels(&self.document) };
         let too_small = projects.too_small(&gitlab, needs, plan.public.is_some());
         let all = gitlab.warnings.iter().cloned().chain(unknown).chain(too_small).chain(left_out);
-        plan.warnings = all.collect();
+        plan.warnings = proxies.into_iter().chain(all).collect();
         if self.init.dry_run {
             let would = webhooks::would(&plan, &gitlab, &projects, &flags, &self.progress).await;
             drop(self.progress);
