@@ -132,6 +132,25 @@ async fn services_that_do_not_do() {
     std::fs::write(place.path("given/key"), "not.a-key").unwrap();
     place.refuses(&place.flags(), "--service-key-file", &["Flagsmith does not accept this key"]).await;
     std::fs::write(place.path("given/key"), &place.key).unwrap();
+    let refusal = r#"{"detail":"You do not have permission to perform this action."}"#;
+    let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+    let refused = Fault::Answer { status: 403, headers: headers.clone(), body: refusal.to_owned() };
+    let rule = place.flagsmith.faults().add(Rule::everything(refused));
+    let may_not = "knows this key, and it may not do what flaglink needs";
+    let words = [may_not, "You do not have permission", "Organisation settings → API keys"];
+    place.refuses(&place.flags(), "--service-key-file", &words).await;
+    place.flagsmith.faults().remove(rule);
+    // A token for a client of Unleash is one, too.
+    std::fs::write(place.path("given/key"), "default:development.a-client's").unwrap();
+    let refusal = r#"{"message":"invalid token: expected a different token type for this endpoint"}"#;
+    let refused = Fault::Answer { status: 403, headers, body: refusal.to_owned() };
+    place.unleash.faults().add(Rule::everything(refused));
+    let mut flags = place.flags_but("--service", "unleash");
+    let at = flags.iter().position(|one| one == "--service-url").unwrap();
+    flags[at + 1] = place.unleash.url();
+    let words = [may_not, "expected a different token type", "personal access token of an admin"];
+    place.refuses(&flags, "--service-key-file", &words).await;
+    std::fs::write(place.path("given/key"), &place.key).unwrap();
     place.flagsmith.faults().add(Rule::everything(Fault::html(200)));
     place.refuses(&place.flags(), "--service-url", &["web page"]).await;
     place.flagsmith.faults().clear();

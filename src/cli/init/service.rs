@@ -111,8 +111,18 @@ fn wrong(error: &ProviderError, service: &str, own: &OwnService, url: &str) -> W
         return Wrong::Address(format!("{}; {}", proxy.says, proxy.remedy));
     }
     match error {
-        ProviderError::Failed(failure) if failure.is_unauthorized() || failure.status == Some(403) => {
+        ProviderError::Failed(failure) if failure.is_unauthorized() => {
             Wrong::Key(format!("{service} does not accept this key: is it whole, and of this {service}?"))
+        }
+        ProviderError::Failed(failure) if failure.status == Some(403) => {
+            let said = match failure.said.as_str() {
+                "" => String::new(),
+                said => format!(" ({said})"),
+            };
+            Wrong::Key(format!(
+                "{service} knows this key, and it may not do what flaglink needs{said}; give one that may. {}",
+                own.key_help
+            ))
         }
         ProviderError::Failed(failure) => Wrong::Address(format!(
             "{service} gives no good answer at {url}: {}; is that the address of its API?",
