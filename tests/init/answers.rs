@@ -197,6 +197,10 @@ async fn what_is_wrong_with_a_token_is_said_in_words_that_fit_init() {
     let said = place.init(&place.flags()).await;
     assert_eq!(said.code, 0, "{said:?}");
     assert!(said.out.contains("⚠ the token expires in 3 days"), "{said:?}");
+    let end = end - jiff::ToSpan::days(2);
+    place.gitlab.change(|model| model.tokens.iter_mut().for_each(|token| token.expires_at = Some(end)));
+    let said = place.init(&place.flags()).await;
+    assert!(said.out.contains("⚠ the token expires tomorrow, on"), "{said:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use super::finding::{Finding, Group, Id};
 use super::within;
 use super::words::{SCOPE, SLOW, of_gitlab};
-use crate::cli::words::count;
+use crate::cli::words::expires;
 use crate::gitlab::{GitlabApi, GitlabError, Me, OwnToken, Release};
 
 /// A clock that is off by more than this is wrong: signatures are good for five minutes.
@@ -231,8 +231,7 @@ fn expiry(name: &str, own: &OwnToken, now: Timestamp) -> Finding {
     };
     let today = now.to_zoned(TimeZone::UTC).date();
     let days = i64::from(today.until(end).map_or(0, |span| span.get_days()));
-    let left = count(usize::try_from(days).unwrap_or(0), "day", "days");
-    let says = format!("{name} expires in {left}, on {end}");
+    let says = format!("{name} {}", expires(end, days));
     let remedy = "make a new one in time (Settings → Access tokens) and put it in the old one's place, then run `flaglink \
                   reload`. A token that is rotated keeps its bot user";
     match days {

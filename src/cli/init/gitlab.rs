@@ -15,7 +15,7 @@ use super::{Interview, address, file, secrets};
 use crate::cli::Trouble;
 use crate::cli::doctor::{Needs, clocks_differ, explain, role_too_small};
 use crate::cli::proxy_words::unusable;
-use crate::cli::words::count;
+use crate::cli::words::{count, expires};
 use crate::config::Role;
 use crate::gitlab::{GitlabApi, GitlabError, Me, ProjectDetail, Release};
 use crate::net::{HttpClient, HttpOptions};
@@ -253,11 +253,11 @@ fn refused(error: &GitlabError, url: &Url) -> String {
 fn ends_soon(end: Date, now: Timestamp) -> Option<String> {
     let today = now.to_zoned(TimeZone::UTC).date();
     let days = i64::from(today.until(end).map_or(0, |span| span.get_days()));
-    let left = count(usize::try_from(days).unwrap_or(0), "day", "days");
     (days <= SOON).then(|| {
         format!(
-            "the token expires in {left}, on {end}: make one that is good for longer, or put a new one into its file in time and \
-             run `flaglink reload`"
+            "the token {}: make one that is good for longer, or put a new one into its file in time and \
+             run `flaglink reload`",
+            expires(end, days)
         )
     })
 }
