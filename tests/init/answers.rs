@@ -1,5 +1,7 @@
 //! Answers that do not do, and servers that answer strangely: a sentence with the remedy, or simply understood.
 
+use std::os::unix::fs::PermissionsExt;
+
 use flaglink::sandbox::faults::{Fault, Rule};
 use flaglink::sandbox::gitlab::level;
 
@@ -227,6 +229,30 @@ async fn projects_as_people_paste_them() {
     }
     let elsewhere = place.flags_but("--projects", "https://gitlab.example.com/shop/web");
     place.refuses(&elsewhere, "--projects", &["is no project of the GitLab at", &url]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_holds_no_token_says_which_of_all_that_it_is() {
+    let place = Place::new().await;
+    std::fs::write(place.path("given/empty"), " \n\n").unwrap();
+    std::fs::write(place.path("given/utf16"), [0xff, 0xfe, b'g', 0, b'l', 0]).unwrap();
+    std::fs::write(place.path("given/closed"), "glpat-x").unwrap();
+    std::fs::set_permissions(place.path("given/closed"), std::fs::Permissions::from_mode(0o000)).unwrap();
+    let mut all = vec![
+        ("../nope", "there is no file ../nope"),
+        ("given", "given is a folder"),
+        ("given/empty", "given/empty is empty"),
+        ("given/utf16", "given/utf16 is not text in UTF-8"),
+    ];
+    // Nothing is closed to root.
+    if std::fs::read(place.path("given/closed")).is_err() {
+        all.push(("given/closed", "given/closed may not be read"));
+    }
+    for flag in ["--gitlab-token-file", "--service-key-file"] {
+        for (file, words) in &all {
+            place.refuses(&place.flags_but(flag, file), flag, &[words]).await;
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

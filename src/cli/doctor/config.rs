@@ -27,6 +27,8 @@ pub(super) fn unread(error: &ConfigError) -> Group {
         "run this as the user that runs flaglink, for example with `sudo -u flaglink`"
     } else if has("is empty; it should hold") {
         "write the secret into that file, on one line"
+    } else if has("write the token alone") {
+        "take away what does not belong to it; when you are not sure, make a new token and write it there on one line"
     } else if has(" cannot be read: ") {
         "is it the right file? Name it with `--config FILE`; `flaglink init` writes one by asking"
     } else {

@@ -117,12 +117,10 @@ impl Interview<'_> {
             ),
         };
         let mut given = match &self.init.gitlab_token_file {
-            Some(file) => Some(secrets::read(file).ok_or_else(|| {
-                Trouble::Arguments(format!(
-                    "--gitlab-token-file: {} cannot be read, or is empty",
-                    crate::cli::show(file)
-                ))
-            })?),
+            Some(file) => Some(
+                secrets::given(file)
+                    .map_err(|why| Trouble::Arguments(format!("--gitlab-token-file: {why}")))?,
+            ),
             None => self.context.env.get(VARIABLE).cloned().map(SecretString::from).or(known),
         };
         loop {
