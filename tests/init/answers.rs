@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use flaglink::sandbox::faults::{Fault, Rule};
-use flaglink::sandbox::gitlab::level;
+use flaglink::sandbox::gitlab::{Visibility, level};
 
 use crate::place::Place;
 use crate::tls_end::{tls, with_tls};
@@ -229,6 +229,33 @@ async fn projects_as_people_paste_them() {
     }
     let elsewhere = place.flags_but("--projects", "https://gitlab.example.com/shop/web");
     place.refuses(&elsewhere, "--projects", &["is no project of the GitLab at", &url]).await;
+}
+
+/// A host without a dot may be a group as well; it is one where there is such a group.
+#[tokio::test(flavor = "multi_thread")]
+async fn projects_are_pasted_from_a_gitlab_whose_host_has_no_dot() {
+    let place = Place::new().await;
+    let port = place.gitlab.url().rsplit(':').next().unwrap().to_owned();
+    let mut flags = place.flags_but("--gitlab-url", &format!("http://localhost:{port}"));
+    flags.push("--dry-run".to_owned());
+    let at = flags.iter().position(|one| one == "--projects").unwrap() + 1;
+    let mut dry = |projects: &str| {
+        flags[at] = projects.to_owned();
+        flags.clone()
+    };
+    for pasted in
+        ["localhost/shop/web", "LOCALHOST/shop/web/-/issues/7", &format!("localhost:{port}/shop/web.git")]
+    {
+        let said = place.init(&dry(pasted)).await;
+        assert_eq!(said.code, 0, "{pasted}: {said:?}");
+        assert!(said.out.contains("match = \"shop/web\""), "{pasted}: {said:?}");
+    }
+    let said = place.init(&dry("localhost/**")).await;
+    assert!(said.code == 2 && said.err.contains("`localhost/**` matches none"), "{said:?}");
+    let own = place.gitlab.project("localhost/shop/web", Visibility::Private);
+    place.gitlab.member(own, place.bot, level::MAINTAINER);
+    let said = place.init(&dry("localhost/shop/web")).await;
+    assert!(said.out.contains("match = \"localhost/shop/web\""), "{said:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
