@@ -3,6 +3,7 @@
 
 mod answers;
 mod asked;
+mod interrupted;
 #[path = "../support/loopback.rs"]
 mod loopback;
 mod place;

@@ -7,6 +7,7 @@ mod choice;
 mod file;
 mod flags;
 mod gitlab;
+mod interrupt;
 mod kinds;
 mod plan;
 mod secrets;
@@ -15,6 +16,7 @@ mod tell;
 mod webhooks;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 
@@ -25,6 +27,7 @@ use super::{Context, Trouble, document, show};
 use ask::{Asker, Question};
 use by_hand::Webhooks;
 use file::Wanted;
+use interrupt::{Interrupt, Stage};
 
 /// Write a configuration by asking; check every answer at once, register the webhooks, say what to type where
 ///
@@ -97,6 +100,7 @@ struct Interview<'a> {
     init: &'a Init,
     context: &'a Context,
     asker: Asker,
+    interrupt: Arc<Interrupt>,
     progress: Progress,
     /// The configuration.
     path: PathBuf,
@@ -118,10 +122,12 @@ impl Init {
         };
         let document = file::read(text.as_deref());
         let document = document.map_err(|why| Trouble::Arguments(format!("{}: {why}", show(&path))))?;
+        let interrupt = Interrupt::watch();
         let interview = Interview {
             init: &self,
             context,
-            asker: Asker::new(self.yes),
+            asker: Asker::new(self.yes, Arc::clone(&interrupt)),
+            interrupt,
             progress: Progress::new(context),
             path,
             text,
@@ -182,8 +188,10 @@ impl Interview<'_> {
                 return Err(Trouble::World("nothing was written.".to_owned()));
             }
         }
+        self.interrupt.reach(Stage::Writing);
         plan.write()?;
         let config = plan.load(&self.context.env)?;
+        self.interrupt.reach(Stage::Registering);
         let hooks = webhooks::register(&config, &plan, &self.progress).await;
         drop(self.progress);
         if self.context.json {
