@@ -41,4 +41,4 @@ pub use page::WorkPage;
 pub use payload::{Classified, classify, may_command, project_of};
 pub use time::read_time;
 pub use triggers::{Trigger, needed_triggers};
-pub use verify::{Standing, WebhookSecrets};
+pub use verify::{Standing, WebhookSecrets, seconds_ahead};

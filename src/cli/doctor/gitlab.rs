@@ -42,11 +42,12 @@ struct Told {
     took: Duration,
 }
 
-/// Asks with every token. Fills in whose each is.
-pub(super) async fn look(all: &mut [Access], address: &str, limit: Duration) -> Group {
+/// Asks with every token. Fills in whose each is. Says as well how far GitLab's clock is ahead of ours, in seconds.
+pub(super) async fn look(all: &mut [Access], address: &str, limit: Duration) -> (Group, Option<i64>) {
     let (told, version) = tokio::join!(futures_of(all, limit), version(all, limit));
-    let mut findings = Vec::new();
+    let (mut findings, mut differ) = (Vec::new(), None);
     if let Some(Told { ahead, took, .. }) = told.iter().find(|told| told.me.is_ok()) {
+        differ = *ahead;
         findings.push(reached(address, *took));
         findings.extend(version);
         findings.extend(clock(*ahead));
@@ -63,7 +64,7 @@ pub(super) async fn look(all: &mut [Access], address: &str, limit: Duration) -> 
             "epics have no project, so /flag does nothing in them; in issues, tasks, incidents and merge requests it does",
         ));
     }
-    Group::new("GitLab", findings)
+    (Group::new("GitLab", findings), differ)
 }
 
 fn reached(address: &str, took: Duration) -> Finding {

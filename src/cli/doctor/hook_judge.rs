@@ -186,7 +186,7 @@ fn judge_one(ours: &Ours<'_>, one: &Matched, seen: &Seen) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(events(ours, one, &seen.hook));
     findings.extend(off(ours, one, &seen.hook));
-    let answers = Answers::new(ours, &one.project.path);
+    let answers = Answers::new(ours, &one.project.path, &seen.hook);
     findings.extend(answers.judge(seen.log.as_deref()));
     findings
 }

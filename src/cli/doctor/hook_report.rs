@@ -28,7 +28,9 @@ pub(super) fn registered(report: &HookReport) -> Vec<Finding> {
                 Finding::wrong(id, says, todo).repaired_by(Repair::SwitchOn(name.clone()))
             }
             // No change of the webhook mends what answers there.
-            _ if problem.kind == HookProblemKind::NotTaken => Finding::wrong(Id::HookAnswers, says, todo),
+            _ if matches!(problem.kind, HookProblemKind::NotTaken | HookProblemKind::ClocksDiffer) => {
+                Finding::wrong(Id::HookAnswers, says, todo)
+            }
             _ if problem.kind == HookProblemKind::HeaderStripped => {
                 Finding::wrong(Id::HookSecret, says, todo)
             }

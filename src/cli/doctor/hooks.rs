@@ -28,6 +28,8 @@ pub(super) struct Ours<'a> {
     pub(super) public: Option<&'a Url>,
     /// What the running one said.
     pub(super) known: &'a Known,
+    /// By how many seconds GitLab's clock is ahead of this machine's, where that is known.
+    pub(super) clock_ahead: Option<i64>,
 }
 
 /// How the running one says that its webhooks stand.

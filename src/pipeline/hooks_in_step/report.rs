@@ -15,6 +15,8 @@ pub enum HookProblemKind {
     ChangedElsewhere,
     /// GitLab's newest delivery was not taken: no change of the webhook mends that.
     NotTaken,
+    /// What comes is signed at another time than it is by this machine's clock: one of the two clocks is wrong.
+    ClocksDiffer,
     /// What comes over its path has lost its secret on the way.
     HeaderStripped,
     /// At a flag service: one leads to flaglink's address that flaglink did not make, so it is left alone.

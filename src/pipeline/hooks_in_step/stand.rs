@@ -153,6 +153,10 @@ async fn not_taken(office: &Office<'_>, wanted: &Wanted, hook: &Hook) -> Option<
     }
     let log = wanted.gitlab.hook_log(wanted.home, hook.id).await.ok().flatten()?;
     let newest = log.into_iter().next().filter(|newest| !newest.is_good())?;
+    // A comparison of times tells nothing where the clocks differ.
+    if let Some(ahead) = office.live().clock_ahead().filter(|_| newest.status() == Some(401)) {
+        return Some(words::clocks_differ(ahead, &wanted.name));
+    }
     let since = path.and_then(|path| office.live().good_since(&path));
     // A refusal of the second in which the secret was sent again was the reason for that.
     let least = if newest.status() == Some(401) { SignedDuration::ZERO } else { WHOLE_SECOND };

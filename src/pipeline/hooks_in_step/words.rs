@@ -60,6 +60,27 @@ pub(super) fn needs_change(needs: &[String], changed_elsewhere: bool, name: &str
     .of(HookProblemKind::ChangedElsewhere)
 }
 
+/// What is signed is refused for its time. `ahead`: by so many seconds it was ahead of this machine's clock.
+pub(super) fn clocks_differ(ahead: i64, name: &str) -> HookProblem {
+    HookProblem::new(
+        format!(
+            "what GitLab signs is refused (401) for its time, which is {}; signatures are good for five minutes",
+            self::ahead(ahead)
+        ),
+        format!(
+            "Let this machine (or GitLab) get its time from NTP (`timedatectl status` says whether it does); its secret is not the \
+             matter. `flaglink hooks test {name}` tells whether it is past."
+        ),
+    )
+    .of(HookProblemKind::ClocksDiffer)
+}
+
+/// How far a moment is from this machine's clock.
+pub(super) fn ahead(seconds: i64) -> String {
+    let way = if seconds > 0 { "ahead of" } else { "behind" };
+    format!("{} s {way} this machine's clock", seconds.unsigned_abs())
+}
+
 /// There is none of ours.
 pub(super) fn not_there(name: &str) -> HookProblem {
     HookProblem::new(
@@ -86,14 +107,23 @@ pub(super) fn not_taken(newest: &LoggedAnswer, name: &str) -> HookProblem {
     .of(HookProblemKind::NotTaken)
 }
 
+/// Whether GitLab tells in its own words that a delivery was answered so.
+fn was_answered(said: &str, status: &str) -> bool {
+    said.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == status)
+}
+
+/// Whether a delivery was refused (401) by what answers at the address.
+pub(super) fn was_refused(error: &GitlabError) -> bool {
+    matches!(error, GitlabError::Failed(failure) if !failure.is_unauthorized() && was_answered(&failure.said, "401"))
+}
+
 /// What to do about a delivery that GitLab could not make.
 pub(super) fn undelivered(error: &GitlabError, name: &str) -> String {
     let said = match error {
         GitlabError::Failed(failure) if !has_nothing_to_send(failure) => failure.said.as_str(),
         _ => return "Open an issue in a project there, or write a comment, and try again.".to_owned(),
     };
-    // GitLab tells in its own words what was answered.
-    let says = |status: &str| said.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == status);
+    let says = |status: &str| was_answered(said, status);
     if says("401") {
         return format!(
             "What was sent is not accepted: the secret in GitLab is another one (`flaglink hooks sync {name}` sends it again), or \
