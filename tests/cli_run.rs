@@ -33,7 +33,13 @@ struct Daemon(Option<Child>);
 
 impl Daemon {
     async fn start(house: &House) -> Self {
+        Self::start_with(house, &[]).await
+    }
+
+    /// With those variables.
+    async fn start_with(house: &House, env: &[(&str, &str)]) -> Self {
         let mut command = house.command(&["run"]);
+        command.envs(env.iter().copied());
         // Its log is read at the end; a pipe that fills up would stop it.
         let log = std::fs::File::create(house.path("log")).unwrap();
         let daemon = Self(Some(command.stderr(log).spawn().unwrap()));
@@ -153,4 +159,13 @@ async fn a_mistake_in_the_configuration_is_told_as_one() {
     let said = finished(command).await;
     assert_eq!(said.code, 1, "{said:?}");
     assert!(said.err.contains("listen.webhooks"), "{said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_variable_that_names_no_proxy_is_told_in_the_log() {
+    let house = house();
+    let daemon = Daemon::start_with(&house, &[("HTTPS_PROXY", "htp://me:hush@proxy.corp.test")]).await;
+    assert_eq!(daemon.told("TERM").await, 0);
+    let log = std::fs::read_to_string(house.path("log")).unwrap();
+    assert!(log.contains("HTTPS_PROXY is not the address of a proxy") && !log.contains("hush"), "{log}");
 }

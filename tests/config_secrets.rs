@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use flaglink::config::MarkerKeySource;
+use flaglink::flags::{Registry, Surroundings};
 use secrecy::{ExposeSecret, SecretString};
 
 #[path = "support/config_dir.rs"]
@@ -71,7 +72,14 @@ fn bad_secrets_are_named_and_never_shown() {
         "{error}"
     );
 
-    let dir = ConfigDir::new().set("EMPTY", " \n").set("SET", "hush-hush-hush");
+    let dir = ConfigDir::new()
+        .set("EMPTY", " \n")
+        .set("SET", "hush-hush-hush")
+        .set("QUOTED", "\u{201c}hush-hush\u{201d}");
+    dir.write("quoted", "\u{feff}\"hush-hush\"\n");
+    dir.write("header", "private-token: hush-hush\n");
+    dir.write("two", "hush hush\n");
+    dir.write("unseen", "hush\u{200b}-hush\n");
     dir.write("empty", " \r\n\n");
     dir.write("binary", "hush\u{0}hush");
     dir.write("long", &"hush".repeat(100_000));
@@ -81,6 +89,11 @@ fn bad_secrets_are_named_and_never_shown() {
         ("token_file = \"nowhere\"", "`token_file` in [gitlab]: there is no file nowhere"),
         ("token_file = \"empty\"", "empty is empty; it should hold the secret"),
         ("token_file = \"binary\"", "control characters"),
+        ("token_file = \"quoted\"", "what stands in quoted has quotes around it: write the token alone"),
+        ("token_file = \"header\"", "what stands in header begins with the name of a header"),
+        ("token_file = \"two\"", "what stands in two has a space in it"),
+        ("token_file = \"unseen\"", "what stands in unseen has an invisible letter in it"),
+        ("token_env = \"QUOTED\"", "what is in that environment variable has quotes around it"),
         ("token_file = \"long\"", "far too long"),
         ("token_file = \"latin1\"", "cannot be read"),
         ("token_file = \".\"", "cannot be read: it is a directory"),
@@ -251,4 +264,18 @@ fn the_marker_key_may_come_from_the_environment_or_the_credentials() {
     let dir = dir.set("CREDENTIALS_DIRECTORY", credentials.to_str().unwrap());
     dir.write("credentials/marker-key", &"5a".repeat(32));
     assert_eq!(key_of(&dir, false).unwrap(), [0x5a; 32]);
+}
+
+#[test]
+fn what_stands_around_the_key_of_a_service_is_named_too() {
+    let dir = ConfigDir::new();
+    dir.write("flagsmith-key", "'hush.hush'");
+    let text = LEAST.replace("kind = ", "project = 3\napi_key_file = \"flagsmith-key\"\nkind = ");
+    let config = dir.good(&text);
+    let error = Registry::build(&config.providers, &Surroundings::default()).unwrap_err().to_string();
+    assert!(
+        error.contains("`api_key_file`") && error.contains("flagsmith-key has quotes around it"),
+        "{error}"
+    );
+    assert!(!error.contains("hush"), "{error}");
 }

@@ -6,7 +6,14 @@ use flaglink::net::{Failure, Sent, delay};
 use proptest::prelude::*;
 
 fn failure(retry_after: Option<Duration>) -> Failure {
-    Failure { status: Some(429), sent: Sent::No, retry_after, message: String::new(), said: String::new() }
+    Failure {
+        status: Some(429),
+        sent: Sent::No,
+        retry_after,
+        message: String::new(),
+        said: String::new(),
+        foreign: false,
+    }
 }
 
 #[test]

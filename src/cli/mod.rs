@@ -13,6 +13,7 @@ mod links;
 mod links_change;
 mod logging;
 mod progress;
+mod proxy_words;
 mod queue;
 mod queue_item;
 mod redirect;
@@ -25,7 +26,6 @@ mod screen;
 mod source;
 mod table;
 mod templates;
-mod triggers;
 mod trouble;
 mod words;
 

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::daemon::{self, StartError};
 
+use super::proxy_words::{WRITE_IT, unusable};
 use super::{Context, Trouble, logging, runtime};
 
 /// Longer than the drain this process does not last after it was told to stop, whatever hangs. The unit for systemd allows
@@ -28,6 +29,9 @@ pub(super) fn run(context: &Context) -> Result<(), Trouble> {
     let config = Config::load(&context.config_file()?, &context.env)?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
+    }
+    for why in unusable(&context.env) {
+        tracing::warn!("{why}; {WRITE_IT}");
     }
     let all_threads = &mut tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime(all_threads)?;

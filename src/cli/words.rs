@@ -1,6 +1,7 @@
 //! How values look on a terminal.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 /// Text from outside without anything that a terminal would obey: escape sequences, line ends, marks that turn
@@ -31,4 +32,15 @@ pub(super) fn length(seconds: u64) -> String {
 /// A number and the word for it: `1 link`, `2 links`.
 pub(super) fn count(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
+}
+
+/// When a token ends that is still accepted, `days` before the day `end`. GitLab takes it until that day begins, in UTC
+/// (`app/models/concerns/expirable.rs`: `expires_at <= Time.current`).
+pub(super) fn expires(end: Date, days: i64) -> String {
+    match days {
+        ..0 => format!("expired on {end}, and GitLab has not noticed it yet"),
+        0 => format!("expires today, on {end}"),
+        1 => format!("expires tomorrow, on {end}, at 00:00 UTC"),
+        _ => format!("expires in {days} days, on {end}"),
+    }
 }

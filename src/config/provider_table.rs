@@ -59,6 +59,14 @@ impl ProviderTable {
         self.section.secrets(what)
     }
 
+    /// That a token or key from there has nothing around it that belongs to where it was copied from.
+    ///
+    /// # Errors
+    /// Where it has; the words do not show it.
+    pub fn check_token(&self, what: &str, token: &SecretString) -> Result<(), ConfigError> {
+        self.section.check_token(what, token)
+    }
+
     /// Where the file is that a key of this table names (`ca_file`): looked for as secrets are, in the credentials
     /// directory and beside the configuration. `None` where the key is not given; an error where the file is not there.
     pub fn file(&self, key: &str) -> Result<Option<PathBuf>, ConfigError> {

@@ -152,7 +152,7 @@ impl ProjectRule {
             tell_closed: table.tell_closed,
             tell_drafts: table.tell_drafts,
             label: check_label(&table.label).map_err(|why| section.error("label", why))?,
-            token: section.secret("token")?,
+            token: section.token("token")?,
             providers,
             projects,
             flags,

@@ -115,6 +115,23 @@ fn lines(text: &str) -> Result<Vec<SecretString>, &'static str> {
     Ok(secrets.into_iter().map(SecretString::from).collect())
 }
 
+/// What a token or key has around or in it that belongs to where it was copied from. None of them has quotes or spaces in it.
+pub(crate) fn around_token(token: &str) -> Option<&'static str> {
+    let is_quote = |c: char| matches!(c, '"' | '\'' | '`' | '\u{2018}'..='\u{201f}');
+    let begins = |name: &str| token.get(..name.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(name));
+    if ["PRIVATE-TOKEN:", "Authorization:"].iter().any(|name| begins(name)) {
+        Some("begins with the name of a header: write the token alone")
+    } else if token.starts_with(is_quote) || token.ends_with(is_quote) {
+        Some("has quotes around it: write the token alone")
+    } else if token.contains(['\u{feff}', '\u{200b}']) {
+        Some("has an invisible letter in it: write the token alone")
+    } else if token.contains(char::is_whitespace) {
+        Some("has a space in it, and no token has: write the token alone")
+    } else {
+        None
+    }
+}
+
 /// Beginnings of secrets that people paste where a file or a variable should be named: GitLab's token prefixes,
 /// the Standard Webhooks prefix, Unleash's and Flagsmith's shapes are left to their providers.
 fn looks_like_a_secret(text: &str) -> bool {

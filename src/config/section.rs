@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::ConfigError;
 use super::read;
-use super::secret::Surroundings;
+use super::secret::{Surroundings, around_token};
 use super::tree::Node;
 
 /// A file with a secret, and what names it.
@@ -94,6 +94,26 @@ impl Section {
     /// The one secret, on the first line.
     pub(crate) fn secret(&self, what: &str) -> Result<Option<SecretString>, ConfigError> {
         Ok(self.secrets(what)?.and_then(|secrets| secrets.into_iter().next()))
+    }
+
+    /// The same, where it is a token or key that is sent in a header: with nothing around it.
+    pub(crate) fn token(&self, what: &str) -> Result<Option<SecretString>, ConfigError> {
+        let token = self.secret(what)?;
+        token.as_ref().map_or(Ok(()), |token| self.check_token(what, token))?;
+        Ok(token)
+    }
+
+    /// That there is nothing around a token that `<what>_file` or `<what>_env` names.
+    pub(crate) fn check_token(&self, what: &str, token: &SecretString) -> Result<(), ConfigError> {
+        let Some(why) = around_token(token.expose_secret()) else { return Ok(()) };
+        let (file_key, env_key) = (format!("{what}_file"), format!("{what}_env"));
+        Err(match self.node.text(&file_key) {
+            Some(file) => {
+                let path = self.around.find(file).unwrap_or_else(|| file.into());
+                self.error(&file_key, format_args!("what stands in {} {why}", path.display()))
+            }
+            None => self.error(&env_key, format_args!("what is in that environment variable {why}")),
+        })
     }
 
     /// The secret files that this table names and that are there.

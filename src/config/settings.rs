@@ -220,7 +220,7 @@ impl GitlabSettings {
         if travels_in_the_clear(&url) {
             warnings.push(format!("gitlab.url {url} is plain http: the bot's token can be read on its way"));
         }
-        let token = section.secret("token")?.ok_or_else(|| {
+        let token = section.token("token")?.ok_or_else(|| {
             section.error(
                 "token_file",
                 "the bot needs an access token. Make one in GitLab (project or group, Settings, Access tokens) with the \

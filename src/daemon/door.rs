@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::config::Config;
 use crate::domain::{Delivery, DeliverySource};
 use crate::flags::{FlagProvider, Verdict, WebhookRequest};
-use crate::gitlab::{Standing, WebhookSecrets};
+use crate::gitlab::{Standing, WebhookSecrets, seconds_ahead};
 use crate::http::{Door, Headers, Taken};
 use crate::pipeline::{Intake, Pipeline};
 
@@ -48,9 +48,7 @@ impl FrontDoor {
 
     /// Somebody may have changed the secret of a registered webhook.
     fn told(&self, hook: &str, standing: Standing) -> Standing {
-        if standing.is_of_another_time() {
-            self.pipeline.hooks().doubt_clock(hook);
-        } else if matches!(standing, Standing::Forged(_)) {
+        if matches!(standing, Standing::Forged(_)) {
             self.pipeline.hooks().doubt(hook, standing.is_bare());
         }
         standing
@@ -88,7 +86,12 @@ impl Door for FrontDoor {
         body: &[u8],
         now: Timestamp,
     ) -> Option<Standing> {
-        Some(self.told(hook, self.secrets(hook)?.with_body(headers, body, now)))
+        let standing = self.secrets(hook)?.with_body(headers, body, now);
+        if standing.is_of_another_time() {
+            self.pipeline.hooks().doubt_clock(hook, seconds_ahead(headers, now).unwrap_or_default());
+            return Some(standing);
+        }
+        Some(self.told(hook, standing))
     }
 
     fn provider_verdict(&self, provider: &str, request: &WebhookRequest<'_>) -> Verdict {

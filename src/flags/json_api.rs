@@ -99,6 +99,7 @@ impl JsonApi {
             retry_after: None,
             message: format!("no request can be made for {}", bare(path)),
             said: String::new(),
+            foreign: false,
         })?;
         let answer = self.http.send(request).await?;
         // A proxy that wants a sign-in answers with a page and a good status; where the body is not read that

@@ -183,6 +183,7 @@ fn one_key(table: &ProviderTable, what: &str, needed: &str) -> Result<SecretStri
         let why = if keys.is_empty() { needed } else { "there must be one key, on one line" };
         table.error(&format!("{what}_file"), why)
     })?;
+    table.check_token(what, &key)?;
     Ok(key)
 }
 

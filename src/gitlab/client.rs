@@ -278,6 +278,7 @@ fn unsendable(why: String) -> ApiError<Failure> {
         retry_after: None,
         message: why,
         said: String::new(),
+        foreign: false,
     })
 }
 

@@ -20,6 +20,7 @@ mod page;
 mod payload;
 mod people;
 mod time;
+mod triggers;
 mod verify;
 mod wire;
 
@@ -39,4 +40,5 @@ pub use pace::{Bucket, Pace, Turn};
 pub use page::WorkPage;
 pub use payload::{Classified, classify, may_command, project_of};
 pub use time::read_time;
-pub use verify::{Standing, WebhookSecrets};
+pub use triggers::{Trigger, needed_triggers};
+pub use verify::{Standing, WebhookSecrets, seconds_ahead};

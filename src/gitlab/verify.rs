@@ -39,6 +39,13 @@ pub enum Standing {
 /// Why a signature is not looked at that was made at another time, by this machine's clock.
 const ANOTHER_TIME: &str = "a signature that is too old or from the future";
 
+/// By how many seconds a signed webhook's moment (`webhook-timestamp`) is ahead of this machine's clock; negative: behind it. `None`
+/// where it names none.
+pub fn seconds_ahead(headers: &BTreeMap<String, String>, now: Timestamp) -> Option<i64> {
+    let at: i64 = headers.get("webhook-timestamp")?.trim().parse().ok()?;
+    Some(at.saturating_sub(now.as_second()))
+}
+
 /// Nothing is there that could be checked.
 const NO_TOKEN: &str = "no token";
 

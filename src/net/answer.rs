@@ -67,7 +67,20 @@ pub(super) fn refused(
         message.push_str(": ");
         message.push_str(&said);
     }
-    Failure { status: Some(status.as_u16()), sent: sent(status), retry_after: wait, message, said }
+    Failure {
+        status: Some(status.as_u16()),
+        sent: sent(status),
+        retry_after: wait,
+        message,
+        said,
+        foreign: is_foreign(headers),
+    }
+}
+
+/// Whether these are the headers of an answer that no API has given. Squid names its own (`X-Squid-Error`, `src/errorpage.cc`).
+pub(super) fn is_foreign(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    !kind.to_ascii_lowercase().contains("json") || headers.contains_key("x-squid-error")
 }
 
 /// An answer that began and did not end well.
@@ -93,6 +106,7 @@ pub(super) fn half(asked: &Asked, status: StatusCode, broken: &Broken, wait: Opt
         retry_after: wait,
         message: clean_line(asked, &why),
         said: String::new(),
+        foreign: false,
     }
 }
 
@@ -114,6 +128,7 @@ pub(super) fn unanswered(asked: &Asked, error: &reqwest::Error) -> (Failure, &'s
         retry_after: None,
         message: clean_line(asked, &why),
         said: String::new(),
+        foreign: false,
     };
     (failure, word)
 }
@@ -126,6 +141,7 @@ pub(super) fn kept_back(asked: &Asked, wait: Duration, why: &str) -> Failure {
         retry_after: Some(wait),
         message: format!("{}: not sent, {why} {}", asked.what, seconds(wait)),
         said: String::new(),
+        foreign: false,
     }
 }
 

@@ -127,6 +127,7 @@ impl HttpClient {
                 retry_after: None,
                 message: format!("{}: the address names no server", asked.what),
                 said: String::new(),
+                foreign: false,
             });
         };
         let host = inner.limiter.host(&authority);

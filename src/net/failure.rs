@@ -32,6 +32,9 @@ pub struct Failure {
     pub message: String,
     /// What the server said in its own words, shortened; empty where it said nothing readable.
     pub said: String,
+    /// Whether the answer looks like that of somebody on the way: it is not JSON, which APIs also refuse in, or has a header that a
+    /// forward proxy puts on an answer of its own.
+    pub foreign: bool,
 }
 
 impl Failure {

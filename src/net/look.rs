@@ -13,7 +13,7 @@ use http::HeaderMap;
 use url::Url;
 
 use super::ClientError;
-use super::answer::root;
+use super::answer::{is_foreign, root};
 use super::client::{is_here, read_roots};
 use super::said::clean;
 
@@ -48,6 +48,13 @@ pub struct Seen {
     pub body: Bytes,
     /// Whether there is more of the body.
     pub cut: bool,
+}
+
+impl Seen {
+    /// See [`Failure::foreign`](super::Failure::foreign).
+    pub fn is_foreign(&self) -> bool {
+        is_foreign(&self.headers)
+    }
 }
 
 /// Why there is no answer.

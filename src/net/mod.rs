@@ -19,5 +19,5 @@ pub use limit::Share;
 pub use look::{LookOptions, Looker, Seen, Unseen};
 pub use peers::Peers;
 pub use places::{Place, Places};
-pub use proxy::proxy_for;
+pub use proxy::{is_proxy, proxy_for};
 pub use said::one_line;

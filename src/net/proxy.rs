@@ -15,3 +15,12 @@ pub fn proxy_for(url: &Url) -> Option<String> {
     let port = proxy.port_u16().map(|port| format!(":{port}")).unwrap_or_default();
     Some(format!("{}://{}{port}", proxy.scheme_str().unwrap_or("http"), proxy.host()?))
 }
+
+/// Whether a value of `HTTPS_PROXY` and its like names a proxy that requests can go by: `http://HOST:PORT`, or that without the
+/// scheme. What is written otherwise the client leaves out without a word, and it knows no SOCKS.
+pub fn is_proxy(value: &str) -> bool {
+    let way = Matcher::builder().all(value).build().intercept(&http::Uri::from_static("http://example.com/"));
+    way.is_some_and(|way| {
+        matches!(way.uri().scheme_str(), Some("http" | "https")) && way.uri().host().is_some()
+    })
+}

@@ -13,6 +13,8 @@ pub struct Offer {
     pub url: Url,
     /// What it leads to, as the agent writes it; `None` where it does not say.
     pub leads_to: Option<String>,
+    /// Whether only machines of one's own network reach it.
+    pub private: bool,
 }
 
 impl Offer {
@@ -29,7 +31,7 @@ impl Offer {
         url.set_fragment(None);
         let path = format!("{}/", url.path().trim_end_matches('/'));
         url.set_path(&path);
-        Some(Self { agent, url, leads_to: leads_to.map(str::to_owned) })
+        Some(Self { agent, url, leads_to: leads_to.map(str::to_owned), private: false })
     }
 
     /// Whether nobody between here and there can read what is sent: TLS, or no way at all.

@@ -194,6 +194,10 @@ fn sort(answers: &[Answer], allow: &[HostPattern], listener: SocketAddr) -> Sort
         // Agents have an order of their own, and not always the same.
         offers.sort_by(|one, other| one.url.cmp(&other.url));
         offers.dedup();
+        // Who serves something else within the own network has no tunnel in mind.
+        offers.retain(|offer| {
+            !offer.private || offer.leads_to.as_ref().is_none_or(|to| leads_here(to, listener))
+        });
         sorted.any |= !offers.is_empty();
         for offer in offers {
             let (agent, url) = (offer.agent, &offer.url);
@@ -207,6 +211,12 @@ fn sort(answers: &[Answer], allow: &[HostPattern], listener: SocketAddr) -> Sort
                          `webhooks` in [listen] to be what it leads to",
                         listener.port()
                     ));
+            } else if offer.private {
+                sorted.others.push(format!(
+                    "{url} of {agent} is served within your own network only, and GitLab is hardly in it: open it to the world \
+                     with `{agent} funnel {}`, or, where GitLab is in it, write {url} as `public_url` in [listen]",
+                    listener.port()
+                ));
             } else if !offer.is_safe() {
                 sorted.others.push(format!(
                     "{url} of {agent} is not https, so anybody could read what comes that way: start the tunnel with https"

@@ -9,6 +9,8 @@ mod named;
 mod others;
 mod page;
 mod place;
+#[path = "../support/proxy.rs"]
+mod proxy;
 mod registered;
 mod repairs;
 mod surroundings;

@@ -87,6 +87,8 @@ async fn mistakes_with_the_token() {
         token.expires_at = day(5);
     });
     place.doctor(&[], &[]).await.names("token-expiry", &["expires in 5 days"]);
+    token(&|token| token.expires_at = day(1));
+    place.doctor(&[], &[]).await.names("token-expiry", &["expires tomorrow, on", "00:00 UTC"]);
     token(&|token| token.expires_at = day(20));
     place.doctor(&[], &[]).await.says("look", "token-expiry", &["expires in 20 days"]);
     token(&|token| token.expires_at = day(200));

@@ -2,7 +2,7 @@
 
 use flaglink::sandbox::faults::{Fault, Rule};
 use flaglink::sandbox::gitlab::{Fate, Visibility, level};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::place::Place;
 
@@ -98,6 +98,77 @@ async fn another_secret_is_said_to_be_why_deliveries_are_refused() {
         let fixed = place.doctor(&["--fix"], &[]).await;
         assert_eq!((fixed.code, fixed.all("wrong").len()), (0, 0), "{:#}", fixed.report);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_takes_the_webhook_is_told_which_file_it_is_to_have_of_its_own() {
+    let mut place = Place::registering().await;
+    place.start().await;
+    place.until_registered().await;
+    place.gitlab.change(|model| {
+        for hook in model.hooks.values_mut() {
+            hook.url = hook.url.replacen(&place.address, "http://copy.example.com", 1);
+        }
+    });
+    let found = place.doctor(&[], &[]).await;
+    found.names("hook-there", &["a copy of this flaglink", "`marker_key_file`", "openssl rand -hex 32"]);
+    assert_eq!(place.doctor(&["--fix"], &[]).await.all("wrong").len(), 0);
+}
+
+/// A signature is refused for its time alone: that is another matter than another secret.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_for_its_time_is_not_called_a_wrong_secret() {
+    for ahead in [SignedDuration::from_mins(10), SignedDuration::from_mins(-10)] {
+        let mut place = Place::registering().await;
+        place.gitlab.change(|model| model.settings.version = "19.1.0".to_owned());
+        place.start().await;
+        place.until_registered().await;
+        place.gitlab.change(|model| model.settings.clock_ahead = ahead);
+        place.comment().await;
+        let found = place.doctor(&[], &[]).await;
+        let way = if ahead.is_positive() { "ahead of" } else { "behind" };
+        let way = format!(" s {way} this machine's clock");
+        found.says("wrong", "hook-answers", &["refused (401) for its time", &way, "NTP"]);
+        found.says("wrong", "gitlab-clock", &["GitLab's"]);
+        assert!(!found.report.to_string().contains("hook-secret"), "{:#}", found.report);
+        let tested = place.run(&["hooks", "test", "shop/web"], &[]).await;
+        assert!(tested.code == 1 && tested.out.contains(&way), "{}", tested.out);
+
+        place.gitlab.change(|model| model.settings.clock_ahead = SignedDuration::ZERO);
+        assert_eq!(place.run(&["hooks", "test", "shop/web"], &[]).await.code, 0);
+        assert_eq!(place.doctor(&[], &[]).await.all("wrong").len(), 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nor_where_the_webhook_was_made_by_hand() {
+    let mut place = Place::quiet().await;
+    let key = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+    place.write("signing-token", key);
+    place.rewrite("[gitlab]", "[gitlab]\nsigning_token_file = \"signing-token\"");
+    place.gitlab.change(|model| {
+        model.settings.version = "19.1.0".to_owned();
+        model.hooks.get_mut(&place.hook).unwrap().signing_token = Some(key.to_owned());
+    });
+    place.start().await;
+    place.comment().await;
+    assert_eq!(place.doctor(&[], &[]).await.all("wrong").len(), 0);
+    place.gitlab.change(|model| model.settings.clock_ahead = SignedDuration::from_mins(10));
+    place.comment().await;
+    let found = place.doctor(&[], &[]).await;
+    found.says("wrong", "hook-answers", &["answered 401", "it is signed", "ahead of", "`gitlab-clock`"]);
+    assert!(!found.report.to_string().contains("hook-secret"), "{:#}", found.report);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_that_flaglink_did_not_make_is_not_said_to_be_put_right() {
+    let mut place = Place::registering().await;
+    place.flagsmith.change(|world| {
+        world.webhooks.iter_mut().for_each(|hook| "another one".clone_into(&mut hook.secret));
+    });
+    place.start().await;
+    let found = place.doctor(&[], &[]).await;
+    found.says("wrong", "provider-webhook", &["did not make it", "delete it in Flagsmith"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,37 +7,20 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::loopback::free_port;
 use crate::place::Place;
-
-/// A proxy that gives everybody the same answer. Returns its address.
-async fn proxy(answer: &'static str) -> String {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let mut asked = [0; 4096];
-            let _ = stream.read(&mut asked).await;
-            let _ = stream.write_all(answer.as_bytes()).await;
-        }
-    });
-    address
-}
+use crate::proxy::{BROKEN, CLOSED, STRICT, proxy};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proxy_in_the_way_is_named() {
     let place = Place::quiet().await;
     let dead = free_port().to_string();
-    let closed =
-        "HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-    let closed = proxy(closed).await;
-    let strict = proxy("HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await;
-    let broken = "HTTP/1.1 502 Bad Gateway\r\ncontent-type: text/html\r\ncontent-length: 13\r\nconnection: close\r\n\r\n<html></html>";
-    let broken = proxy(broken).await;
+    let (closed, strict, broken) = (proxy(CLOSED).await, proxy(STRICT).await, proxy(BROKEN).await);
     for (scheme, proxy, words) in [
         ("https", &dead, "there is no way there"),
         ("http", &dead, "there is no way there"),
         ("https", &closed, "wants a user and a password"),
         ("http", &closed, "wants a user and a password"),
         ("https", &strict, "does not let flaglink through"),
+        ("http", &strict, "what refuses is not GitLab's API"),
         ("http", &broken, "no good answer came"),
     ] {
         let (url, way) = (format!("{scheme}://gitlab.corp.test"), format!("http://me:hush-hush@{proxy}"));
@@ -47,6 +30,25 @@ async fn a_proxy_in_the_way_is_named() {
         found.says("wrong", "gitlab-reachable", &[name.as_str(), words, "NO_PROXY"]);
         assert!(!found.report.to_string().contains("hush-hush"), "{:#}", found.report);
     }
+}
+
+/// The client leaves out what it cannot read, without a word.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_variable_that_names_no_proxy_is_named_and_its_value_is_not_shown() {
+    let place = Place::new().await;
+    for (name, value, words) in [
+        ("HTTPS_PROXY", "htp://me:hush-hush@proxy.corp.test:3128", "is not the address of a proxy"),
+        ("http_proxy", "http//hush-hush.corp.test", "is not the address of a proxy"),
+        ("ALL_PROXY", "socks5://hush-hush.corp.test:1080", "names a SOCKS proxy"),
+    ] {
+        let found = place.doctor(&[], &[(name, value)]).await;
+        found.says("look", "config-warning", &[name, words, "http://HOST:PORT"]);
+        assert!(!found.report.to_string().contains("hush"), "{:#}", found.report);
+    }
+    // Without a scheme it is one, and so is none at all.
+    let env = [("HTTPS_PROXY", "proxy.corp.test:3128"), ("HTTP_PROXY", ""), ("NO_PROXY", "*")];
+    let found = place.doctor(&[], &env).await;
+    assert!(!found.report.to_string().contains("_PROXY"), "{:#}", found.report);
 }
 
 /// A proxy before flaglink that lets everybody look, and answers itself where something is sent.

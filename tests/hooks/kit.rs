@@ -58,6 +58,11 @@ impl Place {
         self.gitlab.issue(self.mara, project, "Checkout is slow", "").unwrap()
     }
 
+    /// The bot's token.
+    pub(crate) fn token(&self) -> &str {
+        &self.token
+    }
+
     /// A second project that the bot is a member of.
     pub(crate) fn project(&self, path: &str) -> u64 {
         let project = self.gitlab.project(path, Visibility::Private);

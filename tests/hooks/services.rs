@@ -3,6 +3,7 @@
 use flaglink::sandbox::flagsmith::Scope;
 
 use crate::kit::{Flaglink, Place};
+use crate::told::kinds_of;
 
 /// The addresses of the organisation's webhooks in Flagsmith.
 fn addresses(place: &Place) -> Vec<String> {
@@ -87,6 +88,7 @@ async fn a_webhook_of_another_flaglink_is_not_taken_for_ours() {
     assert_eq!(stands(), before);
     let (_, said) = flaglink.admin("/readyz").await;
     assert!(said.contains("with another secret") && said.contains("public_url"), "{said}");
+    assert_eq!(kinds_of(&flaglink, "flagsmith").await, ["left_alone"]);
 
     // Nobody needs it: ours is registered as soon as it is gone.
     place.flagsmith.change(|world| world.webhooks.clear());

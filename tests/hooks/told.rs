@@ -2,6 +2,7 @@
 
 use std::process::{Command, Output, Stdio};
 
+use flaglink::pipeline::{HookProblem, HookProblemKind};
 use flaglink::sandbox::faults::{Fault, Rule};
 use flaglink::sandbox::gitlab::{HookSpec, level};
 use flaglink::store::sled::{SledStore, StoreOptions};
@@ -68,6 +69,7 @@ async fn the_list_says_how_each_webhook_stands() {
         "{out}"
     );
     assert!(out.contains("answer 401"), "{out}");
+    assert_eq!(kinds_of(&flaglink, "shop/web").await[0], "needs_change");
     let (code, out, _) = said(&flaglink, &["hooks", "sync"]).await;
     assert_eq!(code, 1);
     assert!(out.contains("✘ shop/web"), "{out}");
@@ -176,9 +178,40 @@ async fn a_secret_that_is_lost_on_the_way_is_not_taken_for_another_one() {
     assert_eq!(flaglink.send(&path, None, &body).await, 401);
     let (code, out, _) = said(&flaglink, &["hooks", "list", "shop/web"]).await;
     assert!(code == 1 && out.contains("has no X-Gitlab-Token") && !out.contains("sent again"), "{out}");
+    assert_eq!(kinds_of(&flaglink, "shop/web").await, ["header_stripped"]);
     assert_eq!(said(&flaglink, &["hooks", "test", "shop/web"]).await.0, 0, "it comes whole again");
     let (code, out, _) = said(&flaglink, &["hooks", "list", "shop/web"]).await;
     assert_eq!(code, 0, "{out}");
+    flaglink.stop().await;
+}
+
+/// What the kind of each problem is, as programs read it.
+pub(crate) async fn kinds_of(flaglink: &Flaglink, name: &str) -> Vec<String> {
+    let (_, out, _) = said(flaglink, &["hooks", "list", name, "--json"]).await;
+    let answer: Value = serde_json::from_str(&out).unwrap();
+    let problems = answer["hooks"][0]["problems"].as_array().unwrap().iter();
+    problems.map(|problem| problem["kind"].as_str().unwrap().to_owned()).collect()
+}
+
+/// The program may be older or newer than the daemon that it asks.
+#[test]
+fn a_problem_of_a_kind_that_is_not_known_is_read_by_its_words() {
+    for kind in [r#""kind": "of_a_later_flaglink","#, ""] {
+        let text = format!(r#"{{ {kind} "what": "it is odd", "todo": "Look at it." }}"#);
+        let problem: HookProblem = serde_json::from_str(&text).unwrap();
+        assert_eq!((problem.kind, problem.what.as_str()), (HookProblemKind::Other, "it is odd"));
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_that_is_not_there_is_of_a_kind_of_its_own() {
+    let place = Place::new().await;
+    let mut flaglink = Flaglink::new();
+    flaglink.start(&place).await;
+    place.gitlab.change(|model| model.hooks.clear());
+    assert_eq!(kinds_of(&flaglink, "shop/web").await, ["not_there"]);
+    place.gitlab.revoke_token(place.token());
+    assert_eq!(kinds_of(&flaglink, "shop/web").await, ["token_refused"]);
     flaglink.stop().await;
 }
 

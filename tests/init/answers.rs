@@ -1,7 +1,9 @@
 //! Answers that do not do, and servers that answer strangely: a sentence with the remedy, or simply understood.
 
+use std::os::unix::fs::PermissionsExt;
+
 use flaglink::sandbox::faults::{Fault, Rule};
-use flaglink::sandbox::gitlab::level;
+use flaglink::sandbox::gitlab::{Visibility, level};
 
 use crate::place::Place;
 use crate::tls_end::{tls, with_tls};
@@ -132,6 +134,25 @@ async fn services_that_do_not_do() {
     std::fs::write(place.path("given/key"), "not.a-key").unwrap();
     place.refuses(&place.flags(), "--service-key-file", &["Flagsmith does not accept this key"]).await;
     std::fs::write(place.path("given/key"), &place.key).unwrap();
+    let refusal = r#"{"detail":"You do not have permission to perform this action."}"#;
+    let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+    let refused = Fault::Answer { status: 403, headers: headers.clone(), body: refusal.to_owned() };
+    let rule = place.flagsmith.faults().add(Rule::everything(refused));
+    let may_not = "knows this key, and it may not do what flaglink needs";
+    let words = [may_not, "You do not have permission", "Organisation settings → API keys"];
+    place.refuses(&place.flags(), "--service-key-file", &words).await;
+    place.flagsmith.faults().remove(rule);
+    // A token for a client of Unleash is one, too.
+    std::fs::write(place.path("given/key"), "default:development.a-client's").unwrap();
+    let refusal = r#"{"message":"invalid token: expected a different token type for this endpoint"}"#;
+    let refused = Fault::Answer { status: 403, headers, body: refusal.to_owned() };
+    place.unleash.faults().add(Rule::everything(refused));
+    let mut flags = place.flags_but("--service", "unleash");
+    let at = flags.iter().position(|one| one == "--service-url").unwrap();
+    flags[at + 1] = place.unleash.url();
+    let words = [may_not, "expected a different token type", "personal access token of an admin"];
+    place.refuses(&flags, "--service-key-file", &words).await;
+    std::fs::write(place.path("given/key"), &place.key).unwrap();
     place.flagsmith.faults().add(Rule::everything(Fault::html(200)));
     place.refuses(&place.flags(), "--service-url", &["web page"]).await;
     place.flagsmith.faults().clear();
@@ -178,6 +199,10 @@ async fn what_is_wrong_with_a_token_is_said_in_words_that_fit_init() {
     let said = place.init(&place.flags()).await;
     assert_eq!(said.code, 0, "{said:?}");
     assert!(said.out.contains("⚠ the token expires in 3 days"), "{said:?}");
+    let end = end - jiff::ToSpan::days(2);
+    place.gitlab.change(|model| model.tokens.iter_mut().for_each(|token| token.expires_at = Some(end)));
+    let said = place.init(&place.flags()).await;
+    assert!(said.out.contains("⚠ the token expires tomorrow, on"), "{said:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -204,6 +229,57 @@ async fn projects_as_people_paste_them() {
     }
     let elsewhere = place.flags_but("--projects", "https://gitlab.example.com/shop/web");
     place.refuses(&elsewhere, "--projects", &["is no project of the GitLab at", &url]).await;
+}
+
+/// A host without a dot may be a group as well; it is one where there is such a group.
+#[tokio::test(flavor = "multi_thread")]
+async fn projects_are_pasted_from_a_gitlab_whose_host_has_no_dot() {
+    let place = Place::new().await;
+    let port = place.gitlab.url().rsplit(':').next().unwrap().to_owned();
+    let mut flags = place.flags_but("--gitlab-url", &format!("http://localhost:{port}"));
+    flags.push("--dry-run".to_owned());
+    let at = flags.iter().position(|one| one == "--projects").unwrap() + 1;
+    let mut dry = |projects: &str| {
+        flags[at] = projects.to_owned();
+        flags.clone()
+    };
+    for pasted in
+        ["localhost/shop/web", "LOCALHOST/shop/web/-/issues/7", &format!("localhost:{port}/shop/web.git")]
+    {
+        let said = place.init(&dry(pasted)).await;
+        assert_eq!(said.code, 0, "{pasted}: {said:?}");
+        assert!(said.out.contains("match = \"shop/web\""), "{pasted}: {said:?}");
+    }
+    let said = place.init(&dry("localhost/**")).await;
+    assert!(said.code == 2 && said.err.contains("`localhost/**` matches none"), "{said:?}");
+    let own = place.gitlab.project("localhost/shop/web", Visibility::Private);
+    place.gitlab.member(own, place.bot, level::MAINTAINER);
+    let said = place.init(&dry("localhost/shop/web")).await;
+    assert!(said.out.contains("match = \"localhost/shop/web\""), "{said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_holds_no_token_says_which_of_all_that_it_is() {
+    let place = Place::new().await;
+    std::fs::write(place.path("given/empty"), " \n\n").unwrap();
+    std::fs::write(place.path("given/utf16"), [0xff, 0xfe, b'g', 0, b'l', 0]).unwrap();
+    std::fs::write(place.path("given/closed"), "glpat-x").unwrap();
+    std::fs::set_permissions(place.path("given/closed"), std::fs::Permissions::from_mode(0o000)).unwrap();
+    let mut all = vec![
+        ("../nope", "there is no file ../nope"),
+        ("given", "given is a folder"),
+        ("given/empty", "given/empty is empty"),
+        ("given/utf16", "given/utf16 is not text in UTF-8"),
+    ];
+    // Nothing is closed to root.
+    if std::fs::read(place.path("given/closed")).is_err() {
+        all.push(("given/closed", "given/closed may not be read"));
+    }
+    for flag in ["--gitlab-token-file", "--service-key-file"] {
+        for (file, words) in &all {
+            place.refuses(&place.flags_but(flag, file), flag, &[words]).await;
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

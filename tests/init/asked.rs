@@ -8,7 +8,9 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{Mode, OFlags};
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, tcgetattr};
 
 use crate::place::Place;
 
@@ -70,6 +72,11 @@ impl Sitting {
                 Err(_) => unreachable!("no `{words}` in what came since:\n{}", &self.seen[self.at..]),
             }
         }
+    }
+
+    /// Whether the terminal shows what is typed.
+    fn echoes(&self) -> bool {
+        tcgetattr(&self.keys).unwrap().local_modes.contains(LocalModes::ECHO)
     }
 
     fn ended(mut self) -> (i32, String) {
@@ -162,4 +169,25 @@ async fn a_no_at_the_end_and_a_way_out_write_nothing() {
         code == 1 && screen.contains("nothing was written") && place.files().is_empty(),
         "{code}: {screen}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_at_a_hidden_question_gives_the_terminal_its_echo_back() {
+    let place = Place::new().await;
+    for by in [Signal::TERM, Signal::HUP, Signal::INT] {
+        let flags = place.flags_but("--gitlab-token-file", "");
+        let ended = tokio::task::spawn_blocking({
+            let mut sitting = Sitting::new(&place, &flags);
+            move || {
+                sitting.see("The access token of the bot?");
+                assert!(!sitting.echoes(), "what is typed is not shown");
+                kill_process(Pid::from_child(&sitting.child), by).unwrap();
+                sitting.see("stopped: nothing was written");
+                assert!(sitting.echoes(), "it is shown again");
+                sitting.ended()
+            }
+        });
+        let (code, screen) = ended.await.unwrap();
+        assert!(code == 1 && place.files().is_empty(), "{by:?}: {code}: {screen}");
+    }
 }

@@ -3,9 +3,13 @@
 
 mod answers;
 mod asked;
+mod interrupted;
 #[path = "../support/loopback.rs"]
 mod loopback;
 mod place;
+mod proxies;
+#[path = "../support/proxy.rs"]
+mod proxy;
 #[path = "../support/tls_end.rs"]
 mod tls_end;
 mod unattended;

@@ -114,6 +114,15 @@ async fn a_tailscale_that_is_not_there_fails_or_does_not_end_is_no_harm() {
     settings.tailscale = vec![folder.path().join("none").to_str().unwrap().to_owned()];
     let told = here.look(&settings).told("not known yet").await;
     assert!(told.contains("no agent of a tunnel offers one (asked: tailscale)"), "{told}");
+    assert!(told.contains(&format!("there is no program {}", settings.tailscale[0])), "{told}");
+    // Nobody has said that there is one.
+    settings.tailscale = vec!["tailscale".to_owned()];
+    let told = here.look(&settings).told("not known yet").await;
+    assert!(!told.contains("no program"), "{told}");
+    let file = script(folder.path(), "echo '{}'");
+    fs::set_permissions(&file[0], fs::Permissions::from_mode(0o644)).unwrap();
+    settings.tailscale = file;
+    here.look(&settings).told("may not be run by flaglink's user").await;
 
     settings.tailscale = script(folder.path(), "echo 'failed to connect to local tailscaled' >&2; exit 1");
     here.look(&settings).told("tailscale: it failed: failed to connect to local tailscaled").await;
@@ -125,4 +134,35 @@ async fn a_tailscale_that_is_not_there_fails_or_does_not_end_is_no_harm() {
     looking.told("tailscale: it still has not ended since it was last asked").await;
     script(folder.path(), "echo '{}'");
     looking.told("the public address is not known yet: no agent of a tunnel offers one").await;
+}
+
+#[tokio::test]
+async fn what_tailscale_serves_within_the_tailnet_only_is_told_with_what_to_type() {
+    let here = Here::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let port = here.at.port();
+    let serves = |to: u16, open: &str| {
+        format!(
+            r#"cat <<'END'
+{{"Web":{{"host.tail1.ts.net:443":{{"Handlers":{{"/":{{"Proxy":"http://127.0.0.1:{to}"}}}}}}}}{open}}}
+END"#
+        )
+    };
+    let mut settings = settings();
+    for open in ["", r#","AllowFunnel":{"host.tail1.ts.net:443":false}"#] {
+        settings.tailscale = script(folder.path(), &serves(port, open));
+        let told = here.look(&settings).told("not known yet").await;
+        for words in [
+            "https://host.tail1.ts.net/",
+            "within your own network only",
+            &format!("`tailscale funnel {port}`"),
+        ] {
+            assert!(told.contains(words), "no {words} in {told}");
+        }
+        assert!(!told.contains("no agent of a tunnel"), "{told}");
+    }
+    // Something else is served there: that is nobody's tunnel.
+    settings.tailscale = script(folder.path(), &serves(port ^ 1, ""));
+    let told = here.look(&settings).told("not known yet").await;
+    assert!(told.contains("no agent of a tunnel") && !told.contains("own network"), "{told}");
 }

@@ -271,6 +271,7 @@ async fn get(client: &HttpClient, base: &Url, path: &str) -> Result<String, Fail
         retry_after: None,
         message: error.to_string(),
         said: String::new(),
+        foreign: false,
     })?;
     let answer = client.send(request).await?;
     Ok(String::from_utf8_lossy(answer.body()).chars().take(200).collect())

@@ -1,9 +1,11 @@
 //! The configuration: whether it can be read, what it warns of, and who else can read its secrets.
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::finding::{Finding, Group, Id, Repair};
+use crate::cli::proxy_words::{WRITE_IT, unusable};
 use crate::cli::{Context, show};
 use crate::config::{Config, ConfigError, MarkerKeySource};
 use crate::flags::{Registry, Surroundings};
@@ -25,6 +27,8 @@ pub(super) fn unread(error: &ConfigError) -> Group {
         "run this as the user that runs flaglink, for example with `sudo -u flaglink`"
     } else if has("is empty; it should hold") {
         "write the secret into that file, on one line"
+    } else if has("write the token alone") {
+        "take away what does not belong to it; when you are not sure, make a new token and write it there on one line"
     } else if has(" cannot be read: ") {
         "is it the right file? Name it with `--config FILE`; `flaglink init` writes one by asking"
     } else {
@@ -40,8 +44,8 @@ pub(super) fn load(context: &Context, file: &Path) -> Result<Config, ConfigError
     Ok(config)
 }
 
-/// What is found about a good one.
-pub(super) fn look(config: &Config) -> Group {
+/// What is found about a good one, and about the environment.
+pub(super) fn look(config: &Config, env: &BTreeMap<String, String>) -> Group {
     let rules = config.rules.rules.len();
     let names: Vec<&str> = config.providers.iter().map(|provider| provider.name.as_str()).collect();
     let mut findings = vec![Finding::good(
@@ -65,6 +69,8 @@ pub(super) fn look(config: &Config) -> Group {
             "it works as it is; the sentence says what is better",
         )
     }));
+    let unusable = unusable(env).into_iter();
+    findings.extend(unusable.map(|says| Finding::look(Id::ConfigWarning, says, WRITE_IT)));
     findings.extend(modes(config));
     Group::new(TITLE, findings)
 }

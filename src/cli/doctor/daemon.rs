@@ -27,8 +27,6 @@ const STUCK: u64 = 15 * 60;
 pub(super) struct Known {
     /// How it is; `None` where none runs or it does not say.
     pub(super) status: Option<Status>,
-    /// What it remarks about itself, a sentence or two each.
-    pub(super) remarks: Vec<String>,
     /// What the store keeps of registered webhooks, where none runs.
     pub(super) records: Vec<HookRecord>,
     /// What was found.
@@ -60,12 +58,8 @@ pub(super) async fn look(places: &Places, limit: Duration) -> Known {
         None => return silent(&slow(limit)),
     };
     let mut findings = vec![running(&status)];
-    let mut remarks = Vec::new();
     findings.extend(match within(limit, client.text("/readyz")).await {
-        Some(Ok((text, good))) => {
-            remarks.extend(text.lines().map(|line| line.trim().to_owned()));
-            ready(&text, good)
-        }
+        Some(Ok((text, good))) => ready(&text, good),
         Some(Err(trouble)) => vec![not_told(&trouble)],
         None => vec![not_told(&slow(limit))],
     });
@@ -75,7 +69,7 @@ pub(super) async fn look(places: &Places, limit: Duration) -> Known {
         Some(Err(trouble)) => groups.push(Group::new("Queue", vec![not_told(&trouble)])),
         None => groups.push(Group::new("Queue", vec![not_told(&slow(limit))])),
     }
-    Known { status: Some(status), remarks, groups, ..Known::default() }
+    Known { status: Some(status), groups, ..Known::default() }
 }
 
 /// How the running one says that its webhooks stand. It asks GitLab about each, several times one after the other.

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use super::finding::{Finding, Group, Id};
 use super::within;
 use super::words::{SCOPE, SLOW, of_gitlab};
-use crate::cli::words::count;
+use crate::cli::words::expires;
 use crate::gitlab::{GitlabApi, GitlabError, Me, OwnToken, Release};
 
 /// A clock that is off by more than this is wrong: signatures are good for five minutes.
@@ -42,11 +42,12 @@ struct Told {
     took: Duration,
 }
 
-/// Asks with every token. Fills in whose each is.
-pub(super) async fn look(all: &mut [Access], address: &str, limit: Duration) -> Group {
+/// Asks with every token. Fills in whose each is. Says as well how far GitLab's clock is ahead of ours, in seconds.
+pub(super) async fn look(all: &mut [Access], address: &str, limit: Duration) -> (Group, Option<i64>) {
     let (told, version) = tokio::join!(futures_of(all, limit), version(all, limit));
-    let mut findings = Vec::new();
+    let (mut findings, mut differ) = (Vec::new(), None);
     if let Some(Told { ahead, took, .. }) = told.iter().find(|told| told.me.is_ok()) {
+        differ = *ahead;
         findings.push(reached(address, *took));
         findings.extend(version);
         findings.extend(clock(*ahead));
@@ -63,7 +64,7 @@ pub(super) async fn look(all: &mut [Access], address: &str, limit: Duration) -> 
             "epics have no project, so /flag does nothing in them; in issues, tasks, incidents and merge requests it does",
         ));
     }
-    Group::new("GitLab", findings)
+    (Group::new("GitLab", findings), differ)
 }
 
 fn reached(address: &str, took: Duration) -> Finding {
@@ -112,6 +113,7 @@ pub(super) fn late(limit: Duration) -> GitlabError {
         retry_after: None,
         message: format!("no answer within {} s", limit.as_secs().max(1)),
         said: String::new(),
+        foreign: false,
     })
 }
 
@@ -230,8 +232,7 @@ fn expiry(name: &str, own: &OwnToken, now: Timestamp) -> Finding {
     };
     let today = now.to_zoned(TimeZone::UTC).date();
     let days = i64::from(today.until(end).map_or(0, |span| span.get_days()));
-    let left = count(usize::try_from(days).unwrap_or(0), "day", "days");
-    let says = format!("{name} expires in {left}, on {end}");
+    let says = format!("{name} {}", expires(end, days));
     let remedy = "make a new one in time (Settings → Access tokens) and put it in the old one's place, then run `flaglink \
                   reload`. A token that is rotated keeps its bot user";
     match days {

@@ -8,10 +8,13 @@ use super::finding::{Finding, Id};
 use super::hooks::Ours;
 use crate::cli::words::moment;
 use crate::config::{Config, SecretFile};
-use crate::gitlab::LoggedAnswer;
+use crate::gitlab::{Hook, LoggedAnswer};
 
 /// When something was answered is told in whole seconds.
 const WHOLE_SECOND: SignedDuration = SignedDuration::from_secs(1);
+
+/// Signatures are good for five minutes; a few seconds pass on the way.
+const TOO_FAR: u64 = 5 * 60 - 10;
 
 /// Judges the answers to one project's webhook.
 pub(super) struct Answers<'a> {
@@ -21,13 +24,19 @@ pub(super) struct Answers<'a> {
     /// When the secret of those made by hand was last changed here.
     secret_since: Option<Timestamp>,
     address_known: bool,
+    /// By how many seconds GitLab's clock is ahead of ours, where that is enough for what it signs to be refused.
+    signed_ahead: Option<i64>,
     secret_is: &'static str,
 }
 
 impl<'a> Answers<'a> {
-    /// Of the webhook of the project at that path.
-    pub(super) fn new(ours: &Ours<'_>, path: &'a str) -> Self {
+    /// Of that webhook of the project at that path.
+    pub(super) fn new(ours: &Ours<'_>, path: &'a str, hook: &Hook) -> Self {
+        let gitlab = &ours.config.gitlab;
+        let checked = gitlab.register_hooks || !gitlab.signing_tokens.is_empty();
+        let signed = checked && hook.has_signing_token == Some(true);
         Self {
+            signed_ahead: ours.clock_ahead.filter(|ahead| signed && ahead.unsigned_abs() > TOO_FAR),
             path,
             by_hand: !ours.config.gitlab.register_hooks,
             secret_since: secret_since(ours.config),
@@ -73,6 +82,18 @@ impl<'a> Answers<'a> {
     }
 
     fn refused(&self, says: String, at: Option<Timestamp>) -> Finding {
+        if let Some(ahead) = self.signed_ahead {
+            let way = if ahead > 0 { "ahead of" } else { "behind" };
+            return Finding::wrong(
+                Id::HookAnswers,
+                format!(
+                    "{says}: it is signed, and GitLab's clock is {} s {way} this machine's, where signatures are good for five \
+                     minutes",
+                    ahead.unsigned_abs()
+                ),
+                "the secret is hardly the matter: mend the clock first (`gitlab-clock` above), then press Test on it",
+            );
+        }
         if !self.by_hand {
             return Finding::look(
                 Id::HookSecret,

@@ -7,10 +7,9 @@ use super::hook_answers::{Answers, secret_is};
 use super::hooks::Ours;
 use super::projects::Matched;
 use super::whose::{Whose, takes_by_hand};
-use crate::cli::triggers::needed;
 use crate::domain::{HookRecord, HookTarget};
 use crate::flags::lives_in_gitlab;
-use crate::gitlab::{Hook, HookState, LoggedAnswer};
+use crate::gitlab::{Hook, HookState, LoggedAnswer, needed_triggers};
 
 /// Where GitLab's webhooks come in at any flaglink, below its address.
 const PATH: &str = "hooks/gitlab";
@@ -187,7 +186,7 @@ fn judge_one(ours: &Ours<'_>, one: &Matched, seen: &Seen) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(events(ours, one, &seen.hook));
     findings.extend(off(ours, one, &seen.hook));
-    let answers = Answers::new(ours, &one.project.path);
+    let answers = Answers::new(ours, &one.project.path, &seen.hook);
     findings.extend(answers.judge(seen.log.as_deref()));
     findings
 }
@@ -198,11 +197,10 @@ fn events(ours: &Ours<'_>, one: &Matched, hook: &Hook) -> Option<Finding> {
         config.providers.iter().any(|provider| provider.name == *name && lives_in_gitlab(&provider.kind))
     };
     let rule = config.rules.rules.get(one.rule);
-    let needed = needed(rule.is_some_and(|rule| rule.providers.iter().any(native)));
+    let needed = needed_triggers(rule.is_some_and(|rule| rule.providers.iter().any(native)));
     let missing: Vec<&str> = needed
-        .iter()
-        .filter(|(event, _)| !hook.triggers.iter().any(|has| has == event))
-        .map(|(_, words)| *words)
+        .filter(|trigger| !hook.triggers.iter().any(|has| has == trigger.key))
+        .map(|trigger| trigger.title)
         .collect();
     if missing.is_empty() {
         return None;

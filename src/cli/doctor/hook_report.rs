@@ -2,17 +2,10 @@
 
 use super::finding::{Finding, Id, Repair};
 use super::hook_judge::bare;
-use crate::pipeline::{HookProblem, HookReport, HookStanding};
+use crate::pipeline::{HookProblem, HookProblemKind, HookReport, HookStanding};
 
-/// What the pipeline calls a secret that GitLab may not have.
-const SECRET: &str = "its secret sent again";
-/// And a newest delivery that was not taken.
-const NOT_TAKEN: &str = "newest delivery was answered";
-/// And where the secret is lost on the way.
-const STRIPPED: &str = "has no X-Gitlab-Token";
-
-/// What is found about one. `remarks` are what the running one says of itself: among them why GitLab refused it.
-pub(super) fn registered(report: &HookReport, remarks: &[String]) -> Vec<Finding> {
+/// What is found about one.
+pub(super) fn registered(report: &HookReport) -> Vec<Finding> {
     let name = &report.name;
     if report.problems.is_empty() {
         let url = report.url.as_deref().map(bare).unwrap_or_default();
@@ -27,20 +20,20 @@ pub(super) fn registered(report: &HookReport, remarks: &[String]) -> Vec<Finding
         }];
     }
     let id = check_of(report);
-    let refused = refused(report, remarks);
     let finding = |problem: &HookProblem| {
-        let (says, todo) = match &refused {
-            Some((why, todo)) => (format!("the webhook of {name} is not there: {why}"), todo.clone()),
-            None => (words(report, problem), problem.todo.clone()),
-        };
+        let (says, todo) = (words(report, problem), problem.todo.clone());
         match report.standing {
             HookStanding::Right | HookStanding::Off => Finding::look(id, says, todo),
             _ if id == Id::HookOff => {
                 Finding::wrong(id, says, todo).repaired_by(Repair::SwitchOn(name.clone()))
             }
             // No change of the webhook mends what answers there.
-            _ if problem.what.contains(NOT_TAKEN) => Finding::wrong(Id::HookAnswers, says, todo),
-            _ if problem.what.contains(STRIPPED) => Finding::wrong(Id::HookSecret, says, todo),
+            _ if matches!(problem.kind, HookProblemKind::NotTaken | HookProblemKind::ClocksDiffer) => {
+                Finding::wrong(Id::HookAnswers, says, todo)
+            }
+            _ if problem.kind == HookProblemKind::HeaderStripped => {
+                Finding::wrong(Id::HookSecret, says, todo)
+            }
             _ => Finding::wrong(id, says, todo).repaired_by(Repair::SyncHooks),
         }
     };
@@ -69,7 +62,12 @@ fn failed_with(report: &HookReport, status: &str) -> bool {
 
 fn words(report: &HookReport, problem: &HookProblem) -> String {
     let (name, what) = (&report.name, &problem.what);
-    if report.secret_in_step != Some(false) || !what.contains(SECRET) {
+    if report.standing == HookStanding::Missing && problem.kind != HookProblemKind::NotThere {
+        return format!("the webhook of {name} is not there: {what}");
+    }
+    let needs_change =
+        matches!(problem.kind, HookProblemKind::NeedsChange | HookProblemKind::ChangedElsewhere);
+    if report.secret_in_step != Some(false) || !needs_change {
         return format!("the webhook of {name}: {what}");
     }
     let refused = match failed_with(report, "401") {
@@ -77,18 +75,4 @@ fn words(report: &HookReport, problem: &HookProblem) -> String {
         false => "GitLab may have another secret than flaglink, which then refuses its deliveries (401)",
     };
     format!("the webhook of {name}: {refused}; {what}")
-}
-
-/// Why one that is not there could not be made, and what to do.
-fn refused(report: &HookReport, remarks: &[String]) -> Option<(String, String)> {
-    if report.standing != HookStanding::Missing {
-        return None;
-    }
-    let begins = format!("the webhook of {}: ", report.name);
-    let why = remarks.iter().find_map(|remark| remark.strip_prefix(&begins))?;
-    let (why, todo) = why.split_once("). ").map_or_else(
-        || why.split_once(". ").map(|(why, todo)| (why.to_owned(), todo)),
-        |(why, todo)| Some((format!("{why})"), todo)),
-    )?;
-    Some((why, todo.to_owned()))
 }

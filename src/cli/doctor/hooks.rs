@@ -16,7 +16,7 @@ use super::within;
 use crate::config::Config;
 use crate::domain::{HookTarget, ProjectId};
 use crate::gitlab::{GitlabApi, GitlabError, GitlabResult, HookHome, LoggedAnswer, ProjectDetail};
-use crate::pipeline::HookReport;
+use crate::pipeline::{HookProblemKind, HookReport};
 
 const TITLE: &str = "GitLab's webhooks";
 
@@ -28,6 +28,8 @@ pub(super) struct Ours<'a> {
     pub(super) public: Option<&'a Url>,
     /// What the running one said.
     pub(super) known: &'a Known,
+    /// By how many seconds GitLab's clock is ahead of this machine's, where that is known.
+    pub(super) clock_ahead: Option<i64>,
 }
 
 /// How the running one says that its webhooks stand.
@@ -103,7 +105,7 @@ pub(super) fn look(ours: &Ours<'_>, matched: &[Matched], listed: &Listed, report
         Reported::All(reports) => {
             let of_gitlab = reports.iter().filter(|report| report.kind != "provider");
             let (in_vain, told): (Vec<_>, Vec<_>) = of_gitlab.partition(|report| is_told_above(report));
-            findings.extend(told.into_iter().flat_map(|report| registered(report, &ours.known.remarks)));
+            findings.extend(told.into_iter().flat_map(registered));
             findings.extend(not_looked_at(&in_vain));
             for (path, hooks) in seen(matched, listed) {
                 let known = |seen: &&Seen| reports.iter().any(|report| report.hook == Some(seen.hook.id));
@@ -139,7 +141,7 @@ pub(super) fn look(ours: &Ours<'_>, matched: &[Matched], listed: &Listed, report
 /// Whether nothing is said of it but that GitLab refuses a token: that is told where the token is looked at.
 fn is_told_above(report: &HookReport) -> bool {
     !report.problems.is_empty()
-        && report.problems.iter().all(|problem| problem.todo.contains("`flaglink doctor`"))
+        && report.problems.iter().all(|problem| problem.kind == HookProblemKind::TokenRefused)
 }
 
 fn not_looked_at(reports: &[&HookReport]) -> Option<Finding> {

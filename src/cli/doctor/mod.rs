@@ -15,7 +15,6 @@ mod hooks;
 mod projects;
 mod provider_webhook;
 mod providers;
-mod proxy_words;
 mod render;
 mod store;
 mod whose;
@@ -148,7 +147,7 @@ impl Doctor {
                 return groups;
             }
         };
-        let mut groups = vec![config::look(&config)];
+        let mut groups = vec![config::look(&config, &context.env)];
         // First, and quick: it knows the public address that the others need.
         let known = daemon.await;
         let public = public_address(&config, &known);
@@ -163,18 +162,18 @@ impl Doctor {
                 return groups;
             }
         };
-        let ours = hooks::Ours { config: &config, public: public.as_ref(), known: &known };
+        let ours = hooks::Ours { config: &config, public: public.as_ref(), known: &known, clock_ahead: None };
         let registers = known.status.is_some() && config.gitlab.register_hooks;
         let of_gitlab = async {
             let _step = progress.step("asking GitLab");
             let mut all = all;
             let base = config.gitlab.url.as_str();
             let apis: Vec<GitlabApi> = all.iter().map(|access| access.api.clone()).collect();
-            let (own, lists) =
+            let ((own, ahead), lists) =
                 tokio::join!(gitlab::look(&mut all, base, limit), projects::lists(&apis, limit));
             let (projects, matched) = projects::look(&config, &all, &lists, base, limit).await;
             let listed = hooks::list(&ours, &all, &matched, limit, !registers).await;
-            (own, projects, matched, listed)
+            (own, ahead, projects, matched, listed)
         };
         let of_hooks = async {
             let _step =
@@ -195,7 +194,8 @@ impl Doctor {
         };
         let (of_gitlab, reported, address, asked) =
             tokio::join!(of_gitlab, of_hooks, of_address, of_providers);
-        let (gitlab, mut projects, matched, listed) = of_gitlab;
+        let (gitlab, clock_ahead, mut projects, matched, listed) = of_gitlab;
+        let ours = hooks::Ours { clock_ahead, ..ours };
         projects.findings.extend(environments::look(&config, &asked));
         let hooks = hooks::look(&ours, &matched, &listed, &reported);
         let providers = providers::look(&asked, &config, &reported);

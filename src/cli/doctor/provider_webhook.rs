@@ -5,7 +5,7 @@ use url::{Host, Url};
 use super::finding::{Finding, Id, Repair};
 use super::words::WAIT_LONGER;
 use crate::flags::{FlagProvider, Provided, ProviderError, WebhookThere};
-use crate::pipeline::{HookReport, HookStanding};
+use crate::pipeline::{HookProblemKind, HookReport, HookStanding};
 
 /// The webhook of one service to this flaglink.
 pub(super) struct Webhook<'a> {
@@ -79,7 +79,7 @@ impl Webhook<'_> {
     /// Whether the running flaglink has said that it does not touch the webhook that is there.
     fn left_alone(&self) -> bool {
         let mut problems = self.report.iter().flat_map(|report| &report.problems);
-        problems.any(|problem| problem.what.contains("already, with another secret"))
+        problems.any(|problem| problem.kind == HookProblemKind::LeftAlone)
     }
 
     fn poll(&self) -> u64 {

@@ -5,11 +5,11 @@ use std::time::Duration;
 use url::Url;
 
 use super::finding::{Finding, Id};
-use super::proxy_words::in_the_way;
+use crate::cli::proxy_words::in_the_way;
 use crate::cli::redirect::gitlab_at;
 use crate::flags::{FlagProvider, ProviderError};
 use crate::gitlab::GitlabError;
-use crate::net::{Failure, proxy_for};
+use crate::net::Failure;
 
 /// A server whose answers take so long is slow.
 pub(super) const SLOW: Duration = Duration::from_secs(2);
@@ -103,9 +103,9 @@ pub(super) fn of_gitlab(error: &GitlabError, whose: &str, address: &str, own_ca:
         }
         GitlabError::Failed(failure) => failure,
     };
-    let proxy = Url::parse(address).ok().and_then(|url| proxy_for(&url));
-    if let Some(finding) = in_the_way(failure, proxy.as_deref(), "GitLab", Id::GitlabReachable) {
-        return finding;
+    if let Some(proxy) = Url::parse(address).ok().and_then(|url| in_the_way(&failure.into(), &url, "GitLab"))
+    {
+        return Finding::wrong(Id::GitlabReachable, proxy.says, proxy.remedy);
     }
     let said = failure.said.to_lowercase();
     match failure.status {
@@ -210,12 +210,11 @@ pub(super) fn of_provider(error: &ProviderError, provider: &dyn FlagProvider, ow
     let place = provider.place();
     let address = place.split(", ").next().and_then(|address| Url::parse(address).ok());
     let plain = address.as_ref().is_some_and(|url| url.scheme() == "http");
-    let proxy = address.and_then(|url| proxy_for(&url));
     let key = format!("`url` in {table}");
     if let ProviderError::Failed(failure) = error
-        && let Some(finding) = in_the_way(failure, proxy.as_deref(), service, Id::ProviderKey)
+        && let Some(proxy) = address.and_then(|url| in_the_way(&failure.into(), &url, service))
     {
-        return finding;
+        return Finding::wrong(Id::ProviderKey, proxy.says, proxy.remedy);
     }
     match error {
         ProviderError::Failed(failure) if failure.is_unauthorized() => Finding::wrong(

@@ -7,6 +7,7 @@ use http::HeaderMap;
 use url::{Host, Url};
 
 use crate::cli::doctor::is_unsigned;
+use crate::cli::proxy_words::in_the_way;
 use crate::cli::redirect::gitlab_at;
 use crate::flags::{OwnService, Pasted};
 use crate::net::{LookOptions, Looker, Seen, Unseen};
@@ -108,6 +109,9 @@ async fn ask(looker: &Looker, base: &Url, own_ca: bool) -> Result<Url, String> {
     if is_gitlab(&seen) {
         return Ok(base.clone());
     }
+    if let Some(proxy) = in_the_way(&(&seen).into(), base, "GitLab") {
+        return Err(format!("{}; {}", proxy.says, proxy.remedy));
+    }
     let location = seen.headers.get(http::header::LOCATION).and_then(|value| value.to_str().ok());
     if (300..400).contains(&seen.status)
         && let Some(to) = location.and_then(|to| base.join(to).ok())
@@ -154,6 +158,9 @@ fn is_gitlab(seen: &Seen) -> bool {
 }
 
 fn unseen(base: &Url, error: &Unseen, own_ca: bool) -> String {
+    if let Some(proxy) = in_the_way(&error.into(), base, "GitLab") {
+        return format!("{}; {}", proxy.says, proxy.remedy);
+    }
     let remedy = match error {
         Unseen::Name(_) => "is it spelled right?",
         Unseen::Refused => "is it running, and is the port right?",

@@ -3,11 +3,13 @@
 
 use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::AsFd;
+use std::sync::Arc;
 
 use owo_colors::OwoColorize;
 use rustix::termios::{self, LocalModes, OptionalActions, SpecialCodeIndex, Termios};
 use secrecy::SecretString;
 
+use super::interrupt::Interrupt;
 use crate::cli::Trouble;
 use crate::cli::screen::{error_width, fold};
 use crate::cli::words::plain;
@@ -19,6 +21,7 @@ const MOST: usize = 4096;
 pub(super) struct Asker {
     terminal: bool,
     yes: bool,
+    interrupt: Arc<Interrupt>,
 }
 
 /// A question.
@@ -34,8 +37,8 @@ pub(super) struct Question<'a> {
 
 impl Asker {
     /// Whoever sits at the terminal, if there is one. `yes`: takes what is proposed.
-    pub(super) fn new(yes: bool) -> Self {
-        Self { terminal: io::stdin().is_terminal() && io::stderr().is_terminal(), yes }
+    pub(super) fn new(yes: bool, interrupt: Arc<Interrupt>) -> Self {
+        Self { terminal: io::stdin().is_terminal() && io::stderr().is_terminal(), yes, interrupt }
     }
 
     /// Whether somebody can be asked.
@@ -104,7 +107,7 @@ impl Asker {
         self.must_be_there(question, None)?;
         loop {
             // Hidden before it is asked for: what is pasted at once is not shown either.
-            let _hidden = Hidden::begin()?;
+            let _hidden = Hidden::begin(&self.interrupt)?;
             self.ask(question, None)?;
             let secret = unseen()?;
             let _ = writeln!(io::stderr());
@@ -173,13 +176,14 @@ fn left() -> Trouble {
 }
 
 /// The terminal shows nothing of what is typed, until this is dropped.
-struct Hidden {
+struct Hidden<'a> {
     before: Termios,
+    interrupt: &'a Interrupt,
 }
 
-impl Hidden {
-    /// Ctrl-C is read as a letter meanwhile, so that the terminal is never left without echo.
-    fn begin() -> Result<Self, Trouble> {
+impl<'a> Hidden<'a> {
+    /// Ctrl-C is read as a letter meanwhile; what else ends the process gives the terminal its echo back.
+    fn begin(interrupt: &'a Interrupt) -> Result<Self, Trouble> {
         let cannot = |error: rustix::io::Errno| {
             Trouble::World(format!("the terminal cannot hide what is typed: {error}"))
         };
@@ -188,14 +192,16 @@ impl Hidden {
         let mut hidden = before.clone();
         hidden.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
         hidden.special_codes[SpecialCodeIndex::VMIN] = 1;
+        interrupt.hide(Some(before.clone()));
         termios::tcsetattr(stdin.as_fd(), OptionalActions::Now, &hidden).map_err(cannot)?;
-        Ok(Self { before })
+        Ok(Self { before, interrupt })
     }
 }
 
-impl Drop for Hidden {
+impl Drop for Hidden<'_> {
     fn drop(&mut self) {
         let _ = termios::tcsetattr(io::stdin().as_fd(), OptionalActions::Now, &self.before);
+        self.interrupt.hide(None);
     }
 }
 

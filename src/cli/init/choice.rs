@@ -48,7 +48,7 @@ pub(super) fn choose(
                 offer.ok_or_else(|| format!("there is no {number} in the list"))?.0.clone()
             }
             Err(_) if part == "all" => "**".to_owned(),
-            Err(_) => path(part, gitlab)?,
+            Err(_) => path(part, gitlab, projects)?,
         };
         matched.extend(matching(&pattern, projects)?);
         if !patterns.contains(&pattern) {
@@ -64,13 +64,18 @@ pub(super) fn choose(
 }
 
 /// The pattern that somebody wrote. Of an address at that GitLab it is the path of the project or group.
-fn path(part: &str, gitlab: &Url) -> Result<String, String> {
+fn path(part: &str, gitlab: &Url, projects: &[ProjectDetail]) -> Result<String, String> {
     let host = gitlab.host_str().unwrap_or_default();
-    // A host without a dot may be the name of a group as well.
-    let without_scheme = host.contains('.')
-        && part.split_at_checked(host.len()).is_some_and(|(begin, rest)| {
-            begin.eq_ignore_ascii_case(host) && rest.starts_with(['/', ':']) && rest.contains('/')
-        });
+    let after = part
+        .split_at_checked(host.len())
+        .filter(|(begin, rest)| begin.eq_ignore_ascii_case(host) && rest.contains('/'))
+        .map(|(_, rest)| rest);
+    let without_scheme = after.is_some_and(|rest| {
+        // A host without a dot may be the name of a group as well.
+        let group =
+            || !host.contains('.') && (part.contains(['*', '?', '[', '{']) || is_path(part, projects));
+        rest.starts_with(':') || rest.starts_with('/') && !group()
+    });
     if !part.contains("://") && !without_scheme {
         return Ok(part.trim_matches('/').to_owned());
     }
@@ -84,6 +89,12 @@ fn path(part: &str, gitlab: &Url) -> Result<String, String> {
     let path = path.split("/-/").next().unwrap_or(path).trim_matches('/');
     let path = path.strip_prefix("groups/").unwrap_or(path);
     Ok(path.strip_suffix(".git").unwrap_or(path).to_owned())
+}
+
+/// Whether it is the path of a project or group as it is.
+fn is_path(part: &str, projects: &[ProjectDetail]) -> bool {
+    let path = part.trim_matches('/');
+    matching(path, projects).is_ok() || matching(&format!("{path}/**"), projects).is_ok()
 }
 
 fn glob(pattern: &str) -> Result<GlobMatcher, String> {

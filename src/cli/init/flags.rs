@@ -108,12 +108,10 @@ impl Interview<'_> {
             None => secrets::read(&self.beside(in_file(&own.key_file()).unwrap_or(&format!("{name}-key")))),
         };
         let mut given_key = match &self.init.service_key_file {
-            Some(file) => Some(secrets::read(file).ok_or_else(|| {
-                Trouble::Arguments(format!(
-                    "--service-key-file: {} cannot be read, or is empty",
-                    crate::cli::show(file)
-                ))
-            })?),
+            Some(file) => Some(
+                secrets::given(file)
+                    .map_err(|why| Trouble::Arguments(format!("--service-key-file: {why}")))?,
+            ),
             None => self.context.env.get(VARIABLE).cloned().map(SecretString::from).or(known_key),
         };
         let mut given_url = self.init.service_url.clone();

@@ -14,7 +14,8 @@ use super::choice::{SHOWN, choose, offers};
 use super::{Interview, address, file, secrets};
 use crate::cli::Trouble;
 use crate::cli::doctor::{Needs, clocks_differ, explain, role_too_small};
-use crate::cli::words::count;
+use crate::cli::proxy_words::unusable;
+use crate::cli::words::{count, expires};
 use crate::config::Role;
 use crate::gitlab::{GitlabApi, GitlabError, Me, ProjectDetail, Release};
 use crate::net::{HttpClient, HttpOptions};
@@ -91,7 +92,12 @@ impl Interview<'_> {
                         .good(&found.remark.unwrap_or_else(|| format!("GitLab answers at {}", found.url)));
                     return Ok(found.url);
                 }
-                Err(why) => self.asker.refuse(question, typed, &why)?,
+                Err(why) => {
+                    // One that is left out is the likeliest reason where nothing else goes out.
+                    let left_out = unusable(&self.context.env).into_iter();
+                    let all: Vec<String> = std::iter::once(why).chain(left_out).collect();
+                    self.asker.refuse(question, typed, &all.join(". Besides, "))?;
+                }
             }
         }
     }
@@ -111,12 +117,10 @@ impl Interview<'_> {
             ),
         };
         let mut given = match &self.init.gitlab_token_file {
-            Some(file) => Some(secrets::read(file).ok_or_else(|| {
-                Trouble::Arguments(format!(
-                    "--gitlab-token-file: {} cannot be read, or is empty",
-                    crate::cli::show(file)
-                ))
-            })?),
+            Some(file) => Some(
+                secrets::given(file)
+                    .map_err(|why| Trouble::Arguments(format!("--gitlab-token-file: {why}")))?,
+            ),
             None => self.context.env.get(VARIABLE).cloned().map(SecretString::from).or(known),
         };
         loop {
@@ -247,11 +251,11 @@ fn refused(error: &GitlabError, url: &Url) -> String {
 fn ends_soon(end: Date, now: Timestamp) -> Option<String> {
     let today = now.to_zoned(TimeZone::UTC).date();
     let days = i64::from(today.until(end).map_or(0, |span| span.get_days()));
-    let left = count(usize::try_from(days).unwrap_or(0), "day", "days");
     (days <= SOON).then(|| {
         format!(
-            "the token expires in {left}, on {end}: make one that is good for longer, or put a new one into its file in time and \
-             run `flaglink reload`"
+            "the token {}: make one that is good for longer, or put a new one into its file in time and \
+             run `flaglink reload`",
+            expires(end, days)
         )
     })
 }

@@ -8,6 +8,7 @@ mod choice;
 mod file;
 mod flags;
 mod gitlab;
+mod interrupt;
 mod kinds;
 mod plan;
 mod secrets;
@@ -16,14 +17,17 @@ mod tell;
 mod webhooks;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 
 use super::doctor::Needs;
 use super::progress::Progress;
+use super::proxy_words::{WRITE_IT, unusable};
 use super::{Context, Trouble, document, show};
 use ask::{Asker, Question};
 use file::Wanted;
+use interrupt::{Interrupt, Stage};
 
 /// Write a configuration by asking; check every answer at once, register the webhooks, say what to type where
 ///
@@ -96,6 +100,7 @@ struct Interview<'a> {
     init: &'a Init,
     context: &'a Context,
     asker: Asker,
+    interrupt: Arc<Interrupt>,
     progress: Progress,
     /// The configuration.
     path: PathBuf,
@@ -117,10 +122,12 @@ impl Init {
         };
         let document = file::read(text.as_deref());
         let document = document.map_err(|why| Trouble::Arguments(format!("{}: {why}", show(&path))))?;
+        let interrupt = Interrupt::watch();
         let interview = Interview {
             init: &self,
             context,
-            asker: Asker::new(self.yes),
+            asker: Asker::new(self.yes, Arc::clone(&interrupt)),
+            interrupt,
             progress: Progress::new(context),
             path,
             text,
@@ -132,6 +139,9 @@ impl Init {
 
 impl Interview<'_> {
     async fn hold(mut self) -> Result<(), Trouble> {
+        let proxies: Vec<String> =
+            unusable(&self.context.env).into_iter().map(|why| format!("{why}; {WRITE_IT}")).collect();
+        proxies.iter().for_each(|warning| self.asker.warn(warning));
         let gitlab = self.gitlab().await?;
         let projects = self.projects(&gitlab).await?;
         let flags = self.flag_service(&gitlab).await?;
@@ -170,7 +180,7 @@ impl Interview<'_> {
             .chain(too_small)
             .chain(left_out)
             .chain(webhooks.unseen());
-        plan.warnings = all.collect();
+        plan.warnings = proxies.into_iter().chain(all).collect();
         if self.init.dry_run {
             let would = webhooks::would(&plan, &gitlab, &projects, &flags, &self.progress).await;
             drop(self.progress);
@@ -185,8 +195,10 @@ impl Interview<'_> {
                 return Err(Trouble::World("nothing was written.".to_owned()));
             }
         }
+        self.interrupt.reach(Stage::Writing);
         plan.write()?;
         let config = plan.load(&self.context.env)?;
+        self.interrupt.reach(Stage::Registering);
         let hooks = webhooks::register(&config, &plan, &self.progress).await;
         drop(self.progress);
         if self.context.json {

@@ -61,7 +61,25 @@ pub(super) fn write(path: &Path, text: &str, mode: u32) -> io::Result<()> {
 
 /// The secret in a file, cleaned of what comes with pasting.
 pub(super) fn read(path: &Path) -> Option<SecretString> {
-    let text = std::fs::read_to_string(path).ok()?;
+    first_line(&std::fs::read_to_string(path).ok()?)
+}
+
+/// The same; where there is none, why.
+pub(super) fn given(path: &Path) -> Result<SecretString, String> {
+    let file = show(path);
+    let text = std::fs::read_to_string(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => format!("there is no file {file}"),
+        io::ErrorKind::IsADirectory => format!("{file} is a folder; give the file that holds it"),
+        io::ErrorKind::PermissionDenied => {
+            format!("{file} may not be read by the user that runs this: see its owner and mode")
+        }
+        io::ErrorKind::InvalidData => format!("{file} is not text in UTF-8: save it as such"),
+        _ => format!("{file} cannot be read: {error}"),
+    })?;
+    first_line(&text).ok_or_else(|| format!("{file} is empty: write it there, on one line"))
+}
+
+fn first_line(text: &str) -> Option<SecretString> {
     let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
     Some(line.to_owned().into())
 }

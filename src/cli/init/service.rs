@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
+use url::Url;
 
+use crate::cli::proxy_words::in_the_way;
 use crate::config::Config;
 use crate::flags::{
     FlagProvider, KindDoc, OwnService, ProviderError, Registry, ServiceProject, Surroundings,
@@ -82,7 +84,7 @@ pub(super) async fn projects(
     match tokio::time::timeout(PATIENCE, asked).await {
         Err(_) => Err(Wrong::Address(format!("{url} does not answer within {} s", PATIENCE.as_secs()))),
         Ok(Ok(projects)) => Ok(projects),
-        Ok(Err(error)) => Err(wrong(&error, provider.service(), url)),
+        Ok(Err(error)) => Err(wrong(&error, provider.service(), own, url)),
     }
 }
 
@@ -102,10 +104,25 @@ pub(super) enum Wrong {
     Key(String),
 }
 
-fn wrong(error: &ProviderError, service: &str, url: &str) -> Wrong {
+fn wrong(error: &ProviderError, service: &str, own: &OwnService, url: &str) -> Wrong {
+    if let ProviderError::Failed(failure) = error
+        && let Some(proxy) = Url::parse(url).ok().and_then(|url| in_the_way(&failure.into(), &url, service))
+    {
+        return Wrong::Address(format!("{}; {}", proxy.says, proxy.remedy));
+    }
     match error {
-        ProviderError::Failed(failure) if failure.is_unauthorized() || failure.status == Some(403) => {
+        ProviderError::Failed(failure) if failure.is_unauthorized() => {
             Wrong::Key(format!("{service} does not accept this key: is it whole, and of this {service}?"))
+        }
+        ProviderError::Failed(failure) if failure.status == Some(403) => {
+            let said = match failure.said.as_str() {
+                "" => String::new(),
+                said => format!(" ({said})"),
+            };
+            Wrong::Key(format!(
+                "{service} knows this key, and it may not do what flaglink needs{said}; give one that may. {}",
+                own.key_help
+            ))
         }
         ProviderError::Failed(failure) => Wrong::Address(format!(
             "{service} gives no good answer at {url}: {}; is that the address of its API?",

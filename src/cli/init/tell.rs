@@ -11,9 +11,9 @@ use super::gitlab::{Chosen, Gitlab};
 use super::plan::Plan;
 use super::webhooks::Registered;
 use crate::cli::screen::{fold, width};
-use crate::cli::triggers::needed;
 use crate::cli::words::plain;
 use crate::cli::{Trouble, show};
+use crate::gitlab::needed_triggers;
 
 /// What `--json` says.
 #[derive(Serialize)]
@@ -84,7 +84,7 @@ pub(super) fn done(
             paths.join(", "),
             plan.address().unwrap_or("https://YOUR-ADDRESS"),
             plan.webhook_secret.as_deref().map(show).unwrap_or_default(),
-            needed(plan.own_flags).iter().map(|(_, words)| *words).collect::<Vec<_>>().join(", ")
+            needed_triggers(plan.own_flags).map(|trigger| trigger.title).collect::<Vec<_>>().join(", ")
         ))?;
     }
     if let Some(because) = &plan.because {

@@ -128,6 +128,7 @@ impl Unleash {
                 wait.as_secs() + 1
             ),
             said: String::new(),
+            foreign: false,
         })
     }
 

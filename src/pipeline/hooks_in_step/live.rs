@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::path;
 use super::report::HookProblem;
+use super::words;
 use crate::domain::{HookRecord, HookTarget, ProjectId};
 use crate::gitlab::WebhookSecrets;
 use crate::markdown::MarkerKey;
@@ -39,8 +40,8 @@ struct Known {
     looked_at: HashSet<String>,
     /// Since when the projects are refused that GitLab does not list.
     missing: HashMap<HookTarget, Instant>,
-    /// A signed delivery came whose time is far from this machine's, and none that was right since.
-    clock_doubted: bool,
+    /// By how many seconds a signed delivery was ahead of this machine's clock that was far from it, if none was right since.
+    clock_ahead: Option<i64>,
     /// What is the matter, by whom it is about.
     problems: BTreeMap<String, HookProblem>,
     /// Webhooks that were switched on again because somebody asked for it, and that nobody has heard of yet.
@@ -168,12 +169,17 @@ impl LiveHooks {
         self.read().bare.get(path) == Some(&Bare::Stripped)
     }
 
-    /// A signed request came over a path whose time is far from this machine's.
-    pub fn doubt_clock(&self, path: &str) {
+    /// A signed request came over a path whose time is that many seconds ahead of this machine's, and far from it.
+    pub fn doubt_clock(&self, path: &str, ahead: i64) {
         let mut known = self.write();
         if known.paths.contains_key(path) {
-            known.clock_doubted = true;
+            known.clock_ahead = Some(ahead);
         }
+    }
+
+    /// By how many seconds what was signed last was ahead of this machine's clock, where it was refused for that.
+    pub(super) fn clock_ahead(&self) -> Option<i64> {
+        self.read().clock_ahead
     }
 
     pub(super) fn is_doubted(&self, path: &str) -> bool {
@@ -198,7 +204,7 @@ impl LiveHooks {
     pub fn arrive(&self, path: &str) {
         let mut known = self.write();
         if known.paths.contains_key(path) {
-            known.clock_doubted = false;
+            known.clock_ahead = None;
             known.doubted.remove(path);
             known.bare.remove(path);
             *known.arrived.entry(path.to_owned()).or_default() += 1;
@@ -290,9 +296,11 @@ impl LiveHooks {
         let line = |(name, problem): (&String, &HookProblem)| {
             format!("the webhook of {name}: {}. {}", problem.what, problem.todo)
         };
-        let clock = known.clock_doubted.then(|| {
-            "a webhook came whose time is more than five minutes from this machine's. Is this machine's clock right?"
-                .to_owned()
+        let clock = known.clock_ahead.map(|ahead| {
+            format!(
+                "a webhook came whose time is more than five minutes from this machine's ({}). Is this machine's clock right?",
+                words::ahead(ahead)
+            )
         });
         known.problems.iter().chain(&known.left).map(line).chain(clock).collect()
     }

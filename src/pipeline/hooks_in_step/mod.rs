@@ -33,7 +33,7 @@ use crate::tunnel::PublicAddress;
 pub use keep::{KeepingInStep, keep_hooks_in_step};
 pub use live::LiveHooks;
 pub(super) use path::{in_url, is_ours};
-pub use report::{HookDone, HookFailure, HookProblem, HookReport, HookStanding, HookTested};
+pub use report::{HookDone, HookFailure, HookProblem, HookProblemKind, HookReport, HookStanding, HookTested};
 
 pub use stand::report_hooks;
 pub use test::test_hooks;

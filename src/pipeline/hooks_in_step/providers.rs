@@ -3,7 +3,7 @@
 use secrecy::ExposeSecret;
 use url::Url;
 
-use super::report::{HookDone, HookProblem, HookReport, HookStanding};
+use super::report::{HookDone, HookProblem, HookProblemKind, HookReport, HookStanding};
 use super::step::keep;
 use super::{Office, words};
 use crate::domain::{Decision, HookRecord, HookTarget, Write};
@@ -94,12 +94,17 @@ pub(super) async fn report(office: &Office<'_>, provider: &dyn FlagProvider) -> 
         (_, Ok(there)) if !there || confirmed.is_empty() => HookStanding::Missing,
         _ => HookStanding::Wrong,
     };
-    let off = !right && matches!(provider.webhook_standing(&url).await, Ok(WebhookThere::Off));
+    let stands = if right { None } else { provider.webhook_standing(&url).await.ok() };
+    let off = matches!(stands, Some(WebhookThere::Off));
     if off {
         report.standing = HookStanding::Wrong;
         report.problems.push(switched_off(provider));
     }
+    let known = record.as_ref().is_some_and(|record| is_known(record, &url));
     match record.and_then(|record| record.trouble) {
+        _ if !known && matches!(stands, Some(WebhookThere::OtherSecret)) => {
+            report.problems.push(left_alone(provider, &url));
+        }
         Some(what) => report.problems.push(failed(provider, what)),
         None if right || off => {}
         None => report.problems.push(super::not_in_step()),
@@ -206,9 +211,8 @@ async fn stepped(
     if right && !moved && !asked_for && record.trouble.is_none() && !office.live().is_first_look(name) {
         return Ok(true);
     }
-    let known = record.base.iter().chain(&record.former).any(|kept| kept == url.as_str());
     if !stands
-        && !known
+        && !is_known(&record, &url)
         && let Err(problem) = check_is_ours(provider, &url).await
     {
         if !dry_run {
@@ -257,14 +261,24 @@ async fn check_is_ours(provider: &dyn FlagProvider, url: &Url) -> Result<(), Hoo
     if !matches!(provider.webhook_standing(url).await, Ok(WebhookThere::OtherSecret)) {
         return Ok(());
     }
-    Err(HookProblem::new(
+    Err(left_alone(provider, url))
+}
+
+/// Whether flaglink has, or may have, made one for that address.
+fn is_known(record: &HookRecord, url: &Url) -> bool {
+    record.base.iter().chain(&record.former).any(|kept| kept == url.as_str())
+}
+
+fn left_alone(provider: &dyn FlagProvider, url: &Url) -> HookProblem {
+    HookProblem::new(
         format!("{} has a webhook for {url} already, with another secret", provider.service()),
         format!(
             "If another flaglink has that address, put `public_url` in [listen] right; if nobody needs that webhook, delete it \
              there, then run `flaglink hooks sync {}`.",
             provider.name()
         ),
-    ))
+    )
+    .of(HookProblemKind::LeftAlone)
 }
 
 /// Takes over what is kept of webhooks that were registered under a former name of the provider. Returns whose that was.

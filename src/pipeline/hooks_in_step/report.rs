@@ -3,9 +3,38 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+/// What a problem is, for whoever does something about it. More may be added: one that is not known yet is `Other`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HookProblemKind {
+    /// There is none, and nothing is known to be in the way of making it.
+    NotThere,
+    /// It is there, and it has to be changed.
+    NeedsChange,
+    /// It was changed after flaglink had put it right: by a person, or by a copy of this installation.
+    ChangedElsewhere,
+    /// GitLab's newest delivery was not taken: no change of the webhook mends that.
+    NotTaken,
+    /// What comes is signed at another time than it is by this machine's clock: one of the two clocks is wrong.
+    ClocksDiffer,
+    /// What comes over its path has lost its secret on the way.
+    HeaderStripped,
+    /// At a flag service: one leads to flaglink's address that flaglink did not make, so it is left alone.
+    LeftAlone,
+    /// GitLab does not accept flaglink's token, so that nothing can be said of the webhook.
+    TokenRefused,
+    /// Anything else: the words say it.
+    #[default]
+    #[serde(other)]
+    Other,
+}
+
 /// Something that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HookProblem {
+    /// What it is; `other` from a flaglink that does not tell it yet.
+    #[serde(default)]
+    pub kind: HookProblemKind,
     /// What is wrong, for people, without a full stop.
     pub what: String,
     /// What to do about it: a sentence.
@@ -17,7 +46,12 @@ pub struct HookProblem {
 
 impl HookProblem {
     pub(super) fn new(what: impl Into<String>, todo: impl Into<String>) -> Self {
-        Self { what: what.into(), todo: todo.into(), passes: false }
+        Self { kind: HookProblemKind::Other, what: what.into(), todo: todo.into(), passes: false }
+    }
+
+    /// The same, of that kind.
+    pub(super) fn of(self, kind: HookProblemKind) -> Self {
+        Self { kind, ..self }
     }
 
     /// One that may pass by itself: flaglink tries again.

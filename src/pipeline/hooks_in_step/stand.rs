@@ -119,11 +119,10 @@ async fn one_report(office: &Office<'_>, wanted: &Wanted, kept: Option<&HookReco
     report.wanted_url = same.then(|| sight.wish.url.to_string());
     let Some(hook) = &sight.hook else {
         report.standing = HookStanding::Missing;
-        let tried = || kept_trouble(office, &wanted.name, kept);
-        report.problems.push(office.unsigned().or_else(tried).unwrap_or_else(|| {
-            let todo = format!("`flaglink hooks sync {}` makes it.", wanted.name);
-            HookProblem::new("there is no webhook of this flaglink", todo)
-        }));
+        let name = &wanted.name;
+        let tried = || kept_trouble(office, name, kept).or_else(|| office.live().problem(name));
+        let why = office.unsigned().or_else(tried);
+        report.problems.push(why.unwrap_or_else(|| words::not_there(name)));
         return report;
     };
     describe(&mut report, &sight, hook, wanted);
@@ -154,6 +153,10 @@ async fn not_taken(office: &Office<'_>, wanted: &Wanted, hook: &Hook) -> Option<
     }
     let log = wanted.gitlab.hook_log(wanted.home, hook.id).await.ok().flatten()?;
     let newest = log.into_iter().next().filter(|newest| !newest.is_good())?;
+    // A comparison of times tells nothing where the clocks differ.
+    if let Some(ahead) = office.live().clock_ahead().filter(|_| newest.status() == Some(401)) {
+        return Some(words::clocks_differ(ahead, &wanted.name));
+    }
     let since = path.and_then(|path| office.live().good_since(&path));
     // A refusal of the second in which the secret was sent again was the reason for that.
     let least = if newest.status() == Some(401) { SignedDuration::ZERO } else { WHOLE_SECOND };
@@ -190,9 +193,6 @@ fn describe(report: &mut HookReport, sight: &Sight, hook: &Hook, wanted: &Wanted
     let mut needs = sight.reasons.clone();
     needs.extend(sight.doubles.iter().map(|double| format!("its double, webhook {}, removed", double.id)));
     if !needs.is_empty() {
-        report.problems.push(HookProblem::new(
-            format!("it needs a change: {}", needs.join(", ")),
-            format!("`flaglink hooks sync {}` puts it right.", wanted.name),
-        ));
+        report.problems.push(words::needs_change(&needs, sight.changed_elsewhere, &wanted.name));
     }
 }

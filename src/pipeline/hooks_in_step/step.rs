@@ -35,6 +35,8 @@ pub(super) struct Sight {
     pub(super) reasons: Vec<String>,
     /// Whether the address that it has is right.
     pub(super) address_right: bool,
+    /// Whether it had the right address, and somebody else has given it another one.
+    pub(super) changed_elsewhere: bool,
     /// Whether the secret is in step, as far as is known.
     pub(super) secret_in_step: bool,
 }
@@ -97,6 +99,7 @@ pub(super) async fn look(office: &Office<'_>, wanted: &Wanted, base: &Url) -> Re
         wish,
         reasons: Vec::new(),
         address_right: true,
+        changed_elsewhere: false,
         secret_in_step: true,
     };
     sight.judge(office, &path);
@@ -160,8 +163,8 @@ impl Sight {
         let mut reasons = Vec::new();
         self.address_right = hook.url == self.wish.url.as_str();
         if !self.address_right {
-            let moved = self.record.confirmed == self.confirmation(path);
-            reasons.push(match moved {
+            self.changed_elsewhere = self.record.confirmed == self.confirmation(path);
+            reasons.push(match self.changed_elsewhere {
                 true => "another address than it was given: somebody changed that, or a copy of this flaglink with the same \
                          marker key does so again and again"
                     .to_owned(),

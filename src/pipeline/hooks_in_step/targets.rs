@@ -7,19 +7,8 @@ use super::words;
 use crate::bot::{Trouble, World};
 use crate::config::{Hooks, ProjectRule};
 use crate::domain::HookTarget;
-use crate::gitlab::{GitlabApi, HookHome, ProjectDetail};
+use crate::gitlab::{GitlabApi, HookHome, ProjectDetail, needed_triggers};
 use crate::pipeline::membership::member_projects;
-
-/// What flaglink needs of a project.
-const NEEDED: [&str; 5] = [
-    "note_events",
-    "confidential_note_events",
-    "issues_events",
-    "confidential_issues_events",
-    "merge_requests_events",
-];
-/// Besides, where GitLab's own flags can be named.
-const OF_FLAGS: &str = "feature_flag_events";
 
 /// A project or group that is to have a webhook.
 pub(super) struct Wanted {
@@ -119,13 +108,9 @@ pub(super) async fn find(world: &World) -> Result<Targets, Trouble> {
 }
 
 fn events(world: &World, rule: &ProjectRule) -> BTreeSet<&'static str> {
-    let mut events = BTreeSet::from(NEEDED);
-    if world
+    let own_flags = world
         .flags()
         .hearing_gitlab()
-        .any(|provider| rule.providers.iter().any(|name| name == provider.name()))
-    {
-        events.insert(OF_FLAGS);
-    }
-    events
+        .any(|provider| rule.providers.iter().any(|name| name == provider.name()));
+    needed_triggers(own_flags).map(|trigger| trigger.key).collect()
 }

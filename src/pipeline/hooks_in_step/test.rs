@@ -58,8 +58,7 @@ async fn one_test(office: &Office<'_>, wanted: &Wanted) -> HookTested {
         }
     };
     let Some(hook) = &sight.hook else {
-        let todo = format!("`flaglink hooks sync {}` makes it.", wanted.name);
-        tested.problem = Some(HookProblem::new("there is no webhook of this flaglink", todo));
+        tested.problem = Some(words::not_there(&wanted.name));
         return tested;
     };
     let path = path::in_url(&hook.url).unwrap_or_default();
@@ -80,9 +79,12 @@ async fn one_test(office: &Office<'_>, wanted: &Wanted) -> HookTested {
             Err(GitlabError::Failed(failure)) if has_nothing_to_send(&failure) => {}
             Err(error) => {
                 tested.trigger = Some(trigger.to_owned());
-                let stripped = office.live().is_stripped(&path);
                 tested.problem =
-                    Some(if stripped { words::stripped(&wanted.name) } else { failed(&error, wanted) });
+                    Some(match office.live().clock_ahead().filter(|_| words::was_refused(&error)) {
+                        _ if office.live().is_stripped(&path) => words::stripped(&wanted.name),
+                        Some(ahead) => words::clocks_differ(ahead, &wanted.name),
+                        None => failed(&error, wanted),
+                    });
                 return tested;
             }
         }

@@ -1,6 +1,6 @@
 //! What went wrong with a webhook, and what to do about it.
 
-use super::report::HookProblem;
+use super::report::{HookProblem, HookProblemKind};
 use crate::domain::HookTarget;
 use crate::gitlab::{GitlabError, LoggedAnswer, Release, has_nothing_to_send};
 use crate::net::Failure;
@@ -12,7 +12,8 @@ pub(super) fn of_gitlab(error: &GitlabError, target: &HookTarget, name: &str, ba
         _ if failure.is_unauthorized() => HookProblem::new(
             format!("GitLab does not accept the token for {name} ({failure})"),
             "Give flaglink a token that is valid and has the scope `api`.",
-        ),
+        )
+        .of(HookProblemKind::TokenRefused),
         Some(403 | 404) => not_allowed(target, name),
         Some(400 | 422) => refused(failure, base),
         _ => HookProblem::passing(failure.to_string()),
@@ -26,6 +27,7 @@ pub(super) fn token_refused() -> HookProblem {
         "Nothing is changed for now. Put a token that is valid and has the scope `api` into its file, then run `flaglink reload`; \
          `flaglink doctor` says which token it is.",
     )
+    .of(HookProblemKind::TokenRefused)
 }
 
 /// A proxy takes the header with the secret away: to send the secret again does not help.
@@ -38,6 +40,54 @@ pub(super) fn stripped(name: &str) -> HookProblem {
              hooks test {name}` tells whether it is past."
         ),
     )
+    .of(HookProblemKind::HeaderStripped)
+}
+
+/// It is not as it is to be. `changed_elsewhere`: it was, and somebody else has given it another address.
+pub(super) fn needs_change(needs: &[String], changed_elsewhere: bool, name: &str) -> HookProblem {
+    let what = format!("it needs a change: {}", needs.join(", "));
+    let sync = format!("`flaglink hooks sync {name}` puts it right");
+    if !changed_elsewhere {
+        return HookProblem::new(what, format!("{sync}.")).of(HookProblemKind::NeedsChange);
+    }
+    HookProblem::new(
+        what,
+        format!(
+            "{sync}. If there is a copy of this installation: stop it, write a key of its own (`openssl rand -hex 32`) into the \
+             file that `marker_key_file` in its [store] names, let its [[projects]] match others, and start it again."
+        ),
+    )
+    .of(HookProblemKind::ChangedElsewhere)
+}
+
+/// What is signed is refused for its time. `ahead`: by so many seconds it was ahead of this machine's clock.
+pub(super) fn clocks_differ(ahead: i64, name: &str) -> HookProblem {
+    HookProblem::new(
+        format!(
+            "what GitLab signs is refused (401) for its time, which is {}; signatures are good for five minutes",
+            self::ahead(ahead)
+        ),
+        format!(
+            "Let this machine (or GitLab) get its time from NTP (`timedatectl status` says whether it does); its secret is not the \
+             matter. `flaglink hooks test {name}` tells whether it is past."
+        ),
+    )
+    .of(HookProblemKind::ClocksDiffer)
+}
+
+/// How far a moment is from this machine's clock.
+pub(super) fn ahead(seconds: i64) -> String {
+    let way = if seconds > 0 { "ahead of" } else { "behind" };
+    format!("{} s {way} this machine's clock", seconds.unsigned_abs())
+}
+
+/// There is none of ours.
+pub(super) fn not_there(name: &str) -> HookProblem {
+    HookProblem::new(
+        "there is no webhook of this flaglink",
+        format!("`flaglink hooks sync {name}` makes it."),
+    )
+    .of(HookProblemKind::NotThere)
 }
 
 /// The newest delivery was not taken.
@@ -54,6 +104,17 @@ pub(super) fn not_taken(newest: &LoggedAnswer, name: &str) -> HookProblem {
             letters.as_str()
         ),
     )
+    .of(HookProblemKind::NotTaken)
+}
+
+/// Whether GitLab tells in its own words that a delivery was answered so.
+fn was_answered(said: &str, status: &str) -> bool {
+    said.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == status)
+}
+
+/// Whether a delivery was refused (401) by what answers at the address.
+pub(super) fn was_refused(error: &GitlabError) -> bool {
+    matches!(error, GitlabError::Failed(failure) if !failure.is_unauthorized() && was_answered(&failure.said, "401"))
 }
 
 /// What to do about a delivery that GitLab could not make.
@@ -62,8 +123,7 @@ pub(super) fn undelivered(error: &GitlabError, name: &str) -> String {
         GitlabError::Failed(failure) if !has_nothing_to_send(failure) => failure.said.as_str(),
         _ => return "Open an issue in a project there, or write a comment, and try again.".to_owned(),
     };
-    // GitLab tells in its own words what was answered.
-    let says = |status: &str| said.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == status);
+    let says = |status: &str| was_answered(said, status);
     if says("401") {
         return format!(
             "What was sent is not accepted: the secret in GitLab is another one (`flaglink hooks sync {name}` sends it again), or \

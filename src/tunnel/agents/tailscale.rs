@@ -18,6 +18,9 @@ use crate::tunnel::Offer;
 /// Where the program is looked for. It gets nothing else of the environment, which may hold secrets.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin:/run/current-system/sw/bin:/opt/homebrew/bin";
 
+/// What the program is called where nobody says otherwise.
+const PROGRAM: &str = "tailscale";
+
 /// `ServeConfig`: everything in it may be left out.
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -45,8 +48,18 @@ struct Handler {
     proxy: String,
 }
 
-/// What `funnel status --json` offers: what is served, if the world may reach it.
+/// What `funnel status --json` offers the world.
+///
+/// # Errors
+/// Where that is not what tailscale says.
 pub fn funnels(said: &[u8]) -> Result<Vec<Offer>, Strange> {
+    let mut served = served(said)?;
+    served.retain(|offer| !offer.private);
+    Ok(served)
+}
+
+/// All that is served, to the world or within the tailnet only.
+fn served(said: &[u8]) -> Result<Vec<Offer>, Strange> {
     if said.trim_ascii() == b"null" {
         return Ok(Vec::new());
     }
@@ -60,17 +73,16 @@ pub fn funnels(said: &[u8]) -> Result<Vec<Offer>, Strange> {
     };
     let mut offers = Vec::new();
     for (place, web) in configs.iter().filter_map(|config| config.web.as_ref()).flatten() {
-        if !is_open(place) {
-            continue;
-        }
         for (path, handler) in web.handlers.iter().flatten() {
             if handler.proxy.is_empty() || !path.starts_with('/') {
                 continue;
             }
             // The port of TLS is left out of an address, so the place is one as it is.
-            offers.extend(Offer::new("tailscale", &format!("https://{place}{path}"), Some(&handler.proxy)));
+            let offer = Offer::new("tailscale", &format!("https://{place}{path}"), Some(&handler.proxy));
+            offers.extend(offer.map(|offer| Offer { private: !is_open(place), ..offer }));
         }
     }
+    offers.sort_by_key(|offer| offer.private);
     offers.truncate(OFFERS);
     Ok(offers)
 }
@@ -79,6 +91,8 @@ pub fn funnels(said: &[u8]) -> Result<Vec<Offer>, Strange> {
 #[derive(Debug, Clone)]
 pub(super) struct Tailscale {
     program: String,
+    /// Whether somebody wrote where it is, so that it is missed where it is not.
+    named: bool,
     before: Vec<String>,
     /// Whether it still runs, or something that it has started holds on to its output.
     runs: Arc<AtomicBool>,
@@ -87,7 +101,8 @@ pub(super) struct Tailscale {
 impl Tailscale {
     pub(super) fn new(command: &[String]) -> Option<Self> {
         let (program, before) = command.split_first()?;
-        Some(Self { program: program.clone(), before: before.to_vec(), runs: Arc::default() })
+        let named = program != PROGRAM || !before.is_empty();
+        Some(Self { program: program.clone(), named, before: before.to_vec(), runs: Arc::default() })
     }
 
     pub(super) async fn ask(&self) -> Heard {
@@ -101,21 +116,31 @@ impl Tailscale {
         let (say, heard) = oneshot::channel();
         let runs = Arc::clone(&self.runs);
         // A thread of its own: the runtime's would be waited for when flaglink stops.
+        let missed = self.named.then(|| one_line(&self.program, 160));
         std::thread::spawn(move || {
-            let _ = say.send(run(command, &runs));
+            let _ = say.send(run(command, missed, &runs));
         });
         heard.await.unwrap_or_else(|_| Heard::Trouble("it could not be run".to_owned()))
     }
 }
 
-fn run(mut command: Command, runs: &Arc<AtomicBool>) -> Heard {
+/// `missed`: the name of the program, where somebody has written it.
+fn run(mut command: Command, missed: Option<String>, runs: &Arc<AtomicBool>) -> Heard {
     let until = Instant::now() + TIMEOUT;
     let mut child = match command.spawn() {
         Ok(child) => child,
         Err(error) => {
             runs.store(false, Ordering::Release);
-            return match error.kind() {
-                ErrorKind::NotFound => Heard::Away,
+            return match (error.kind(), missed) {
+                (ErrorKind::NotFound, None) => Heard::Away,
+                (ErrorKind::NotFound, Some(program)) => Heard::Trouble(format!(
+                    "there is no program {program}: write where it is as `tailscale` in [tunnel], or take that out (`command -v \
+                     tailscale` says where)"
+                )),
+                (ErrorKind::PermissionDenied, Some(program)) => Heard::Trouble(format!(
+                    "{program} may not be run by flaglink's user: see the mode and the owner of that file, which `tailscale` in \
+                     [tunnel] names"
+                )),
                 _ => Heard::Trouble(format!("it cannot be run: {error}")),
             };
         }
@@ -127,7 +152,7 @@ fn run(mut command: Command, runs: &Arc<AtomicBool>) -> Heard {
     match (output, ended) {
         (Some((said, _)), _) if said.len() > MOST => Heard::Trouble("it says more than 1 MB".to_owned()),
         (Some((said, _)), Some(true)) => {
-            funnels(&said).map_or_else(|strange| Heard::Trouble(strange.to_string()), Heard::Offers)
+            served(&said).map_or_else(|strange| Heard::Trouble(strange.to_string()), Heard::Offers)
         }
         (Some((_, complaint)), Some(false)) => {
             let complaint = one_line(&String::from_utf8_lossy(&complaint), 160);
