@@ -195,7 +195,7 @@ fn same_everywhere(reminder: &Reminder, state: &FlagState) -> bool {
         one.overrides == 0
             && (!one.on || (one.rollout.is_none() && one.strategies.is_empty() && one.variants.is_empty()))
     };
-    plain(first) && count.all(|one| plain(one) && one.on == first.on && (!one.on || one.value == first.value))
+    plain(first) && count.all(|one| plain(one) && one.on == first.on && (!one.on || one.same_value_as(first)))
 }
 
 /// The environments that count, where not all do.
