@@ -315,6 +315,12 @@ pub trait FlagProvider: Send + Sync + 'static {
         link.as_title()
     }
 
+    /// The kind of work that a standing link says it leads to, where the service keeps that and sets its own tag of that kind with
+    /// the link; by [`StandingLink::says`].
+    fn back_link_kind(&self, _says: &str) -> Option<NoteableKind> {
+        None
+    }
+
     /// Puts a link on the flag and returns its id. One that stands there already is the one that was wanted; what it says is
     /// brought up to date. Callers hold the flag's lane, here and with all that writes to it.
     async fn add_back_link(&self, _flag: &FlagRef, _internal_id: &str, _link: &BackLink) -> Provided<String> {
