@@ -250,7 +250,8 @@ pub trait FlagProvider: Send + Sync + 'static {
     /// `internal_id` is the id that the flag had when it was linked: another flag of the same key is not this one.
     async fn state(&self, flag: &FlagRef, internal_id: &str) -> Provided<Option<FlagState>>;
 
-    /// The states of many flags at once, for polling. The default asks for each.
+    /// The states of many flags at once, for polling: nothing is taken from what was read before, the list of environments
+    /// neither. The default asks for each.
     async fn states(&self, flags: &[(FlagRef, String)]) -> Provided<Vec<Option<FlagState>>> {
         let mut states = Vec::with_capacity(flags.len());
         for (flag, internal_id) in flags {
@@ -312,6 +313,12 @@ pub trait FlagProvider: Send + Sync + 'static {
     /// must show; the default is for those that keep one line.
     fn back_link_says(&self, link: &BackLink) -> String {
         link.as_title()
+    }
+
+    /// The kind of work that a standing link says it leads to, where the service keeps that and sets its own tag of that kind with
+    /// the link; by [`StandingLink::says`].
+    fn back_link_kind(&self, _says: &str) -> Option<NoteableKind> {
+        None
     }
 
     /// Puts a link on the flag and returns its id. One that stands there already is the one that was wanted; what it says is

@@ -355,3 +355,38 @@ async fn a_link_that_flagsmith_refuses_is_given_up_and_told() {
     assert_eq!(town.flagsmith.faults().count("POST", "/feature-external-resources/"), 1);
     town.end().await;
 }
+
+/// Somebody takes flaglink's link to an issue off, and puts one to the same page in its place that says it is a merge request.
+#[tokio::test]
+async fn a_link_of_the_wrong_kind_is_put_right_with_the_tag_that_came_with_it() {
+    let town = Town::new().await;
+    let issue = town.issue();
+    town.says(issue, "/flag link checkout_v2").await;
+    let page = town.page(issue);
+    let wrongly = || {
+        town.ada.unlink("checkout_v2", &page).unwrap();
+        let by_hand = json!({ "title": "by hand", "state": "opened" });
+        town.ada.link("checkout_v2", "GITLAB_MR", &page, by_hand).unwrap();
+    };
+    let kinds = || {
+        town.flagsmith
+            .read(|world| world.resources.values().map(|link| link.kind.clone()).collect::<Vec<_>>())
+    };
+    wrongly();
+    assert!(tags(&town).contains(&"MR Open".to_owned()), "{:?}", tags(&town));
+    town.gitlab.retitle(town.mara, issue, "Checkout is very slow").unwrap();
+    town.rest().await;
+    assert_eq!(kinds(), ["GITLAB_ISSUE"]);
+    assert_eq!(tags(&town), ["Issue Open"]);
+
+    // Where another link of that kind stands there, the tag is its own as well.
+    let elsewhere = json!({ "title": "elsewhere", "state": "opened" });
+    let other = "https://gitlab.example.com/other/thing/-/merge_requests/7";
+    town.ada.link("checkout_v2", "GITLAB_MR", other, elsewhere).unwrap();
+    wrongly();
+    town.gitlab.retitle(town.mara, issue, "Checkout is slow again").unwrap();
+    town.rest().await;
+    assert_eq!(kinds(), ["GITLAB_MR", "GITLAB_ISSUE"]);
+    assert_eq!(tags(&town), ["Issue Open", "MR Open"]);
+    town.end().await;
+}

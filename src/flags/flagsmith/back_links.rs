@@ -114,11 +114,19 @@ pub(super) fn says(kind: NoteableKind, metadata: &Value) -> String {
     json!([kind_word(kind), text("title"), state, draft]).to_string()
 }
 
+/// The kind of work that stands in it.
+pub(super) fn kind_in(says: &str) -> Option<NoteableKind> {
+    let says: Value = serde_json::from_str(says).ok()?;
+    kind_of(says.get(0)?.as_str()?)
+}
+
+fn kind_of(word: &str) -> Option<NoteableKind> {
+    [NoteableKind::Issue, NoteableKind::MergeRequest].into_iter().find(|kind| kind_word(*kind) == word)
+}
+
 /// A link to GitLab; `None` for links to elsewhere.
 fn read(resource: &ExternalResource) -> Option<StandingLink> {
-    let kind = [NoteableKind::Issue, NoteableKind::MergeRequest]
-        .into_iter()
-        .find(|kind| kind_word(*kind) == resource.kind)?;
+    let kind = kind_of(&resource.kind)?;
     Some(StandingLink {
         id: resource.id.to_string(),
         url: resource.url.clone(),

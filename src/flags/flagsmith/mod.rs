@@ -27,7 +27,7 @@ use url::Url;
 pub use settings::{FlagsmithSecrets, FlagsmithSettings};
 pub(in crate::flags) use setup::SETUP;
 
-use crate::domain::{Flag, FlagRef, FlagState, ProjectId};
+use crate::domain::{Flag, FlagRef, FlagState, NoteableKind, ProjectId};
 use crate::flags::cached::Cached;
 use crate::flags::settings::SettingError;
 use crate::flags::{
@@ -194,6 +194,10 @@ impl FlagProvider for Flagsmith {
 
     fn back_link_says(&self, link: &BackLink) -> String {
         back_links::says(link.kind, &back_links::metadata(link))
+    }
+
+    fn back_link_kind(&self, says: &str) -> Option<NoteableKind> {
+        back_links::kind_in(says)
     }
 
     async fn update_back_link(

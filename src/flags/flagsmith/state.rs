@@ -12,7 +12,7 @@ use tracing::Instrument as _;
 
 use super::Flagsmith;
 use super::api::Api;
-use super::wire::{Environment, Feature, FeatureSegment, FullState, plain};
+use super::wire::{Environment, Feature, FeatureSegment, FullState, plain, reads_otherwise};
 use super::{digest, variants};
 use crate::domain::{EnvironmentState, FlagRef, FlagState, Variant};
 use crate::flags::{Provided, ProviderError};
@@ -35,6 +35,8 @@ impl Flagsmith {
     }
 
     pub(super) async fn states_of(&self, flags: &[(FlagRef, String)]) -> Provided<Vec<Option<FlagState>>> {
+        // No flag tells of an environment that is new or called otherwise, and webhooks may not either: whoever polls sees it.
+        self.environments.expire();
         if let [(flag, internal_id)] = flags {
             return Ok(vec![self.state_of(flag, internal_id).await?]);
         }
@@ -158,6 +160,7 @@ impl Flagsmith {
                 id: environment.id.to_string(),
                 on: default.enabled,
                 value: plain(&default.feature_state_value),
+                quoted: reads_otherwise(&default.feature_state_value),
                 overrides: u32::try_from(overrides).unwrap_or(u32::MAX),
                 variants: unlisted.variants.clone(),
                 digest: unlisted.digest.clone(),

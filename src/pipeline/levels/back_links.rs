@@ -8,7 +8,7 @@ use super::{Became, NotTrue, Pipeline, Sends, ceiling, is_hopeless, write_down};
 use crate::bot::adopt::decides_there;
 use crate::bot::back_links::{all_to_the_work, stands_as, wanted};
 use crate::bot::{Trouble, World};
-use crate::domain::{Decision, FlagRecord, FlagRef, Level, Mirror, Noteable, StateTag, Write};
+use crate::domain::{Decision, FlagRecord, FlagRef, Level, Mirror, Noteable, NoteableKind, StateTag, Write};
 use crate::flags::{BackLink, FlagProvider, StandingLink, same_page};
 use crate::net::Sent;
 
@@ -64,7 +64,9 @@ pub(super) async fn make_true(
         let found = standing.iter().find(known);
         let found = found.or_else(|| standing.iter().find(|found| same_page(&found.url, &link.url)));
         changed |= match found {
-            Some(found) => troubles.of_one(mirror.keep_up(noteable, link, mirrored, found).await)?,
+            Some(found) => {
+                troubles.of_one(mirror.keep_up(noteable, link, mirrored, found, &standing).await)?
+            }
             // Somebody took it off there, and there it is decided as well.
             None if mirrored.is_some_and(|mirrored| mirrored.id.is_some())
                 && !sends.any_unanswered()
@@ -176,6 +178,7 @@ impl MirrorOf<'_> {
         link: &BackLink,
         mirrored: Option<&Mirror>,
         found: &StandingLink,
+        standing: &[StandingLink],
     ) -> Result<bool, NotTrue> {
         let ours = mirrored.is_some_and(|mirrored| mirrored.ours || mirrored.sent_at.is_some());
         let known =
@@ -189,10 +192,40 @@ impl MirrorOf<'_> {
         if !ours || found.says == self.provider.back_link_says(link) {
             return Ok(false);
         }
+        let of = |standing: &StandingLink| self.provider.back_link_kind(&standing.says);
+        if let Some(kind) = of(found).filter(|kind| *kind != link.kind) {
+            let others = standing.iter().any(|other| other.id != found.id && of(other) == Some(kind));
+            return self.make_anew(noteable, link, found, (!others).then_some(kind)).await;
+        }
         let link = BackLink { url: found.url.clone(), ..link.clone() };
         self.sends.begin().await?;
         self.provider.update_back_link(self.flag, &self.internal_id, &found.id, &link).await?;
         Ok(true)
+    }
+
+    /// A link says that it leads to work of another kind, and services take no other word for it: it is made anew. With it the
+    /// service has set a tag of that kind (`tagged`; `None` where that is another link's as well), which is to go.
+    async fn make_anew(
+        &self,
+        noteable: &str,
+        link: &BackLink,
+        found: &StandingLink,
+        tagged: Option<NoteableKind>,
+    ) -> Result<bool, NotTrue> {
+        let sent_at = Some(Timestamp::now());
+        // Before it is taken away: that it is not there then is not to look as if somebody had taken it off.
+        self.remember(|record| {
+            let sending = Mirror { url: link.url.clone(), sent_at, ..Mirror::default() };
+            record.mirrors.insert(noteable.to_owned(), sending);
+            if let Some(kind) = tagged.filter(|_| self.provider.abilities().tags) {
+                let says = &mut record.tagged.get_or_insert_default().says;
+                says.insert(StateTag::some_of(kind).label().to_owned());
+            }
+        })
+        .await?;
+        self.sends.begin().await?;
+        self.provider.remove_back_link(self.flag, &self.internal_id, &found.id).await?;
+        self.put_on(noteable, link).await
     }
 
     async fn put_on(&self, noteable: &str, link: &BackLink) -> Result<bool, NotTrue> {
