@@ -1,27 +1,36 @@
-//! Inside a room, too, its parts use each other in one direction only: whoever reads one of them need not read all.
+//! Inside a room, too, and in each folder of it, parts use each other in one direction only: whoever reads one of them need not read
+//! all.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::rust_text::{Source, first_segments};
 
-/// The parts of a room that each part uses. A part is a file of the room, or a folder with all in it.
+/// The parts of a folder that each part uses. A part is a file of the folder, or a folder with all in it.
 type Uses = BTreeMap<String, BTreeSet<String>>;
 
-/// A circle in each room that has one: parts that use each other, in order.
-pub(crate) fn in_rooms(sources: &[Source]) -> Vec<String> {
-    let rooms: BTreeSet<&str> = sources.iter().map(Source::room).collect();
-    rooms
+/// A circle in each folder that has one: parts that use each other, in order.
+pub(crate) fn in_folders(sources: &[Source]) -> Vec<String> {
+    let folders: BTreeSet<&[String]> = sources
+        .iter()
+        .flat_map(|source| (1..source.parts.len()).map(|depth| &source.parts[..depth]))
+        .collect();
+    folders
         .into_iter()
-        .filter_map(|room| Some(format!("{room}: {}", circle(&uses(sources, room))?.join(" → "))))
+        .filter_map(|folder| {
+            Some(format!("{}: {}", folder.join("/"), circle(&uses(sources, folder))?.join(" → ")))
+        })
         .collect()
 }
 
-fn uses(sources: &[Source], room: &str) -> Uses {
-    let inside = || sources.iter().filter(move |source| source.room() == room && source.parts.len() > 1);
-    let is_front = |source: &Source| source.parts.len() == 2 && source.parts[1] == "mod";
+fn uses(sources: &[Source], folder: &[String]) -> Uses {
+    let depth = folder.len();
+    let inside = || {
+        sources.iter().filter(move |source| source.parts.len() > depth && source.parts.starts_with(folder))
+    };
+    let is_front = |source: &Source| source.parts.len() == depth + 1 && source.parts[depth] == "mod";
     let parts: BTreeSet<&String> =
-        inside().filter(|source| !is_front(source)).map(|source| &source.parts[1]).collect();
-    // What the room's front hands on is asked of its part, whatever it is called by.
+        inside().filter(|source| !is_front(source)).map(|source| &source.parts[depth]).collect();
+    // What the folder's front hands on is asked of its part, whatever it is called by.
     let mut from: BTreeMap<String, &String> = BTreeMap::new();
     for front in inside().filter(|source| is_front(source)) {
         for part in &parts {
@@ -30,10 +39,10 @@ fn uses(sources: &[Source], room: &str) -> Uses {
     }
     let mut uses = Uses::new();
     for source in inside().filter(|source| !is_front(source)) {
-        let up = vec!["super"; source.depth() - 1].join("::");
-        let mut names = first_segments(&source.code, &format!("crate::{room}"));
+        let up = vec!["super"; source.depth() - depth].join("::");
+        let mut names = first_segments(&source.code, &format!("crate::{}", folder.join("::")));
         names.extend(first_segments(&source.code, &up));
-        let own = &source.parts[1];
+        let own = &source.parts[depth];
         let used =
             names.iter().filter_map(|name| parts.get(name).copied().or_else(|| from.get(name).copied()));
         uses.entry(own.clone()).or_default().extend(used.filter(|part| *part != own).cloned());
@@ -68,7 +77,7 @@ fn circle(uses: &Uses) -> Option<Vec<String>> {
 fn circles_are_found_however_they_are_written() {
     let found = |files: &[(&str, &str)]| {
         let sources: Vec<Source> = files.iter().map(|(path, text)| Source::new(path, text)).collect();
-        in_rooms(&sources)
+        in_folders(&sources)
     };
     let one = [("net/a.rs", "use super::b::B;"), ("net/b.rs", "use crate::net::{a, c};")];
     assert_eq!(found(&one), ["net: a → b → a"]);
@@ -81,6 +90,8 @@ fn circles_are_found_however_they_are_written() {
     let three =
         [("bot/a.rs", "super::b::f()"), ("bot/b/mod.rs", "use super::c::C;"), ("bot/c.rs", "use super::a;")];
     assert_eq!(found(&three), ["bot: a → b → c → a"]);
+    let deep = [("net/a/b.rs", "use super::c::C;"), ("net/a/c/mod.rs", "use crate::net::a::b::B;")];
+    assert_eq!(found(&deep), ["net/a: b → c → b"]);
     let none = [
         ("net/mod.rs", "mod a; mod b; pub use a::A; pub use b::B;"),
         ("net/a.rs", "use super::B; use super::b::{self, C};"),

@@ -4,7 +4,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::finding::{Finding, Group, Id, Standing};
-use super::hooks::Reported;
 use super::within;
 use crate::cli::client::Client;
 use crate::cli::source::open_store;
@@ -15,6 +14,7 @@ use crate::domain::HookRecord;
 use crate::http::api_hooks::HookReports;
 use crate::http::api_types::{Queue, Status, Waiting};
 use crate::http::view;
+use crate::pipeline::HookReport;
 use crate::store::Store as _;
 
 const TITLE: &str = "Daemon";
@@ -31,6 +31,16 @@ pub(super) struct Known {
     pub(super) records: Vec<HookRecord>,
     /// What was found.
     pub(super) groups: Vec<Group>,
+}
+
+/// How the running one says that its webhooks stand.
+pub(super) enum Reported {
+    /// It registers none, or none runs.
+    Nothing,
+    /// One by one.
+    All(Vec<HookReport>),
+    /// It did not say in time.
+    Late(Duration),
 }
 
 /// Asks over the socket; where none runs, looks into the store if it may.

@@ -5,7 +5,7 @@ use std::path::Path;
 use jiff::{SignedDuration, Timestamp};
 
 use super::finding::{Finding, Id};
-use super::hooks::Ours;
+use super::ours::Ours;
 use crate::cli::words::moment;
 use crate::config::{Config, SecretFile};
 use crate::gitlab::{Hook, LoggedAnswer};

@@ -4,7 +4,7 @@ use url::Url;
 
 use super::finding::{Finding, Id, Repair, Standing};
 use super::hook_answers::{Answers, secret_is};
-use super::hooks::Ours;
+use super::ours::Ours;
 use super::projects::Matched;
 use super::whose::{Whose, takes_by_hand};
 use crate::domain::{HookRecord, HookTarget};

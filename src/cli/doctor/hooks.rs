@@ -3,44 +3,21 @@
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use url::Url;
 
-use super::daemon::Known;
+use super::daemon::Reported;
 use super::finding::{Finding, Group, Id};
 use super::gitlab::{Access, late};
 use super::hook_judge::{Seen, judge, left};
 use super::hook_report::registered;
+use super::ours::Ours;
 use super::projects::{Matched, names};
 use super::whose::{Own, Whose, takes_by_hand};
 use super::within;
-use crate::config::Config;
 use crate::domain::{HookTarget, ProjectId};
 use crate::gitlab::{GitlabApi, GitlabError, GitlabResult, HookHome, LoggedAnswer, ProjectDetail};
 use crate::pipeline::{HookProblemKind, HookReport};
 
 const TITLE: &str = "GitLab's webhooks";
-
-/// What is known of this flaglink and its webhooks.
-pub(super) struct Ours<'a> {
-    /// The configuration.
-    pub(super) config: &'a Config,
-    /// Where webhooks are to come in.
-    pub(super) public: Option<&'a Url>,
-    /// What the running one said.
-    pub(super) known: &'a Known,
-    /// By how many seconds GitLab's clock is ahead of this machine's, where that is known.
-    pub(super) clock_ahead: Option<i64>,
-}
-
-/// How the running one says that its webhooks stand.
-pub(super) enum Reported {
-    /// It registers none, or none runs.
-    Nothing,
-    /// One by one.
-    All(Vec<HookReport>),
-    /// It did not say in time.
-    Late(Duration),
-}
 
 /// The webhooks of each project in which they may be seen, read from GitLab.
 pub(super) type Listed = Vec<(usize, GitlabResult<Vec<Seen>>)>;

@@ -12,6 +12,7 @@ mod hook_answers;
 mod hook_judge;
 mod hook_report;
 mod hooks;
+mod ours;
 mod projects;
 mod provider_webhook;
 mod providers;
@@ -38,6 +39,7 @@ use crate::telemetry::Metrics;
 use finding::{Finding, Group, Id, Standing};
 use fix::Fixed;
 use gitlab::Access;
+use ours::Ours;
 pub(super) use projects::Needs;
 pub(super) use words::is_unsigned;
 
@@ -162,7 +164,7 @@ impl Doctor {
                 return groups;
             }
         };
-        let ours = hooks::Ours { config: &config, public: public.as_ref(), known: &known, clock_ahead: None };
+        let ours = Ours { config: &config, public: public.as_ref(), known: &known, clock_ahead: None };
         let registers = known.status.is_some() && config.gitlab.register_hooks;
         let of_gitlab = async {
             let _step = progress.step("asking GitLab");
@@ -180,7 +182,7 @@ impl Doctor {
                 registers.then(|| progress.step("asking the running flaglink how its webhooks stand"));
             match registers {
                 true => daemon::reports(&config.listen.socket, limit).await,
-                false => hooks::Reported::Nothing,
+                false => daemon::Reported::Nothing,
             }
         };
         let of_address = async {
@@ -195,7 +197,7 @@ impl Doctor {
         let (of_gitlab, reported, address, asked) =
             tokio::join!(of_gitlab, of_hooks, of_address, of_providers);
         let (gitlab, clock_ahead, mut projects, matched, listed) = of_gitlab;
-        let ours = hooks::Ours { clock_ahead, ..ours };
+        let ours = Ours { clock_ahead, ..ours };
         projects.findings.extend(environments::look(&config, &asked));
         let hooks = hooks::look(&ours, &matched, &listed, &reported);
         let providers = providers::look(&asked, &config, &reported);

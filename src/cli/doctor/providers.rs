@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use url::Url;
 
+use super::daemon::Reported;
 use super::finding::{Finding, Group, Id};
-use super::hooks::Reported;
 use super::provider_webhook::Webhook;
 use super::within;
 use super::words::{SLOW, WAIT_LONGER, of_provider};
