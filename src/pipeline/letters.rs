@@ -4,14 +4,16 @@
 //! decision rests on the letter.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::Pipeline;
 use crate::bot;
+use crate::bot::limits::COMMAND_AGE;
 use crate::domain::{
-    Cause, CommandStatus, DeadLetter, DeadThing, Decision, Edge, EdgeId, Event, Inbound, InboxId, NoteKey,
-    Purpose, Write,
+    Cause, CommandStatus, DeadLetter, DeadThing, Decision, Edge, EdgeId, EdgeKind, Event, Inbound, InboxId,
+    NoteKey, Purpose, Write,
 };
 use crate::markdown::Templates;
 use crate::store::{CommitError, Store, StoreError};
@@ -170,7 +172,7 @@ impl<'a> Desk<'a> {
                 }
                 Err(error) => return Err(error),
             },
-            DeadThing::Edge(edge) if self.is_untrue_by_now(&edge).await? => {
+            DeadThing::Edge(edge) if self.is_untrue_by_now(&edge, case.now).await? => {
                 case.decision.write(Write::LetterDone(letter.id));
             }
             DeadThing::Edge(edge) => case.decision.write(Write::PutEdge(Box::new(edge.again(case.now)))),
@@ -187,8 +189,11 @@ impl<'a> Desk<'a> {
         Ok(())
     }
 
-    /// A notice that a command waits is not said any more when that command is over.
-    async fn is_untrue_by_now(&self, edge: &Edge) -> Result<bool, StoreError> {
+    /// A notice that a command waits is not said any more when that command is over, nor a change that is no news any more.
+    async fn is_untrue_by_now(&self, edge: &Edge, now: Timestamp) -> Result<bool, StoreError> {
+        if matches!(edge.cause.purpose, Purpose::Tell(_)) {
+            return self.is_no_news(edge, now).await;
+        }
         let Cause { noteable, source: Some(source), command, purpose: Purpose::Waiting } = &edge.cause else {
             return Ok(false);
         };
@@ -196,6 +201,25 @@ impl<'a> Desk<'a> {
         let record = self.store.note(&note).await?.value;
         let command = record.as_ref().and_then(|record| record.commands.get(*command));
         Ok(command.is_none_or(|command| command.status != CommandStatus::Taken))
+    }
+
+    /// What is told of changes says how things are now. It is not said when it is a day old, nor when a flag that it is about is not
+    /// linked there any more, or has changed since: the panel tells all that.
+    async fn is_no_news(&self, edge: &Edge, now: Timestamp) -> Result<bool, StoreError> {
+        let EdgeKind::Reply { text, .. } = &edge.kind else { return Ok(false) };
+        let age = Duration::try_from(now.duration_since(edge.queued_at)).unwrap_or_default();
+        let Some(record) = self.store.noteable(&edge.cause.noteable).await?.value else { return Ok(true) };
+        if age > COMMAND_AGE || record.links.is_empty() {
+            return Ok(true);
+        }
+        for link in record.links.iter().filter(|link| text.as_str().contains(&link.flag.key)) {
+            let flag = self.store.flag(&link.flag).await?.value;
+            let last = flag.as_ref().and_then(|flag| flag.history.last());
+            if last.is_some_and(|last| last.noticed_at.unwrap_or(last.at) > edge.queued_at) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     async fn drop_it(&self, case: &mut Case, letter: DeadLetter) -> Result<(), StoreError> {

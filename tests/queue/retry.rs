@@ -348,3 +348,60 @@ async fn that_a_command_waits_is_not_said_when_it_is_over() {
     assert_empty(&town).await;
     town.end().await;
 }
+
+/// A page on which a change could not be told, with the flag on in production, and the number of that reply.
+async fn one_change_not_told() -> (Town, NoteableRef, String) {
+    let rule = "tell = [\"production\"]".to_owned();
+    let town = Town::planned(Plan { rule, ..Plan::default() }).await;
+    let issue = town.issue();
+    town.says(issue, "/flag link checkout_v2").await;
+    let rule = town.gitlab.faults().add(Rule::new("POST", r"/notes$", Fault::status(403)));
+    town.ada.switch("checkout_v2", "production", true).unwrap();
+    town.rest().await;
+    town.gitlab.faults().remove(rule);
+    let id = the_one(&town).await;
+    (town, issue, id)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_is_still_so_is_told_after_all() {
+    let (town, issue, id) = one_change_not_told().await;
+    queue(&town, &["retry", &id]).await;
+    town.rest().await;
+    let told = town.replies(issue);
+    assert!(told.len() == 1 && told[0].body.contains("is now"), "{}", town.gitlab.transcript(issue));
+    assert_empty(&town).await;
+    town.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_is_no_news_any_more_is_not_told() {
+    let (town, issue, _) = one_change_not_told().await;
+    town.ada.switch("checkout_v2", "production", false).unwrap();
+    town.rest().await;
+    let said = town.replies(issue).len();
+    queue(&town, &["retry", "--all"]).await;
+    town.rest().await;
+    assert_eq!(town.replies(issue).len(), said, "{}", town.gitlab.transcript(issue));
+    assert_empty(&town).await;
+    town.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_long_ago_is_not_told() {
+    let (mut town, issue, id) = one_change_not_told().await;
+    town.stop().await;
+    {
+        let store = store(&town);
+        let mut letter = store.dead_letter(id.parse().unwrap()).await.unwrap().value.unwrap();
+        let DeadThing::Edge(edge) = &mut letter.what else { panic!("{letter:?}") };
+        edge.queued_at -= jiff::SignedDuration::from_hours(25);
+        write(&store, [Write::EdgeDead(letter)]).await;
+    }
+    town.start().await;
+    queue(&town, &["retry", "--all"]).await;
+    town.rest().await;
+    assert!(town.replies(issue).is_empty(), "{}", town.gitlab.transcript(issue));
+    assert_empty(&town).await;
+    town.end().await;
+}
