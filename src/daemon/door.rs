@@ -11,7 +11,7 @@ use crate::domain::{Delivery, DeliverySource};
 use crate::flags::{FlagProvider, Verdict, WebhookRequest};
 use crate::gitlab::{Standing, WebhookSecrets, seconds_ahead};
 use crate::http::{Door, Headers, Taken};
-use crate::pipeline::{Intake, Pipeline};
+use crate::pipeline::{Intake, Pipeline, Spoiled};
 
 /// Knows the secrets of the paths.
 pub(super) struct FrontDoor {
@@ -49,7 +49,12 @@ impl FrontDoor {
     /// Somebody may have changed the secret of a registered webhook.
     fn told(&self, hook: &str, standing: Standing) -> Standing {
         if matches!(standing, Standing::Forged(_)) {
-            self.pipeline.hooks().doubt(hook, standing.is_bare());
+            let spoiled = match standing {
+                _ if standing.is_bare() => Some(Spoiled::Header),
+                _ if standing.is_of_another_body() => Some(Spoiled::Body),
+                _ => None,
+            };
+            self.pipeline.hooks().doubt(hook, spoiled);
         }
         standing
     }

@@ -34,4 +34,4 @@ pub use forwarded::sender;
 pub use gate::{Gate, Refusal, TcpGate};
 pub use serve::{Drained, Handler, Listener, Peer, ServeOptions, serve};
 pub use socket::{SOCKET_MODE, SocketError, SocketFile, bind_socket};
-pub use webhooks::{Door, Headers, KEPT_HEADERS, MAX_BODY, Taken, Webhooks};
+pub use webhooks::{Door, Headers, KEPT_HEADERS, MAX_BODY, NO_WEBHOOK, Taken, Webhooks};

@@ -31,6 +31,9 @@ pub const MAX_BODY: usize = 25 * 1024 * 1024;
 pub const KEPT_HEADERS: [&str; 5] =
     ["user-agent", "webhook-id", "x-gitlab-event", "x-gitlab-event-uuid", "x-gitlab-instance"];
 
+/// What is said where a path leads to no webhook.
+pub const NO_WEBHOOK: &str = "there is no such webhook here";
+
 /// Longer values are cut, in characters: nothing that is needed is as long as this.
 const MAX_KEPT_HEADER: usize = 1024;
 
@@ -192,7 +195,7 @@ impl Webhooks {
     async fn hook(&self, source: DeliverySource, request: Request<RequestBody>, from: IpAddr) -> Answer {
         let (head, mut body) = request.into_parts();
         let headers = headers(&head.headers);
-        let Some(before) = self.before_body(&source, &headers) else { return not_found() };
+        let Some(before) = self.before_body(&source, &headers) else { return no_webhook() };
         if head.method != Method::POST {
             return not_allowed("POST");
         }
@@ -218,7 +221,7 @@ impl Webhooks {
                 Some(Standing::Genuine) => {}
                 Some(Standing::Forged(why)) => return self.forged(&source, why, from),
                 Some(Standing::NeedsBody) => return self.forged(&source, "nothing proves who sent it", from),
-                None => return not_found(),
+                None => return no_webhook(),
             }
         }
         if !is_object(&body) {
@@ -368,6 +371,11 @@ fn is_object(body: &[u8]) -> bool {
 
 fn not_found() -> Answer {
     text(StatusCode::NOT_FOUND, "there is nothing here\n")
+}
+
+/// Below `/hooks/`, so that it can be told whether that path comes here as it was sent.
+fn no_webhook() -> Answer {
+    text(StatusCode::NOT_FOUND, format!("{NO_WEBHOOK}\n"))
 }
 
 fn not_allowed(allow: &'static str) -> Answer {

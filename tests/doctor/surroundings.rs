@@ -89,6 +89,38 @@ async fn a_proxy_that_lets_no_webhooks_through_is_named() {
     found.says("wrong", "address-answers", &["a POST to", "was answered 405", "headers and body"]);
 }
 
+/// A proxy before flaglink that takes `/hooks` away from the path.
+async fn without_the_path(to: std::net::SocketAddr) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        while let Ok((mut from, _)) = listener.accept().await {
+            let mut asked = vec![0; 4096];
+            let read = from.read(&mut asked).await.unwrap_or(0);
+            let asked = String::from_utf8_lossy(&asked[..read]).replacen(" /hooks/", " /", 1);
+            let Ok(mut to) = tokio::net::TcpStream::connect(to).await else { continue };
+            let _ = to.write_all(asked.as_bytes()).await;
+            tokio::spawn(async move { tokio::io::copy_bidirectional(&mut from, &mut to).await });
+        }
+    });
+    address
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_that_takes_the_path_away_is_named_before_a_webhook_was_lost() {
+    let mut place = Place::registering().await;
+    let listener = place.address.trim_start_matches("http://").trim_end_matches('/').parse().unwrap();
+    let before = without_the_path(listener).await;
+    place.rewrite(
+        &format!("public_url = \"{}\"", place.address),
+        &format!("public_url = \"http://{before}\""),
+    );
+    place.start().await;
+    place.until_registered().await;
+    let found = place.doctor(&[], &[]).await;
+    found.says("wrong", "address-answers", &["without that path", "in nginx"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn https_at_a_port_of_plain_http() {
     let place = Place::quiet().await;

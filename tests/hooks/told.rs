@@ -8,7 +8,7 @@ use flaglink::sandbox::gitlab::{HookSpec, level};
 use flaglink::store::sled::{SledStore, StoreOptions};
 use serde_json::Value;
 
-use crate::kit::{Flaglink, PATIENCE, Place, path_of};
+use crate::kit::{Flaglink, PATIENCE, Place, client, path_of};
 
 /// Runs the program beside the daemon, or alone.
 pub(crate) async fn said(flaglink: &Flaglink, arguments: &[&str]) -> (i32, String, String) {
@@ -182,6 +182,36 @@ async fn a_secret_that_is_lost_on_the_way_is_not_taken_for_another_one() {
     assert_eq!(said(&flaglink, &["hooks", "test", "shop/web"]).await.0, 0, "it comes whole again");
     let (code, out, _) = said(&flaglink, &["hooks", "list", "shop/web"]).await;
     assert_eq!(code, 0, "{out}");
+    flaglink.stop().await;
+}
+
+#[tokio::test]
+async fn a_body_that_is_changed_on_the_way_is_not_taken_for_another_secret() {
+    let place = Place::new().await;
+    place.gitlab.change(|model| "19.1.0-ee".clone_into(&mut model.settings.version));
+    let mut flaglink = Flaglink::new();
+    flaglink.start(&place).await;
+    place.issue(place.shop);
+    let rewritten = || async {
+        let hook = place.hook_of(place.shop);
+        let request = client().post(&hook.url).header("Content-Type", "application/json");
+        let request = request.header("X-Gitlab-Token", hook.token.unwrap()).header("webhook-id", "1");
+        let now = jiff::Timestamp::now().as_second().to_string();
+        let request = request.header("webhook-timestamp", now).header("webhook-signature", "v1,YWJj");
+        assert_eq!(request.body("{}").send().await.unwrap().status().as_u16(), 401);
+    };
+
+    // The signing token in GitLab may be another one: it is sent again.
+    rewritten().await;
+    let (code, out, _) = said(&flaglink, &["hooks", "sync", "shop/web"]).await;
+    assert!(code == 0 && out.contains("its secret sent again"), "{out}");
+    // If that was not it, nothing of GitLab's is.
+    rewritten().await;
+    let (code, out, _) = said(&flaglink, &["hooks", "list", "shop/web"]).await;
+    assert!(code == 1 && out.contains("byte for byte") && !out.contains("sent again"), "{out}");
+    assert_eq!(kinds_of(&flaglink, "shop/web").await, ["body_changed"]);
+    assert_eq!(said(&flaglink, &["hooks", "test", "shop/web"]).await.0, 0, "it comes whole again");
+    assert_eq!(said(&flaglink, &["hooks", "list", "shop/web"]).await.0, 0);
     flaglink.stop().await;
 }
 

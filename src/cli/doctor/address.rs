@@ -10,12 +10,13 @@ use super::finding::{Finding, Group, Id};
 use super::within;
 use crate::cli::client::Client;
 use crate::config::Config;
+use crate::http::NO_WEBHOOK;
 use crate::http::api_types::{AddressProof, ProveAddress};
 use crate::net::{ClientError, Failure, HttpClient, HttpOptions};
 use crate::telemetry::Metrics;
 
 /// A path of webhooks that no webhook has.
-const NO_WEBHOOK: &str = "hooks/gitlab/0-0";
+const NO_PATH: &str = "hooks/gitlab/0-0";
 /// How long a proof may take.
 const PROOF: Duration = Duration::from_secs(15);
 
@@ -174,13 +175,24 @@ fn client(config: &Config, limit: Duration) -> Result<HttpClient, ClientError> {
 /// words of its own. `None`: it does.
 async fn posted(public: &Url, config: &Config, limit: Duration) -> Option<Finding> {
     let client = client(config, limit).ok()?;
-    let request = http::Request::post(format!("{public}{NO_WEBHOOK}"));
+    let request = http::Request::post(format!("{public}{NO_PATH}"));
     let request = request.header("content-type", "application/json").body(b"{}".to_vec()).ok()?;
     let says = match within(limit, client.send(request)).await {
+        Some(Err(failure)) if failure.status == Some(404) && failure.said.contains(NO_WEBHOOK) => {
+            return None;
+        }
+        // It has come here, by another path.
         Some(Err(failure))
             if failure.status == Some(404) && failure.said.contains("there is nothing here") =>
         {
-            return None;
+            return Some(Finding::wrong(
+                Id::AddressAnswers,
+                format!(
+                    "a POST to {public}hooks/ comes to this flaglink without that path: a proxy takes it away"
+                ),
+                "let the proxy pass the path below /hooks/ on whole; in nginx: `proxy_pass` with no path behind the port, not even \
+                 a slash",
+            ));
         }
         Some(Ok(answer)) => format!("was answered {}", answer.status().as_u16()),
         Some(Err(Failure { status: Some(status), .. })) => format!("was answered {status}"),

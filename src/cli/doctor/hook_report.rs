@@ -31,7 +31,7 @@ pub(super) fn registered(report: &HookReport) -> Vec<Finding> {
             _ if matches!(problem.kind, HookProblemKind::NotTaken | HookProblemKind::ClocksDiffer) => {
                 Finding::wrong(Id::HookAnswers, says, todo)
             }
-            _ if problem.kind == HookProblemKind::HeaderStripped => {
+            _ if matches!(problem.kind, HookProblemKind::HeaderStripped | HookProblemKind::BodyChanged) => {
                 Finding::wrong(Id::HookSecret, says, todo)
             }
             _ => Finding::wrong(id, says, todo).repaired_by(Repair::SyncHooks),

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::path;
 use super::report::HookProblem;
+use super::spoiled::Spoiled;
 use super::words;
 use crate::domain::{HookRecord, HookTarget, ProjectId};
 use crate::gitlab::WebhookSecrets;
@@ -30,8 +31,8 @@ struct Known {
     projects: HashMap<ProjectId, String>,
     /// Paths to which somebody sent with a wrong secret, since they were last brought into step.
     doubted: HashSet<String>,
-    /// Paths to which something was sent without any secret.
-    bare: HashMap<String, Bare>,
+    /// What is not as it was sent on paths to which something came that was not.
+    spoiled: HashMap<String, (Spoiled, Since)>,
     /// Since when each path is good here with the secret that it has in GitLab: what was answered before says nothing of it.
     good_since: HashMap<String, Timestamp>,
     /// How many genuine requests have come over each path.
@@ -50,15 +51,15 @@ struct Known {
     left: BTreeMap<String, HookProblem>,
 }
 
-/// How far it is known why something came without a secret.
+/// How far it is known that it was spoiled on the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Bare {
-    /// GitLab may have none.
+enum Since {
+    /// GitLab may have none, or another one.
     Seen,
-    /// GitLab was given it again.
+    /// GitLab was given its secrets again.
     SentAgain,
-    /// Something came without it after that: it is taken away on the way.
-    Stripped,
+    /// The same came after that: it happens on the way.
+    Certain,
 }
 
 /// A path that is good.
@@ -147,26 +148,27 @@ impl LiveHooks {
         }
     }
 
-    /// A request with a wrong secret came over a path, or with none (`bare`): somebody may have changed it in GitLab.
-    pub fn doubt(&self, path: &str, bare: bool) {
+    /// A request that is not genuine came over a path: somebody may have changed the secret in GitLab, unless it was `spoiled` on the
+    /// way.
+    pub fn doubt(&self, path: &str, spoiled: Option<Spoiled>) {
         let mut known = self.write();
         if !known.paths.contains_key(path) {
             return;
         }
-        match (bare, known.bare.get(path).copied()) {
-            (true, Some(Bare::SentAgain | Bare::Stripped)) => {
-                known.bare.insert(path.to_owned(), Bare::Stripped);
+        match (spoiled, known.spoiled.get(path).copied()) {
+            (Some(now), Some((before, Since::SentAgain | Since::Certain))) if now == before => {
+                known.spoiled.insert(path.to_owned(), (now, Since::Certain));
                 return;
             }
-            (true, _) => drop(known.bare.insert(path.to_owned(), Bare::Seen)),
-            (false, _) => drop(known.bare.remove(path)),
+            (Some(now), _) => drop(known.spoiled.insert(path.to_owned(), (now, Since::Seen))),
+            (None, _) => drop(known.spoiled.remove(path)),
         }
         known.doubted.insert(path.to_owned());
     }
 
-    /// Whether what comes over a path has lost its secret on the way.
-    pub(super) fn is_stripped(&self, path: &str) -> bool {
-        self.read().bare.get(path) == Some(&Bare::Stripped)
+    /// What is spoiled on the way of all that comes over a path, where that is certain.
+    pub(super) fn spoiled(&self, path: &str) -> Option<Spoiled> {
+        self.read().spoiled.get(path).filter(|(_, since)| *since == Since::Certain).map(|(what, _)| *what)
     }
 
     /// A signed request came over a path whose time is that many seconds ahead of this machine's, and far from it.
@@ -189,8 +191,8 @@ impl LiveHooks {
     pub(super) fn believe(&self, path: &str) {
         let mut known = self.write();
         known.doubted.remove(path);
-        if let Some(bare) = known.bare.get_mut(path).filter(|bare| **bare == Bare::Seen) {
-            *bare = Bare::SentAgain;
+        if let Some((_, since)) = known.spoiled.get_mut(path).filter(|(_, since)| *since == Since::Seen) {
+            *since = Since::SentAgain;
         }
         known.good_since.insert(path.to_owned(), Timestamp::now());
     }
@@ -206,7 +208,7 @@ impl LiveHooks {
         if known.paths.contains_key(path) {
             known.clock_ahead = None;
             known.doubted.remove(path);
-            known.bare.remove(path);
+            known.spoiled.remove(path);
             *known.arrived.entry(path.to_owned()).or_default() += 1;
         }
     }

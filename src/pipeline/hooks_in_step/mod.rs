@@ -9,6 +9,7 @@ mod live;
 mod path;
 mod providers;
 mod report;
+mod spoiled;
 mod stand;
 mod step;
 mod switched;
@@ -34,6 +35,7 @@ pub use keep::{KeepingInStep, keep_hooks_in_step};
 pub use live::LiveHooks;
 pub(super) use path::{in_url, is_ours};
 pub use report::{HookDone, HookFailure, HookProblem, HookProblemKind, HookReport, HookStanding, HookTested};
+pub use spoiled::Spoiled;
 
 pub use stand::report_hooks;
 pub use test::test_hooks;

@@ -19,6 +19,8 @@ pub enum HookProblemKind {
     ClocksDiffer,
     /// What comes over its path has lost its secret on the way.
     HeaderStripped,
+    /// What comes over its path is signed for another body.
+    BodyChanged,
     /// At a flag service: one leads to flaglink's address that flaglink did not make, so it is left alone.
     LeftAlone,
     /// GitLab does not accept flaglink's token, so that nothing can be said of the webhook.

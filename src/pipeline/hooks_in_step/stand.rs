@@ -148,8 +148,8 @@ async fn one_report(office: &Office<'_>, wanted: &Wanted, kept: Option<&HookReco
 /// where an admin has not allowed it, so that nobody else may tell.
 async fn not_taken(office: &Office<'_>, wanted: &Wanted, hook: &Hook) -> Option<HookProblem> {
     let path = path::in_url(&hook.url);
-    if path.as_ref().is_some_and(|path| office.live().is_stripped(path)) {
-        return Some(words::stripped(&wanted.name));
+    if let Some(what) = path.as_ref().and_then(|path| office.live().spoiled(path)) {
+        return Some(words::spoiled(what, &wanted.name));
     }
     let log = wanted.gitlab.hook_log(wanted.home, hook.id).await.ok().flatten()?;
     let newest = log.into_iter().next().filter(|newest| !newest.is_good())?;

@@ -79,12 +79,12 @@ async fn one_test(office: &Office<'_>, wanted: &Wanted) -> HookTested {
             Err(GitlabError::Failed(failure)) if has_nothing_to_send(&failure) => {}
             Err(error) => {
                 tested.trigger = Some(trigger.to_owned());
-                tested.problem =
-                    Some(match office.live().clock_ahead().filter(|_| words::was_refused(&error)) {
-                        _ if office.live().is_stripped(&path) => words::stripped(&wanted.name),
-                        Some(ahead) => words::clocks_differ(ahead, &wanted.name),
-                        None => failed(&error, wanted),
-                    });
+                let spoiled = office.live().spoiled(&path).map(|what| words::spoiled(what, &wanted.name));
+                let refused = office.live().clock_ahead().filter(|_| words::was_refused(&error));
+                tested.problem = Some(spoiled.unwrap_or_else(|| match refused {
+                    Some(ahead) => words::clocks_differ(ahead, &wanted.name),
+                    None => failed(&error, wanted),
+                }));
                 return tested;
             }
         }

@@ -1,6 +1,7 @@
 //! What went wrong with a webhook, and what to do about it.
 
 use super::report::{HookProblem, HookProblemKind};
+use super::spoiled::Spoiled;
 use crate::domain::HookTarget;
 use crate::gitlab::{GitlabError, LoggedAnswer, Release, has_nothing_to_send};
 use crate::net::Failure;
@@ -30,17 +31,23 @@ pub(super) fn token_refused() -> HookProblem {
     .of(HookProblemKind::TokenRefused)
 }
 
-/// A proxy takes the header with the secret away: to send the secret again does not help.
-pub(super) fn stripped(name: &str) -> HookProblem {
-    HookProblem::new(
-        "what comes over its path has no X-Gitlab-Token, which GitLab sends: a proxy or tunnel before flaglink takes that header \
-         away, so all of it is refused (401)",
-        format!(
-            "Let it pass on all headers of /hooks/ as they are (X-Gitlab-Token, X-Gitlab-Event, webhook-signature); `flaglink \
-             hooks test {name}` tells whether it is past."
+/// Something on the way to flaglink spoils what comes: to send the secret again does not help.
+pub(super) fn spoiled(what: Spoiled, name: &str) -> HookProblem {
+    let (kind, what, todo) = match what {
+        Spoiled::Header => (
+            HookProblemKind::HeaderStripped,
+            "what comes over its path has no X-Gitlab-Token, which GitLab sends: a proxy or tunnel before flaglink takes that \
+             header away, so all of it is refused (401)",
+            "Let it pass on all headers of /hooks/ as they are (X-Gitlab-Token, X-Gitlab-Event, webhook-signature)",
         ),
-    )
-    .of(HookProblemKind::HeaderStripped)
+        Spoiled::Body => (
+            HookProblemKind::BodyChanged,
+            "what comes over its path has another body than the one that GitLab has signed: a proxy, tunnel or firewall before \
+             flaglink changes it, so all of it is refused (401)",
+            "Let it pass on the bodies of /hooks/ byte for byte",
+        ),
+    };
+    HookProblem::new(what, format!("{todo}; `flaglink hooks test {name}` tells whether it is past.")).of(kind)
 }
 
 /// It is not as it is to be. `changed_elsewhere`: it was, and somebody else has given it another address.
