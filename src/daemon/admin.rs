@@ -121,6 +121,7 @@ impl AdminView for View {
                 name: provider.name().to_owned(),
                 service: provider.service().to_owned(),
                 health: self.health.of_provider(provider.name()),
+                webhook_refused_at: self.pipeline.hooks().services().refused_at(provider.name()),
             });
         }
         Status {

@@ -370,6 +370,10 @@ pub struct ProviderStatus {
     pub service: String,
     /// How it was when it was last asked.
     pub health: Health,
+    /// When a webhook over its path was last refused for its secret or signature, if no right one came since.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub webhook_refused_at: Option<Timestamp>,
 }
 
 /// How something outside was when it was last asked.

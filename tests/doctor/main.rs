@@ -11,6 +11,7 @@ mod page;
 mod place;
 mod registered;
 mod repairs;
+mod services;
 mod surroundings;
 #[path = "../support/tls_end.rs"]
 mod tls_end;

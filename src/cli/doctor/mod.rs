@@ -198,7 +198,7 @@ impl Doctor {
         let (gitlab, mut projects, matched, listed) = of_gitlab;
         projects.findings.extend(environments::look(&config, &asked));
         let hooks = hooks::look(&ours, &matched, &listed, &reported);
-        let providers = providers::look(&asked, &config, &reported);
+        let providers = providers::look(&asked, &config, &reported, known.status.as_ref());
         let mut of_daemon = known.groups.clone();
         daemon::leave_out(&mut of_daemon, &[&hooks, &address]);
         daemon::compare(&mut of_daemon, &config, known.status.as_ref());

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use super::heard::ServicePaths;
 use super::path;
 use super::report::HookProblem;
 use crate::domain::{HookRecord, HookTarget, ProjectId};
@@ -16,6 +17,7 @@ use crate::markdown::MarkerKey;
 #[derive(Default)]
 pub struct LiveHooks {
     known: RwLock<Known>,
+    services: ServicePaths,
     /// Held by whoever brings webhooks into step: one at a time.
     pub(super) turn: tokio::sync::Mutex<()>,
 }
@@ -71,6 +73,11 @@ struct Live {
 }
 
 impl LiveHooks {
+    /// What came over the paths of the flag services.
+    pub fn services(&self) -> &ServicePaths {
+        &self.services
+    }
+
     /// Takes in what the store keeps: once, at the start.
     pub fn load(&self, records: &[HookRecord], key: &MarkerKey) {
         for record in records {

@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+/// Nothing else is known to be the matter.
+pub(super) const NOT_IN_STEP: &str = "it is not as it should be";
+
 /// Something that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HookProblem {
@@ -18,6 +21,11 @@ pub struct HookProblem {
 impl HookProblem {
     pub(super) fn new(what: impl Into<String>, todo: impl Into<String>) -> Self {
         Self { what: what.into(), todo: todo.into(), passes: false }
+    }
+
+    /// Whether nothing stands in the way of putting it right, as far as is known.
+    pub fn is_not_in_step(&self) -> bool {
+        self.what == NOT_IN_STEP
     }
 
     /// One that may pass by itself: flaglink tries again.

@@ -106,10 +106,16 @@ fn failed(error: &GitlabError, wanted: &Wanted) -> HookProblem {
 /// A service sends nothing on request. Told where it was asked for by its name.
 async fn of_service(office: &Office<'_>, provider: &dyn FlagProvider) -> HookTested {
     let name = provider.name();
-    let standing = providers::report(office, provider).await.map(|report| report.standing);
-    let stands = match standing {
-        Some(HookStanding::Right) => "; its webhook is registered, and switched on",
-        _ => "",
+    let report = providers::report(office, provider).await;
+    let (standing, problem) = report.map_or((HookStanding::Unknown, None), |mut report| {
+        (report.standing, (!report.problems.is_empty()).then(|| report.problems.remove(0)))
+    });
+    let stands = match (standing, problem) {
+        (HookStanding::Right, _) => "; its webhook is registered, and switched on".to_owned(),
+        (HookStanding::Wrong | HookStanding::Missing, Some(problem)) => {
+            return tested_in_vain("provider", name, problem);
+        }
+        _ => String::new(),
     };
     let problem = HookProblem::new(
         format!("{} has no test that flaglink could ask for{stands}", provider.service()),
