@@ -1,5 +1,6 @@
 //! The webhooks of the flag services: refused here, failed there, narrowed, taken away, or refused by the service.
 
+use flaglink::sandbox::faults::{Fault, Rule};
 use flaglink::sandbox::unleash::Unleash;
 
 use crate::place::{PATIENCE, Place};
@@ -113,4 +114,23 @@ async fn an_address_that_is_refused_is_named_also_beside_anothers_webhook() {
         !said.contains("flags.other.example") && !said.contains("puts it right; or in Unleash"),
         "{said}"
     );
+}
+
+/// Feature flags are switched off in the project, or something keeps the bot from them.
+#[tokio::test(flavor = "multi_thread")]
+async fn gitlabs_own_flags_that_a_project_does_not_show() {
+    let place = Place::quiet().await;
+    place.rewrite("[[projects]]", "[providers.own]\nkind = \"gitlab\"\n\n[[projects]]");
+    let found = place.doctor(&[], &[]).await;
+    assert!(!found.report.to_string().contains("provider-project"), "{:#}", found.report);
+    for status in [403, 404] {
+        place.gitlab.faults().clear();
+        place.gitlab.faults().add(Rule::new("GET", "/feature_flags", Fault::status(status)).times(1000));
+        let found = place.doctor(&[], &[]).await;
+        found.says(
+            "wrong",
+            "provider-project",
+            &["shop/web", "feature flags", "Settings → General", "Developer"],
+        );
+    }
 }

@@ -12,6 +12,7 @@ mod hook_answers;
 mod hook_judge;
 mod hook_report;
 mod hooks;
+mod own_flags;
 mod projects;
 mod provider_webhook;
 mod providers;
@@ -198,7 +199,8 @@ impl Doctor {
         let (gitlab, mut projects, matched, listed) = of_gitlab;
         projects.findings.extend(environments::look(&config, &asked));
         let hooks = hooks::look(&ours, &matched, &listed, &reported);
-        let providers = providers::look(&asked, &config, &reported, known.status.as_ref());
+        let shown = own_flags::look(&registry, &config, &matched, limit).await;
+        let providers = providers::look(&asked, &config, &reported, known.status.as_ref(), &shown);
         let mut of_daemon = known.groups.clone();
         daemon::leave_out(&mut of_daemon, &[&hooks, &address]);
         daemon::compare(&mut of_daemon, &config, known.status.as_ref());

@@ -9,6 +9,7 @@ use url::Url;
 
 use super::finding::{Finding, Group, Id};
 use super::hooks::Reported;
+use super::own_flags::Shown;
 use super::provider_webhook::Webhook;
 use super::within;
 use super::words::{SLOW, WAIT_LONGER, of_provider};
@@ -67,10 +68,12 @@ pub(super) fn look(
     config: &Config,
     reported: &Reported,
     status: Option<&Status>,
+    shown: &Shown,
 ) -> Vec<Group> {
     let group = |one: &Asked| {
         let (name, service) = (one.provider.name(), one.provider.service());
         let mut findings = one.findings.clone();
+        findings.extend(shown.get(name).into_iter().flatten().cloned());
         match &one.webhook {
             Some(Heard::Said(finding)) => findings.push(finding.clone()),
             Some(Heard::Webhook(target, stands)) => {
