@@ -115,7 +115,7 @@ impl Reloader {
         renamed::check(self.lasting.store.as_ref(), &config).await?;
         let services = self.lasting.services(&config)?;
         let prints = tried::prints(&self.lasting, &config);
-        tried::check((&present.config, &present.prints), (&config, &prints), &services).await?;
+        let untried = tried::check((&present.config, &present.prints), (&config, &prints), &services).await?;
         let world = self.lasting.world(&config, services).await?;
         let world = Arc::new(world.after(&self.gear.pipeline.world()));
         world.begin_rules(GITLABS_TIME).await?;
@@ -147,7 +147,7 @@ impl Reloader {
         let reloaded = Reloaded {
             rules: config.rules.rules.len(),
             providers: config.providers.len(),
-            warnings: config.warnings.clone(),
+            warnings: config.warnings.iter().cloned().chain(untried).collect(),
             at_the_next_start: fixed(&present.config, &config, marker_key_is_new),
         };
         present.prints = prints;
