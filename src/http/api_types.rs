@@ -335,6 +335,13 @@ pub struct Status {
     /// Keys that the file had otherwise when it was last read again, and that flaglink takes up at its next start alone.
     #[serde(default)]
     pub at_the_next_start: Vec<String>,
+    /// When the configuration that is in force was read; null where it is not told.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub config_read_at: Option<Timestamp>,
+    /// The SHA-256 of the text of its file, in hex.
+    #[serde(default)]
+    pub config_digest: Option<String>,
 }
 
 /// Where one source sends its webhooks.
