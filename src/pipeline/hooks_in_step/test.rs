@@ -8,7 +8,7 @@ use super::targets::Wanted;
 use super::{HookChoice, HookSettings, Office, path, providers, unlooked, words};
 use crate::bot::Trouble;
 use crate::flags::FlagProvider;
-use crate::gitlab::{GitlabError, TEST_TRIGGERS, has_nothing_to_send};
+use crate::gitlab::{GitlabError, LoggedAnswer, TEST_TRIGGERS, has_nothing_to_send};
 use crate::pipeline::Pipeline;
 
 /// Has GitLab send each webhook once, and says whether it came here.
@@ -81,8 +81,19 @@ async fn one_test(office: &Office<'_>, wanted: &Wanted) -> HookTested {
             Err(error) => {
                 tested.trigger = Some(trigger.to_owned());
                 let stripped = office.live().is_stripped(&path);
-                tested.problem =
-                    Some(if stripped { words::stripped(&wanted.name) } else { failed(&error, wanted) });
+                let newest = match &error {
+                    // It was sent, and GitLab's log has what was answered.
+                    GitlabError::Failed(failure) if failure.status == Some(422) => {
+                        let log = wanted.gitlab.hook_log(wanted.home, hook.id).await.ok().flatten();
+                        log.and_then(|log| log.into_iter().next()).filter(|newest| !newest.is_good())
+                    }
+                    _ => None,
+                };
+                tested.problem = Some(if stripped {
+                    words::stripped(&wanted.name)
+                } else {
+                    failed(&error, wanted, newest.as_ref())
+                });
                 return tested;
             }
         }
@@ -91,13 +102,13 @@ async fn one_test(office: &Office<'_>, wanted: &Wanted) -> HookTested {
 }
 
 /// GitLab could not deliver it, or does not let us ask for it.
-fn failed(error: &GitlabError, wanted: &Wanted) -> HookProblem {
+fn failed(error: &GitlabError, wanted: &Wanted, newest: Option<&LoggedAnswer>) -> HookProblem {
     match error {
         GitlabError::Failed(failure) if failure.is_unauthorized() => {
             words::of_gitlab(error, &wanted.target, &wanted.name, "")
         }
         _ => {
-            let todo = words::undelivered(error, &wanted.name);
+            let todo = words::undelivered(error, &wanted.name, newest);
             HookProblem::new(format!("the delivery failed ({error})"), todo)
         }
     }

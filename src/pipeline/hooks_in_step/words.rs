@@ -42,28 +42,31 @@ pub(super) fn stripped(name: &str) -> HookProblem {
 
 /// The newest delivery was not taken.
 pub(super) fn not_taken(newest: &LoggedAnswer, name: &str) -> HookProblem {
-    let remedy = newest.remedy();
-    let mut letters = remedy.chars();
-    let first = letters.next().into_iter().flat_map(char::to_uppercase);
-    let end = if remedy.ends_with(['?', ')']) { "" } else { "." };
     HookProblem::new(
-        format!("GitLab's newest delivery was answered {}", newest.answer),
-        format!(
-            "{}{}{end} `flaglink hooks test {name}` tells whether it is past.",
-            first.collect::<String>(),
-            letters.as_str()
-        ),
+        format!("GitLab's newest delivery was answered {}", newest.words()),
+        format!("{} `flaglink hooks test {name}` tells whether it is past.", sentence(newest.remedy())),
     )
 }
 
-/// What to do about a delivery that GitLab could not make.
-pub(super) fn undelivered(error: &GitlabError, name: &str) -> String {
+/// Half a sentence as a whole one.
+fn sentence(half: &str) -> String {
+    let mut letters = half.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase).collect::<String>();
+    let end = if half.ends_with('?') { "" } else { "." };
+    format!("{first}{}{end}", letters.as_str())
+}
+
+/// What to do about a delivery that GitLab could not make; `newest` is what its log has of it.
+pub(super) fn undelivered(error: &GitlabError, name: &str, newest: Option<&LoggedAnswer>) -> String {
     let said = match error {
         GitlabError::Failed(failure) if !has_nothing_to_send(failure) => failure.said.as_str(),
         _ => return "Open an issue in a project there, or write a comment, and try again.".to_owned(),
     };
     // GitLab tells in its own words what was answered.
-    let says = |status: &str| said.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == status);
+    let logged = newest.map(|newest| newest.answer.as_str()).unwrap_or_default();
+    let says = |status: &str| {
+        logged == status || said.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == status)
+    };
     if says("401") {
         return format!(
             "What was sent is not accepted: the secret in GitLab is another one (`flaglink hooks sync {name}` sends it again), or \
@@ -81,7 +84,10 @@ pub(super) fn undelivered(error: &GitlabError, name: &str) -> String {
                 GitLab add your CA to those that it trusts."
             .to_owned();
     }
-    "See to it that GitLab reaches flaglink at its public address.".to_owned()
+    match newest {
+        Some(newest) => sentence(newest.remedy()),
+        None => "See to it that GitLab reaches flaglink at its public address.".to_owned(),
+    }
 }
 
 /// GitLab answers 403 to a member whose role is too small, and 404 to somebody who may not even know; for groups also where
