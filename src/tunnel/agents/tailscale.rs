@@ -18,6 +18,10 @@ use crate::tunnel::Offer;
 /// Where the program is looked for. It gets nothing else of the environment, which may hold secrets.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin:/run/current-system/sw/bin:/opt/homebrew/bin";
 
+/// What the program says is not what Tailscale says.
+const STRANGE: &str = "what it prints cannot be understood: is it Tailscale's own program (`tailscale` in `[tunnel]`), and what does \
+                       `tailscale funnel status --json` print?";
+
 /// `ServeConfig`: everything in it may be left out.
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -127,7 +131,7 @@ fn run(mut command: Command, runs: &Arc<AtomicBool>) -> Heard {
     match (output, ended) {
         (Some((said, _)), _) if said.len() > MOST => Heard::Trouble("it says more than 1 MB".to_owned()),
         (Some((said, _)), Some(true)) => {
-            funnels(&said).map_or_else(|strange| Heard::Trouble(strange.to_string()), Heard::Offers)
+            funnels(&said).map_or_else(|_| Heard::Trouble(STRANGE.to_owned()), Heard::Offers)
         }
         (Some((_, complaint)), Some(false)) => {
             let complaint = one_line(&String::from_utf8_lossy(&complaint), 160);
