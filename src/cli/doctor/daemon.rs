@@ -138,7 +138,7 @@ fn unread(config: &Config, status: &Status) -> Option<Finding> {
         let changed = std::fs::metadata(path).and_then(|about| about.modified()).ok();
         changed.and_then(|at| Timestamp::try_from(at).ok()).is_some_and(|at| at > read_at)
     };
-    let file = (*digest != config.digest).then(|| config.path.as_path());
+    let file = (*digest != config.digest).then_some(config.path.as_path());
     let secrets = config.secret_files.iter().map(|file| file.path.as_path()).filter(|path| newer(path));
     let mut changed: Vec<String> = file.into_iter().chain(secrets).map(show).collect();
     changed.dedup();

@@ -160,9 +160,10 @@ fn undelivered(provider: &dyn FlagProvider, newest: &FailedDelivery) -> HookProb
             "`flaglink hooks sync {name}` writes its secret anew; where that does not help, a proxy takes {} away.",
             proof(provider)
         ),
-        (None, _) => format!(
+        (None, _) => {
             "`flaglink doctor` says what that may be; the next change of a flag tells whether it is past."
-        ),
+                .to_owned()
+        }
     };
     HookProblem::new(what, todo)
 }
