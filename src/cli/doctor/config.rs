@@ -25,6 +25,8 @@ pub(super) fn unread(error: &ConfigError) -> Group {
         "run this as the user that runs flaglink, for example with `sudo -u flaglink`"
     } else if has("is empty; it should hold") {
         "write the secret into that file, on one line"
+    } else if has("_file`") && (has("it is a directory") || has("UTF-8")) {
+        "write the secret itself into the file that is named, as one line of text, or name the file that has it"
     } else if has(" cannot be read: ") {
         "is it the right file? Name it with `--config FILE`; `flaglink init` writes one by asking"
     } else {
