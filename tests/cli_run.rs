@@ -7,6 +7,7 @@ mod support;
 use std::process::{Child, Command};
 use std::time::Duration;
 
+use flaglink::store::sled::{SledStore, StoreOptions};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
@@ -26,6 +27,20 @@ fn house() -> House {
     house.write("webhook-secret", "0123456789abcdef0123\n");
     house.write("flagsmith-key", "a-key-of-flagsmith\n");
     house
+}
+
+impl House {
+    /// Waits until the log of the daemon has these words.
+    async fn logs(&self, words: &str) {
+        let mut ticks = tokio::time::interval(Duration::from_millis(20));
+        let log = || std::fs::read_to_string(self.path("log")).unwrap();
+        let said = async {
+            while !log().contains(words) {
+                ticks.tick().await;
+            }
+        };
+        assert!(timeout(PATIENCE, said).await.is_ok(), "{}", log());
+    }
 }
 
 /// A daemon that is ended with the test, however that ends.
@@ -168,4 +183,54 @@ async fn a_variable_that_names_no_proxy_is_told_in_the_log() {
     assert_eq!(daemon.told("TERM").await, 0);
     let log = std::fs::read_to_string(house.path("log")).unwrap();
     assert!(log.contains("HTTPS_PROXY is not the address of a proxy") && !log.contains("hush"), "{log}");
+}
+
+/// Another command holds the store for a moment: that is no reason to end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_is_held_for_a_moment_is_waited_for() {
+    let house = house();
+    let daemon = Daemon::start(&house).await;
+    assert_eq!(daemon.told("TERM").await, 0);
+    let store = SledStore::open(&house.path("store"), StoreOptions::default()).unwrap();
+    let log = std::fs::File::create(house.path("log")).unwrap();
+    let daemon = Daemon(Some(house.command(&["run"]).stderr(log).spawn().unwrap()));
+    house.logs("waiting up to 10 s").await;
+    let stopped = daemon.told("TERM").await;
+    assert_eq!(stopped, 0, "whoever waits can be stopped");
+
+    let log = std::fs::File::create(house.path("log")).unwrap();
+    let daemon = Daemon(Some(house.command(&["run"]).stderr(log).spawn().unwrap()));
+    house.logs("waiting up to 10 s").await;
+    drop(store);
+    house.logs("webhooks come in on").await;
+    assert_eq!(daemon.told("TERM").await, 0);
+}
+
+/// GitLab is away, and the token another one: whether it is good cannot be said yet.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_token_that_cannot_be_tried_is_told() {
+    let house = house();
+    let daemon = Daemon::start(&house).await;
+    // What was there before has been read.
+    assert_eq!(house.run(&["reload"]).await.code, 0);
+    house.write("gitlab-token", "glpat-0987654321\n");
+    house.write("flagsmith-key", "another-key-of-flagsmith\n");
+    let said = house.run(&["reload"]).await;
+    assert_eq!((said.code, said.err.as_str()), (0, ""));
+    for named in ["the token of [gitlab]", "the key of [providers.flagsmith]"] {
+        assert!(said.out.contains(&format!("{named} is new and could not be tried (")), "{}", said.out);
+    }
+    assert!(said.out.contains("is in force") && !said.out.contains("0987654321"), "{}", said.out);
+
+    // A mistake that is told with a sample keeps its lines.
+    house.write("flaglink.toml", "[gitlab]\nurl = \"http://127.0.0.1:9\"\ntoken_file = \"gitlab-token\"\n[store]\npath = \"store\"\n[listen]\nsocket = \"flaglink.sock\"\n");
+    for command in ["reload", "doctor"] {
+        let said = house.run(&[command]).await;
+        let all = format!("{}{}", said.out, said.err);
+        assert!(
+            all.contains("\n") && all.contains("    [providers.flagsmith]\n") && !all.contains('\u{fffd}'),
+            "{all}"
+        );
+    }
+    assert_eq!(daemon.told("TERM").await, 0);
 }

@@ -144,7 +144,7 @@ impl Client {
         }
         let body = self.whole(&mut answer).await?;
         Err(Trouble::World(match serde_json::from_slice::<Problem>(&body) {
-            Ok(problem) => format!("flaglink says: {}", super::words::plain(&problem.error)),
+            Ok(problem) => format!("flaglink says: {}", super::words::plain_lines(&problem.error)),
             Err(_) => format!(
                 "flaglink answers {} to a question that it should know. Is it the same version as this one?",
                 answer.status()

@@ -14,6 +14,11 @@ pub(super) fn plain(text: &str) -> String {
     text.chars().map(|letter| if obeyed(letter) { '\u{fffd}' } else { letter }).collect()
 }
 
+/// The same of text that has lines of its own, which stay: a sample of a configuration below a sentence.
+pub(super) fn plain_lines(text: &str) -> String {
+    text.lines().map(plain).collect::<Vec<_>>().join("\n")
+}
+
 /// A moment: `2026-11-21 16:02 UTC`.
 pub(super) fn moment(at: Timestamp) -> String {
     at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M UTC").to_string()

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
+
 use super::file::ProviderCommon;
 use super::limits::Limits;
 use super::pattern::covers;
@@ -41,6 +44,10 @@ const PROVIDER_SAMPLE: &str = "\n\n    [providers.flagsmith]\n    kind = \"flags
 pub struct Config {
     /// The file that it was read from.
     pub path: PathBuf,
+    /// When its reading began, by this machine's clock: a file that was changed later may hold something else.
+    pub read_at: Timestamp,
+    /// A digest of the file's text: another one is another configuration, or the same in other words.
+    pub digest: String,
     /// `[listen]`.
     pub listen: Listen,
     /// `[tunnel]`.
@@ -96,8 +103,9 @@ pub(crate) fn text_of(path: &Path) -> Result<String, ConfigError> {
 impl Config {
     /// Reads and checks the file. `env` is the environment: overrides, secrets, `CREDENTIALS_DIRECTORY`.
     pub fn load(path: &Path, env: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
+        let read_at = Timestamp::now();
         let text = text_of(path)?;
-        Self::parse(&text, path, env)
+        Ok(Self { read_at, ..Self::parse(&text, path, env)? })
     }
 
     /// Checks the text of a file. `path` is where it is or would be: errors name it, and what it names is looked for
@@ -138,6 +146,8 @@ impl Config {
         let reminders = check_reminders(&reminders, &providers, &rules, &around)?;
         Ok(Self {
             path: path.to_owned(),
+            read_at: Timestamp::now(),
+            digest: hex::encode(Sha256::digest(text)),
             listen,
             tunnel,
             store: store_settings,

@@ -89,6 +89,7 @@ impl AdminView for View {
             problems.push(error.to_string());
         }
         problems.extend(self.refuses());
+        self.health.look_again(&self.pipeline).await;
         problems.extend(self.health.troubles());
         problems.extend(self.stuck().await);
         problems
@@ -101,6 +102,7 @@ impl AdminView for View {
     async fn status(&self) -> Status {
         let world = self.pipeline.world();
         let now = Timestamp::now();
+        let reading = self.reloader.reading();
         let base = self.address.now();
         let address = |source: &str, path: String| WebhookAddress {
             url: base.as_ref().map(|base| format!("{}{path}", base.as_str().trim_end_matches('/'))),
@@ -121,6 +123,7 @@ impl AdminView for View {
                 name: provider.name().to_owned(),
                 service: provider.service().to_owned(),
                 health: self.health.of_provider(provider.name()),
+                webhook_refused_at: self.pipeline.hooks().services().refused_at(provider.name()),
             });
         }
         Status {
@@ -137,6 +140,8 @@ impl AdminView for View {
             },
             providers,
             at_the_next_start: self.reloader.at_the_next_start(),
+            config_read_at: Some(reading.read_at),
+            config_digest: Some(reading.digest.clone()),
         }
     }
 

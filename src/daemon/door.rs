@@ -100,7 +100,17 @@ impl Door for FrontDoor {
     }
 
     fn provider_verdict(&self, provider: &str, request: &WebhookRequest<'_>) -> Verdict {
-        self.provider(provider).map_or(Verdict::NoSecret, |provider| provider.verify_webhook(request))
+        let Some(known) = self.provider(provider) else { return Verdict::NoSecret };
+        let verdict = known.verify_webhook(request);
+        let services = self.pipeline.hooks().services();
+        match verdict {
+            // Before the body is read it says nothing yet.
+            _ if request.body.is_empty() => {}
+            Verdict::Genuine => services.arrive(provider),
+            Verdict::Forged => services.refuse(provider),
+            Verdict::NoSecret => {}
+        }
+        verdict
     }
 
     fn provider_key(&self, provider: &str, request: &WebhookRequest<'_>) -> Option<String> {

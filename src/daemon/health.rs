@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::flags::ProviderError;
@@ -15,12 +16,18 @@ use crate::pipeline::Pipeline;
 const ASK: Duration = Duration::from_secs(60);
 /// How often one that was not well is asked.
 const ASK_AGAIN: Duration = Duration::from_secs(10);
+/// How long whoever wants to know how it is waits for those that were not well to be asked anew.
+const ANEW: Duration = Duration::from_secs(5);
+/// What was asked so lately is not asked anew, however often somebody wants to know.
+const FRESH: Duration = Duration::from_millis(500);
 
 /// What was last heard, by name; GitLab is `gitlab`, with a rule's own token `gitlab (the token of PATTERN)`, a provider
 /// `providers.NAME`.
 #[derive(Default)]
 pub(super) struct Health {
     heard: Mutex<BTreeMap<String, Result<(), String>>>,
+    /// When all were last asked. Held while they are.
+    asked: tokio::sync::Mutex<Option<Instant>>,
 }
 
 impl Health {
@@ -36,6 +43,15 @@ impl Health {
     pub(super) fn troubles(&self) -> Vec<String> {
         let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         heard.iter().filter_map(|(name, said)| Some(format!("{name}: {}", said.as_ref().err()?))).collect()
+    }
+
+    /// Asks anew where something was not well: what has passed meanwhile is not told any more, and what it says is true now.
+    pub(super) async fn look_again(&self, pipeline: &Pipeline) {
+        if self.troubles().is_empty() {
+            return;
+        }
+        // What does not answer in time stays as it was last heard.
+        let _ = tokio::time::timeout(ANEW, ask(pipeline, self, FRESH)).await;
     }
 
     /// Forgets whoever is not asked any more.
@@ -71,7 +87,7 @@ impl Health {
 pub(super) async fn watch(pipeline: Arc<Pipeline>, health: Arc<Health>, stop: CancellationToken) {
     loop {
         let all_well = tokio::select! {
-            all_well = ask(&pipeline, &health) => all_well,
+            all_well = ask(&pipeline, &health, Duration::ZERO) => all_well,
             () = stop.cancelled() => return,
         };
         tokio::select! {
@@ -81,7 +97,18 @@ pub(super) async fn watch(pipeline: Arc<Pipeline>, health: Arc<Health>, stop: Ca
     }
 }
 
-async fn ask(pipeline: &Pipeline, health: &Health) -> bool {
+/// Asks all of them, unless that was done in the time before. Whether all are well.
+async fn ask(pipeline: &Pipeline, health: &Health, before: Duration) -> bool {
+    let mut last = health.asked.lock().await;
+    if last.is_some_and(|last| last.elapsed() < before) {
+        return health.troubles().is_empty();
+    }
+    let all_well = ask_all(pipeline, health).await;
+    *last = Some(Instant::now());
+    all_well
+}
+
+async fn ask_all(pipeline: &Pipeline, health: &Health) -> bool {
     let world = pipeline.world();
     let mut all_well = true;
     let mut asked = BTreeSet::new();

@@ -9,6 +9,7 @@ mod dry_run;
 mod health;
 mod hooks;
 mod identity;
+mod let_go;
 mod notify;
 mod public;
 mod reload;
@@ -304,6 +305,10 @@ pub async fn run(
     stop: CancellationToken,
 ) -> Result<(), StartError> {
     let starting = notify::starting();
+    tokio::select! {
+        () = let_go::wait(&config) => {}
+        () = stop.cancelled() => return Ok(()),
+    }
     let daemon = Daemon::start_with(config, reader).await?;
     drop(starting);
     let watchdog = notify::watchdog(Arc::clone(&daemon.reloader.lasting.store) as Arc<dyn Store>);

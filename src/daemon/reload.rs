@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use jiff::Timestamp;
 use tokio::sync::Mutex;
 
 use super::build::Lasting;
@@ -39,6 +40,18 @@ struct Present {
     search: Option<Search>,
 }
 
+/// Which reading of the configuration is in force.
+pub(super) struct Reading {
+    pub(super) read_at: Timestamp,
+    pub(super) digest: String,
+}
+
+impl Reading {
+    fn of(config: &Config) -> Arc<Self> {
+        Arc::new(Self { read_at: config.read_at, digest: config.digest.clone() })
+    }
+}
+
 /// Puts another configuration in the place of the present one.
 pub(super) struct Reloader {
     pub(super) lasting: Lasting,
@@ -50,6 +63,7 @@ pub(super) struct Reloader {
     present: Mutex<Present>,
     /// The keys that were other ones when it was last read. Beside the present one, which is held for as long as a change takes.
     waiting: ArcSwap<Vec<String>>,
+    reading: ArcSwap<Reading>,
 }
 
 impl Reloader {
@@ -64,8 +78,24 @@ impl Reloader {
     ) -> Arc<Self> {
         let (shift, search) = (Some(Shift::begin(&gear, &config)), Search::begin(&gear, &config));
         let prints = tried::prints(&lasting, &config);
+        let reading = ArcSwap::new(Reading::of(&config));
         let present = Mutex::new(Present { config, prints, shift, search });
-        Arc::new(Self { lasting, gear, door, gate, prover, read, present, waiting: ArcSwap::default() })
+        Arc::new(Self {
+            lasting,
+            gear,
+            door,
+            gate,
+            prover,
+            read,
+            present,
+            waiting: ArcSwap::default(),
+            reading,
+        })
+    }
+
+    /// Which reading is in force.
+    pub(super) fn reading(&self) -> Arc<Reading> {
+        self.reading.load_full()
     }
 
     /// The keys that wait for the next start.
@@ -115,7 +145,7 @@ impl Reloader {
         renamed::check(self.lasting.store.as_ref(), &config).await?;
         let services = self.lasting.services(&config)?;
         let prints = tried::prints(&self.lasting, &config);
-        tried::check((&present.config, &present.prints), (&config, &prints), &services).await?;
+        let untried = tried::check((&present.config, &present.prints), (&config, &prints), &services).await?;
         let world = self.lasting.world(&config, services).await?;
         let world = Arc::new(world.after(&self.gear.pipeline.world()));
         world.begin_rules(GITLABS_TIME).await?;
@@ -147,10 +177,11 @@ impl Reloader {
         let reloaded = Reloaded {
             rules: config.rules.rules.len(),
             providers: config.providers.len(),
-            warnings: config.warnings.clone(),
+            warnings: config.warnings.iter().cloned().chain(untried).collect(),
             at_the_next_start: fixed(&present.config, &config, marker_key_is_new),
         };
         present.prints = prints;
+        self.reading.store(Reading::of(&config));
         // What cannot change stays as it is in force, so that it is told again until it is so.
         present.config = Config {
             listen: crate::config::Listen {

@@ -26,7 +26,17 @@ pub(super) fn prints(lasting: &Lasting, config: &Config) -> Prints {
     config.providers.iter().map(print).collect()
 }
 
-/// Tries what is new, side by side.
+/// What came of a try.
+enum Tried {
+    /// It is good, or nothing speaks against it.
+    Good,
+    /// It is refused for certain; says what to do.
+    Refused(String),
+    /// It could not be tried; says what, and why.
+    Untried(String),
+}
+
+/// Tries what is new, side by side. Returns what could not be tried, a sentence each.
 ///
 /// # Errors
 /// Those that are refused, each with what to do.
@@ -34,23 +44,39 @@ pub(super) async fn check(
     (old, old_prints): (&Config, &Prints),
     (new, new_prints): (&Config, &Prints),
     services: &Services,
-) -> Result<(), StartError> {
-    let mut each: Vec<BoxFuture<'_, Option<String>>> = Vec::new();
+) -> Result<Vec<String>, StartError> {
+    let mut each: Vec<BoxFuture<'_, Tried>> = Vec::new();
     for (named, client) in new_tokens(old, new, services) {
-        each.push(within(of_token(named, client)).boxed());
+        each.push(within(named.clone(), of_token(named, client)).boxed());
     }
     for table in &new.providers {
         let same = old_prints.get(&table.name) == new_prints.get(&table.name);
         if let Some(provider) = services.provider(&table.name).filter(|_| !same) {
-            each.push(within(of_provider(table, provider)).boxed());
+            let named = format!("the key of [providers.{}]", table.name);
+            each.push(within(named, of_provider(table, provider)).boxed());
         }
     }
-    let refused: Vec<String> = join_all(each).await.into_iter().flatten().collect();
-    if refused.is_empty() { Ok(()) } else { Err(ConfigError(refused.join("\n")).into()) }
+    let (mut refused, mut untried) = (Vec::new(), Vec::new());
+    for one in join_all(each).await {
+        match one {
+            Tried::Good => {}
+            Tried::Refused(why) => refused.push(why),
+            Tried::Untried(why) => untried.push(why),
+        }
+    }
+    if refused.is_empty() { Ok(untried) } else { Err(ConfigError(refused.join("\n")).into()) }
 }
 
-async fn within(work: impl Future<Output = Option<String>>) -> Option<String> {
-    tokio::time::timeout(PATIENCE, work).await.ok().flatten()
+async fn within(named: String, work: impl Future<Output = Tried>) -> Tried {
+    let tried = tokio::time::timeout(PATIENCE, work).await;
+    tried.unwrap_or_else(|_| untried(&named, &format!("no answer within {} s", PATIENCE.as_secs())))
+}
+
+/// A server that is away says nothing about a key.
+fn untried(named: &str, why: &str) -> Tried {
+    Tried::Untried(format!(
+        "{named} is new and could not be tried ({why}): `flaglink doctor` says whether it is good when there is an answer again."
+    ))
 }
 
 /// The tokens for GitLab that the old configuration did not have, each with how it is called and who speaks with it.
@@ -67,26 +93,29 @@ fn new_tokens<'a>(old: &Config, new: &Config, services: &'a Services) -> Vec<(St
     own.into_iter().chain(of_rules).collect()
 }
 
-async fn of_token(named: String, client: &GitlabApi) -> Option<String> {
+async fn of_token(named: String, client: &GitlabApi) -> Tried {
     // Every token may ask this, whatever its scope.
     let scopes = client.own_token().await.ok().flatten().map(|own| own.scopes);
     if let Some(scopes) = scopes.filter(|scopes| !scopes.iter().any(|scope| scope == "api")) {
-        return Some(format!(
+        return Tried::Refused(format!(
             "{named} has the scope {}, and flaglink writes comments: make one with the scope `api`, put it in its place, and \
              reload again",
             scopes.join(", ")
         ));
     }
     match client.me().await {
-        Err(GitlabError::Failed(failure)) if matches!(failure.status, Some(401 | 403)) => Some(format!(
-            "GitLab does not accept {named} ({failure}): put a token in its place that is valid and has the scope `api`, and reload \
+        Err(GitlabError::Failed(failure)) if matches!(failure.status, Some(401 | 403)) => {
+            Tried::Refused(format!(
+                "GitLab does not accept {named} ({failure}): put a token in its place that is valid and has the scope `api`, and reload \
              again"
-        )),
-        _ => None,
+            ))
+        }
+        Err(error) => untried(&named, &error.to_string()),
+        Ok(_) => Tried::Good,
     }
 }
 
-async fn of_provider(table: &ProviderTable, provider: &dyn FlagProvider) -> Option<String> {
+async fn of_provider(table: &ProviderTable, provider: &dyn FlagProvider) -> Tried {
     let why = match provider.check().await {
         Err(ProviderError::Failed(failure)) if matches!(failure.status, Some(401 | 403)) => {
             format!(
@@ -96,7 +125,8 @@ async fn of_provider(table: &ProviderTable, provider: &dyn FlagProvider) -> Opti
         }
         // It has answered, and has nothing there for that key.
         Err(ProviderError::Strange(why)) => format!("{why}. Put that right, and reload again"),
-        _ => return None,
+        Ok(()) => return Tried::Good,
+        Err(error) => return untried(&format!("the key of [providers.{}]", table.name), &error.to_string()),
     };
-    Some(table.error_of_key(&why).to_string())
+    Tried::Refused(table.error_of_key(&why).to_string())
 }

@@ -421,6 +421,11 @@ pub trait FlagProvider: Send + Sync + 'static {
         Err(ProviderError::Unsupported)
     }
 
+    /// The name of the header by which a webhook request proves who sent it, for people: a proxy may take it away.
+    fn webhook_proof(&self) -> Option<&'static str> {
+        None
+    }
+
     /// The secret that a webhook is registered with: of several the last one, which is the newest. `None`: there is none, and
     /// changes are polled for.
     fn webhook_secret(&self) -> Option<&SecretString> {
@@ -439,8 +444,8 @@ pub trait FlagProvider: Send + Sync + 'static {
         Err(ProviderError::Unsupported)
     }
 
-    /// Registers a webhook at the service, or brings the one with that URL up to date.
-    async fn register_webhook(&self, _url: &Url, _secret: &str) -> Provided<()> {
+    /// Registers a webhook at the service, or brings the one with that URL up to date. Whether anything was written for that.
+    async fn register_webhook(&self, _url: &Url, _secret: &str) -> Provided<bool> {
         Err(ProviderError::Unsupported)
     }
 

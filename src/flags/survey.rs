@@ -9,6 +9,19 @@ pub struct ServiceProject {
     pub name: String,
 }
 
+/// The newest delivery of a webhook, which was not taken or went elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedDelivery {
+    /// When, by the service's clock; `None` where it does not say.
+    pub at: Option<jiff::Timestamp>,
+    /// The status of the answer, as the service has it.
+    pub status: Option<u16>,
+    /// The answer for people: `401`, or the service's own words.
+    pub answer: String,
+    /// Where it went, if not to flaglink's address.
+    pub to: Option<String>,
+}
+
 /// How flaglink's webhook stands at the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WebhookThere {
@@ -16,6 +29,10 @@ pub enum WebhookThere {
     Good,
     /// It is there, on, and nobody can see whether its secret is flaglink's.
     Perhaps,
+    /// It is there and on, and is not sent for all that flaglink needs; the text says for what, as half a sentence.
+    Narrowed(String),
+    /// It is there and on, and its newest delivery did not come through.
+    Failing(FailedDelivery),
     /// It is there, and switched off.
     Off,
     /// It is there with a secret that flaglink does not have.

@@ -11,6 +11,7 @@ use super::endpoints::{AllEvents, HookHome};
 use super::error::{GitlabError, GitlabResult};
 use super::lenient::{Object, lenient};
 use super::time::read_time;
+use crate::net::one_line;
 
 /// One delivery, as GitLab's log has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub struct LoggedAnswer {
     pub trigger: String,
     /// When, where GitLab says.
     pub at: Option<Timestamp>,
+    /// Why there was no answer, in GitLab's own words, shortened; empty where there was one, or it does not say.
+    pub said: String,
 }
 
 impl LoggedAnswer {
@@ -29,10 +32,21 @@ impl LoggedAnswer {
         self.answer.trim().parse().ok()
     }
 
+    fn says(&self, words: &[&str]) -> bool {
+        let said = self.said.to_lowercase();
+        words.iter().any(|word| said.contains(word))
+    }
+
     /// Whether it was taken. GitLab also counts as delivered what it was to send on elsewhere (3xx), which it does not do
     /// (`app/services/web_hook_service.rs`: redirects are not followed).
     pub fn is_good(&self) -> bool {
         self.status().is_some_and(|status| (200..300).contains(&status))
+    }
+
+    /// The answer, and why there was none, for people.
+    pub fn words(&self) -> String {
+        let why = if self.said.is_empty() { String::new() } else { format!(" ({})", self.said) };
+        format!("{}{why}", self.answer)
     }
 
     /// What to do where it was not taken; a sentence's second half, without a full stop.
@@ -48,7 +62,7 @@ impl LoggedAnswer {
             Some(404 | 405) => {
                 "the address leads past flaglink, or a proxy takes a part of the path away: point it at `webhooks` in [listen]"
             }
-            Some(413) => "the proxy takes no bodies of that size: let it pass on at least 10 MB",
+            Some(413) => "the proxy takes no bodies of that size: let it pass on 25 MB",
             Some(502 | 504) => {
                 "the tunnel or the proxy answers and flaglink does not: does it run, and does the proxy point at its \
                  `listen.webhooks`?"
@@ -58,6 +72,20 @@ impl LoggedAnswer {
                  not reach it"
             }
             Some(_) => "see what answers at that address: it may not be flaglink",
+            None if self.says(&["certificate", "ssl_connect", "tls"]) => {
+                "GitLab does not trust the certificate at flaglink's public address: use one that it trusts, with the whole chain, or \
+                 have an admin of GitLab add your CA to those that it trusts"
+            }
+            None if self.says(&["getaddrinfo", "resolve", "name or service"]) => {
+                "GitLab does not know the host of flaglink's public address: is it spelled right, and does GitLab's DNS know it?"
+            }
+            None if self.says(&["blocked", "not allowed", "local network"]) => {
+                "GitLab sends to addresses in private networks only where an admin allows it (Admin → Settings → Network → Outbound \
+                 requests)"
+            }
+            None if self.says(&["refused", "timeout", "timed out", "expired", "unreachable"]) => {
+                "GitLab reached nobody: does the tunnel or the proxy run, is the port right, and does no firewall stand between?"
+            }
             None => {
                 "GitLab reached nobody: is the address right and its certificate good? To addresses in private networks GitLab \
                  sends only where an admin allows it (Admin → Settings → Network → Outbound requests)"
@@ -66,8 +94,16 @@ impl LoggedAnswer {
     }
 }
 
+/// The longest that is shown of GitLab's words, in characters.
+const MOST_SAID: usize = 200;
+
 #[derive(Debug, Deserialize)]
 struct RawLogged {
+    #[serde(default, deserialize_with = "lenient")]
+    response_body: Option<String>,
+    /// Where GitLab tells it apart from the body, which is empty then.
+    #[serde(default, deserialize_with = "lenient")]
+    internal_error_message: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
     response_status: Option<Value>,
     #[serde(default, deserialize_with = "lenient")]
@@ -99,7 +135,12 @@ impl RawLogged {
             Some(Value::Number(number)) => number.to_string(),
             _ => "no answer".to_owned(),
         };
+        // With a status it is whatever the receiver said, and that is none of ours to show.
+        let own = answer.trim().parse::<u16>().is_err();
+        let body = self.response_body.filter(|body| !body.trim().is_empty());
+        let said = self.internal_error_message.or(body).filter(|_| own).unwrap_or_default();
         LoggedAnswer {
+            said: one_line(&said, MOST_SAID),
             answer,
             trigger: self.trigger.unwrap_or_default(),
             at: self.created_at.as_deref().and_then(read_time).or(answered_at),

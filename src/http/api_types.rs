@@ -336,6 +336,13 @@ pub struct Status {
     /// Keys that the file had otherwise when it was last read again, and that flaglink takes up at its next start alone.
     #[serde(default)]
     pub at_the_next_start: Vec<String>,
+    /// When the configuration that is in force was read; null where it is not told.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub config_read_at: Option<Timestamp>,
+    /// The SHA-256 of the text of its file, in hex.
+    #[serde(default)]
+    pub config_digest: Option<String>,
 }
 
 /// Where one source sends its webhooks.
@@ -371,6 +378,10 @@ pub struct ProviderStatus {
     pub service: String,
     /// How it was when it was last asked.
     pub health: Health,
+    /// When a webhook over its path was last refused for its secret or signature, if no right one came since.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub webhook_refused_at: Option<Timestamp>,
 }
 
 /// How something outside was when it was last asked.

@@ -254,7 +254,7 @@ impl Webhooks {
             DeliverySource::Provider { name } => {
                 match self.door.provider_verdict(name, &WebhookRequest { headers, body }) {
                     Verdict::Genuine => Some(Standing::Genuine),
-                    Verdict::Forged => Some(Standing::Forged("its signature is missing or wrong")),
+                    Verdict::Forged => Some(Standing::Forged("its secret or signature is missing or wrong")),
                     Verdict::NoSecret => None,
                 }
             }

@@ -13,6 +13,7 @@ mod place;
 mod proxy;
 mod registered;
 mod repairs;
+mod services;
 mod surroundings;
 #[path = "../support/tls_end.rs"]
 mod tls_end;

@@ -77,6 +77,14 @@ async fn files_that_are_not_there_or_empty() {
     place.rewrite("catch_up = \"1h\"", "catch_up = \"1h\"\nca_file = \"our-ca.pem\"");
     place.doctor(&[], &[]).await.says("wrong", "config-file", &["ca_file", "certificate of your CA"]);
     place.rewrite("ca_file = \"our-ca.pem\"", "");
+    // A secret that is a folder, or no text, is not a matter of the configuration.
+    std::fs::remove_file(place.path("webhook-secret")).unwrap();
+    std::fs::create_dir(place.path("webhook-secret")).unwrap();
+    let words = ["webhook-secret", "it is a directory", "the secret itself"];
+    place.doctor(&[], &[]).await.says("wrong", "config-file", &words);
+    std::fs::remove_dir(place.path("webhook-secret")).unwrap();
+    std::fs::write(place.path("webhook-secret"), [0xff, 0xfe, 0x00]).unwrap();
+    place.doctor(&[], &[]).await.says("wrong", "config-file", &["webhook-secret", "the secret itself"]);
     place.write("webhook-secret", "");
     place.doctor(&[], &[]).await.says(
         "wrong",

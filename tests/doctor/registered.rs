@@ -216,6 +216,10 @@ async fn a_newest_delivery_that_was_not_taken_is_named_and_a_test_tells_that_it_
         (Fate::Answered { status: 301, body: String::new() }, ["answered 301", "does not follow"]),
         (Fate::Answered { status: 502, body: String::new() }, ["answered 502", "the proxy answers"]),
         (Fate::Failed("timed out".to_owned()), ["internal error", "GitLab reached nobody"]),
+        (
+            Fate::Failed("SSL_connect: certificate verify failed (self-signed certificate)".to_owned()),
+            ["certificate verify failed", "does not trust the certificate"],
+        ),
     ] {
         place.gitlab.change(|model| {
             let newest = model.deliveries.values_mut().max_by_key(|one| one.id).unwrap();
@@ -227,6 +231,19 @@ async fn a_newest_delivery_that_was_not_taken_is_named_and_a_test_tells_that_it_
         found.names("hook-answers", &["shop/web", words[0], words[1], "`flaglink hooks test shop/web`"]);
         let fixed = place.doctor(&["--fix"], &[]).await;
         assert_eq!(fixed.report["fixed"], serde_json::json!([]), "{:#}", fixed.report);
+    }
+    // A test that fails names the same reason, also where GitLab says no more than that it failed.
+    for (answer, words) in
+        [(401, "the secret in GitLab is another one"), (404, "Something else answers"), (413, "25 MB")]
+    {
+        place.gitlab.faults().add(Rule::new("POST", r"/test/", Fault::status(422)));
+        place.gitlab.change(|model| {
+            let newest = model.deliveries.values_mut().max_by_key(|one| one.id).unwrap();
+            newest.fate = Fate::Answered { status: answer, body: String::new() };
+        });
+        let said = place.run(&["hooks", "test", "shop/web"], &[]).await;
+        assert!(said.code == 1 && said.out.contains(words), "{answer}: {}", said.out);
+        place.gitlab.faults().clear();
     }
     assert_eq!(place.run(&["hooks", "test", "shop/web"], &[]).await.code, 0);
     let found = place.doctor(&[], &[]).await;

@@ -252,3 +252,47 @@ async fn a_slow_flag_service_is_said_to_be_slow() {
     place.flagsmith.faults().remove(rule);
     place.flagsmith.faults().release(rule);
 }
+
+/// The file is judged as it is, and the running flaglink goes by an older one.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_changed_and_not_read_again_is_named() {
+    let place = Place::new().await;
+    assert!(place.doctor(&[], &[]).await.all("look").is_empty());
+    place.rewrite("match = \"shop/**\"", "match = \"shop/**\"\ntell = [\"production\"]");
+    let found = place.doctor(&[], &[]).await;
+    found.says("look", "daemon-running", &["flaglink.toml changed after", "`flaglink reload`"]);
+    assert_eq!(place.run(&["reload"], &[]).await.code, 0);
+    assert!(place.doctor(&[], &[]).await.all("look").is_empty());
+
+    place.write("unleash-token", &place.unleash_token);
+    let found = place.doctor(&[], &[]).await;
+    found.says("look", "daemon-running", &["unleash-token changed after", "`flaglink reload`"]);
+    assert_eq!(place.run(&["reload"], &[]).await.code, 0);
+    assert!(place.doctor(&[], &[]).await.all("look").is_empty());
+}
+
+/// A service was away when flaglink asked it last, and is back: that is not told any more, nor that anything is to be mended.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_passed_is_not_told_and_what_only_time_mends_is_not_to_be_mended() {
+    let mut place = Place::quiet().await;
+    place.unleash.faults().add(Rule::everything(Fault::status(503)).times(1000));
+    place.start().await;
+    let mut found = place.doctor(&[], &[]).await;
+    for _ in 0..20 {
+        if found.report.to_string().contains("not ready") {
+            break;
+        }
+        found = place.doctor(&[], &[]).await;
+    }
+    found.says("wrong", "daemon-ready", &["providers.unleash", "503", "wait: there is nothing to mend"]);
+    place.unleash.faults().clear();
+    // What was asked in this very moment is not asked anew.
+    let mut code = 1;
+    for _ in 0..3 {
+        code = place.doctor(&[], &[]).await.code;
+        if code == 0 {
+            break;
+        }
+    }
+    assert_eq!(code, 0);
+}

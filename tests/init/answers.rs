@@ -88,7 +88,8 @@ async fn a_gitlab_that_is_something_else() {
         faults.remove(rule);
     }
     place.gitlab.change(|model| model.settings.version = "16.4.1".to_owned());
-    place.refuses(&place.flags(), "--gitlab-token-file", &["16.4.1 is too old", "16.11"]).await;
+    // No other token would do there.
+    place.refuses(&place.flags(), "--gitlab-url", &["16.4.1 is too old", "16.11"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -336,4 +337,13 @@ async fn a_certificate_that_did_not_sign_is_not_asked_for_again() {
     place.refuses(&with("good"), "--gitlab-url", &["--ca-file is not the one that signed GitLab's"]).await;
     let said = place.init(&with("ca")).await;
     assert_eq!(said.code, 0, "{said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pattern_where_the_bot_is_a_member_of_nothing_is_told_with_what_to_do() {
+    let place = Place::new().await;
+    place.gitlab.remove_member(place.shop, place.bot);
+    let said = place.init(&place.flags()).await;
+    let all = format!("{}{}", said.out, said.err);
+    assert!(said.code != 0 && all.contains("a member of no project") && !all.contains("()"), "{all}");
 }

@@ -9,7 +9,7 @@ use flaglink::sandbox::faults::{Fault, Rule};
 use flaglink::sandbox::server::Response;
 use http::StatusCode;
 
-use crate::kit::{Here, Stand, Way, settings};
+use crate::kit::{Here, Stand, Way, cloudflared, settings};
 use crate::tls_end::with_tls;
 
 #[tokio::test]
@@ -165,4 +165,20 @@ END"#
     settings.tailscale = script(folder.path(), &serves(port ^ 1, ""));
     let told = here.look(&settings).told("not known yet").await;
     assert!(told.contains("no agent of a tunnel") && !told.contains("own network"), "{told}");
+}
+
+/// A named tunnel's cloudflared has no quick tunnel, and a program that is not Tailscale's prints anything.
+#[tokio::test]
+async fn a_cloudflared_without_a_quick_tunnel_and_a_program_that_prints_rubbish_are_told_with_what_to_do() {
+    let here = Here::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let named = Stand::new(cloudflared("")).await;
+    let mut settings = settings();
+    settings.cloudflared = vec![named.at()];
+    settings.tailscale = script(folder.path(), "echo rubbish");
+    let looking = here.look(&settings);
+    let told = looking.told("without a quick tunnel").await;
+    assert!(told.contains("write that address as `public_url` in [listen]"), "{told}");
+    let told = looking.told("what it prints cannot be understood").await;
+    assert!(told.contains("`tailscale funnel status --json`") && !told.contains("its own API"), "{told}");
 }

@@ -29,6 +29,8 @@ pub(super) fn unread(error: &ConfigError) -> Group {
         "write the secret into that file, on one line"
     } else if has("write the token alone") {
         "take away what does not belong to it; when you are not sure, make a new token and write it there on one line"
+    } else if has("_file`") && (has("it is a directory") || has("UTF-8")) {
+        "write the secret itself into the file that is named, as one line of text, or name the file that has it"
     } else if has(" cannot be read: ") {
         "is it the right file? Name it with `--config FILE`; `flaglink init` writes one by asking"
     } else {

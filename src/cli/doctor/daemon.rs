@@ -3,11 +3,13 @@
 use std::path::Path;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::finding::{Finding, Group, Id, Standing};
 use super::within;
 use crate::cli::client::Client;
 use crate::cli::source::open_store;
-use crate::cli::words::length;
+use crate::cli::words::{length, moment};
 use crate::cli::{Trouble, show};
 use crate::config::{Config, Places};
 use crate::domain::HookRecord;
@@ -123,6 +125,7 @@ fn names_same(group: &Group, remark: &str) -> bool {
 pub(super) fn compare(groups: &mut [Group], config: &Config, status: Option<&Status>) {
     let differ = status.map(|status| differ(config, status)).unwrap_or_default();
     let Some(group) = groups.iter_mut().find(|group| group.title == TITLE) else { return };
+    group.findings.extend(status.and_then(|status| unread(config, status)));
     if !differ.is_empty() {
         group.findings.push(Finding::wrong(
             Id::DaemonRunning,
@@ -130,6 +133,30 @@ pub(super) fn compare(groups: &mut [Group], config: &Config, status: Option<&Sta
             "start flaglink again, for example with `systemctl restart flaglink`: that cannot change while it runs",
         ));
     }
+}
+
+/// That files were changed after the running one has read them.
+fn unread(config: &Config, status: &Status) -> Option<Finding> {
+    let (read_at, digest) = (status.config_read_at?, status.config_digest.as_ref()?);
+    let newer = |path: &Path| {
+        let changed = std::fs::metadata(path).and_then(|about| about.modified()).ok();
+        changed.and_then(|at| Timestamp::try_from(at).ok()).is_some_and(|at| at > read_at)
+    };
+    let file = (*digest != config.digest).then_some(config.path.as_path());
+    let secrets = config.secret_files.iter().map(|file| file.path.as_path()).filter(|path| newer(path));
+    let mut changed: Vec<String> = file.into_iter().chain(secrets).map(show).collect();
+    changed.dedup();
+    (!changed.is_empty()).then(|| {
+        Finding::look(
+            Id::DaemonRunning,
+            format!(
+                "{} changed after the running flaglink has read it ({}), and it goes by what was there before",
+                changed.join(", "),
+                moment(read_at)
+            ),
+            "`flaglink reload` has it read again; what is said above is judged by the files as they are now",
+        )
+    })
 }
 
 fn differ(config: &Config, status: &Status) -> Vec<String> {
@@ -202,11 +229,11 @@ fn ready(text: &str, good: bool) -> Vec<Finding> {
     if !good {
         return lines
             .map(|line| {
-                Finding::wrong(
-                    Id::DaemonReady,
-                    format!("it is not ready: {line}"),
-                    "mend that; it goes on by itself then",
-                )
+                let remedy = match only_time_helps(line) {
+                    true => "wait: there is nothing to mend here, and it goes on by itself when that is over",
+                    false => "mend that; it goes on by itself then",
+                };
+                Finding::wrong(Id::DaemonReady, format!("it is not ready: {line}"), remedy)
             })
             .collect();
     }
@@ -219,6 +246,12 @@ fn ready(text: &str, good: bool) -> Vec<Finding> {
         }),
     );
     findings
+}
+
+/// Whether a server has asked for time, or has trouble of its own.
+fn only_time_helps(line: &str) -> bool {
+    let has = |words: &[&str]| words.iter().any(|word| line.contains(word));
+    has(&["asked to be left alone", ": 429 ", ": 500 ", ": 502 ", ": 503 ", ": 504 "])
 }
 
 /// What waits, and what is kept of registered webhooks.

@@ -5,7 +5,7 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 
-use super::finding::{Group, Repair};
+use super::finding::{Finding, Group, Repair};
 use super::gitlab::Access;
 use super::hook_report::is_off;
 use super::within;
@@ -102,7 +102,14 @@ pub(super) async fn sync_hooks(socket: &Path, groups: &[Group], fixed: &mut Fixe
     match client.change::<HooksDone>("/api/v1/hooks/sync", &HooksAsked::default()).await {
         Ok(synced) => {
             for one in synced.hooks {
-                fixed.done.extend(one.did.iter().map(|did| format!("the webhook of {}: {did}", one.name)));
+                // A service that shows nobody its webhook gets it anew each time: that is no repair of anything.
+                let was_wrong = one.kind != "provider" || was_wrong(groups, &one.name);
+                fixed.done.extend(
+                    one.did
+                        .iter()
+                        .filter(|_| was_wrong)
+                        .map(|did| format!("the webhook of {}: {did}", one.name)),
+                );
                 // Whether one that was off is on again is seen afterwards.
                 let later = repairs(groups)
                     .any(|repair| matches!(repair, Repair::SwitchOn(name) if *name == one.name));
@@ -123,6 +130,13 @@ pub(super) async fn sync_hooks(socket: &Path, groups: &[Group], fixed: &mut Fixe
     for name in off {
         switch_on(&mut client, name, fixed).await;
     }
+}
+
+/// Whether the webhook of that provider is to be brought into step.
+fn was_wrong(groups: &[Group], provider: &str) -> bool {
+    let title = format!("Flags: {provider} (");
+    let sync = |finding: &Finding| matches!(finding.repair, Some(Repair::SyncHooks));
+    groups.iter().any(|group| group.title.starts_with(&title) && group.findings.iter().any(sync))
 }
 
 fn why(trouble: Trouble) -> Option<String> {

@@ -66,7 +66,7 @@ impl<'a> Answers<'a> {
 
     fn failed(&self, newest: &LoggedAnswer) -> Finding {
         let at = newest.at.map(|at| format!(" ({})", moment(at))).unwrap_or_default();
-        let says = format!("the newest delivery from {} was answered {}{at}", self.path, newest.answer);
+        let says = format!("the newest delivery from {} was answered {}{at}", self.path, newest.words());
         let wrong = |remedy: &str| Finding::wrong(Id::HookAnswers, says.clone(), remedy);
         match newest.status() {
             Some(401) => self.refused(says, newest.at),

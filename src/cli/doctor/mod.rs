@@ -13,6 +13,7 @@ mod hook_judge;
 mod hook_report;
 mod hooks;
 mod ours;
+mod own_flags;
 mod projects;
 mod provider_webhook;
 mod providers;
@@ -200,7 +201,8 @@ impl Doctor {
         let ours = Ours { clock_ahead, ..ours };
         projects.findings.extend(environments::look(&config, &asked));
         let hooks = hooks::look(&ours, &matched, &listed, &reported);
-        let providers = providers::look(&asked, &config, &reported);
+        let shown = own_flags::look(&registry, &config, &matched, limit).await;
+        let providers = providers::look(&asked, &config, &reported, known.status.as_ref(), &shown);
         let mut of_daemon = known.groups.clone();
         daemon::leave_out(&mut of_daemon, &[&hooks, &address]);
         daemon::compare(&mut of_daemon, &config, known.status.as_ref());

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use tokio::task::JoinSet;
 use url::Url;
 
 use super::daemon::Reported;
 use super::finding::{Finding, Group, Id};
+use super::own_flags::Shown;
 use super::provider_webhook::Webhook;
 use super::within;
 use super::words::{SLOW, WAIT_LONGER, of_provider};
@@ -15,6 +17,7 @@ use crate::config::Config;
 use crate::flags::{
     FlagProvider, Provided, ProviderError, Registry, ServiceProject, Verdict, WebhookRequest, WebhookThere,
 };
+use crate::http::api_types::Status;
 use crate::pipeline::HookReport;
 
 /// What one flag service answered.
@@ -60,10 +63,17 @@ pub(super) async fn ask(
 }
 
 /// What that means. What was registered the running one knows best: also why a service refused it.
-pub(super) fn look(asked: &[Asked], config: &Config, reported: &Reported) -> Vec<Group> {
+pub(super) fn look(
+    asked: &[Asked],
+    config: &Config,
+    reported: &Reported,
+    status: Option<&Status>,
+    shown: &Shown,
+) -> Vec<Group> {
     let group = |one: &Asked| {
         let (name, service) = (one.provider.name(), one.provider.service());
         let mut findings = one.findings.clone();
+        findings.extend(shown.get(name).into_iter().flatten().cloned());
         match &one.webhook {
             Some(Heard::Said(finding)) => findings.push(finding.clone()),
             Some(Heard::Webhook(target, stands)) => {
@@ -72,6 +82,10 @@ pub(super) fn look(asked: &[Asked], config: &Config, reported: &Reported) -> Vec
                     target,
                     registers: config.gitlab.register_hooks && one.provider.abilities().register_webhook,
                     report: report_of(reported, name),
+                    refused_at: status
+                        .and_then(|status| status.providers.iter().find(|one| one.name == name))
+                        .and_then(|one| one.webhook_refused_at),
+                    secret_since: secret_since(config, name),
                 };
                 findings.push(judge.finding(stands.as_ref()));
             }
@@ -81,6 +95,13 @@ pub(super) fn look(asked: &[Asked], config: &Config, reported: &Reported) -> Vec
         Group::new(format!("Flags: {name} ({service})"), findings)
     };
     asked.iter().map(group).collect()
+}
+
+/// When the secret of its webhook was last changed here.
+fn secret_since(config: &Config, name: &str) -> Option<Timestamp> {
+    let key = format!("`webhook_secret_file` in [providers.{name}]");
+    let file = config.secret_files.iter().find(|file| file.named_by.contains(&key))?;
+    Timestamp::try_from(std::fs::metadata(&file.path).ok()?.modified().ok()?).ok()
 }
 
 fn report_of<'a>(reported: &'a Reported, name: &str) -> Option<&'a HookReport> {

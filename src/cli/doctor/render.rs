@@ -59,6 +59,15 @@ fn many(groups: &[Group], standing: Standing) -> usize {
     groups.iter().flat_map(|group| &group.findings).filter(|finding| finding.standing == standing).count()
 }
 
+/// What was found, each line of it below the sign. What begins with spaces is a sample, to be copied as it stands.
+fn lines(says: &str, width: Option<usize>) -> String {
+    let shown = says.lines().map(|line| match line.starts_with(' ') {
+        true => plain(line),
+        false => fold(&plain(line), width, BEFORE, BEFORE),
+    });
+    shown.collect::<Vec<_>>().join(&format!("\n{}", " ".repeat(BEFORE)))
+}
+
 /// The checklist for people, in at most `width` columns.
 pub(super) fn text(groups: &[Group], fixed: &Fixed, width: Option<usize>) -> String {
     let mut out = String::new();
@@ -83,7 +92,7 @@ pub(super) fn text(groups: &[Group], fixed: &Fixed, width: Option<usize>) -> Str
                 Standing::Look => format!("{}", "! look ".yellow().bold()),
                 Standing::Wrong => format!("{}", "✘ wrong".red().bold()),
             };
-            let says = fold(&plain(&finding.says), width, BEFORE, BEFORE);
+            let says = lines(&finding.says, width);
             out.push_str(&format!("  {sign} {says}\n"));
             if let Some(remedy) = &finding.remedy {
                 let remedy = format!("→ {} [{}]", plain(remedy), finding.id.name());

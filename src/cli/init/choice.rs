@@ -117,6 +117,12 @@ fn matching(pattern: &str, projects: &[ProjectDetail]) -> Result<Vec<ProjectDeta
     if by(&below).is_ok_and(|found| !found.is_empty()) {
         return Err(format!("`{pattern}` is a group: write `{below}` for all projects below it"));
     }
+    if projects.is_empty() {
+        return Err(format!(
+            "`{pattern}` matches nothing, because the bot is a member of no project: make the token in the project or group, or \
+             invite its user there"
+        ));
+    }
     let seen: Vec<&str> = projects.iter().take(5).map(|project| project.path.as_str()).collect();
     Err(format!("`{pattern}` matches none of the projects that the bot is a member of ({})", seen.join(", ")))
 }

@@ -60,6 +60,20 @@ struct Least {
     path: String,
 }
 
+/// Why a token is not taken.
+enum Refused {
+    /// Another one may do.
+    Token(String),
+    /// No other one would do at that GitLab.
+    Gitlab(String),
+}
+
+impl From<String> for Refused {
+    fn from(why: String) -> Self {
+        Self::Token(why)
+    }
+}
+
 impl Interview<'_> {
     /// Where GitLab is, and who the bot is there.
     pub(super) async fn gitlab(&self) -> Result<Gitlab, Trouble> {
@@ -132,17 +146,20 @@ impl Interview<'_> {
             let by_variable = variable.is_some();
             let tried = match secrets::cleaned(&secret, "token") {
                 Ok(token) => self.try_token(&url, token, by_variable).await,
-                Err(why) => Err(why),
+                Err(why) => Err(Refused::Token(why)),
             };
             match tried {
                 Ok(gitlab) => return Ok(gitlab),
+                Err(Refused::Gitlab(why)) => return Err(Trouble::Arguments(format!("--gitlab-url: {why}"))),
                 // One that stands in a file is shown to be wrong, and a new one is asked for where somebody can be.
-                Err(why) => self.asker.refuse(question, typed || self.asker.somebody(), &why)?,
+                Err(Refused::Token(why)) => {
+                    self.asker.refuse(question, typed || self.asker.somebody(), &why)?
+                }
             }
         }
     }
 
-    async fn try_token(&self, url: &Url, token: SecretString, by_variable: bool) -> Result<Gitlab, String> {
+    async fn try_token(&self, url: &Url, token: SecretString, by_variable: bool) -> Result<Gitlab, Refused> {
         let _step = self.progress.step("asking GitLab about the token");
         let options = HttpOptions {
             peer: "gitlab".to_owned(),
@@ -161,23 +178,25 @@ impl Interview<'_> {
             && !own.scopes.iter().any(|scope| scope == "api")
         {
             let scopes = own.scopes.join(", ");
-            return Err(format!(
+            return Err(Refused::Token(format!(
                 "the scope of this token is {scopes}; flaglink writes comments, so it needs `api`: make another one"
-            ));
+            )));
         }
         let began = Instant::now();
         let me = api.me().await.map_err(say)?;
         let clocks = clocks_differ(&me, began.elapsed());
         let release = api.release().await.map_err(say)?;
         if !release.at_least(Release::OLDEST) {
-            return Err(format!("GitLab {release} is too old: flaglink needs 16.11 or later"));
+            let why =
+                format!("GitLab {release} is too old: flaglink needs 16.11 or later; update GitLab first");
+            return Err(Refused::Gitlab(why));
         }
         let projects = api.member_projects().await.map_err(say)?;
         if projects.is_empty() && self.init.projects.is_empty() {
-            return Err(format!(
+            return Err(Refused::Token(format!(
                 "@{} is a member of no project: make the token in the project or group, or invite this user there",
                 me.username
-            ));
+            )));
         }
         self.asker.good(&format!(
             "GitLab {release}; the bot is @{}, a member of {}",

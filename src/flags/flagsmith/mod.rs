@@ -267,6 +267,10 @@ impl FlagProvider for Flagsmith {
         self.webhook_there(url).await
     }
 
+    fn webhook_proof(&self) -> Option<&'static str> {
+        Some("X-Flagsmith-Signature")
+    }
+
     fn webhook_secret(&self) -> Option<&SecretString> {
         self.webhook_secrets.last()
     }
@@ -283,7 +287,7 @@ impl FlagProvider for Flagsmith {
         self.unregister(url).await
     }
 
-    async fn register_webhook(&self, url: &Url, secret: &str) -> Provided<()> {
+    async fn register_webhook(&self, url: &Url, secret: &str) -> Provided<bool> {
         self.register(url, secret).await
     }
 }

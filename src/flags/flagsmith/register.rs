@@ -10,7 +10,7 @@ use super::wire::Webhook;
 use crate::flags::{Provided, ProviderError};
 
 impl Flagsmith {
-    pub(super) async fn register(&self, url: &Url, secret: &str) -> Provided<()> {
+    pub(super) async fn register(&self, url: &Url, secret: &str) -> Provided<bool> {
         let (path, there) = self.webhooks_with(url).await?;
         let kept = there.iter().find(|hook| is_good(hook, secret)).map(|hook| hook.id);
         if kept.is_none() {
@@ -24,7 +24,7 @@ impl Flagsmith {
         for hook in there.iter().filter(|hook| kept != Some(hook.id)) {
             self.api.delete(&format!("{path}{}/", hook.id)).await?;
         }
-        Ok(())
+        Ok(kept.is_none() || there.len() > 1)
     }
 
     pub(super) async fn has_registered(&self, url: &Url, secret: &str) -> Provided<bool> {

@@ -7,6 +7,7 @@ mod events;
 mod marks;
 mod register;
 mod searches;
+mod sent;
 mod settings;
 mod setup;
 mod state;
@@ -264,6 +265,10 @@ impl FlagProvider for Unleash {
         self.webhook_there(url).await
     }
 
+    fn webhook_proof(&self) -> Option<&'static str> {
+        Some("Authorization")
+    }
+
     fn webhook_secret(&self) -> Option<&SecretString> {
         self.webhook_secrets.last()
     }
@@ -280,7 +285,7 @@ impl FlagProvider for Unleash {
         self.unregister(url).await
     }
 
-    async fn register_webhook(&self, url: &Url, secret: &str) -> Provided<()> {
+    async fn register_webhook(&self, url: &Url, secret: &str) -> Provided<bool> {
         self.register(url, secret).await
     }
 }

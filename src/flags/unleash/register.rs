@@ -9,7 +9,7 @@ use super::wire::{Addon, Addons};
 use crate::flags::{Provided, ProviderError};
 
 /// What flaglink is told of.
-const EVENTS: [&str; 20] = [
+pub(super) const EVENTS: [&str; 20] = [
     "feature-created",
     "feature-updated",
     "feature-metadata-updated",
@@ -32,8 +32,19 @@ const EVENTS: [&str; 20] = [
     "project-environment-removed",
 ];
 
+/// What no integration to flaglink may leave out, also one that was made by hand: what changes who gets what.
+pub(super) const NEEDED: [&str; 7] = [
+    "feature-environment-enabled",
+    "feature-environment-disabled",
+    "feature-strategy-add",
+    "feature-strategy-update",
+    "feature-strategy-remove",
+    "feature-archived",
+    "feature-revived",
+];
+
 impl Unleash {
-    pub(super) async fn register(&self, url: &Url, secret: &str) -> Provided<()> {
+    pub(super) async fn register(&self, url: &Url, secret: &str) -> Provided<bool> {
         // Unleash shows the address of an integration to nobody again, so it stands in the description.
         let mark = format!("flaglink at {url}");
         let there: Addons = self.api.get("addons").await?;
@@ -59,17 +70,15 @@ impl Unleash {
         for double in ours {
             self.api.delete(&format!("addons/{}", double.id)).await?;
         }
-        Ok(())
+        // Nobody can see whether there was anything to change.
+        Ok(true)
     }
 
     /// Nobody sees the secret of one again, nor its address.
     pub(super) async fn has_registered(&self, url: &Url) -> Provided<bool> {
         let mark = format!("flaglink at {url}");
         let there: Addons = self.api.get("addons").await?;
-        let hears = |addon: &Addon| {
-            let named = |name: &String| name == "*" || *name == self.project;
-            addon.enabled && (addon.projects.is_empty() || addon.projects.iter().any(named))
-        };
+        let hears = |addon: &Addon| addon.enabled && self.leaves_out(addon, &EVENTS).is_none();
         Ok(there
             .addons
             .iter()
@@ -84,6 +93,29 @@ impl Unleash {
             self.api.delete(&format!("addons/{}", addon.id)).await?;
         }
         Ok(())
+    }
+
+    /// What an integration is not sent for, of what is needed; `None` where that is nothing.
+    pub(super) fn leaves_out(&self, addon: &Addon, needed: &[&str]) -> Option<String> {
+        let all = |wanted: &[String]| wanted.is_empty() || wanted.iter().any(|name| name == "*");
+        if !all(&addon.projects) && !addon.projects.contains(&self.project) {
+            return Some(format!("it is not sent for the project {}", self.project));
+        }
+        let missing: Vec<&str> =
+            needed.iter().copied().filter(|kind| !addon.events.iter().any(|has| has == kind)).collect();
+        match missing.as_slice() {
+            [] if all(&addon.environments) => None,
+            [] => Some(format!("it is sent for the environments {} alone", addon.environments.join(", "))),
+            [.., last] if missing.len() < 4 => {
+                let rest = missing.get(..missing.len() - 1).unwrap_or_default().join(", ");
+                let and = if rest.is_empty() { "" } else { " and " };
+                Some(format!("it is not sent for {rest}{and}{last}"))
+            }
+            [first, second, ..] => {
+                Some(format!("it is not sent for {first}, {second} and {} more events", missing.len() - 2))
+            }
+            [only] => Some(format!("it is not sent for {only}")),
+        }
     }
 
     /// Unleash takes no addresses in private networks unless it is told to.

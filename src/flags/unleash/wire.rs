@@ -178,6 +178,40 @@ pub(super) struct Addon {
     /// Empty or `*`: all.
     #[serde(default, deserialize_with = "null_is_default")]
     pub(super) projects: Vec<String>,
+    /// Kinds of events.
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub(super) events: Vec<String>,
+    /// Empty or `*`: all.
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub(super) environments: Vec<String>,
+}
+
+/// One delivery of an integration.
+#[derive(Debug, Deserialize)]
+pub(super) struct Sent {
+    #[serde(rename = "createdAt", default, deserialize_with = "null_is_default")]
+    pub(super) created_at: String,
+    /// `success`, or why not.
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub(super) state: String,
+    #[serde(rename = "stateDetails", default, deserialize_with = "null_is_default")]
+    pub(super) state_details: String,
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub(super) details: SentTo,
+}
+
+/// Where it went.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct SentTo {
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub(super) url: String,
+}
+
+/// Deliveries of an integration, the newest first.
+#[derive(Debug, Deserialize)]
+pub(super) struct SentList {
+    #[serde(rename = "integrationEvents")]
+    pub(super) events: Vec<Sent>,
 }
 
 /// All integrations.

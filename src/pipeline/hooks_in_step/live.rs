@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use super::heard::ServicePaths;
 use super::path;
 use super::report::HookProblem;
 use super::spoiled::Spoiled;
@@ -18,6 +19,7 @@ use crate::markdown::MarkerKey;
 #[derive(Default)]
 pub struct LiveHooks {
     known: RwLock<Known>,
+    services: ServicePaths,
     /// Held by whoever brings webhooks into step: one at a time.
     pub(super) turn: tokio::sync::Mutex<()>,
 }
@@ -73,6 +75,11 @@ struct Live {
 }
 
 impl LiveHooks {
+    /// What came over the paths of the flag services.
+    pub fn services(&self) -> &ServicePaths {
+        &self.services
+    }
+
     /// Takes in what the store keeps: once, at the start.
     pub fn load(&self, records: &[HookRecord], key: &MarkerKey) {
         for record in records {

@@ -3,6 +3,7 @@
 //! At the start, when the public address changes, and on a timer each is looked at, and changed only where it is not as it should
 //! be. It is found again by its id, else by its path, which this installation alone can have made.
 
+mod heard;
 mod keep;
 mod leaving;
 mod live;
@@ -144,6 +145,7 @@ fn taken_away(name: &str) -> HookProblem {
 /// It is not as it should be, and flaglink has not come to it yet.
 fn not_in_step() -> HookProblem {
     HookProblem::new("it is not as it should be", "`flaglink hooks sync` puts it right.")
+        .of(HookProblemKind::NotInStep)
 }
 
 /// Brings webhooks into step; with `dry_run` only says what would be done. `asked_for`: somebody asked for it, so that what was

@@ -7,7 +7,7 @@ use super::report::{HookDone, HookProblem, HookProblemKind, HookReport, HookStan
 use super::step::keep;
 use super::{Office, words};
 use crate::domain::{Decision, HookRecord, HookTarget, Write};
-use crate::flags::{FlagProvider, ProviderError, WebhookThere};
+use crate::flags::{FailedDelivery, FlagProvider, ProviderError, WebhookThere};
 use crate::store::CommitError;
 
 /// Where a service's webhook leads to.
@@ -94,22 +94,83 @@ pub(super) async fn report(office: &Office<'_>, provider: &dyn FlagProvider) -> 
         (_, Ok(there)) if !there || confirmed.is_empty() => HookStanding::Missing,
         _ => HookStanding::Wrong,
     };
-    let stands = if right { None } else { provider.webhook_standing(&url).await.ok() };
-    let off = matches!(stands, Some(WebhookThere::Off));
-    if off {
+    let stands = provider.webhook_standing(&url).await.ok();
+    let told = at_the_service(office, provider, stands.as_ref(), right);
+    let is_told = told.is_some();
+    if let Some(problem) = told {
         report.standing = HookStanding::Wrong;
-        report.problems.push(switched_off(provider));
+        report.problems.push(problem);
     }
     let known = record.as_ref().is_some_and(|record| is_known(record, &url));
     match record.and_then(|record| record.trouble) {
-        _ if !known && matches!(stands, Some(WebhookThere::OtherSecret)) => {
+        _ if !right && !known && matches!(stands, Some(WebhookThere::OtherSecret)) => {
             report.problems.push(left_alone(provider, &url));
         }
         Some(what) => report.problems.push(failed(provider, what)),
-        None if right || off => {}
+        None if right || is_told => {}
         None => report.problems.push(super::not_in_step()),
     }
     Some(report)
+}
+
+/// What the service itself tells of a webhook that is there, or what was refused here, and is not past.
+fn at_the_service(
+    office: &Office<'_>,
+    provider: &dyn FlagProvider,
+    stands: Option<&WebhookThere>,
+    right: bool,
+) -> Option<HookProblem> {
+    let services = office.live().services();
+    match stands {
+        Some(WebhookThere::Off) if !right => return Some(switched_off(provider)),
+        Some(WebhookThere::Narrowed(what)) if !right => return Some(narrowed(provider, what)),
+        Some(WebhookThere::Failing(newest)) if right && services.counts(provider.name(), newest.at) => {
+            return Some(undelivered(provider, newest));
+        }
+        _ => {}
+    }
+    let refused = right && services.refused_at(provider.name()).is_some();
+    refused.then(|| {
+        HookProblem::new(
+            "what came over its path was refused (401): its secret or signature was missing or wrong",
+            format!(
+                "`flaglink hooks sync {}` writes it anew; where that does not help, a proxy takes {} away, or somebody else sends.",
+                provider.name(),
+                proof(provider)
+            ),
+        )
+    })
+}
+
+/// The header that a proxy may have taken away.
+fn proof(provider: &dyn FlagProvider) -> String {
+    provider
+        .webhook_proof()
+        .map_or_else(|| "the header with the signature".to_owned(), |header| format!("the header `{header}`"))
+}
+
+fn narrowed(provider: &dyn FlagProvider, what: &str) -> HookProblem {
+    HookProblem::new(what, format!("`flaglink hooks sync {}` puts that right.", provider.name()))
+}
+
+fn undelivered(provider: &dyn FlagProvider, newest: &FailedDelivery) -> HookProblem {
+    let (service, name) = (provider.service(), provider.name());
+    let what = match &newest.to {
+        Some(to) => format!("{service}'s newest delivery went to {to}"),
+        None => format!("{service}'s newest delivery was answered {}", newest.answer),
+    };
+    let todo = match (&newest.to, newest.status) {
+        (Some(_), _) => format!("`flaglink hooks sync {name}` puts the address right."),
+        (None, Some(401)) => format!(
+            "`flaglink hooks sync {name}` writes its secret anew; where that does not help, a proxy takes {} away.",
+            proof(provider)
+        ),
+        (None, _) => {
+            "`flaglink doctor` says what that may be; the next change of a flag tells whether it is past."
+                .to_owned()
+        }
+    };
+    HookProblem::new(what, todo)
 }
 
 /// Somebody has switched it off in the service.
@@ -238,7 +299,13 @@ async fn stepped(
     keep(office, &mut seen, &record).await?;
     let acted = async {
         let registered = provider.register_webhook(&url, secret).await;
-        registered.map_err(|error| refused(provider, &error))?;
+        let wrote = registered.map_err(|error| refused(provider, &error))?;
+        if wrote {
+            office.live().services().write(name);
+        }
+        if wrote && did.is_empty() {
+            did.push(format!("put right: written anew at {}, for {url}", provider.service()));
+        }
         record.confirmed = wanted;
         while let Some(former) = record.former.last().cloned() {
             unregister(provider, &former).await?;

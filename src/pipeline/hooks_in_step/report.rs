@@ -9,6 +9,8 @@ use utoipa::ToSchema;
 pub enum HookProblemKind {
     /// There is none, and nothing is known to be in the way of making it.
     NotThere,
+    /// At a flag service: it is not there, or not as it should be, and nothing is known to be in the way of putting that right.
+    NotInStep,
     /// It is there, and it has to be changed.
     NeedsChange,
     /// It was changed after flaglink had put it right: by a person, or by a copy of this installation.

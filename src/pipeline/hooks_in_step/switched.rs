@@ -33,7 +33,7 @@ pub(super) async fn on(
             office.world.metrics().hook_test("failed");
             Err(HookProblem::new(
                 format!("{}, and a test did not switch it on again ({error})", what(hook)),
-                words::undelivered(&error, &wanted.name),
+                words::undelivered(&error, &wanted.name, None),
             ))
         }
     }

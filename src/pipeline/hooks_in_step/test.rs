@@ -8,7 +8,7 @@ use super::targets::Wanted;
 use super::{HookChoice, HookSettings, Office, path, providers, unlooked, words};
 use crate::bot::Trouble;
 use crate::flags::FlagProvider;
-use crate::gitlab::{GitlabError, TEST_TRIGGERS, has_nothing_to_send};
+use crate::gitlab::{GitlabError, LoggedAnswer, TEST_TRIGGERS, has_nothing_to_send};
 use crate::pipeline::Pipeline;
 
 /// Has GitLab send each webhook once, and says whether it came here.
@@ -79,11 +79,20 @@ async fn one_test(office: &Office<'_>, wanted: &Wanted) -> HookTested {
             Err(GitlabError::Failed(failure)) if has_nothing_to_send(&failure) => {}
             Err(error) => {
                 tested.trigger = Some(trigger.to_owned());
+                let newest = match &error {
+                    // It was sent, and GitLab's log has what was answered.
+                    GitlabError::Failed(failure) if failure.status == Some(422) => {
+                        let log = wanted.gitlab.hook_log(wanted.home, hook.id).await.ok().flatten();
+                        log.and_then(|log| log.into_iter().next()).filter(|newest| !newest.is_good())
+                    }
+                    _ => None,
+                };
                 let spoiled = office.live().spoiled(&path).map(|what| words::spoiled(what, &wanted.name));
-                let refused = office.live().clock_ahead().filter(|_| words::was_refused(&error));
+                let refused =
+                    office.live().clock_ahead().filter(|_| words::was_refused(&error, newest.as_ref()));
                 tested.problem = Some(spoiled.unwrap_or_else(|| match refused {
                     Some(ahead) => words::clocks_differ(ahead, &wanted.name),
-                    None => failed(&error, wanted),
+                    None => failed(&error, wanted, newest.as_ref()),
                 }));
                 return tested;
             }
@@ -93,13 +102,13 @@ async fn one_test(office: &Office<'_>, wanted: &Wanted) -> HookTested {
 }
 
 /// GitLab could not deliver it, or does not let us ask for it.
-fn failed(error: &GitlabError, wanted: &Wanted) -> HookProblem {
+fn failed(error: &GitlabError, wanted: &Wanted, newest: Option<&LoggedAnswer>) -> HookProblem {
     match error {
         GitlabError::Failed(failure) if failure.is_unauthorized() => {
             words::of_gitlab(error, &wanted.target, &wanted.name, "")
         }
         _ => {
-            let todo = words::undelivered(error, &wanted.name);
+            let todo = words::undelivered(error, &wanted.name, newest);
             HookProblem::new(format!("the delivery failed ({error})"), todo)
         }
     }
@@ -108,10 +117,16 @@ fn failed(error: &GitlabError, wanted: &Wanted) -> HookProblem {
 /// A service sends nothing on request. Told where it was asked for by its name.
 async fn of_service(office: &Office<'_>, provider: &dyn FlagProvider) -> HookTested {
     let name = provider.name();
-    let standing = providers::report(office, provider).await.map(|report| report.standing);
-    let stands = match standing {
-        Some(HookStanding::Right) => "; its webhook is registered, and switched on",
-        _ => "",
+    let report = providers::report(office, provider).await;
+    let (standing, problem) = report.map_or((HookStanding::Unknown, None), |mut report| {
+        (report.standing, (!report.problems.is_empty()).then(|| report.problems.remove(0)))
+    });
+    let stands = match (standing, problem) {
+        (HookStanding::Right, _) => "; its webhook is registered, and switched on".to_owned(),
+        (HookStanding::Wrong | HookStanding::Missing, Some(problem)) => {
+            return tested_in_vain("provider", name, problem);
+        }
+        _ => String::new(),
     };
     let problem = HookProblem::new(
         format!("{} has no test that flaglink could ask for{stands}", provider.service()),

@@ -99,38 +99,40 @@ pub(super) fn not_there(name: &str) -> HookProblem {
 
 /// The newest delivery was not taken.
 pub(super) fn not_taken(newest: &LoggedAnswer, name: &str) -> HookProblem {
-    let remedy = newest.remedy();
-    let mut letters = remedy.chars();
-    let first = letters.next().into_iter().flat_map(char::to_uppercase);
-    let end = if remedy.ends_with(['?', ')']) { "" } else { "." };
     HookProblem::new(
-        format!("GitLab's newest delivery was answered {}", newest.answer),
-        format!(
-            "{}{}{end} `flaglink hooks test {name}` tells whether it is past.",
-            first.collect::<String>(),
-            letters.as_str()
-        ),
+        format!("GitLab's newest delivery was answered {}", newest.words()),
+        format!("{} `flaglink hooks test {name}` tells whether it is past.", sentence(newest.remedy())),
     )
     .of(HookProblemKind::NotTaken)
 }
 
-/// Whether GitLab tells in its own words that a delivery was answered so.
-fn was_answered(said: &str, status: &str) -> bool {
-    said.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == status)
+/// Whether GitLab tells that a delivery was answered so: in its own words, or by what its log has of it.
+fn was_answered(said: &str, newest: Option<&LoggedAnswer>, status: &str) -> bool {
+    newest.is_some_and(|newest| newest.answer == status)
+        || said.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == status)
 }
 
 /// Whether a delivery was refused (401) by what answers at the address.
-pub(super) fn was_refused(error: &GitlabError) -> bool {
-    matches!(error, GitlabError::Failed(failure) if !failure.is_unauthorized() && was_answered(&failure.said, "401"))
+pub(super) fn was_refused(error: &GitlabError, newest: Option<&LoggedAnswer>) -> bool {
+    let refused = |failure: &Failure| was_answered(&failure.said, newest, "401");
+    matches!(error, GitlabError::Failed(failure) if !failure.is_unauthorized() && refused(failure))
 }
 
-/// What to do about a delivery that GitLab could not make.
-pub(super) fn undelivered(error: &GitlabError, name: &str) -> String {
+/// Half a sentence as a whole one.
+fn sentence(half: &str) -> String {
+    let mut letters = half.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase).collect::<String>();
+    let end = if half.ends_with('?') { "" } else { "." };
+    format!("{first}{}{end}", letters.as_str())
+}
+
+/// What to do about a delivery that GitLab could not make; `newest` is what its log has of it.
+pub(super) fn undelivered(error: &GitlabError, name: &str, newest: Option<&LoggedAnswer>) -> String {
     let said = match error {
         GitlabError::Failed(failure) if !has_nothing_to_send(failure) => failure.said.as_str(),
         _ => return "Open an issue in a project there, or write a comment, and try again.".to_owned(),
     };
-    let says = |status: &str| was_answered(said, status);
+    let says = |status: &str| was_answered(said, newest, status);
     if says("401") {
         return format!(
             "What was sent is not accepted: the secret in GitLab is another one (`flaglink hooks sync {name}` sends it again), or \
@@ -148,7 +150,10 @@ pub(super) fn undelivered(error: &GitlabError, name: &str) -> String {
                 GitLab add your CA to those that it trusts."
             .to_owned();
     }
-    "See to it that GitLab reaches flaglink at its public address.".to_owned()
+    match newest {
+        Some(newest) => sentence(newest.remedy()),
+        None => "See to it that GitLab reaches flaglink at its public address.".to_owned(),
+    }
 }
 
 /// GitLab answers 403 to a member whose role is too small, and 404 to somebody who may not even know; for groups also where

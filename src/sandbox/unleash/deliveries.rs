@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
+use super::clock::Stamp;
 use crate::sandbox::post;
 
 /// How long an answer is waited for.
@@ -53,6 +54,8 @@ pub struct Delivery {
     pub body: String,
     /// What became of it.
     pub outcome: Outcome,
+    /// When it was answered, or given up.
+    pub ended_at: Option<Stamp>,
 }
 
 impl Delivery {
@@ -140,6 +143,7 @@ impl Deliveries {
                     headers: one.headers.clone(),
                     body: one.body.clone(),
                     outcome: outcome.clone(),
+                    ended_at: None,
                 });
                 if outcome == Outcome::Waiting {
                     // Only fails when the runtime is being shut down, and then nobody listens either.
@@ -209,7 +213,7 @@ impl Deliveries {
     pub(super) fn again(&self, number: usize) -> bool {
         let mut state = self.state();
         let Some(mut delivery) = state.log.get(number).cloned() else { return false };
-        delivery.outcome = Outcome::Waiting;
+        (delivery.outcome, delivery.ended_at) = (Outcome::Waiting, None);
         let number = state.log.len();
         state.log.push(delivery);
         self.queue.send(number).is_ok()
@@ -226,6 +230,6 @@ async fn send(state: &Mutex<State>, number: usize) {
         Err(_) => Outcome::Failed(format!("no answer within {PATIENCE:?}")),
     };
     if let Some(delivery) = lock().log.get_mut(number) {
-        delivery.outcome = outcome;
+        (delivery.outcome, delivery.ended_at) = (outcome, Some(Stamp::now()));
     }
 }

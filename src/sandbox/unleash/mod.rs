@@ -79,7 +79,12 @@ impl Core {
 #[async_trait]
 impl Handler for Core {
     async fn handle(&self, request: Request) -> Response {
-        self.with(|world| http::answer(world, &request))
+        self.with(|world| {
+            if http::asks_what_was_sent(&request) {
+                world.sent = self.deliveries.log();
+            }
+            http::answer(world, &request)
+        })
     }
 
     fn who(&self, headers: &HeaderMap) -> Option<String> {

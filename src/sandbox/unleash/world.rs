@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::clock::{Stamp, secret};
-use super::deliveries::Outgoing;
+use super::deliveries::{Delivery, Outgoing};
 use super::model::{Actor, Addon, Environment, Event, Feature, Project, TagType, Token};
 
 /// Everything the sandbox Unleash knows.
@@ -38,6 +38,8 @@ pub struct World {
     /// When the present minute of searches began, and how many there were in it.
     pub(super) searched: Option<(Stamp, u64)>,
     pub(super) outgoing: Vec<Outgoing>,
+    /// What was sent until now, for whoever asks an integration for it.
+    pub(super) sent: Vec<Delivery>,
 }
 
 impl World {

@@ -39,6 +39,13 @@ impl Lock {
     }
 }
 
+/// Who holds the lock of the store in `root` now; `None` where nobody does, or that cannot be told.
+pub(super) fn holder(root: &Path) -> Option<Owner> {
+    let mut file = OpenOptions::new().read(true).write(true).open(root.join("lock")).ok()?;
+    // Let go of with the file.
+    matches!(file.try_lock(), Err(TryLockError::WouldBlock)).then(|| Owner(owner(&mut file)))
+}
+
 impl Drop for Lock {
     fn drop(&mut self) {
         // The file stays: removing it would let two processes hold locks on two files of one name.

@@ -107,6 +107,11 @@ impl SledStore {
         })
     }
 
+    /// Who has the store in that folder open now, for people; `None` where nobody has, as far as can be told. Takes nothing.
+    pub fn in_use_by(path: &Path) -> Option<String> {
+        lock::holder(path).map(|owner| owner.to_string())
+    }
+
     /// The store's folder.
     pub fn path(&self) -> &Path {
         &self.path

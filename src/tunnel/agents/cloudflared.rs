@@ -9,6 +9,10 @@ use super::{Heard, Strange, get};
 use crate::net::Looker;
 use crate::tunnel::Offer;
 
+/// It runs, and has nothing to offer.
+const NO_QUICK_TUNNEL: &str = "it runs without a quick tunnel, and of a tunnel with a name it does not say where it is: write that \
+                               address as `public_url` in [listen]";
+
 #[derive(Deserialize)]
 struct QuickTunnel {
     hostname: String,
@@ -31,9 +35,11 @@ pub fn quick_tunnel(body: &[u8]) -> Result<Vec<Offer>, Strange> {
 /// Asks the one there.
 pub(super) async fn ask(looker: &Looker, at: SocketAddr) -> Heard {
     match get(looker, at, "/quicktunnel").await {
-        Ok(body) => {
-            quick_tunnel(&body).map_or_else(|strange| Heard::Trouble(strange.to_string()), Heard::Offers)
-        }
+        Ok(body) => match quick_tunnel(&body) {
+            Ok(offers) if offers.is_empty() => Heard::Trouble(NO_QUICK_TUNNEL.to_owned()),
+            Ok(offers) => Heard::Offers(offers),
+            Err(strange) => Heard::Trouble(strange.to_string()),
+        },
         Err(heard) => heard,
     }
 }

@@ -20,6 +20,9 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 /// What the program is called where nobody says otherwise.
 const PROGRAM: &str = "tailscale";
+/// What the program says is not what Tailscale says.
+const STRANGE: &str = "what it prints cannot be understood: is it Tailscale's own program (`tailscale` in `[tunnel]`), and what does \
+                       `tailscale funnel status --json` print?";
 
 /// `ServeConfig`: everything in it may be left out.
 #[derive(Default, Deserialize)]
@@ -152,7 +155,7 @@ fn run(mut command: Command, missed: Option<String>, runs: &Arc<AtomicBool>) -> 
     match (output, ended) {
         (Some((said, _)), _) if said.len() > MOST => Heard::Trouble("it says more than 1 MB".to_owned()),
         (Some((said, _)), Some(true)) => {
-            served(&said).map_or_else(|strange| Heard::Trouble(strange.to_string()), Heard::Offers)
+            served(&said).map_or_else(|_| Heard::Trouble(STRANGE.to_owned()), Heard::Offers)
         }
         (Some((_, complaint)), Some(false)) => {
             let complaint = one_line(&String::from_utf8_lossy(&complaint), 160);

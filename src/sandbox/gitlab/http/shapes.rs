@@ -290,8 +290,11 @@ impl Model {
             Fate::Answered { status, body } => (status.to_string(), body.as_str()),
             _ => ("internal error".to_owned(), ""),
         };
+        // `web_hook_logs.internal_error_message` (`app/services/web_hook_service.rs`).
+        let why = if let Fate::Failed(why) = &delivery.fate { Some(why) } else { None };
         json!({
             "id": delivery.id,
+            "internal_error_message": why,
             "url": delivery.url,
             "trigger": format!("{}_hooks", delivery.trigger.trim_end_matches("s_events").trim_end_matches("_events")),
             "request_headers": delivery.headers,

@@ -4,6 +4,7 @@ use serde_json::{Map, Value as Json, json};
 use url::{Host, Url};
 
 use super::call::{Answer, Call, Reply};
+use crate::sandbox::unleash::deliveries::Outcome;
 use crate::sandbox::unleash::events::{EVENTS, happened};
 use crate::sandbox::unleash::flags::text;
 use crate::sandbox::unleash::model::Addon;
@@ -112,4 +113,31 @@ pub(super) fn remove(call: &mut Call<'_>) -> Answer {
     let id = id(call)?;
     call.world.addons.retain(|addon| addon.id != id);
     Ok(Reply::nothing(200))
+}
+
+/// What an integration has sent, the newest first. A dead port and a receiver that is too slow read as a 500, too.
+pub(super) fn events(call: &mut Call<'_>) -> Answer {
+    let id = id(call)?;
+    let limit = call.number("limit", 50);
+    let sent = call.world.sent.iter().enumerate().rev().filter(|(_, delivery)| delivery.webhook == id);
+    let shown = sent.filter_map(|(number, delivery)| {
+        let status = match &delivery.outcome {
+            Outcome::Answered(status) => *status,
+            Outcome::Failed(_) => 500,
+            Outcome::Held | Outcome::Waiting | Outcome::Dropped => return None,
+        };
+        let good = (200..300).contains(&status);
+        let words = if good { "was successful" } else { "failed" };
+        Some(json!({
+            "id": (number + 1).to_string(),
+            "integrationId": id,
+            "createdAt": delivery.ended_at.map(|at| at.text()),
+            "state": if good { "success" } else { "failed" },
+            "stateDetails": format!("Webhook request {words} with status code: {status}."),
+            "event": delivery.json(),
+            "details": { "url": delivery.url, "body": delivery.json(), "contentType": "application/json" },
+        }))
+    });
+    let shown: Vec<Json> = shown.take(limit).collect();
+    Ok(Reply::ok(json!({ "integrationEvents": shown })))
 }

@@ -64,7 +64,13 @@ const ROUTES: &[Route] = &[
     ("GET", "/addons/{}", addons::one),
     ("PUT", "/addons/{}", addons::change),
     ("DELETE", "/addons/{}", addons::remove),
+    ("GET", "/addons/{}/events", addons::events),
 ];
+
+/// Whether a request is for the log of an integration, which is not kept in the model.
+pub(super) fn asks_what_was_sent(request: &Request) -> bool {
+    request.path.starts_with("/api/admin/addons/") && request.path.trim_end_matches('/').ends_with("/events")
+}
 
 /// Answers one request.
 pub(super) fn answer(world: &mut World, request: &Request) -> Response {
