@@ -78,6 +78,8 @@ impl AdminView for Daemon {
             },
             providers: Vec::new(),
             at_the_next_start: Vec::new(),
+            config_read_at: None,
+            config_digest: None,
         }
     }
 
