@@ -210,6 +210,33 @@ async fn environments_are_kept_for_a_while_unless_a_webhook_or_an_answer_says_ot
 }
 
 #[tokio::test]
+async fn polling_sees_environments_that_are_new_or_called_otherwise_each_time() {
+    let stage = Plain::set_up().await;
+    let provider = stage.provider();
+    let mut asked = Vec::new();
+    for key in ["checkout", "dark_mode"] {
+        stage.make(key, "").await;
+        let flag = provider.look_up(0, key).await.unwrap().unwrap();
+        asked.push((flag.flag, flag.internal_id));
+    }
+    for many in [1, 2] {
+        let asked = asked.get(..many).unwrap();
+        let names = async || {
+            let states = provider.states(asked).await.unwrap();
+            let state = states.into_iter().next().unwrap().unwrap();
+            state.environments.into_iter().map(|one| one.environment).collect::<Vec<_>>()
+        };
+        assert_eq!(names().await.len(), 1 + many);
+        let added = stage.ada.new_environment(&format!("new {many}")).unwrap();
+        assert_eq!(names().await.len(), 2 + many, "with {many}");
+        stage.flagsmith.change(|world| {
+            world.environments.get_mut(&added).unwrap().name = format!("renamed {many}");
+        });
+        assert!(names().await.contains(&format!("renamed {many}")), "with {many}");
+    }
+}
+
+#[tokio::test]
 async fn environments_of_one_name_are_told_apart() {
     let stage = Plain::set_up().await;
     stage.make("checkout", "").await;

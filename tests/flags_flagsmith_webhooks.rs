@@ -87,7 +87,8 @@ fn every_recorded_delivery_says_which_flag_to_look_at_and_claims_no_more_than_it
         let number: usize = number.parse().unwrap();
         let deliveries = recorded(file);
         let hints = provider.read_webhook(deliveries[number].body.as_bytes());
-        assert_eq!(hints.iter().map(words).collect::<Vec<_>>(), [wanted], "{file}, delivery {number}");
+        let wanted: Vec<&str> = wanted.split("\t+\t").collect();
+        assert_eq!(hints.iter().map(words).collect::<Vec<_>>(), wanted, "{file}, delivery {number}");
         assert!(hints[0].claim.as_ref().unwrap().visible);
         seen.insert((file.to_owned(), number));
     }
@@ -332,6 +333,13 @@ proptest! {
         let mut body = recorded("081-hook-after-toggle.json").swap_remove(0).body.into_bytes();
         prop_assert_eq!(OURS.read_webhook(&body[..cut]), Vec::new());
         body[at] = bend;
-        prop_assert!(OURS.read_webhook(&body).len() <= 1);
+        let hints = OURS.read_webhook(&body);
+        // A state that is new may be that of a new flag of the same key: then the one of that key is looked at, too, and of it
+        // nothing is claimed.
+        let nothing = Claim { visible: true, ..Claim::default() };
+        let by_key = |hint: &Hint| {
+            matches!(hint.flag, FlagPointer::Key { .. }) && hint.claim.as_ref() == Some(&nothing)
+        };
+        prop_assert!(hints.len() <= 1 || (hints.len() == 2 && by_key(&hints[1])), "{hints:?}");
     }
 }

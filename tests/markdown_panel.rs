@@ -290,9 +290,17 @@ fn the_last_unlink_is_said() {
             flag: flag_ref("a"),
             linked: true,
             there: false,
+            deleted: false,
             by: by.clone(),
         },
-        LinkChange { at: at("2026-11-22T16:02:00Z"), flag: flag_ref("a"), linked: false, there: false, by },
+        LinkChange {
+            at: at("2026-11-22T16:02:00Z"),
+            flag: flag_ref("a"),
+            linked: false,
+            there: false,
+            deleted: false,
+            by,
+        },
     ];
     let text = Panel { links, ..Panel::default() }.text();
     assert_eq!(
@@ -506,6 +514,7 @@ fn build(material: &Material, text: &mut dyn FnMut(&str) -> String) -> Panel {
             flag: gone,
             linked: false,
             there: false,
+            deleted: false,
             by,
         });
         flags.push(flag);

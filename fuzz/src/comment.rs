@@ -179,7 +179,8 @@ fn panel_of(text: &str) -> String {
         linked_at: at(),
     };
     let by = Person { id: 1, username: text.to_owned() };
-    let links = [LinkChange { at: at(), flag: flag.flag.clone(), linked: false, there: false, by }];
+    let links =
+        [LinkChange { at: at(), flag: flag.flag.clone(), linked: false, there: false, deleted: false, by }];
     let flags = vec![shown(Some(&now), None), shown(None, Some(at()))];
     panel(&PanelView { flags, links: &links, show_values: true }).as_str().to_owned()
 }

@@ -312,6 +312,7 @@ impl Turned<'_> {
             flag: self.flag.flag.clone(),
             linked,
             there: true,
+            deleted: false,
             by,
         });
         let surplus = record.history.len().saturating_sub(HISTORY);

@@ -59,6 +59,8 @@ enum About {
     Flags,
     /// Links that do not stand on flags any more.
     Links,
+    /// Linked work that GitLab does not know any more.
+    Work,
 }
 
 /// What is doubted, by provider.
@@ -69,7 +71,7 @@ pub struct Doubts {
 }
 
 /// Whether so many are too many to be believed.
-fn too_many(count: Count) -> bool {
+pub(super) fn is_too_many(count: Count) -> bool {
     let lately = if count.missing == 0 { 0 } else { count.lately };
     let (missing, linked) = (count.missing + lately, count.linked + count.lately);
     missing > A_FEW && (missing.saturating_mul(3) > linked || missing > MANY)
@@ -81,6 +83,11 @@ impl Doubts {
         Self { minds: Mutex::default(), about: About::Links }
     }
 
+    /// The same about linked work.
+    pub(super) fn of_work() -> Self {
+        Self { minds: Mutex::default(), about: About::Work }
+    }
+
     /// Takes up that a provider does not know so many of its linked flags. Returns whether that is doubted.
     pub fn weigh(&self, metrics: &Metrics, provider: &str, count: Count, now: Timestamp) -> bool {
         let Count { missing, linked, lately } = count;
@@ -88,7 +95,7 @@ impl Doubts {
         let mind = minds.entry(provider.to_owned()).or_default();
         let believed = mind.word.is_some_and(|word| now.duration_since(word) < WORD_HOLDS);
         let before = mind.doubt.take();
-        if !believed && too_many(count) {
+        if !believed && is_too_many(count) {
             let since = before.map_or(now, |doubt| doubt.since);
             mind.doubt = Some(Doubt { since, missing, linked, lately });
         }
@@ -167,7 +174,8 @@ impl Doubts {
         let before = if *lately == 0 {
             String::new()
         } else {
-            format!(", after {lately} that were taken off just before")
+            let gone = if self.about == About::Work { "deleted" } else { "taken off" };
+            format!(", after {lately} that were {gone} just before")
         };
         match self.about {
             About::Flags => format!(
@@ -179,6 +187,11 @@ impl Doubts {
                 "{missing} of {linked} links do not stand on their flags in {provider} any more{before}. None of them is taken off here. If \
                  they were taken off there on purpose, say so with `flaglink links believe {provider}/links`; if not, put them on \
                  again there"
+            ),
+            About::Work => format!(
+                "GitLab does not know {missing} of {linked} linked issues and merge requests any more{before}. No link of theirs is \
+                 taken away. If they were deleted, say so with `flaglink links believe {provider}`; if not, look at what the bot \
+                 may see there"
             ),
         }
     }

@@ -115,7 +115,7 @@ fn put(decision: &mut Decision, record: NoteableRecord, now: Timestamp) {
 }
 
 fn remember(record: &mut NoteableRecord, flag: &FlagRef, linked: bool, by: Person, at: Timestamp) {
-    record.history.push(LinkChange { at, flag: flag.clone(), linked, there: false, by });
+    record.history.push(LinkChange { at, flag: flag.clone(), linked, there: false, deleted: false, by });
     let surplus = record.history.len().saturating_sub(HISTORY);
     record.history.drain(..surplus);
 }

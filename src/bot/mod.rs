@@ -11,6 +11,8 @@ mod claims;
 pub mod cleanup;
 mod command_taken;
 mod commands;
+pub mod deleted;
+mod deletions;
 mod doubts;
 mod dropped;
 mod flag_changed;
@@ -40,6 +42,7 @@ use jiff::Timestamp;
 
 use crate::domain::{Decision, Event, InboxId};
 
+pub use deletions::WORK;
 pub use doubts::{Count, Doubt, Doubts};
 pub use dropped::drop_command;
 pub use refusals::Refusals;

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::Trouble;
 use super::adoptions::Adoptions;
+use super::deletions::Deletions;
 use super::doubts::Doubts;
 use super::limits::CLOCK_SLACK;
 use super::looks::Looks;
@@ -81,6 +82,7 @@ pub struct World {
     doubts: Arc<Doubts>,
     refusals: Refusals,
     adoptions: Arc<Adoptions>,
+    deletions: Arc<Deletions>,
 }
 
 impl World {
@@ -95,13 +97,19 @@ impl World {
             doubts: Arc::default(),
             refusals: Refusals::default(),
             adoptions: Arc::default(),
+            deletions: Arc::default(),
         }
     }
 
     /// The one that comes after another when the configuration is read again: what is doubted stays doubted, and what an admin
     /// has said of it stays said.
     pub fn after(self, before: &Self) -> Self {
-        Self { doubts: Arc::clone(&before.doubts), adoptions: Arc::clone(&before.adoptions), ..self }
+        Self {
+            doubts: Arc::clone(&before.doubts),
+            adoptions: Arc::clone(&before.adoptions),
+            deletions: Arc::clone(&before.deletions),
+            ..self
+        }
     }
 
     /// The store.
@@ -157,6 +165,11 @@ impl World {
     /// What is doubted of links that were taken off flags in their own service.
     pub fn adoptions(&self) -> &Adoptions {
         &self.adoptions
+    }
+
+    /// What is doubted of linked work that GitLab does not know any more.
+    pub fn deletions(&self) -> &Deletions {
+        &self.deletions
     }
 
     /// The flag services whose flags are left alone.

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use clap::Subcommand;
 
+use crate::bot::WORK;
 use crate::http::api_types::{Believed, LinkWish, LinkedNoteable, LinksPage};
 
 use super::document;
@@ -28,7 +29,8 @@ pub(super) enum Links {
     Import(Import),
     /// Take flags for gone that a provider does not know any more, where flaglink asks about them
     Believe {
-        /// The provider's name in the configuration; with `/links` behind it, links that do not stand on its flags any more
+        /// The provider's name in the configuration; with `/links` behind it, links that do not stand on its flags any more;
+        /// `gitlab/work`: linked issues and merge requests that GitLab does not know any more
         provider: String,
     },
 }
@@ -54,6 +56,11 @@ impl Links {
 
 fn taken_for_gone(believed: &Believed) -> Result<(), Trouble> {
     let mut out = anstream::stdout().lock();
+    if believed.provider == WORK {
+        let work = count(believed.flags, "issue or merge request", "issues and merge requests");
+        writeln!(out, "{work}: looked for once more, and the links taken away where not found.")?;
+        return Ok(());
+    }
     if let Some(name) = believed.provider.strip_suffix("/links") {
         let links = count(believed.flags, "link", "links");
         writeln!(

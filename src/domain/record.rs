@@ -87,6 +87,9 @@ pub struct NoteableRecord {
     /// Changes that are to be told here soon.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub telling: Option<Telling>,
+    /// When GitLab first did not know it, where nothing but a deletion explains that. It is believed after a second look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_found_at: Option<Timestamp>,
 }
 
 impl NoteableRecord {
@@ -103,6 +106,7 @@ impl NoteableRecord {
             label_refused: false,
             replies: BTreeMap::new(),
             telling: None,
+            not_found_at: None,
         }
     }
 
@@ -124,6 +128,9 @@ pub struct LinkChange {
     /// It was made or taken away in the flag's own service, which does not say by whom.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub there: bool,
+    /// It was taken away because the work was deleted in GitLab, which does not say by whom.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deleted: bool,
     /// By whom.
     pub by: Person,
 }

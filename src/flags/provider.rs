@@ -250,7 +250,8 @@ pub trait FlagProvider: Send + Sync + 'static {
     /// `internal_id` is the id that the flag had when it was linked: another flag of the same key is not this one.
     async fn state(&self, flag: &FlagRef, internal_id: &str) -> Provided<Option<FlagState>>;
 
-    /// The states of many flags at once, for polling. The default asks for each.
+    /// The states of many flags at once, for polling: nothing is taken from what was read before, the list of environments
+    /// neither. The default asks for each.
     async fn states(&self, flags: &[(FlagRef, String)]) -> Provided<Vec<Option<FlagState>>> {
         let mut states = Vec::with_capacity(flags.len());
         for (flag, internal_id) in flags {

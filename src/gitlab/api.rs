@@ -36,6 +36,10 @@ pub struct ProjectDetail {
     pub archived: bool,
     /// When it was made here. What was imported into it may be older.
     pub created_at: Option<Timestamp>,
+    /// Whether it has issues; `None` where GitLab does not say.
+    pub has_issues: Option<bool>,
+    /// Whether it has merge requests; `None` where GitLab does not say.
+    pub has_merge_requests: Option<bool>,
 }
 
 /// An issue or merge request.

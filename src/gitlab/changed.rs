@@ -1,5 +1,7 @@
 //! What there is to look at after a while away: projects, and the issues and merge requests that changed since.
 
+use std::collections::BTreeSet;
+
 use gitlab::api::Endpoint;
 use gitlab::api::common::SortOrder;
 use gitlab::api::projects::issues::{IssueOrderBy, IssueScope, Issues};
@@ -16,6 +18,9 @@ use super::lenient::Object;
 use super::people::unbuilt;
 use super::wire::{RawNoteable, RawProject};
 use crate::domain::{NoteableKind, ProjectId};
+
+/// So many issues or merge requests are asked for at once by their numbers: fewer than a page holds, and no long address.
+pub const SHOWN_AT_ONCE: usize = 50;
 
 /// A page of issues or merge requests, in the order of their last changes.
 #[derive(Debug, Clone)]
@@ -64,6 +69,37 @@ impl GitlabApi {
             }
         }
         Ok(projects)
+    }
+
+    /// Those of some issues or merge requests of a project that GitLab shows, by their numbers: one request, so no more than
+    /// [`SHOWN_AT_ONCE`] of them can be asked for. That one is left out proves nothing: of a project that has none GitLab may show none.
+    pub async fn shown_of(
+        &self,
+        project: ProjectId,
+        kind: NoteableKind,
+        iids: &[u64],
+    ) -> GitlabResult<BTreeSet<u64>> {
+        let iids = iids.iter().copied().take(SHOWN_AT_ONCE);
+        match kind {
+            NoteableKind::Issue => {
+                let mut asked = Issues::builder();
+                asked.project(project).scope(IssueScope::All);
+                for iid in iids {
+                    asked.iid(iid);
+                }
+                self.numbers(asked.build().map_err(unbuilt)?).await
+            }
+            NoteableKind::MergeRequest => {
+                let mut asked = MergeRequests::builder();
+                asked.project(project).scope(MergeRequestScope::All).iids(iids);
+                self.numbers(asked.build().map_err(unbuilt)?).await
+            }
+        }
+    }
+
+    async fn numbers<E: Endpoint + Sync>(&self, endpoint: E) -> GitlabResult<BTreeSet<u64>> {
+        let listed = self.client.listed::<Value, _>(&endpoint, 1, PAGE_SIZE).await?;
+        Ok(listed.entries.iter().filter_map(|entry| entry.get("iid")?.as_u64()).collect())
     }
 
     /// Issues or merge requests of a project that changed at `since` or later, the one that changed first at the

@@ -26,7 +26,7 @@ mod wire;
 pub use api::{
     AccessLevel, Discussion, GitlabApi, Me, NewNote, Note, NoteEdit, NoteType, NoteableDetail, ProjectDetail,
 };
-pub use changed::Changed;
+pub use changed::{Changed, SHOWN_AT_ONCE};
 pub use endpoints::HookHome;
 pub use error::{GitlabError, GitlabResult};
 pub use feature_flags::{Environment, FeatureFlag, FlagChange, FlagScope, FlagStrategy};

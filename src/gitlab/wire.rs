@@ -47,6 +47,23 @@ pub(super) struct RawProject {
     archived: Option<bool>,
     #[serde(default, deserialize_with = "lenient")]
     created_at: Option<String>,
+    /// `disabled`, `private` or `enabled`; in old versions there is only the word below.
+    #[serde(default, deserialize_with = "lenient")]
+    issues_access_level: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    issues_enabled: Option<bool>,
+    #[serde(default, deserialize_with = "lenient")]
+    merge_requests_access_level: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    merge_requests_enabled: Option<bool>,
+}
+
+/// Whether a project has a feature, by whatever GitLab says of it: one of them that says no is enough.
+fn has(level: Option<&str>, enabled: Option<bool>) -> Option<bool> {
+    match (level.map(|level| level != "disabled"), enabled) {
+        (Some(level), Some(enabled)) => Some(level && enabled),
+        (level, enabled) => level.or(enabled),
+    }
 }
 
 impl RawProject {
@@ -61,6 +78,8 @@ impl RawProject {
             },
             archived: self.archived.unwrap_or_default(),
             created_at: moment(self.created_at.as_ref()),
+            has_issues: has(self.issues_access_level.as_deref(), self.issues_enabled),
+            has_merge_requests: has(self.merge_requests_access_level.as_deref(), self.merge_requests_enabled),
         })
     }
 }

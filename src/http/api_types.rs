@@ -154,7 +154,8 @@ pub struct Dead {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Missing {
-    /// Its name in the configuration.
+    /// Its name in the configuration; with `/links` behind it, links that do not stand on its flags any more; `gitlab/work`:
+    /// linked issues and merge requests that GitLab does not know any more.
     pub provider: String,
 }
 

@@ -24,7 +24,7 @@ enum What<'a> {
     /// Something about the flag changed; with the provider's name.
     Change(&'a Change, &'a str),
     /// The flag was linked or unlinked here.
-    Link { flag: &'a FlagRef, linked: bool, there: bool, by: &'a str },
+    Link { flag: &'a FlagRef, linked: bool, there: bool, deleted: bool, by: &'a str },
 }
 
 /// How a line is written.
@@ -107,6 +107,7 @@ fn collect<'a>(view: &PanelView<'a>) -> Vec<Entry<'a>> {
                 flag: &change.flag,
                 linked: change.linked,
                 there: change.there,
+                deleted: change.deleted,
                 by: &change.by.username,
             },
         });
@@ -117,7 +118,13 @@ fn collect<'a>(view: &PanelView<'a>) -> Vec<Entry<'a>> {
             entries.push(Entry {
                 at: flag.linked_at,
                 name: flag.name.clone(),
-                what: What::Link { flag: &flag.flag.flag, linked: true, there: false, by: flag.linked_by },
+                what: What::Link {
+                    flag: &flag.flag.flag,
+                    linked: true,
+                    there: false,
+                    deleted: false,
+                    by: flag.linked_by,
+                },
             });
         }
     }
@@ -151,6 +158,7 @@ impl Entry<'_> {
             What::Link { flag, linked: false, there: true, .. } => {
                 phrase("entry_taken_off", [("provider", form.code(&flag.provider, NAME_LIMIT).into())])
             }
+            What::Link { linked: false, deleted: true, .. } => phrase("entry_work_deleted", []),
             What::Link { linked, by, .. } => {
                 let name = if *linked { "entry_linked" } else { "entry_unlinked" };
                 phrase(name, [("by", form.code(by, NAME_LIMIT).into())])

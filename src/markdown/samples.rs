@@ -97,11 +97,13 @@ fn panels() -> Vec<Markdown> {
     let changes = changes(&states);
     let flag = flag(true);
     let person = Person { id: 1, username: "mara".to_owned() };
-    let links = [(true, false), (false, false), (false, true)].map(|(linked, there)| LinkChange {
+    let ways = [(true, false, false), (false, false, false), (false, true, false), (false, false, true)];
+    let links = ways.map(|(linked, there, deleted)| LinkChange {
         at,
         flag: flag.flag.clone(),
         linked,
         there,
+        deleted,
         by: person.clone(),
     });
     let named = |at: usize| EnvironmentState { environment: format!("e{at}"), ..EnvironmentState::default() };

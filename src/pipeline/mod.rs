@@ -38,7 +38,7 @@ use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use tracing::Instrument as _;
 
-use crate::bot::{Trouble, World};
+use crate::bot::{Trouble, WORK, World};
 use crate::domain::{Decision, Edge, Event, FlagRef, InboxId, Level, Write};
 use crate::store::{CommitError, StoreError};
 
@@ -190,9 +190,13 @@ impl Pipeline {
         self.lanes.len()
     }
 
-    /// An admin says that the flags of a provider that are missing are gone; or, of `PROVIDER/links`, the links. Returns how many were doubted; `None`: none were.
+    /// An admin says that the flags of a provider that are missing are gone; or, of `PROVIDER/links`, the links; or, of
+    /// [`WORK`], the linked work. Returns how many were doubted; `None`: none were.
     pub async fn believe(&self, provider: &str) -> Result<Option<usize>, StoreError> {
         let world = self.world();
+        if provider == WORK {
+            return Ok(world.deletions().believe(world.metrics(), Timestamp::now()));
+        }
         if let Some(provider) = provider.strip_suffix("/links") {
             let doubt = world.adoptions().doubts().believe(world.metrics(), provider, Timestamp::now());
             return Ok(doubt.map(|doubt| doubt.missing));

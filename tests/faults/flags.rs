@@ -312,7 +312,11 @@ async fn a_flag_that_is_deleted_stays_linked_and_one_of_the_same_name_is_another
     // Made again: a key is not a flag. It is taken up when somebody links it.
     town.ada.new_flag("checkout_v2", false, "red").unwrap();
     rest_within(&town, WITH_READS_AGAIN).await;
-    assert!(panel(&town, issue).contains("not found in `flagsmith` since"));
+    let text = panel(&town, issue);
+    assert!(
+        text.contains("not found in `flagsmith` since") && text.contains("a new flag with that key"),
+        "{text}"
+    );
     let again = town.says(issue, "/flag link checkout_v2").await;
     assert_eq!(town.reactions(again), ["eyes", "white_check_mark"]);
     let text = panel(&town, issue);
@@ -324,6 +328,49 @@ async fn a_flag_that_is_deleted_stays_linked_and_one_of_the_same_name_is_another
     town.rest().await;
     assert_eq!(cells(&panel(&town, issue), "checkout_v2")[PRODUCTION], "🟢 on `red`");
     town.end().await;
+}
+
+/// Who tells of a flag that is made: the audit log, for each state or for the flag alone, or the environments' own webhooks.
+#[tokio::test]
+async fn a_flag_that_is_made_again_shows_with_whatever_tells_of_its_creation() {
+    for versions in [false, true] {
+        for environments_tell in [false, true] {
+            // Flagsmith tells such an environment's webhooks of no new flag at all.
+            if versions && environments_tell {
+                continue;
+            }
+            let (town, issue) = linked(Plan::default()).await;
+            if versions {
+                for environment in ["development", "staging", "production"] {
+                    town.ada.use_versions(environment).unwrap();
+                }
+            }
+            if environments_tell {
+                let url = format!("http://{}/hooks/providers/flagsmith", town.address());
+                let environments: Vec<u64> = town.flagsmith.change(|world| {
+                    world.webhooks.clear();
+                    world.environments.keys().copied().collect()
+                });
+                for environment in environments {
+                    town.flagsmith.environment_webhook(environment, &url, FLAGSMITH_SECRET);
+                }
+            }
+            town.ada.delete("checkout_v2").unwrap();
+            rest_within(&town, WITH_READS_AGAIN).await;
+            let text = panel(&town, issue);
+            assert!(
+                text.contains("not found in `flagsmith` since") && !text.contains("a new flag"),
+                "{text}"
+            );
+            town.bob.new_flag("checkout_v2", true, "red").unwrap();
+            rest_within(&town, WITH_READS_AGAIN).await;
+            let text = panel(&town, issue);
+            let which = format!("versions: {versions}, environments: {environments_tell}\n{text}");
+            assert!(text.contains("a new flag with that key"), "{which}");
+            assert!(!text.contains("bob@"), "who made it did nothing to the other: {which}");
+            town.end().await;
+        }
+    }
 }
 
 #[tokio::test]

@@ -14,3 +14,4 @@ mod flagsmith;
 mod kit;
 mod links;
 mod others;
+mod work;

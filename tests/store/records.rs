@@ -318,6 +318,7 @@ async fn a_noteable_on_which_there_were_only_replies_is_forgotten_and_one_that_h
         flag: flag("a"),
         linked: false,
         there: false,
+        deleted: false,
         by: person(),
     });
     let mut panel = replied(4, 0);

@@ -35,6 +35,8 @@ impl Flagsmith {
     }
 
     pub(super) async fn states_of(&self, flags: &[(FlagRef, String)]) -> Provided<Vec<Option<FlagState>>> {
+        // No flag tells of an environment that is new or called otherwise, and webhooks may not either: whoever polls sees it.
+        self.environments.expire();
         if let [(flag, internal_id)] = flags {
             return Ok(vec![self.state_of(flag, internal_id).await?]);
         }

@@ -67,10 +67,21 @@ fn flag_updated(project: u64, data: &Value) -> Read {
     } else {
         claim.part = Some(StatePart::Details);
     }
+    let of_all = claim.part.is_none();
     let mut read = Read::hint(pointer(project, feature), claim);
     // Only a state that is new has none before it, and so has that of a new flag.
     read.flags = part(data, "previous_state").is_null();
+    if read.flags && of_all {
+        read.hints.extend(made(project, text(feature, "name")));
+    }
     read
+}
+
+/// Its number is a new flag's, which nobody has linked. One of the same key may be, and is gone then: that one is to be looked at.
+/// What is claimed is about the other.
+fn made(project: u64, key: Option<String>) -> Option<Hint> {
+    let flag = FlagPointer::Key { scope: project.to_string(), key: key? };
+    Some(Hint { flag, claim: Some(Claim { visible: true, ..Claim::default() }) })
 }
 
 fn flag_deleted(project: u64, data: &Value) -> Read {
@@ -110,7 +121,11 @@ fn audit_log(project: u64, data: &Value) -> Read {
             claim.part = of_a_state.then(|| part_of(log));
             claim.deleted = log.starts_with("Flag / Remote Config Deleted: ");
             let flag = id.as_u64().map_or_else(|| named(project, log), |id| FlagPointer::Id(id.to_string()));
-            Read { flags: true, ..Read::hint(flag, claim) }
+            let mut read = Read { flags: true, ..Read::hint(flag, claim) };
+            if let Some(key) = log.strip_prefix("New Flag / Remote Config created: ") {
+                read.hints.extend(made(project, Some(key.to_owned())));
+            }
+            read
         }
         // The id is that of a state or a version, so the flag is known only from the sentence.
         Some("FEATURE_STATE" | "EDGE_IDENTITY") => {

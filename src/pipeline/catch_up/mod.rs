@@ -2,10 +2,12 @@
 //!
 //! Three ways, told apart in logs and metrics: deliveries that failed and that GitLab kept, comments and changes of work since
 //! the last look, and flag states, which [polling](super::poll) compares. None of them decides anything: what is found is queued
-//! as if a webhook had told of it, and whoever decides knows what was handled already, and what is history.
+//! as if a webhook had told of it, and whoever decides knows what was handled already, and what is history. Only of deleted work,
+//! of which no webhook tells, the links are taken away here ([`deleted`]).
 
 mod comments;
 mod cursor;
+mod deleted;
 mod deliveries;
 mod hooks;
 mod own;
@@ -166,8 +168,10 @@ pub async fn catch_up(pipeline: Arc<Pipeline>, plan: CatchingUp, stop: Cancellat
                 next
             }
         };
+        let world = pipeline.world();
         tokio::select! {
             () = tokio::time::sleep_until(next.min(due).into()) => {}
+            () = world.deletions().said() => due = Instant::now(),
             () = stop.cancelled() => return,
         }
     }
@@ -196,6 +200,7 @@ async fn run(
     let until = cursor::before(now.checked_add(Duration::from_secs(1)).unwrap_or(now), grace);
     let mut left = BTreeSet::new();
     let mut why = None;
+    let mut looked_at = Vec::new();
     let mut places = places.iter();
     for place in places.by_ref() {
         let detail = &place.project.detail;
@@ -208,7 +213,10 @@ async fn run(
             nothing if nothing.is_empty() => tracing::debug!(project = detail.path, "nothing to catch up"),
             words => tracing::info!("caught up: {words} in {}", detail.path),
         }
-        let Err(trouble) = looked else { continue };
+        let Err(trouble) = looked else {
+            looked_at.extend(place.linked.then_some(place));
+            continue;
+        };
         if trouble.waits == Waits::Admin {
             // The health says so already. With a token that is good the next run finds everything.
             tracing::debug!(project = detail.path, reason = %trouble, "our token is not accepted here");
@@ -225,6 +233,9 @@ async fn run(
     }
     // GitLab is away, or wants to be left alone: the others would fare no better.
     left.extend(places.map(|place| place.project.detail.id));
+    if let Err(trouble) = deleted::look(pipeline, &looked_at).await {
+        tracing::warn!(reason = %trouble, "cannot see whether linked work was deleted; the next run looks again");
+    }
     let long_ago = cursor::before(Timestamp::now(), COMMAND_AGE * 2);
     memory.asked.retain(|_, changed| *changed > long_ago);
     match why {

@@ -58,13 +58,21 @@ impl Model {
         }
     }
 
+    /// Whether a project has issues, or merge requests: they can be switched off.
+    pub fn has(&self, project: u64, kind: Kind) -> bool {
+        self.projects.get(&project).is_some_and(|project| match kind {
+            Kind::Issue => !project.issues_off,
+            Kind::MergeRequest => !project.merge_requests_off,
+        })
+    }
+
     /// Whether a user can see an issue or merge request.
     ///
     /// Confidential issues: from Planner on, and their author and assignees. Merge requests of a private project:
     /// from Planner on, since guests cannot see its code.
     pub fn sees(&self, noteable: &Noteable, user: Option<u64>) -> bool {
         let project = noteable.place.project;
-        if !self.sees_project(project, user) {
+        if !self.sees_project(project, user) || !self.has(project, noteable.place.kind) {
             return false;
         }
         let level = self.level(project, user);

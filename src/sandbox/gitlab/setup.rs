@@ -172,6 +172,8 @@ impl Gitlab {
                     old_paths: Vec::new(),
                     visibility,
                     archived: false,
+                    issues_off: false,
+                    merge_requests_off: false,
                     threads_block_merge: false,
                     members: BTreeMap::new(),
                     labels: Vec::new(),

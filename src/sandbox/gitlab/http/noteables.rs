@@ -37,7 +37,7 @@ pub(super) fn route(call: &mut Call<'_>, project: u64, rest: &[&str]) -> Result<
 }
 
 /// `GET` (newest first) and, for issues, `POST` (facts, section 5; openapi.yaml, lines 26292 and 28388: `updated_after` means
-/// that moment or later).
+/// that moment or later; `iids[]` are the only ones asked for).
 fn collection(call: &mut Call<'_>, project: u64, kind: Kind) -> Result<Response, Problem> {
     match (&call.method, kind) {
         (&Method::GET | &Method::HEAD, _) => {
@@ -60,6 +60,11 @@ fn collection(call: &mut Call<'_>, project: u64, kind: Kind) -> Result<Response,
                     .parse()
                     .map_err(|_| Problem::error(StatusCode::BAD_REQUEST, "updated_after is invalid"))?;
                 found.retain(|noteable| noteable.updated_at >= since);
+            }
+            let iids: Vec<&str> =
+                call.query.iter().filter(|(name, _)| name == "iids[]").map(|(_, iid)| iid.as_str()).collect();
+            if !iids.is_empty() {
+                found.retain(|noteable| iids.contains(&noteable.place.iid.to_string().as_str()));
             }
             if let Some(author) = call.asked("author_id") {
                 let author = call.number(author, "author_id")?;

@@ -93,6 +93,10 @@ pub struct Project {
     pub visibility: Visibility,
     /// Whether nothing can be written.
     pub archived: bool,
+    /// Whether its issues are switched off: nobody sees them until they are switched on again.
+    pub issues_off: bool,
+    /// The same of its merge requests.
+    pub merge_requests_off: bool,
     /// Whether a merge request with an unresolved thread cannot be merged
     /// (`only_allow_merge_if_all_discussions_are_resolved`).
     pub threads_block_merge: bool,
