@@ -224,7 +224,7 @@ pub(super) fn is_of_asked(claim: &Claim, asked: &Change) -> bool {
     let ChangeKind::Environment { before: Some(before), after } = &asked.what else { return false };
     shares::names(claim, &asked.what)
         && ((before.on != after.on && claim.on == Some(after.on))
-            || (before.value != after.value && claim.value.as_ref() == Some(&after.value)))
+            || (!before.same_value_as(after) && claim.value.as_ref() == Some(&after.value)))
 }
 
 /// Whether it says what it made of the flag.

@@ -45,6 +45,7 @@ use crate::domain::{Decision, Event, InboxId};
 pub use deletions::WORK;
 pub use doubts::{Count, Doubt, Doubts};
 pub use dropped::drop_command;
+pub use patience::Patience;
 pub use refusals::Refusals;
 pub use roles::may_have_done;
 pub use switching::{last_author, may_switch};

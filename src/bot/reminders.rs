@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::Trouble;
-use super::patience;
+use super::patience::{self, Patience};
 use super::world::Project;
 use crate::config::Reminder;
 use crate::domain::{Flag, FlagState, UserId, WorkState};
@@ -58,7 +58,7 @@ pub struct Grounds<'a> {
     /// Our bot users.
     pub bots: &'a [UserId],
     /// How long it is waited, each time, for a service that has no answer for the moment.
-    pub patience: Duration,
+    pub patience: Patience<'a>,
     /// Now.
     pub now: Timestamp,
 }
@@ -154,7 +154,9 @@ async fn states(grounds: &Grounds<'_>, flags: &[Flag]) -> Result<Vec<Option<Flag
                 many = AT_ONCE.min(many * 2);
             }
             Err(trouble) => {
-                let waited = patience::wait(Instant::now() + grounds.patience, &trouble).await;
+                let waited =
+                    patience::wait(Instant::now() + grounds.patience.longest, grounds.patience, &trouble)
+                        .await;
                 if !waited && patience::is_of_all(&trouble) {
                     return Err(trouble);
                 }
@@ -195,7 +197,7 @@ fn same_everywhere(reminder: &Reminder, state: &FlagState) -> bool {
         one.overrides == 0
             && (!one.on || (one.rollout.is_none() && one.strategies.is_empty() && one.variants.is_empty()))
     };
-    plain(first) && count.all(|one| plain(one) && one.on == first.on && (!one.on || one.value == first.value))
+    plain(first) && count.all(|one| plain(one) && one.on == first.on && (!one.on || one.same_value_as(first)))
 }
 
 /// The environments that count, where not all do.

@@ -118,8 +118,9 @@ pub(super) fn is_about(claim: &Claim, what: &ChangeKind) -> bool {
 /// What is otherwise. Of a flag as a whole it is one thing.
 fn changed(what: &ChangeKind) -> Vec<StatePart> {
     let ChangeKind::Environment { before: Some(before), after } = what else { return vec![StatePart::On] };
-    let details = EnvironmentState { on: after.on, value: after.value.clone(), ..before.clone() };
-    let parts = [before.on != after.on, before.value != after.value, !details.same_as(after)];
+    let (value, quoted) = (after.value.clone(), after.quoted);
+    let details = EnvironmentState { on: after.on, value, quoted, ..before.clone() };
+    let parts = [before.on != after.on, !before.same_value_as(after), !details.same_as(after)];
     PARTS.into_iter().zip(parts).filter(|(_, changed)| *changed).map(|(part, _)| part).collect()
 }
 

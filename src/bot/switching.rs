@@ -95,6 +95,7 @@ pub(super) fn apart(what: &ChangeKind, asked: &AskedSwitch) -> (Option<ChangeKin
     let mut done = after.clone();
     if to.value.is_none() {
         done.value.clone_from(&before.value);
+        done.quoted = before.quoted;
     }
     // A share is for those for whom it is on.
     if to.on.is_none() && to.rollout.is_none() {

@@ -1,16 +1,19 @@
 //! `flaglink reminders --dry-run`.
 
+use std::collections::BTreeSet;
 use std::io::Write;
+use std::sync::{Mutex, PoisonError};
 
 use clap::Args;
 use serde::Serialize;
 
+use crate::bot::Trouble as BotTrouble;
 use crate::bot::reminders::{Reminded, ToDo};
 use crate::config::Config;
-use crate::daemon::{Planned, planned_reminders};
+use crate::daemon::{Asking, Planned, planned_reminders};
 
 use super::document;
-use super::progress::Progress;
+use super::progress::{Progress, Step};
 use super::table::Table;
 use super::words::{count, plain};
 use super::{Context, Trouble};
@@ -51,9 +54,30 @@ impl Reminders {
             ));
         }
         let progress = Progress::new(context);
-        let step = progress.step("asking GitLab and the flag services");
-        let all = planned_reminders(&config).await?;
-        drop((step, progress));
+        let step: Mutex<Option<Step>> = Mutex::default();
+        let hear = |asking: Asking<'_>| {
+            let mut step = step.lock().unwrap_or_else(PoisonError::into_inner);
+            // What is written next begins on an empty line.
+            *step = None;
+            let what = match asking {
+                Asking::About(reminder) => format!("asking GitLab and {}", plain(&reminder.provider)),
+                Asking::Again(reminder, trouble, after) => {
+                    let (name, why) = (plain(&reminder.name()), plain(&trouble.to_string()));
+                    if !context.json {
+                        let _ = writeln!(
+                            anstream::stderr().lock(),
+                            "{name}: {why}. Asking again in {} s.",
+                            after.as_secs().max(1)
+                        );
+                    }
+                    format!("waiting for {}", plain(&reminder.provider))
+                }
+            };
+            *step = Some(progress.step(what));
+        };
+        let all = planned_reminders(&config, &hear).await?;
+        drop(step);
+        drop(progress);
         if context.json {
             document::write(&all.iter().map(said).collect::<Vec<_>>())?;
         } else {
@@ -63,11 +87,35 @@ impl Reminders {
         match failed {
             0 => Ok(()),
             _ => Err(Trouble::World(format!(
-                "{} could not be looked at.",
-                count(failed, "reminder", "reminders")
+                "{} could not be looked at. {}",
+                count(failed, "reminder", "reminders"),
+                what_to_do(&config, &all)
             ))),
         }
     }
+}
+
+/// Who did not answer, and what to do then.
+fn what_to_do(config: &Config, all: &[Planned]) -> String {
+    let url = &config.gitlab.url;
+    let gitlabs = format!("{}{}/api/", url.authority(), url.path().trim_end_matches('/'));
+    let mut silent = BTreeSet::new();
+    for planned in all {
+        let Err(BotTrouble { failure: Some(failure), .. }) = &planned.flags else { continue };
+        if failure.is_passing() {
+            let is_gitlab = failure.message.contains(&gitlabs);
+            silent.insert(if is_gitlab { "GitLab".to_owned() } else { plain(&planned.reminder.provider) });
+        }
+    }
+    if silent.is_empty() {
+        return "Why stands with it; `flaglink doctor` says what to do about tokens, keys and projects."
+            .to_owned();
+    }
+    let names = silent.into_iter().collect::<Vec<_>>().join(" and ");
+    format!(
+        "No answer from {names}: run this again in a while, and if it stays so, `flaglink doctor` says what is in the way. The \
+         daemon tries again by itself."
+    )
 }
 
 fn said(planned: &Planned) -> Said<'_> {

@@ -9,7 +9,7 @@ use secrecy::ExposeSecret;
 use super::clients::Clients;
 use super::start_error::StartError;
 use crate::bot::reminders::{Grounds, Reminded, plan};
-use crate::bot::{Project, Trouble};
+use crate::bot::{Patience, Project, Trouble};
 use crate::config::{Config, Reminder};
 use crate::flags::{Registry, Surroundings};
 use crate::gitlab::GitlabError;
@@ -28,11 +28,23 @@ pub struct Planned {
     pub flags: Result<Vec<Reminded>, Trouble>,
 }
 
-/// What each reminder would do now.
+/// What is being waited for.
+#[derive(Debug)]
+pub enum Asking<'a> {
+    /// What this reminder goes by is asked for.
+    About(&'a Reminder),
+    /// A service has no answer for the moment, and is asked again after that time.
+    Again(&'a Reminder, &'a Trouble, Duration),
+}
+
+/// What each reminder would do now. `hear` is told what is being waited for.
 ///
 /// # Errors
 /// What an admin has to mend first. That a service does not answer stands with its reminder.
-pub async fn planned_reminders(config: &Config) -> Result<Vec<Planned>, StartError> {
+pub async fn planned_reminders(
+    config: &Config,
+    hear: &(dyn Fn(Asking<'_>) + Sync),
+) -> Result<Vec<Planned>, StartError> {
     let metrics = Arc::new(Metrics::default());
     let clients = Clients::new(config, &metrics);
     let speakers = clients.of(config)?;
@@ -43,6 +55,8 @@ pub async fn planned_reminders(config: &Config) -> Result<Vec<Planned>, StartErr
     let key = key.map(|key| MarkerKey::new(key.expose_secret()));
     let mut all = Vec::with_capacity(config.reminders.len());
     for reminder in &config.reminders {
+        hear(Asking::About(reminder));
+        let again = |trouble: &Trouble, after: Duration| hear(Asking::Again(reminder, trouble, after));
         let why_not = |why: &str| Trouble::from(GitlabError::Strange(format!("{}: {why}", reminder.project)));
         let planned = async {
             let rule = config.rules.for_project(&reminder.project);
@@ -61,7 +75,7 @@ pub async fn planned_reminders(config: &Config) -> Result<Vec<Planned>, StartErr
                 markers: key.as_ref(),
                 former_names: flags.former_names(&reminder.provider),
                 bots: &bots,
-                patience: PATIENCE,
+                patience: Patience { longest: PATIENCE, told: &again },
                 now: Timestamp::now(),
             })
             .await

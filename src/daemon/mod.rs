@@ -41,7 +41,7 @@ use crate::tunnel::{Nonces, Prover};
 
 pub use build::could_start;
 pub use by_hand::ByHand;
-pub use dry_run::{Planned, planned_reminders};
+pub use dry_run::{Asking, Planned, planned_reminders};
 pub use hooks::HookDesk;
 pub use notify::heartbeat;
 pub use reload::Reader;

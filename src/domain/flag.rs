@@ -1,5 +1,6 @@
 //! A feature flag, what it is set to, and what changed.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -145,6 +146,10 @@ pub struct EnvironmentState {
     /// The value that everybody gets who has no override while it is on; `None` where there is none or it is empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
+    /// Whether the value is a text that reads as a value of another kind, a number or a yes or no, where the service tells them
+    /// apart: to a program `5` and the text `5` are two things.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub quoted: bool,
     /// For what share of users it is on, in percent, where the service rolls out gradually and it is not 100.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollout: Option<f64>,
@@ -238,10 +243,21 @@ impl EnvironmentState {
         self.id == other.id
     }
 
+    /// The value as people read it: in quotes where it would be taken for a value of another kind.
+    pub fn shown_value(&self) -> Option<Cow<'_, str>> {
+        let value = self.value.as_deref()?;
+        Some(if self.quoted { Cow::Owned(format!("\"{value}\"")) } else { Cow::Borrowed(value) })
+    }
+
+    /// Whether both have the same value, of the same kind.
+    pub fn same_value_as(&self, other: &EnvironmentState) -> bool {
+        self.value == other.value && self.quoted == other.quoted
+    }
+
     /// Whether both say the same about the flag; names and pages (`url`) do not count.
     pub fn same_as(&self, other: &EnvironmentState) -> bool {
         self.on == other.on
-            && self.value == other.value
+            && self.same_value_as(other)
             && self.rollout == other.rollout
             && self.overrides == other.overrides
             && self.strategies == other.strategies

@@ -216,9 +216,9 @@ fn environment_words(before: Option<&EnvironmentState>, after: &EnvironmentState
         None => vec![phrase(if after.on { "new_and_on" } else { "new_and_off" }, [])],
     };
     // A flag that is switched on is best told with what it serves from now on.
-    let switched_on = after.on && before.is_none_or(|before| !before.on && before.value == after.value);
-    if let (true, true, Some(text)) = (switched_on, form.show_values, &after.value) {
-        parts.push(phrase("value_is", [("value", form.code(text, VALUE_LIMIT).into())]));
+    let switched_on = after.on && before.is_none_or(|before| !before.on && before.same_value_as(after));
+    if let (true, true, Some(text)) = (switched_on, form.show_values, after.shown_value()) {
+        parts.push(phrase("value_is", [("value", form.code(&text, VALUE_LIMIT).into())]));
     }
     let mut parts = parts.into_iter();
     let first = parts.next().unwrap_or_default();
@@ -239,16 +239,16 @@ pub(super) fn unseen(before: &EnvironmentState, after: &EnvironmentState, show_v
 }
 
 fn differences(before: &EnvironmentState, after: &EnvironmentState, form: Form) -> Vec<Markdown> {
-    let value = |value: &Option<String>| match value {
-        Some(value) => form.code(value, VALUE_LIMIT),
+    let value = |state: &EnvironmentState| match state.shown_value() {
+        Some(value) => form.code(&value, VALUE_LIMIT),
         None => phrase("no_value", []),
     };
     let mut parts = Vec::new();
     if before.on != after.on {
         parts.push(phrase(if after.on { "switched_on" } else { "switched_off" }, []));
     }
-    if before.value != after.value {
-        let (was, now) = (value(&before.value), value(&after.value));
+    if !before.same_value_as(after) {
+        let (was, now) = (value(before), value(after));
         // Of long ones the beginning is shown, which may be the same.
         let shown = form.show_values && was != now;
         parts.push(phrase(

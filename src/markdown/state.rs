@@ -19,7 +19,7 @@ const NAMED: usize = 3;
 /// The state in one environment: `🟢 on for 25 %, `blue`, 2 overrides`.
 pub(super) fn state_words(env: &EnvironmentState, show_values: bool) -> Markdown {
     let strategies = (env.on && !env.strategies.is_empty()).then(|| strategy_list(&env.strategies));
-    let value = env.value.as_ref().map(|value| Markdown::code(value, VALUE_LIMIT));
+    let value = env.shown_value().map(|value| Markdown::code(&value, VALUE_LIMIT));
     let variants = (!env.variants.is_empty()).then(|| variants(&env.variants, show_values));
     phrase(
         "state",

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::Pipeline;
+use crate::bot::Patience;
 use crate::bot::Trouble;
 use crate::bot::reminders::{Grounds, Reminded, ToDo, plan};
 use crate::config::Reminder;
@@ -70,7 +71,7 @@ async fn remind_once(pipeline: &Pipeline, reminder: &Reminder) -> Result<(), Tro
         markers: Some(world.markers()),
         former_names: world.flags().former_names(&reminder.provider),
         bots: &bots,
-        patience: PATIENCE,
+        patience: Patience::quiet(PATIENCE),
         now,
     };
     let due = plan(&grounds).await?;

@@ -181,3 +181,42 @@ async fn a_service_that_is_busy_is_waited_for_and_a_flag_that_cannot_be_read_is_
     assert_eq!(opened(&town).len(), 2, "{:?}", titles(&town));
     town.end().await;
 }
+
+#[tokio::test]
+async fn whoever_asks_what_would_be_done_sees_what_is_waited_for_and_who_did_not_answer() {
+    let town = Town::new().await;
+    let file = town.folder().join("flaglink.toml");
+    let table = "[[reminders]]\nprovider = \"flagsmith\"\nproject = \"shop/web\"\nafter = \"1ms\"\n";
+    let text = std::fs::read_to_string(&file).unwrap() + table;
+    std::fs::write(&file, text).unwrap();
+    let run = async || {
+        let file = file.clone();
+        let work = move || {
+            let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_flaglink"));
+            command.arg("--config").arg(file).args(["reminders", "--dry-run"]);
+            let output = command.output().unwrap();
+            let said = |bytes| String::from_utf8(bytes).unwrap();
+            (output.status.code(), said(output.stdout), said(output.stderr))
+        };
+        tokio::task::spawn_blocking(work).await.unwrap()
+    };
+    let faults = town.flagsmith.faults().clone();
+    let away = |seconds: u32| Fault::Answer {
+        status: 503,
+        headers: vec![("retry-after".to_owned(), seconds.to_string())],
+        body: String::new(),
+    };
+    let busy = faults.add(Rule::new("GET", "/features/", away(1)).times(1));
+    let (code, out, err) = run().await;
+    assert!(code == Some(0) && out.contains("2 flags are the same everywhere"), "{out}{err}");
+    assert!(err.contains("flagsmith in shop/web: ") && err.contains("503"), "{err}");
+    assert!(err.contains("Asking again in 1 s."), "{err}");
+    faults.remove(busy);
+
+    faults.add(Rule::everything(away(600)));
+    let (code, out, err) = run().await;
+    assert!(code == Some(1) && out.contains("flagsmith in shop/web: "), "{out}{err}");
+    let wanted = "1 reminder could not be looked at. No answer from flagsmith: run this again in a while";
+    assert!(err.contains(wanted) && err.contains("`flaglink doctor`"), "{out}{err}");
+    town.end().await;
+}

@@ -298,3 +298,32 @@ async fn a_label_that_somebody_took_off_does_not_come_back_with_its_flag() {
     assert_eq!(town.labels(issue), ["Feature flag"], "it is not ours");
     tokio::time::timeout(Duration::from_secs(5), town.end()).await.unwrap();
 }
+
+/// To a program the number 5 and the text "5" are two things, and Flagsmith keeps them apart.
+#[tokio::test]
+async fn a_value_that_becomes_one_of_another_kind_is_a_change_that_can_be_read() {
+    let town = Town::planned(Plan { rule: "tell = [\"*\"]".to_owned(), ..Plan::default() }).await;
+    town.ada.set("checkout_v2", "production", true, 5).unwrap();
+    let issue = town.issue();
+    town.says(issue, "/flag link checkout_v2").await;
+    town.ada.set_value("checkout_v2", "production", "5").unwrap();
+    town.rest().await;
+    assert_eq!(town.row(issue, "checkout_v2").unwrap()[2], "🟢 on `\"5\"`");
+    let panel = as_read(&town.panel(issue).unwrap().body);
+    assert!(
+        panel.contains("value `5` → `\"5\"` in `production`, by <code>ada<!-- -->@example.com</code>"),
+        "{panel}"
+    );
+    let lines = told(&town, issue);
+    assert!(lines[0].contains("is now 🟢 on `\"5\"` in `production` (was 🟢 on `5`)"), "{lines:?}");
+
+    town.bob.set_value("checkout_v2", "production", 5).unwrap();
+    town.rest().await;
+    let panel = as_read(&town.panel(issue).unwrap().body);
+    assert!(
+        panel.contains("value `\"5\"` → `5` in `production`, by <code>bob<!-- -->@example.com</code>"),
+        "{panel}"
+    );
+    assert_eq!(town.row(issue, "checkout_v2").unwrap()[2], "🟢 on `5`");
+    town.end().await;
+}

@@ -12,7 +12,7 @@ use tracing::Instrument as _;
 
 use super::Flagsmith;
 use super::api::Api;
-use super::wire::{Environment, Feature, FeatureSegment, FullState, plain};
+use super::wire::{Environment, Feature, FeatureSegment, FullState, plain, reads_otherwise};
 use super::{digest, variants};
 use crate::domain::{EnvironmentState, FlagRef, FlagState, Variant};
 use crate::flags::{Provided, ProviderError};
@@ -160,6 +160,7 @@ impl Flagsmith {
                 id: environment.id.to_string(),
                 on: default.enabled,
                 value: plain(&default.feature_state_value),
+                quoted: reads_otherwise(&default.feature_state_value),
                 overrides: u32::try_from(overrides).unwrap_or(u32::MAX),
                 variants: unlisted.variants.clone(),
                 digest: unlisted.digest.clone(),

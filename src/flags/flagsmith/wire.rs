@@ -182,24 +182,35 @@ fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D:
 /// Flagsmith writes values in three ways: bare, as `{type, string_value, integer_value, boolean_value}` and as
 /// `{type, value}`.
 pub(super) fn plain(value: &Value) -> Option<String> {
-    match value {
-        Value::Null => None,
+    match bare(value) {
+        // Nothing is nested deeper, whatever the server may say.
+        Value::Null | Value::Object(_) => None,
         Value::String(text) => (!text.is_empty()).then(|| text.clone()),
-        Value::Bool(_) | Value::Number(_) | Value::Array(_) => Some(value.to_string()),
-        Value::Object(parts) => {
-            let part = match parts.get("type").and_then(Value::as_str) {
-                _ if parts.contains_key("value") => "value",
-                Some("int" | "integer") => "integer_value",
-                Some("bool" | "boolean") => "boolean_value",
-                _ => "string_value",
-            };
-            match parts.get(part) {
-                // Nothing is nested deeper, whatever the server may say.
-                Some(Value::Object(_)) | None => None,
-                Some(inner) => plain(inner),
-            }
-        }
+        bare => Some(bare.to_string()),
     }
+}
+
+/// Whether a flag is set to a text that people would read as a number or a yes or no.
+pub(super) fn reads_otherwise(value: &Value) -> bool {
+    let kind = value.get("type").and_then(Value::as_str);
+    let Value::String(text) = bare(value) else { return false };
+    if matches!(kind, Some("int" | "integer" | "bool" | "boolean")) {
+        return false;
+    }
+    let number = text.parse::<i64>().is_ok_and(|number| number.to_string() == *text);
+    number || matches!(text.as_str(), "true" | "false")
+}
+
+/// A value without its type.
+fn bare(value: &Value) -> &Value {
+    let Value::Object(parts) = value else { return value };
+    let part = match parts.get("type").and_then(Value::as_str) {
+        _ if parts.contains_key("value") => "value",
+        Some("int" | "integer") => "integer_value",
+        Some("bool" | "boolean") => "boolean_value",
+        _ => "string_value",
+    };
+    parts.get(part).unwrap_or(&Value::Null)
 }
 
 fn null_is_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
