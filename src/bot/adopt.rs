@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::Trouble;
 use super::back_links::stands_as;
 use super::limits::{HISTORY, LINKS};
-use super::patience;
+use super::patience::{self, Patience};
 use super::watch;
 use super::world::{Project, World, view_of};
 use crate::domain::{
@@ -90,7 +90,9 @@ pub async fn look(world: &World, provider: &dyn FlagProvider, flag: Flag) -> Res
         return Ok(None);
     }
     // Of many flags each is a request: a service that wants them slower is asked slower, or none would ever be adopted.
-    let standing = patience::ask(PATIENCE, || provider.back_links(&flag.flag, &flag.internal_id)).await?;
+    let standing =
+        patience::ask(Patience::quiet(PATIENCE), || provider.back_links(&flag.flag, &flag.internal_id))
+            .await?;
     let mut looked = Looked { flag, seen, standing, missing: BTreeSet::new(), kept: 0 };
     for (name, mirror) in looked.seen.value.iter().flat_map(|record| &record.mirrors) {
         let Ok(noteable) = name.parse::<Noteable>() else { continue };

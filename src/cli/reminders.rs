@@ -11,6 +11,7 @@ use crate::bot::Trouble as BotTrouble;
 use crate::bot::reminders::{Reminded, ToDo};
 use crate::config::Config;
 use crate::daemon::{Asking, Planned, planned_reminders};
+use crate::domain::{NEW_PATH, of_an_old_path};
 
 use super::document;
 use super::progress::{Progress, Step};
@@ -31,6 +32,8 @@ pub(super) struct Reminders {
 struct Said<'a> {
     provider: &'a str,
     project: &'a str,
+    /// The path that the project has now, where the configuration has an old one.
+    moved_to: Option<&'a str>,
     error: Option<String>,
     flags: Vec<SaidOfFlag<'a>>,
 }
@@ -135,6 +138,7 @@ fn said(planned: &Planned) -> Said<'_> {
     Said {
         provider: &planned.reminder.provider,
         project: &planned.reminder.project,
+        moved_to: planned.moved_to.as_deref(),
         error,
         flags: flags.iter().map(of_flag).collect(),
     }
@@ -147,6 +151,9 @@ fn tell(all: &[Planned]) -> Result<(), Trouble> {
             writeln!(out)?;
         }
         let name = plain(&planned.reminder.name());
+        if let Some(path) = &planned.moved_to {
+            writeln!(out, "{}: {NEW_PATH}.", plain(&of_an_old_path(&planned.reminder.name(), path)))?;
+        }
         let flags = match &planned.flags {
             Ok(flags) => flags,
             Err(trouble) => {

@@ -50,6 +50,9 @@ pub struct Cleanup {
     /// In which environments it is, where only these count; empty: everywhere.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub environments: Vec<String>,
+    /// The reminder that it is for, if it is for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reminder: Option<String>,
 }
 
 impl Work {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AskedSwitch, Change, Flag, FlagRef, FlagState, InboxId, InstanceId, Level, Link, NoteKey, Noteable,
-    Person, SwitchProgress, Telling, UserId,
+    Person, ReminderRecord, SwitchProgress, Telling, UserId,
 };
 
 /// Who may see a project, by GitLab's own words.
@@ -342,4 +342,7 @@ pub struct Register {
     pub rules: BTreeMap<String, Timestamp>,
     /// Where catching up goes on, by name of what is caught up.
     pub cursors: BTreeMap<String, String>,
+    /// How reminders fare, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reminders: BTreeMap<String, ReminderRecord>,
 }

@@ -7,8 +7,8 @@ use super::{Pipeline, Ran, retry};
 use crate::bot::World;
 use crate::bot::limits::TELL_WAITING;
 use crate::domain::{
-    Decision, Edge, EdgeId, EdgeKind, Event, FlagPointer, FlagRef, InboxId, NoteKey, SwitchEnd,
-    SwitchProgress, Write,
+    Decision, Edge, EdgeId, EdgeKind, Event, FlagPointer, FlagRef, InboxId, NoteKey, ReminderRecord,
+    SwitchEnd, SwitchProgress, Work, Write,
 };
 use crate::store::CommitError;
 
@@ -29,7 +29,14 @@ pub(super) struct Waited<'a> {
 impl Waited<'_> {
     pub(super) async fn put_off(&self, mut edge: Edge, at: Timestamp, reason: &str) -> Ran {
         self.world.metrics().effect(self.kind, "later");
-        tracing::warn!(edge = edge.id.0, attempts = edge.attempts, reason, "to be tried again");
+        tracing::warn!(
+            edge = edge.id.0,
+            attempts = edge.attempts,
+            flag = flag_of(&edge),
+            project = edge.cause.noteable.project,
+            reason,
+            "to be tried again"
+        );
         edge.not_before = Some(at);
         edge.last_reason = Some(reason.to_owned());
         // At least once tried, so that a commit does not take it for a new one.
@@ -74,8 +81,11 @@ impl Waited<'_> {
             tracing::warn!(
                 edge = edge.id.0,
                 kind = self.kind,
+                reminder = reminder_of(edge),
+                flag = flag_of(edge),
+                project = edge.cause.noteable.project,
                 how,
-                "it was not done, and nobody waits to hear of it"
+                "it was not done, and nobody waits to hear of it; /readyz tells"
             );
         } else {
             tracing::info!(edge = edge.id.0, kind = self.kind, how, "what was begun has come to an end");
@@ -110,6 +120,18 @@ impl Waited<'_> {
                 Event::FlagChanged { provider: flag_ref.provider.clone(), flag: pointer, claims: Vec::new() };
             decision.write(Write::QueueEvent(InboxId(self.world.store().new_id()), look));
         }
+        if let Some(reminder) = reminder_of(edge) {
+            let before = decision.rests_on(self.world.store().register().await?).unwrap_or_default();
+            let mut register = before.clone();
+            let record = register.reminders.entry(reminder.to_owned()).or_default();
+            record.ended(&flag_of(edge).unwrap_or_default(), end);
+            if *record == ReminderRecord::default() {
+                register.reminders.remove(reminder);
+            }
+            if register != before {
+                decision.write(Write::PutRegister(Box::new(register)));
+            }
+        }
         decision.write(Write::EdgeDone(EdgeId(edge.id.0)));
         Ok(decision)
     }
@@ -132,6 +154,29 @@ impl Waited<'_> {
         command.switch = Some(progress);
         decision.write(Write::PutNote(Box::new(record)));
         Ok(true)
+    }
+}
+
+/// The reminder that it is for, if it is for one.
+fn reminder_of(edge: &Edge) -> Option<&str> {
+    match &edge.kind {
+        EdgeKind::Job(job) => match &job.what {
+            Work::Cleanup(cleanup) => cleanup.reminder.as_deref(),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The flag that it is about, as people name it.
+fn flag_of(edge: &Edge) -> Option<String> {
+    match &edge.kind {
+        EdgeKind::Job(job) => {
+            let (provider, key) = job.what.about();
+            Some(format!("{provider}:{key}"))
+        }
+        EdgeKind::Switch(toggle) => Some(toggle.flag.words()),
+        EdgeKind::React { .. } | EdgeKind::Reply { .. } => None,
     }
 }
 

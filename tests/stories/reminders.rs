@@ -163,6 +163,69 @@ async fn what_would_be_done_is_printed_and_nothing_is_done() {
     town.end().await;
 }
 
+/// What `/readyz` says, once it says that.
+async fn until_ready_says(town: &Town, says: impl Fn(&str) -> bool) -> String {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let url = format!("http://{}/readyz", town.daemon().admin());
+    let said = async {
+        let mut tick = tokio::time::interval(std::time::Duration::from_millis(20));
+        loop {
+            tick.tick().await;
+            let text = client.get(&url).send().await.unwrap().text().await.unwrap();
+            if says(&text) {
+                return text;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, said).await.expect("it does not say so")
+}
+
+#[tokio::test]
+async fn a_project_that_was_renamed_is_found_and_the_admin_hears_of_it() {
+    let mut town = Town::new().await;
+    town.gitlab.move_project(town.shop, "shop/moved");
+    town.start_with(&reminding("permanent = [\"dark_*\"]").more, &[]).await;
+    until_opened(&town, 1).await;
+    let said = until_ready_says(&town, |text| text.contains("shop/moved")).await;
+    assert!(said.starts_with("ready\n"), "{said}");
+    assert!(
+        said.contains("the reminder flagsmith in shop/web: that project is shop/moved now")
+            && said.contains("flaglink reload"),
+        "{said}"
+    );
+    // Where no rule is about the new path nothing is done there, and that is said.
+    town.gitlab.move_project(town.shop, "gone/away");
+    let said = until_ready_says(&town, |text| text.contains("gone/away")).await;
+    assert!(
+        said.contains(
+            "the reminder flagsmith in shop/web does nothing: the project shop/web is gone/away now"
+        ),
+        "{said}"
+    );
+    town.gitlab.move_project(town.shop, "shop/web");
+    until_ready_says(&town, |text| !text.contains("reminder")).await;
+    town.end().await;
+}
+
+#[tokio::test]
+async fn an_issue_that_is_refused_is_told_to_the_admin_until_it_is_there() {
+    let mut town = Town::new().await;
+    town.gitlab.faults().add(Rule::new("POST", r"/projects/\d+/issues$", Fault::status(403)));
+    town.start_with(&reminding("permanent = [\"dark_*\"]").more, &[]).await;
+    let said = until_ready_says(&town, |text| text.contains("the reminder")).await;
+    for part in [
+        "the reminder flagsmith in shop/web: 1 issue",
+        "`flagsmith:checkout_v2`: 403",
+        "the bot may open issues",
+    ] {
+        assert!(said.contains(part), "{part} is not in {said}");
+    }
+    town.gitlab.faults().clear();
+    until_opened(&town, 1).await;
+    until_ready_says(&town, |text| text == "ready").await;
+    town.end().await;
+}
+
 #[tokio::test]
 async fn a_service_that_is_busy_is_waited_for_and_a_flag_that_cannot_be_read_is_left_out() {
     let mut town = Town::new().await;
