@@ -25,7 +25,7 @@ use crate::gitlab::{NoteableDetail, WorkPage};
 const APART: SignedDuration = SignedDuration::from_secs(10);
 
 /// How long the look at one flag waits for a service that has no answer for the moment.
-const PATIENCE: Duration = Duration::from_mins(5);
+const PATIENCE: Duration = Duration::from_secs(5 * 60);
 
 /// Whether links at that provider are adopted in any project.
 pub fn is_wanted(world: &World, provider: &dyn FlagProvider) -> bool {
