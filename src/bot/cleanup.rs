@@ -4,7 +4,9 @@ use super::linked;
 use super::world::{Project, World};
 use super::{Trouble, roles};
 use crate::config::Role;
-use crate::domain::{Cleanup, CommentText, Flag, FlagState, NoteableKind, NoteableRecord, Person, UserId};
+use crate::domain::{
+    Change, Cleanup, CommentText, Flag, FlagState, NoteableKind, NoteableRecord, Person, UserId,
+};
 use crate::flags::{About, FlagProvider};
 use crate::markdown::cleanup::{self as say, Facts, Why};
 use crate::markdown::job::Page;
@@ -30,7 +32,8 @@ pub async fn find_out(
     let mut about = provider.about(&flag.flag, &flag.internal_id).await?;
     let known = world.store().flag(&flag.flag).await?.value;
     let seen = known.filter(|known| known.flag.internal_id == flag.internal_id);
-    about.changed_at = about.changed_at.max(seen.and_then(|known| known.history.last().map(|last| last.at)));
+    about.changed_at =
+        about.changed_at.max(seen.and_then(|known| known.history.iter().map(Change::moment).max()));
     // What is related, and all that is named, is looked at; of the others the text tells only how many there are.
     let linked = linked::still_named(world, project, &flag.flag).await?;
     Ok(Known { state, about, linked })

@@ -294,6 +294,17 @@ pub trait FlagProvider: Send + Sync + 'static {
 
     /// Whether flaglink may keep links on this service's flags now. `Some(why not)` where somebody else
     /// does that already (Flagsmith's own GitLab integration would also comment).
+    /// When the flag last changed in that environment, named in any letter case, by the service's clock; `None` where it keeps no
+    /// such moment. Asked where a change was seen of which nothing tells the time.
+    async fn changed_at(
+        &self,
+        _flag: &FlagRef,
+        _internal_id: &str,
+        _environment: &str,
+    ) -> Provided<Option<Timestamp>> {
+        Ok(None)
+    }
+
     async fn back_links_refused(&self) -> Provided<Option<String>> {
         Ok(None)
     }

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 
 use super::Flagsmith;
-use super::wire::Moment;
+use super::wire::{Feature, Moment};
+use crate::domain::FlagRef;
 use crate::flags::{About, Provided};
 
 impl Flagsmith {
@@ -24,3 +25,30 @@ impl Flagsmith {
         })
     }
 }
+
+    /// When the flag was last changed in one environment: for those without an override. With version 2 of feature versioning, when
+    /// the last version went live there.
+    pub(super) async fn changed_in(
+        &self,
+        flag: &FlagRef,
+        internal_id: &str,
+        environment: &str,
+    ) -> Provided<Option<Timestamp>> {
+        let Ok(id) = internal_id.parse::<u64>() else { return Ok(None) };
+        let environment = self.environment_named(environment).await?;
+        if !environment.use_v2_feature_versioning {
+            // The state's own moment is what it is marked with.
+            let mark = self.mark_in(flag, internal_id, &environment.name).await?;
+            return Ok(mark.and_then(|mark| mark.split_once(' ')?.1.parse().ok()));
+        }
+        let Some(path) = self.search_path(&flag.key) else { return Ok(None) };
+        let mut moment = None;
+        let path = format!("{path}&environment={}", environment.id);
+        let of_it = |feature: Feature| {
+            if feature.id == id {
+                moment = feature.last_modified_in_current_environment;
+            }
+        };
+        self.api.list(&path, of_it).await?;
+        Ok(moment.and_then(|text| text.parse().ok()))
+    }

@@ -42,6 +42,9 @@ pub(super) struct Feature {
     pub(super) created_date: Option<String>,
     #[serde(default)]
     pub(super) last_modified_in_any_environment: Option<String>,
+    /// Of environments with version 2 of feature versioning alone.
+    #[serde(default)]
+    pub(super) last_modified_in_current_environment: Option<String>,
     #[serde(default, deserialize_with = "null_is_default")]
     pub(super) owners: Vec<Owner>,
     #[serde(default, deserialize_with = "null_is_default")]
