@@ -267,6 +267,8 @@ fn jobs() -> Vec<Markdown> {
     };
     let mut all = vec![
         job::no_such_service("x", &["flagsmith", "unleash"]),
+        job::unseen_character('\u{200b}'),
+        job::no_key("flagsmith"),
         job::which_service(KEY, &["flagsmith", "unleash"]),
         job::cannot_create(),
         job::not_for_this_project(KEY),
