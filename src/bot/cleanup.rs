@@ -40,10 +40,11 @@ pub async fn find_out(
 }
 
 impl Known {
-    fn with_facts<T>(&self, project: &Project, flag: &Flag, then: impl FnOnce(&Facts<'_>) -> T) -> T {
+    fn with_facts<T>(&self, project: &Project, cleanup: &Cleanup, then: impl FnOnce(&Facts<'_>) -> T) -> T {
         let linked: Vec<Page> = self.linked.iter().map(linked::page).collect();
         then(&Facts {
-            flag,
+            flag: &cleanup.flag,
+            over: cleanup.over,
             state: self.state.as_ref(),
             changed_at: self.about.changed_at,
             linked: &linked,
@@ -63,13 +64,13 @@ impl Known {
             Some((person, on)) => Why::Asked { by: &person.username, on },
             None => Why::Stale { days: cleanup.days, environments: &cleanup.environments },
         };
-        let text = self.with_facts(project, &cleanup.flag, |facts| say::description(facts, &why, archives));
+        let text = self.with_facts(project, cleanup, |facts| say::description(facts, &why, archives));
         (say::title(&cleanup.flag.flag.key), text)
     }
 
     /// The description of an issue that is there, brought up to date; `None` where nothing is to be changed.
-    pub fn brought_up_to_date(&self, project: &Project, flag: &Flag, now: &str) -> Option<CommentText> {
-        self.with_facts(project, flag, |facts| say::brought_up_to_date(now, facts))
+    pub fn brought_up_to_date(&self, project: &Project, cleanup: &Cleanup, now: &str) -> Option<CommentText> {
+        self.with_facts(project, cleanup, |facts| say::brought_up_to_date(now, facts))
     }
 
     /// The issues that it is to be related to.

@@ -42,6 +42,8 @@ struct Said<'a> {
 struct SaidOfFlag<'a> {
     flag: String,
     days: u64,
+    /// Whether it is to be reminded of; else only its open issue is brought up to date.
+    due: bool,
     /// `open`, `refresh`, `closed` or `later`.
     what: &'a str,
     issue: Option<u64>,
@@ -133,7 +135,7 @@ fn said(planned: &Planned) -> Said<'_> {
             ToDo::Closed(iid) => ("closed", Some(iid)),
             ToDo::Later => ("later", None),
         };
-        SaidOfFlag { flag: one.flag.flag.words(), days: one.days, what, issue }
+        SaidOfFlag { flag: one.flag.flag.words(), days: one.days, due: one.over.is_none(), what, issue }
     };
     Said {
         provider: &planned.reminder.provider,
@@ -162,8 +164,11 @@ fn tell(all: &[Planned]) -> Result<(), Trouble> {
             }
         };
         let days = planned.reminder.after.as_secs() / (24 * 60 * 60);
-        let flags_words = count(flags.len(), "flag is", "flags are");
-        writeln!(out, "{name}: {flags_words} the same everywhere, and unchanged for {days} d or longer.")?;
+        let due = flags.iter().filter(|one| one.over.is_none()).count();
+        let flags_words = count(due, "flag is", "flags are");
+        let places =
+            if planned.reminder.counts_all() { "everywhere" } else { "in all environments that count" };
+        writeln!(out, "{name}: {flags_words} the same {places}, and unchanged for {days} d or longer.")?;
         if flags.is_empty() {
             continue;
         }
@@ -171,11 +176,17 @@ fn tell(all: &[Planned]) -> Result<(), Trouble> {
         for one in flags {
             let what = match one.what {
                 ToDo::Open => "open an issue".to_owned(),
+                ToDo::Refresh(iid) if one.over.is_some() => {
+                    format!(
+                        "bring issue #{iid} up to date: the flag is another now, is to stay, or is archived"
+                    )
+                }
                 ToDo::Refresh(iid) => format!("bring issue #{iid} up to date"),
                 ToDo::Closed(iid) => format!("nothing: issue #{iid} was closed"),
                 ToDo::Later => "nothing yet: there are enough for one time".to_owned(),
             };
-            table.row([plain(&one.flag.flag.words()), one.days.to_string(), what]);
+            let days = if one.over.is_none() { one.days.to_string() } else { "–".to_owned() };
+            table.row([plain(&one.flag.flag.words()), days, what]);
         }
         table.write(&mut out)?;
     }

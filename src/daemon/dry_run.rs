@@ -77,6 +77,8 @@ pub async fn planned_reminders(
                 markers: key.as_ref(),
                 former_names: flags.former_names(&reminder.provider),
                 bots: &bots,
+                // The store belongs to the daemon: here issues are known by their markers alone.
+                remembered: &[],
                 patience: Patience { longest: PATIENCE, told: &again },
                 now: Timestamp::now(),
             })

@@ -31,7 +31,7 @@ pub use flag::{
     Variant,
 };
 pub use hook::{HookPath, HookRecord, HookTarget};
-pub use job::{Cleanup, Job, Work};
+pub use job::{Cleanup, CleanupIssue, Job, Over, Work};
 pub use link::{Link, Person};
 pub use noteable::{
     InstanceId, NoteKey, NoteSource, Noteable, NoteableKind, ParseNoteableError, ProjectId, UserId,

@@ -157,6 +157,8 @@ pub struct About {
     pub changed_at: Option<Timestamp>,
     /// The mail address of its owner.
     pub owner: Option<String>,
+    /// Whether the service marks it as one that is there to stay.
+    pub permanent: bool,
 }
 
 /// What a webhook says: which flag to look at, and what it claims.
@@ -292,8 +294,6 @@ pub trait FlagProvider: Send + Sync + 'static {
         Ok(None)
     }
 
-    /// Whether flaglink may keep links on this service's flags now. `Some(why not)` where somebody else
-    /// does that already (Flagsmith's own GitLab integration would also comment).
     /// When the flag last changed in that environment, named in any letter case, by the service's clock; `None` where it keeps no
     /// such moment. Asked where a change was seen of which nothing tells the time.
     async fn changed_at(
@@ -305,6 +305,8 @@ pub trait FlagProvider: Send + Sync + 'static {
         Ok(None)
     }
 
+    /// Whether flaglink may keep links on this service's flags now. `Some(why not)` where somebody else
+    /// does that already (Flagsmith's own GitLab integration would also comment).
     async fn back_links_refused(&self) -> Provided<Option<String>> {
         Ok(None)
     }

@@ -71,6 +71,8 @@ impl OnItsWay<'_> {
                 };
                 match self.issue(&project, cleanup, edge).find(sent).await? {
                     Some(end) => Stands::Ended(end),
+                    // It was only to be brought up to date.
+                    None if cleanup.over.is_some() => Stands::Ended(SwitchEnd::Done { remark: None }),
                     None => Stands::NotYet,
                 }
             }

@@ -99,6 +99,9 @@ async fn remind_once(pipeline: &Pipeline, reminder: &Reminder) -> Result<(), Tro
         tracing::warn!(reminder = reminder.name(), path, "its project has another path now");
     }
     let bots: Vec<UserId> = world.bots().into_iter().collect();
+    let mut remembered = world.store().register().await?.value.unwrap_or_default().cleanups;
+    let here = (world.instance(), project.detail.id);
+    remembered.retain(|known| (&known.issue.instance, known.issue.project) == here);
     let grounds = Grounds {
         reminder,
         provider: provider.as_ref(),
@@ -106,6 +109,7 @@ async fn remind_once(pipeline: &Pipeline, reminder: &Reminder) -> Result<(), Tro
         markers: Some(world.markers()),
         former_names: world.flags().former_names(&reminder.provider),
         bots: &bots,
+        remembered: &remembered,
         patience: Patience::quiet(PATIENCE),
         now,
     };
@@ -147,6 +151,7 @@ fn edge(pipeline: &Pipeline, reminder: &Reminder, project: &Project, one: &Remin
         days: one.days,
         environments: one.environments.clone(),
         reminder: Some(reminder.name()),
+        over: one.over,
     };
     let until = now.checked_add(WITHIN).unwrap_or(now);
     let cause = Cause {

@@ -7,8 +7,8 @@ use super::{Pipeline, Ran, retry};
 use crate::bot::World;
 use crate::bot::limits::TELL_WAITING;
 use crate::domain::{
-    Decision, Edge, EdgeId, EdgeKind, Event, FlagPointer, FlagRef, InboxId, NoteKey, ReminderRecord,
-    SwitchEnd, SwitchProgress, Work, Write,
+    Cleanup, CleanupIssue, Decision, Edge, EdgeId, EdgeKind, Event, FlagPointer, FlagRef, InboxId, NoteKey,
+    NoteableKind, ReminderRecord, SwitchEnd, SwitchProgress, Work, Write,
 };
 use crate::store::CommitError;
 
@@ -81,7 +81,7 @@ impl Waited<'_> {
             tracing::warn!(
                 edge = edge.id.0,
                 kind = self.kind,
-                reminder = reminder_of(edge),
+                reminder = cleanup_of(edge).and_then(|cleanup| cleanup.reminder.as_deref()),
                 flag = flag_of(edge),
                 project = edge.cause.noteable.project,
                 how,
@@ -120,13 +120,20 @@ impl Waited<'_> {
                 Event::FlagChanged { provider: flag_ref.provider.clone(), flag: pointer, claims: Vec::new() };
             decision.write(Write::QueueEvent(InboxId(self.world.store().new_id()), look));
         }
-        if let Some(reminder) = reminder_of(edge) {
+        if let Some(cleanup) = cleanup_of(edge) {
             let before = decision.rests_on(self.world.store().register().await?).unwrap_or_default();
             let mut register = before.clone();
-            let record = register.reminders.entry(reminder.to_owned()).or_default();
-            record.ended(&flag_of(edge).unwrap_or_default(), end);
-            if *record == ReminderRecord::default() {
-                register.reminders.remove(reminder);
+            if let SwitchEnd::Issue { iid, .. } = end {
+                register.remember_cleanup(CleanupIssue {
+                    issue: self.world.noteable(edge.cause.noteable.project, NoteableKind::Issue, *iid),
+                    flag: cleanup.flag.flag.clone(),
+                    internal_id: cleanup.flag.internal_id.clone(),
+                });
+            }
+            if let Some(reminder) = &cleanup.reminder {
+                let record = register.reminders.entry(reminder.clone()).or_default();
+                record.ended(&cleanup.flag.flag.words(), end);
+                register.reminders.retain(|_, record| *record != ReminderRecord::default());
             }
             if register != before {
                 decision.write(Write::PutRegister(Box::new(register)));
@@ -157,14 +164,12 @@ impl Waited<'_> {
     }
 }
 
-/// The reminder that it is for, if it is for one.
-fn reminder_of(edge: &Edge) -> Option<&str> {
-    match &edge.kind {
-        EdgeKind::Job(job) => match &job.what {
-            Work::Cleanup(cleanup) => cleanup.reminder.as_deref(),
-            _ => None,
-        },
-        _ => None,
+/// The issue in which a flag is to be cleaned up, if it is for one.
+fn cleanup_of(edge: &Edge) -> Option<&Cleanup> {
+    let EdgeKind::Job(job) = &edge.kind else { return None };
+    match &job.what {
+        Work::Cleanup(cleanup) => Some(cleanup),
+        Work::Create { .. } | Work::Archive { .. } => None,
     }
 }
 

@@ -60,6 +60,9 @@ async fn a_reminder_whose_project_is_not_there() {
     );
     let said = place.run(&["reminders", "--dry-run"], &[]).await;
     assert!(said.out.contains("that project is shop/moved now"), "{}{}", said.out, said.err);
+    place.rewrite("project = \"shop/web\"\n", "project = \"shop/web\"\nenvironments = [\"production\"]\n");
+    let said = place.run(&["reminders", "--dry-run"], &[]).await;
+    assert!(said.out.contains("the same in all environments that count"), "{}{}", said.out, said.err);
     place.gitlab.set_archived(place.shop, true);
     place.doctor(&[], &[]).await.says("wrong", "reminder-project", &["is archived", "unarchive it"]);
     let said = place.run(&["reminders", "--dry-run"], &[]).await;

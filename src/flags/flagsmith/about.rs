@@ -13,6 +13,12 @@ impl Flagsmith {
     pub(super) async fn about_flag(&self, internal_id: &str) -> Provided<About> {
         let Ok(id) = internal_id.parse::<u64>() else { return Ok(About::default()) };
         let Some(feature) = self.feature(id).await? else { return Ok(About::default()) };
+        let permanent = !feature.tags.is_empty()
+            && self
+                .project_tags()
+                .await?
+                .iter()
+                .any(|tag| tag.is_permanent && feature.tags.contains(&tag.id));
         let mut moments = vec![feature.created_date, feature.last_modified_in_any_environment];
         for environment in self.environments().await?.iter() {
             let path = format!("features/featurestates/?environment={}&feature={id}", environment.id);
@@ -22,9 +28,9 @@ impl Flagsmith {
         Ok(About {
             changed_at: moments.into_iter().flatten().filter_map(read).max(),
             owner: feature.owners.into_iter().find_map(|owner| owner.email),
+            permanent,
         })
     }
-}
 
     /// When the flag was last changed in one environment: for those without an override. With version 2 of feature versioning, when
     /// the last version went live there.
@@ -52,3 +58,4 @@ impl Flagsmith {
         self.api.list(&path, of_it).await?;
         Ok(moment.and_then(|text| text.parse().ok()))
     }
+}

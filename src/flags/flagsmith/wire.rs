@@ -120,6 +120,9 @@ pub(super) struct Tag {
     pub(super) label: String,
     #[serde(default, deserialize_with = "null_is_default")]
     pub(super) is_system_tag: bool,
+    /// Flags with it are there to stay.
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub(super) is_permanent: bool,
 }
 
 /// A list that is not paged but has the shape of a page.
