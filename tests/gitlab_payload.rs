@@ -139,6 +139,7 @@ fn the_least_that_a_note_needs() {
         iid: 41,
         source: NoteSource::Note(9),
         discussion: None,
+        by_another: false,
     };
     let event = Event::NoteWritten(wanted);
     assert_eq!(of(&note("/flag help")), Classified::Event { event, project_path: None });

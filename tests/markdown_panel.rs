@@ -99,6 +99,7 @@ fn change(when: &str, what: ChangeKind) -> Change {
     Change {
         at: at(when),
         noticed_at: None,
+        happened_at: None,
         by: None,
         others: Vec::new(),
         heard: Vec::new(),

@@ -288,6 +288,7 @@ fn panel_of(text: &str, templates: Option<&Templates>) -> String {
     let history = [Change {
         at: Timestamp::UNIX_EPOCH,
         noticed_at: None,
+        happened_at: None,
         by: by.clone(),
         others: Vec::new(),
         heard: Vec::new(),

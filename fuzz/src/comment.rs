@@ -154,6 +154,7 @@ fn panel_of(text: &str) -> String {
     let change = |what| Change {
         at: at(),
         noticed_at: None,
+        happened_at: None,
         by: Some(text.to_owned()),
         others: Vec::new(),
         heard: Vec::new(),

@@ -117,6 +117,7 @@ pub(super) fn attributed(
     let mut change = Change {
         at: entry.now,
         noticed_at: Some(entry.now),
+        happened_at: None,
         by: None,
         others: Vec::new(),
         heard,

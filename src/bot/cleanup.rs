@@ -4,7 +4,9 @@ use super::linked;
 use super::world::{Project, World};
 use super::{Trouble, roles};
 use crate::config::Role;
-use crate::domain::{Cleanup, CommentText, Flag, FlagState, NoteableKind, NoteableRecord, Person, UserId};
+use crate::domain::{
+    Change, Cleanup, CommentText, Flag, FlagState, NoteableKind, NoteableRecord, Person, UserId,
+};
 use crate::flags::{About, FlagProvider};
 use crate::markdown::cleanup::{self as say, Facts, Why};
 use crate::markdown::job::Page;
@@ -30,17 +32,19 @@ pub async fn find_out(
     let mut about = provider.about(&flag.flag, &flag.internal_id).await?;
     let known = world.store().flag(&flag.flag).await?.value;
     let seen = known.filter(|known| known.flag.internal_id == flag.internal_id);
-    about.changed_at = about.changed_at.max(seen.and_then(|known| known.history.last().map(|last| last.at)));
+    about.changed_at =
+        about.changed_at.max(seen.and_then(|known| known.history.iter().map(Change::moment).max()));
     // What is related, and all that is named, is looked at; of the others the text tells only how many there are.
     let linked = linked::still_named(world, project, &flag.flag).await?;
     Ok(Known { state, about, linked })
 }
 
 impl Known {
-    fn with_facts<T>(&self, project: &Project, flag: &Flag, then: impl FnOnce(&Facts<'_>) -> T) -> T {
+    fn with_facts<T>(&self, project: &Project, cleanup: &Cleanup, then: impl FnOnce(&Facts<'_>) -> T) -> T {
         let linked: Vec<Page> = self.linked.iter().map(linked::page).collect();
         then(&Facts {
-            flag,
+            flag: &cleanup.flag,
+            over: cleanup.over,
             state: self.state.as_ref(),
             changed_at: self.about.changed_at,
             linked: &linked,
@@ -60,13 +64,13 @@ impl Known {
             Some((person, on)) => Why::Asked { by: &person.username, on },
             None => Why::Stale { days: cleanup.days, environments: &cleanup.environments },
         };
-        let text = self.with_facts(project, &cleanup.flag, |facts| say::description(facts, &why, archives));
+        let text = self.with_facts(project, cleanup, |facts| say::description(facts, &why, archives));
         (say::title(&cleanup.flag.flag.key), text)
     }
 
     /// The description of an issue that is there, brought up to date; `None` where nothing is to be changed.
-    pub fn brought_up_to_date(&self, project: &Project, flag: &Flag, now: &str) -> Option<CommentText> {
-        self.with_facts(project, flag, |facts| say::brought_up_to_date(now, facts))
+    pub fn brought_up_to_date(&self, project: &Project, cleanup: &Cleanup, now: &str) -> Option<CommentText> {
+        self.with_facts(project, cleanup, |facts| say::brought_up_to_date(now, facts))
     }
 
     /// The issues that it is to be related to.

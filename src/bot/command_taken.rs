@@ -110,7 +110,10 @@ async fn refusal(project: &Project, record: &NoteRecord, found: &Found) -> Resul
         // How a command is written is no secret of the project: members of any role are told.
         return Ok(None);
     }
-    let what = roles::words(found.permission());
+    let what = match &found.parsed {
+        Ok(Command::Unlink { .. }) => "unlinking flags here",
+        _ => roles::words(found.permission()),
+    };
     let Some(needed_level) = needed.level() else { return Ok(Some(Ran::not_done(reply::nobody_may(what)))) };
     if level < needed_level {
         return Ok(Some(Ran::not_done(reply::needs_role(what, needed.words(), Role::of_level(level)))));

@@ -15,7 +15,7 @@ use super::telling::{self, News};
 use super::world::World;
 use super::{Entry, Made, Trouble};
 use crate::domain::{
-    AskedSwitch, Change, ChangeKind, Claim, Decision, Event, FlagPointer, FlagRecord, FlagRef, InboxId,
+    AskedSwitch, Change, ChangeKind, Claim, Decision, Event, Flag, FlagPointer, FlagRecord, FlagRef, InboxId,
     Level, Write,
 };
 use crate::flags::FlagProvider;
@@ -177,7 +177,7 @@ async fn look(
     if let Some(state) = now {
         record.state = Some(state);
     }
-    record.seen_at = entry.now;
+    let seen_before = std::mem::replace(&mut record.seen_at, entry.now);
     let mut ours = false;
     let mut changes: Vec<Change> = Vec::with_capacity(what.len());
     for (what, since) in what {
@@ -197,6 +197,9 @@ async fn look(
         }
         // The last one there is what later words are put to, and about the others all is known.
         changes.extend(rest.map(|what| attributed((what, since), &heard, &record, entry)));
+    }
+    for change in &mut changes {
+        change.happened_at = happened_at(provider, &record.flag, change, seen_before, entry).await;
     }
     forget_heard(&mut record, entry);
     record.asked.retain(|asked| entry.now.duration_since(asked.at) < NAMED_LATER);
@@ -226,6 +229,33 @@ async fn look(
     world.metrics().flag_change(&flag.provider, noticed_by);
     decision.write(Write::PutFlag(Box::new(record)));
     Ok(made(decision, not_yet))
+}
+
+/// When a change happened of which nobody has said that: what the service keeps as the last moment there, if that is after the
+/// flag was seen as it was before. It is only for people, so a service that does not tell it is not asked again.
+async fn happened_at(
+    provider: &dyn FlagProvider,
+    flag: &Flag,
+    change: &Change,
+    seen_before: Timestamp,
+    entry: Entry,
+) -> Option<Timestamp> {
+    let ChangeKind::Environment { before: Some(before), after } = &change.what else { return None };
+    // What overrides are set to has no moment of its own.
+    let is_of_it = before.on != after.on
+        || !before.same_value_as(after)
+        || before.rollout != after.rollout
+        || before.strategies != after.strategies;
+    if !is_of_it || change.noticed_at != Some(change.at) {
+        return None;
+    }
+    match provider.changed_at(&flag.flag, &flag.internal_id, &after.environment).await {
+        Ok(moment) => moment.filter(|at| *at > seen_before && *at <= entry.now),
+        Err(error) => {
+            tracing::debug!(flag = %flag.flag, %error, "when it changed is not known");
+            None
+        }
+    }
 }
 
 /// What is seen is written down, also where more is claimed than that.
@@ -295,6 +325,7 @@ fn asked_change(what: ChangeKind, asked: AskedSwitch, entry: Entry) -> Change {
     Change {
         at: asked.at.min(entry.now),
         noticed_at: Some(entry.now),
+        happened_at: None,
         by: Some(asked.by),
         others: Vec::new(),
         heard: Vec::new(),

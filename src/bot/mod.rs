@@ -26,6 +26,7 @@ mod noteable_changed;
 pub mod panel;
 mod patience;
 mod refusals;
+pub mod reminder_project;
 pub mod reminders;
 mod replies;
 mod resolve;

@@ -22,6 +22,11 @@ use crate::markdown::reply;
 /// A comment that GitLab does not show is looked for once more after this time before that is believed.
 const READ_AGAIN: Duration = Duration::from_secs(2);
 
+/// An issue that was there for so long when it is told to be new may have been moved here.
+const MAY_HAVE_MOVED: Duration = Duration::from_secs(2 * 60);
+/// GitLab's own note about that may come later than the webhook, by no more than this.
+const ARRIVAL_TOLD: Duration = Duration::from_secs(5);
+
 /// How many comments are looked through for GitLab's note about a move.
 const LOOK_THROUGH: usize = 1_000;
 
@@ -95,6 +100,13 @@ pub(super) async fn decide(world: &World, entry: Entry, hint: &NoteHint) -> Resu
     let late = entry.now.duration_since(written_at).unsigned_abs() > COMMAND_AGE && written_at < entry.now;
     if late && !entry.revived {
         return Ok(Made::Nothing("too_old"));
+    }
+
+    let moved = hint.source == NoteSource::Description
+        && hint.kind == NoteableKind::Issue
+        && (hint.by_another || age > MAY_HAVE_MOVED);
+    if moved && entry.attempts == 0 && !entry.revived {
+        return Err(Trouble::again_in(ARRIVAL_TOLD, "GitLab may still say that the issue was moved here"));
     }
 
     let discussion = discussion_of(&project, hint, &text).await?;

@@ -9,7 +9,7 @@ use super::Trouble;
 use super::patience::{self, Patience};
 use super::world::Project;
 use crate::config::Reminder;
-use crate::domain::{Flag, FlagState, UserId, WorkState};
+use crate::domain::{CleanupIssue, Flag, FlagRef, FlagState, Over, UserId, WorkState};
 use crate::flags::{FlagProvider, Provided};
 use crate::gitlab::NoteableDetail;
 use crate::markdown::MarkerKey;
@@ -17,7 +17,7 @@ use crate::markdown::MarkerKey;
 /// Flags whose states are asked for in one go.
 const AT_ONCE: usize = 500;
 
-/// A flag that is the same everywhere, and what is to be done about it.
+/// A flag that is the same everywhere, or was, and what is to be done about it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reminded {
     /// The flag.
@@ -26,6 +26,8 @@ pub struct Reminded {
     pub days: u64,
     /// In which environments, where not all count; empty: everywhere.
     pub environments: Vec<String>,
+    /// Nobody would be reminded of it any more: only its open issue is brought up to date.
+    pub over: Option<Over>,
     /// What is to be done.
     pub what: ToDo,
 }
@@ -57,28 +59,48 @@ pub struct Grounds<'a> {
     pub former_names: &'a [String],
     /// Our bot users.
     pub bots: &'a [UserId],
+    /// The issues that are remembered for that project, as far as the store is at hand.
+    pub remembered: &'a [CleanupIssue],
     /// How long it is waited, each time, for a service that has no answer for the moment.
     pub patience: Patience<'a>,
     /// Now.
     pub now: Timestamp,
 }
 
-/// What is to be done now, about the flags that have been the same for longest first. Reads, and writes nothing.
+/// An issue of ours that is about a flag.
+struct Ours {
+    iid: u64,
+    description: String,
+    state: WorkState,
+    created_at: Timestamp,
+}
+
+/// A flag that is the same in all environments that count, in which, and since when.
+struct Stale {
+    flag: Flag,
+    environments: Vec<String>,
+    since: Timestamp,
+}
+
+/// A flag of which nobody is reminded, why, and when it last changed, where that was asked.
+struct Other {
+    flag: Flag,
+    over: Over,
+    since: Option<Timestamp>,
+}
+
+/// What is to be done now, about the flags that have been the same for longest first; behind them the open issues about others that
+/// are there. Reads, and writes nothing.
 pub async fn plan(grounds: &Grounds<'_>) -> Result<Vec<Reminded>, Trouble> {
-    let mut stale = stale(grounds).await?;
-    stale.sort_by(|(a, _, since), (b, _, other)| since.cmp(other).then_with(|| a.flag.key.cmp(&b.flag.key)));
+    let (mut stale, others) = looked(grounds).await?;
+    stale.sort_by(|a, b| a.since.cmp(&b.since).then_with(|| a.flag.flag.key.cmp(&b.flag.flag.key)));
     let issues = our_issues(grounds).await?;
     let mut left = grounds.reminder.limit;
     let mut all = Vec::with_capacity(stale.len());
-    for (flag, environments, since) in stale {
-        let project = grounds.project.detail.id;
-        let markers = grounds.markers.map(|key| key.of_cleanups(project, &flag, grounds.former_names));
-        let known = issues.iter().filter(|(_, description, _)| {
-            markers.iter().flatten().any(|marker| marker.stands_in(description))
-        });
-        let what = match known.min_by_key(|(iid, ..)| *iid) {
-            Some((iid, _, WorkState::Opened)) => ToDo::Refresh(*iid),
-            Some((iid, ..)) => ToDo::Closed(*iid),
+    for Stale { flag, environments, since } in stale {
+        let what = match issue_about(grounds, &issues, &flag) {
+            Some(Ours { iid, state: WorkState::Opened, .. }) => ToDo::Refresh(*iid),
+            Some(Ours { iid, .. }) => ToDo::Closed(*iid),
             None if left == 0 => ToDo::Later,
             None => {
                 left -= 1;
@@ -86,18 +108,53 @@ pub async fn plan(grounds: &Grounds<'_>) -> Result<Vec<Reminded>, Trouble> {
             }
         };
         let age = Duration::try_from(grounds.now.duration_since(since)).unwrap_or_default();
-        all.push(Reminded { flag, days: age.as_secs() / (24 * 60 * 60), environments, what });
+        all.push(Reminded { flag, days: age.as_secs() / (24 * 60 * 60), environments, over: None, what });
+    }
+    for Other { flag, over, since } in others {
+        let Some(issue) =
+            issue_about(grounds, &issues, &flag).filter(|issue| issue.state == WorkState::Opened)
+        else {
+            continue;
+        };
+        // Otherwise somebody has asked for it early.
+        let has_changed = since.is_none_or(|since| since > issue.created_at);
+        if over != Over::Changed || has_changed {
+            let what = ToDo::Refresh(issue.iid);
+            all.push(Reminded { flag, days: 0, environments: Vec::new(), over: Some(over), what });
+        }
     }
     Ok(all)
 }
 
+/// The issue about a flag: the one that is remembered while it is open, else the oldest with its marker.
+fn issue_about<'a>(grounds: &Grounds<'_>, issues: &'a [Ours], flag: &Flag) -> Option<&'a Ours> {
+    let project = grounds.project.detail.id;
+    let markers = grounds.markers.map(|key| key.of_cleanups(project, flag, grounds.former_names));
+    let remembered = grounds
+        .remembered
+        .iter()
+        .find(|known| known.is_about(&known.issue.instance, project, flag, grounds.former_names))
+        .map(|known| known.issue.iid);
+    let is_remembered = |issue: &Ours| remembered == Some(issue.iid);
+    let known = issues.iter().filter(|issue| {
+        is_remembered(issue) || markers.iter().flatten().any(|marker| marker.stands_in(&issue.description))
+    });
+    known.min_by_key(|issue| (!(is_remembered(issue) && issue.state == WorkState::Opened), issue.iid))
+}
+
 /// The issues of our bots in the project that speak of any flag.
-async fn our_issues(grounds: &Grounds<'_>) -> Result<Vec<(u64, String, WorkState)>, Trouble> {
+async fn our_issues(grounds: &Grounds<'_>) -> Result<Vec<Ours>, Trouble> {
     let mut all = Vec::new();
     for bot in grounds.bots {
         let ours = |issue: NoteableDetail| {
             let marked = issue.description.contains("<!-- flaglink:");
-            marked.then_some((issue.iid, issue.description, issue.state))
+            let remembered = || grounds.remembered.iter().any(|known| known.issue.iid == issue.iid);
+            (marked || remembered()).then_some(Ours {
+                iid: issue.iid,
+                description: issue.description,
+                state: issue.state,
+                created_at: issue.created_at,
+            })
         };
         let Project { gitlab, detail, .. } = grounds.project;
         all.extend(
@@ -107,29 +164,67 @@ async fn our_issues(grounds: &Grounds<'_>) -> Result<Vec<(u64, String, WorkState
     Ok(all)
 }
 
-/// Flags that are the same in all environments that count, in which, and since when.
-async fn stale(grounds: &Grounds<'_>) -> Result<Vec<(Flag, Vec<String>, Timestamp)>, Trouble> {
+/// The flags that are the same in all environments that count for long enough, and the others as far as they can be told apart.
+async fn looked(grounds: &Grounds<'_>) -> Result<(Vec<Stale>, Vec<Other>), Trouble> {
     let Grounds { reminder, provider, project, patience, .. } = grounds;
-    let mut flags = patience::ask(*patience, || provider.flags(project.detail.id)).await?;
-    flags.retain(|flag| {
-        let key = &flag.flag.key;
-        !flag.archived && !reminder.keeps(key) && project.rule.sees(provider.name(), key)
-    });
+    let all = patience::ask(*patience, || provider.flags(project.detail.id)).await?;
+    let mut others: Vec<Other> = gone(grounds, &all);
+    let other = |flag: &Flag, over| Other { flag: flag.clone(), over, since: None };
+    let seen = all.into_iter().filter(|flag| project.rule.sees(provider.name(), &flag.flag.key));
+    let (flags, kept): (Vec<Flag>, Vec<Flag>) =
+        seen.partition(|flag| !flag.archived && !reminder.keeps(&flag.flag.key));
+    others.extend(kept.iter().map(|flag| other(flag, if flag.archived { Over::Gone } else { Over::Stays })));
     let mut stale = Vec::new();
     for (flag, state) in flags.iter().zip(states(grounds, &flags).await?) {
-        let Some(state) = state.filter(|state| same_everywhere(reminder, state)) else { continue };
-        if kept(grounds, flag).await? {
+        let Some(state) = state else { continue };
+        if !same_everywhere(reminder, &state) {
+            others.push(other(flag, if state.archived { Over::Gone } else { Over::Differs }));
             continue;
         }
+        match by_tags(grounds, flag).await? {
+            Some(false) => {}
+            Some(true) => {
+                others.push(other(flag, Over::Stays));
+                continue;
+            }
+            None => continue,
+        }
         let about = of_one(grounds, flag, || provider.about(&flag.flag, &flag.internal_id)).await?;
+        let Some(about) = about else { continue };
+        if about.permanent {
+            others.push(other(flag, Over::Stays));
+            continue;
+        }
         // Of what the service does not tell the age of, nobody is reminded.
-        let Some(since) = about.and_then(|about| about.changed_at) else { continue };
+        let Some(since) = about.changed_at else { continue };
         let age = Duration::try_from(grounds.now.duration_since(since)).unwrap_or_default();
         if age >= reminder.after {
-            stale.push((flag.clone(), counted(reminder, &state), since));
+            stale.push(Stale { flag: flag.clone(), environments: counted(reminder, &state), since });
+        } else {
+            others.push(Other { since: Some(since), ..other(flag, Over::Changed) });
         }
     }
-    Ok(stale)
+    Ok((stale, others))
+}
+
+/// The flags of remembered issues that the service does not list any more.
+fn gone(grounds: &Grounds<'_>, listed: &[Flag]) -> Vec<Other> {
+    let name = grounds.provider.name();
+    let is_of_it = |provider: &String| provider == name || grounds.former_names.contains(provider);
+    let remembered = grounds.remembered.iter().filter(|known| is_of_it(&known.flag.provider));
+    let flags = remembered.map(|known| Flag {
+        flag: FlagRef { provider: name.to_owned(), ..known.flag.clone() },
+        internal_id: known.internal_id.clone(),
+        description: None,
+        archived: false,
+        url: None,
+        public_page: false,
+    });
+    let missing = flags.filter(|flag| {
+        let is_listed = |one: &Flag| one.flag == flag.flag && one.internal_id == flag.internal_id;
+        !listed.iter().any(is_listed) && grounds.project.rule.sees(name, &flag.flag.key)
+    });
+    missing.map(|flag| Other { flag, over: Over::Gone, since: None }).collect()
 }
 
 /// The states of the flags, in their order; `None` also where the service cannot tell one.
@@ -208,12 +303,11 @@ fn counted(reminder: &Reminder, state: &FlagState) -> Vec<String> {
     if others.is_empty() { Vec::new() } else { names.collect() }
 }
 
-/// Whether the flag has a tag that says that it is there to stay.
-async fn kept(grounds: &Grounds<'_>, flag: &Flag) -> Result<bool, Trouble> {
+/// Whether the flag has a tag that says that it is there to stay; `None` where its tags cannot be read: it may have that tag.
+async fn by_tags(grounds: &Grounds<'_>, flag: &Flag) -> Result<Option<bool>, Trouble> {
     if !grounds.provider.abilities().tags || !grounds.reminder.looks_at_tags() {
-        return Ok(false);
+        return Ok(Some(false));
     }
     let tags = of_one(grounds, flag, || grounds.provider.tags(&flag.flag, &flag.internal_id)).await?;
-    // Where they cannot be read, it may have that tag.
-    Ok(tags.is_none_or(|tags| tags.iter().any(|tag| grounds.reminder.keeps_tagged(tag))))
+    Ok(tags.map(|tags| tags.iter().any(|tag| grounds.reminder.keeps_tagged(tag))))
 }

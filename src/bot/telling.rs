@@ -137,7 +137,8 @@ async fn add(
 
 /// The deeds that a change is, one for each of its people.
 fn deeds_of(change: &Change) -> Vec<Deed> {
-    let Change { at, noticed_at, by, others, reason, asked_on, .. } = change.clone();
+    let at = change.moment();
+    let Change { noticed_at, by, others, reason, asked_on, .. } = change.clone();
     let deed = |by, reason, asked_on| Deed { at, by, reason, asked_on, noticed_at };
     let by_others = others.into_iter().map(|by| deed(Some(by), None, None));
     by_others.chain([deed(by, reason, asked_on)]).collect()

@@ -201,13 +201,24 @@ impl World {
         if let Some(remembered) = self.remembered(id) {
             return Ok(remembered);
         }
+        let at = Instant::now();
         let project = self.ask_for_project(id).await?;
         let mut projects = self.projects.lock().unwrap_or_else(PoisonError::into_inner);
         if projects.len() >= PROJECTS {
             projects.retain(|_, remembered| remembered.at.elapsed() < PROJECT_BELIEVED);
         }
-        projects.insert(id, Remembered { at: Instant::now(), project: project.clone() });
+        projects.insert(id, Remembered { at, project: project.clone() });
         Ok(project)
+    }
+
+    /// The same as GitLab has shown it since that moment, for what would give something away: all that is written in one project at
+    /// a time asks once.
+    pub async fn project_since(&self, id: ProjectId, since: Instant) -> Result<Option<Project>, Trouble> {
+        let older = |remembered: &Remembered| remembered.at < since;
+        if self.projects.lock().unwrap_or_else(PoisonError::into_inner).get(&id).is_some_and(older) {
+            self.forget_project(id);
+        }
+        self.project(id).await
     }
 
     /// The project at that path, if a rule matches it and its token sees it. Asked anew each time. One that went elsewhere (GitLab

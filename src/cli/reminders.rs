@@ -11,6 +11,7 @@ use crate::bot::Trouble as BotTrouble;
 use crate::bot::reminders::{Reminded, ToDo};
 use crate::config::Config;
 use crate::daemon::{Asking, Planned, planned_reminders};
+use crate::domain::{NEW_PATH, of_an_old_path};
 
 use super::document;
 use super::progress::{Progress, Step};
@@ -31,6 +32,8 @@ pub(super) struct Reminders {
 struct Said<'a> {
     provider: &'a str,
     project: &'a str,
+    /// The path that the project has now, where the configuration has an old one.
+    moved_to: Option<&'a str>,
     error: Option<String>,
     flags: Vec<SaidOfFlag<'a>>,
 }
@@ -39,6 +42,8 @@ struct Said<'a> {
 struct SaidOfFlag<'a> {
     flag: String,
     days: u64,
+    /// Whether it is to be reminded of; else only its open issue is brought up to date.
+    due: bool,
     /// `open`, `refresh`, `closed` or `later`.
     what: &'a str,
     issue: Option<u64>,
@@ -130,11 +135,12 @@ fn said(planned: &Planned) -> Said<'_> {
             ToDo::Closed(iid) => ("closed", Some(iid)),
             ToDo::Later => ("later", None),
         };
-        SaidOfFlag { flag: one.flag.flag.words(), days: one.days, what, issue }
+        SaidOfFlag { flag: one.flag.flag.words(), days: one.days, due: one.over.is_none(), what, issue }
     };
     Said {
         provider: &planned.reminder.provider,
         project: &planned.reminder.project,
+        moved_to: planned.moved_to.as_deref(),
         error,
         flags: flags.iter().map(of_flag).collect(),
     }
@@ -147,6 +153,9 @@ fn tell(all: &[Planned]) -> Result<(), Trouble> {
             writeln!(out)?;
         }
         let name = plain(&planned.reminder.name());
+        if let Some(path) = &planned.moved_to {
+            writeln!(out, "{}: {NEW_PATH}.", plain(&of_an_old_path(&planned.reminder.name(), path)))?;
+        }
         let flags = match &planned.flags {
             Ok(flags) => flags,
             Err(trouble) => {
@@ -155,8 +164,11 @@ fn tell(all: &[Planned]) -> Result<(), Trouble> {
             }
         };
         let days = planned.reminder.after.as_secs() / (24 * 60 * 60);
-        let flags_words = count(flags.len(), "flag is", "flags are");
-        writeln!(out, "{name}: {flags_words} the same everywhere, and unchanged for {days} d or longer.")?;
+        let due = flags.iter().filter(|one| one.over.is_none()).count();
+        let flags_words = count(due, "flag is", "flags are");
+        let places =
+            if planned.reminder.counts_all() { "everywhere" } else { "in all environments that count" };
+        writeln!(out, "{name}: {flags_words} the same {places}, and unchanged for {days} d or longer.")?;
         if flags.is_empty() {
             continue;
         }
@@ -164,11 +176,17 @@ fn tell(all: &[Planned]) -> Result<(), Trouble> {
         for one in flags {
             let what = match one.what {
                 ToDo::Open => "open an issue".to_owned(),
+                ToDo::Refresh(iid) if one.over.is_some() => {
+                    format!(
+                        "bring issue #{iid} up to date: the flag is another now, is to stay, or is archived"
+                    )
+                }
                 ToDo::Refresh(iid) => format!("bring issue #{iid} up to date"),
                 ToDo::Closed(iid) => format!("nothing: issue #{iid} was closed"),
                 ToDo::Later => "nothing yet: there are enough for one time".to_owned(),
             };
-            table.row([plain(&one.flag.flag.words()), one.days.to_string(), what]);
+            let days = if one.over.is_none() { one.days.to_string() } else { "–".to_owned() };
+            table.row([plain(&one.flag.flag.words()), days, what]);
         }
         table.write(&mut out)?;
     }

@@ -126,10 +126,10 @@ impl Config {
         let tunnel = section("tunnel");
         let limits = Limits::check(&section("limits"))?;
         let providers = providers(section("providers"), &around)?;
-        let templates = templates::check(&section("templates"))?;
         let (rules, reminders) = (section("projects"), section("reminders"));
 
         let (mut warnings, mut secret_files) = (Vec::new(), Vec::new());
+        let templates = templates::check(&section("templates"), &mut warnings)?;
         for section in
             [&listen, &tunnel, &store, &gitlab].into_iter().chain(providers.iter().map(|p| &p.section))
         {

@@ -14,7 +14,9 @@ use super::span::Span;
 
 /// Reminders of flags that may be cleaned up: those that are set to the same in all environments, and have been for long. Each
 /// gets one issue, the same that `/flag cleanup-issue` opens; where it is there already, what it says of the flag is brought
-/// up to date. An issue that was closed stays closed. `flaglink reminders --dry-run` prints what would be done.
+/// up to date, also when the flag has changed since, is to stay, is archived or gone. An issue whose description was written anew is left
+/// alone, and nobody but people closes one; an issue that was closed stays closed. `flaglink reminders --dry-run` prints what would be
+/// done, as far as that is known without the store.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct ReminderTable {
     /// Whose flags. Those of the provider that the project may see (`flags` of its rule).
@@ -36,10 +38,11 @@ pub(crate) struct ReminderTable {
     /// How long between two looks.
     #[serde(default = "default_every")]
     pub(crate) every: Span,
-    /// Keys of flags that are there to stay: `"ops_*"`.
+    /// Keys of flags that are there to stay: `"ops_*"`. Upper and lower case are the same.
     #[serde(default)]
     pub(crate) permanent: Vec<String>,
-    /// Tags of flags that are there to stay, where the flag service has tags. Unleash's are written `type:value` unless they are
+    /// Tags of flags that are there to stay, where the flag service has tags. Upper and lower case are the same. A tag that
+    /// Flagsmith itself calls permanent counts whatever its name is. Unleash's are written `type:value` unless they are
     /// `simple`.
     #[serde(default = "default_tags")]
     pub(crate) permanent_tags: Vec<String>,
@@ -96,6 +99,11 @@ impl Reminder {
         self.environments.iter().any(|pattern| pattern.matches(&self.provider, environment))
     }
 
+    /// Whether every environment counts.
+    pub fn counts_all(&self) -> bool {
+        self.environments.iter().any(EnvironmentPattern::is_everything)
+    }
+
     /// The environments that it names.
     pub(crate) fn environments(&self) -> &[EnvironmentPattern] {
         &self.environments
@@ -141,7 +149,9 @@ impl Reminder {
                 section.error("environments", "this names no environment; for all of them leave it out")
             );
         }
-        let glob = |text: &String| GlobBuilder::new(text).build().map(|glob| glob.compile_matcher());
+        let glob = |text: &String| {
+            GlobBuilder::new(text).case_insensitive(true).build().map(|glob| glob.compile_matcher())
+        };
         let permanent = table.permanent.iter().map(glob).collect::<Result<_, _>>();
         let permanent = permanent.map_err(|why| section.error("permanent", why.kind()))?;
         let labels = table.labels.as_deref().map(check_labels).transpose();

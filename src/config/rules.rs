@@ -112,6 +112,11 @@ impl ProjectRule {
         }
     }
 
+    /// Whether values that are shown in a project of that visibility are hidden where everybody sees it.
+    pub fn would_hide_values(&self, visibility: Visibility) -> bool {
+        self.shows_values(visibility) && !self.shows_values(Visibility::Public)
+    }
+
     /// Checks one entry. `known` are the configured providers, in the order of the file.
     pub(crate) fn check(section: &Section, known: &[String]) -> Result<Self, ConfigError> {
         let table: ProjectTable = section.read()?;

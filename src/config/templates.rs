@@ -33,14 +33,14 @@ pub struct TemplateFile {
 }
 
 /// The files of the folder, in the order of their names; none where no folder is named.
-pub(crate) fn check(section: &Section) -> Result<Vec<TemplateFile>, ConfigError> {
+pub(crate) fn check(section: &Section, warnings: &mut Vec<String>) -> Result<Vec<TemplateFile>, ConfigError> {
     let table: TemplatesTable = section.read()?;
     let Some(folder) = &table.folder else { return Ok(Vec::new()) };
     let folder = section.around().beside(folder);
-    read(&folder).map_err(|why| section.error("folder", why))
+    read(&folder, warnings).map_err(|why| section.error("folder", why))
 }
 
-fn read(folder: &Path) -> Result<Vec<TemplateFile>, String> {
+fn read(folder: &Path, warnings: &mut Vec<String>) -> Result<Vec<TemplateFile>, String> {
     let unread = |path: &Path, why: String| format!("{} cannot be read: {why}", path.display());
     let entries = std::fs::read_dir(folder).map_err(|why| {
         let hint = "`flaglink config templates --write FOLDER` makes one";
@@ -52,6 +52,14 @@ fn read(folder: &Path) -> Result<Vec<TemplateFile>, String> {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         // What editors and file systems leave there.
         if name.starts_with('.') || name.ends_with('~') {
+            continue;
+        }
+        // What people write about the folder.
+        if name.to_ascii_lowercase().ends_with(".md") {
+            warnings.push(format!(
+                "{} is no template and is left out: only files that end in .jinja are read there",
+                path.display()
+            ));
             continue;
         }
         let about = std::fs::metadata(&path).map_err(|why| unread(&path, why.to_string()))?;
@@ -66,6 +74,8 @@ fn read(folder: &Path) -> Result<Vec<TemplateFile>, String> {
         }
         let bytes = std::fs::read(&path).map_err(|why| unread(&path, why.to_string()))?;
         let text = String::from_utf8(bytes).map_err(|_| unread(&path, "it is not UTF-8 text".to_owned()))?;
+        // Some editors begin a file with a byte order mark.
+        let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
         files.push(TemplateFile { name, path, text });
     }
     files.sort_by(|a, b| a.name.cmp(&b.name));

@@ -171,6 +171,8 @@ impl AdminView for View {
         remarks.extend(self.hooks_off.lines());
         remarks.extend(self.pipeline.hooks().lines());
         remarks.extend(self.tunnel.as_ref().and_then(Remark::line));
+        let register = world.store().register().await.ok().and_then(|seen| seen.value).unwrap_or_default();
+        remarks.extend(register.reminders.iter().flat_map(|(name, record)| record.remarks(name)));
         let dead = world.store().backlog().await.map_or(0, |backlog| backlog.dead);
         if dead == 0 {
             return remarks;

@@ -8,9 +8,10 @@ use secrecy::ExposeSecret;
 
 use super::clients::Clients;
 use super::start_error::StartError;
+use crate::bot::reminder_project::{self, project_of};
 use crate::bot::reminders::{Grounds, Reminded, plan};
-use crate::bot::{Patience, Project, Trouble};
-use crate::config::{Config, Reminder};
+use crate::bot::{Patience, Trouble};
+use crate::config::{Config, ProjectRule, Reminder};
 use crate::flags::{Registry, Surroundings};
 use crate::gitlab::GitlabError;
 use crate::markdown::MarkerKey;
@@ -24,6 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Planned {
     /// The reminder.
     pub reminder: Reminder,
+    /// The path that its project has now, where the configuration has an old one.
+    pub moved_to: Option<String>,
     /// The flags, in order, or why it cannot be said.
     pub flags: Result<Vec<Reminded>, Trouble>,
 }
@@ -58,16 +61,15 @@ pub async fn planned_reminders(
         hear(Asking::About(reminder));
         let again = |trouble: &Trouble, after: Duration| hear(Asking::Again(reminder, trouble, after));
         let why_not = |why: &str| Trouble::from(GitlabError::Strange(format!("{}: {why}", reminder.project)));
+        let mut moved_to = None;
         let planned = async {
-            let rule = config.rules.for_project(&reminder.project);
-            let rule = rule.ok_or_else(|| why_not("no rule matches the project"))?;
-            let gitlab = speakers.by_rule.get(&rule.pattern).unwrap_or(&speakers.own).clone();
-            let bots = [gitlab.me().await?.id];
-            let detail = gitlab.project_at(&reminder.project).await?;
-            let detail = detail.ok_or_else(|| why_not("there is no such project for flaglink's token"))?;
+            let client_of =
+                |rule: &ProjectRule| speakers.by_rule.get(&rule.pattern).unwrap_or(&speakers.own).clone();
+            let project = project_of(reminder, &config.rules, client_of).await?;
+            moved_to = reminder_project::moved_to(reminder, &project);
+            let bots = [project.gitlab.me().await?.id];
             let provider =
                 flags.get(&reminder.provider).ok_or_else(|| why_not("there is no such provider"))?;
-            let project = Project { detail, rule, gitlab };
             plan(&Grounds {
                 reminder,
                 provider: provider.as_ref(),
@@ -75,13 +77,15 @@ pub async fn planned_reminders(
                 markers: key.as_ref(),
                 former_names: flags.former_names(&reminder.provider),
                 bots: &bots,
+                // The store belongs to the daemon: here issues are known by their markers alone.
+                remembered: &[],
                 patience: Patience { longest: PATIENCE, told: &again },
                 now: Timestamp::now(),
             })
             .await
         };
         let flags = planned.await;
-        all.push(Planned { reminder: reminder.clone(), flags });
+        all.push(Planned { reminder: reminder.clone(), moved_to, flags });
     }
     Ok(all)
 }

@@ -135,6 +135,9 @@ pub struct NoteHint {
     pub source: NoteSource,
     /// The discussion that the body names. To be checked before it is used.
     pub discussion: Option<String>,
+    /// The body says that somebody else than its author has just put it there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_another: bool,
 }
 
 /// Which flag a webhook or a poll speaks of.

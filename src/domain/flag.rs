@@ -288,6 +288,9 @@ pub struct Change {
     /// When it was noticed; `None` where that was not kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub noticed_at: Option<Timestamp>,
+    /// When it happened, by the provider's clock, where it was asked for that: for people alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub happened_at: Option<Timestamp>,
     /// Who, by the provider's name for them; `None` where it is not known. Of several the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
@@ -308,6 +311,12 @@ pub struct Change {
 }
 
 impl Change {
+    /// When, for people: when it happened, or else when it was noticed.
+    pub fn moment(&self) -> Timestamp {
+        let noticed = self.noticed_at == Some(self.at);
+        self.happened_at.filter(|_| noticed).unwrap_or(self.at)
+    }
+
     /// Everybody who had a part in it, in order.
     pub fn people(&self) -> impl Iterator<Item = &str> {
         self.others.iter().chain(&self.by).map(String::as_str)

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Flag, FlagRef, FlagState, InboxId};
+use super::{Flag, FlagRef, FlagState, InboxId, InstanceId, Noteable, ProjectId};
 
 /// A job on its way to a flag service, or to GitLab.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,6 +50,55 @@ pub struct Cleanup {
     /// In which environments it is, where only these count; empty: everywhere.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub environments: Vec<String>,
+    /// The reminder that it is for, if it is for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reminder: Option<String>,
+    /// Nobody would be reminded of the flag any more: its open issue is only brought up to date.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over: Option<Over>,
+}
+
+/// Why nobody would be reminded of a flag any more whose issue is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Over {
+    /// It is archived or gone; the facts about it tell.
+    Gone,
+    /// Not everybody gets the same any more.
+    Differs,
+    /// It has changed since.
+    Changed,
+    /// It is there to stay.
+    Stays,
+}
+
+/// An issue in which a flag is to be cleaned up, as it is remembered: with the description that people may rewrite its marker goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CleanupIssue {
+    /// The issue.
+    pub issue: Noteable,
+    /// The flag.
+    pub flag: FlagRef,
+    /// The provider's internal id of it.
+    pub internal_id: String,
+}
+
+impl CleanupIssue {
+    /// Whether it is the issue about that flag in that project. `former_names` are those that the provider had before.
+    pub fn is_about(
+        &self,
+        instance: &InstanceId,
+        project: ProjectId,
+        flag: &Flag,
+        former_names: &[String],
+    ) -> bool {
+        let provider = &self.flag.provider;
+        &self.issue.instance == instance
+            && self.issue.project == project
+            && (provider == &flag.flag.provider || former_names.contains(provider))
+            && (&self.flag.scope, &self.flag.key) == (&flag.flag.scope, &flag.flag.key)
+            && self.internal_id == flag.internal_id
+    }
 }
 
 impl Work {

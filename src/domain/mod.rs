@@ -13,6 +13,7 @@ mod job;
 mod link;
 mod noteable;
 mod record;
+mod reminding;
 mod state_tag;
 mod telling;
 mod toggle;
@@ -30,7 +31,7 @@ pub use flag::{
     Variant,
 };
 pub use hook::{HookPath, HookRecord, HookTarget};
-pub use job::{Cleanup, Job, Work};
+pub use job::{Cleanup, CleanupIssue, Job, Over, Work};
 pub use link::{Link, Person};
 pub use noteable::{
     InstanceId, NoteKey, NoteSource, Noteable, NoteableKind, ParseNoteableError, ProjectId, UserId,
@@ -40,6 +41,7 @@ pub use record::{
     NoteRecord, NoteableRecord, NoteableView, Outcome, PanelRecord, Register, ReplyBudget, Tagged,
     Visibility, WorkState,
 };
+pub use reminding::{NEW_PATH, ReminderRecord, does_nothing, of_an_old_path};
 pub use state_tag::StateTag;
 pub use telling::{Deed, Telling, Untold, Was};
 pub use toggle::{AskedSwitch, SwitchEnd, SwitchProgress, Toggle};

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AskedSwitch, Change, Flag, FlagRef, FlagState, InboxId, InstanceId, Level, Link, NoteKey, Noteable,
-    Person, SwitchProgress, Telling, UserId,
+    AskedSwitch, Change, CleanupIssue, Flag, FlagRef, FlagState, InboxId, InstanceId, Level, Link, NoteKey,
+    Noteable, Person, ReminderRecord, SwitchProgress, Telling, UserId,
 };
 
 /// Who may see a project, by GitLab's own words.
@@ -342,4 +342,31 @@ pub struct Register {
     pub rules: BTreeMap<String, Timestamp>,
     /// Where catching up goes on, by name of what is caught up.
     pub cursors: BTreeMap<String, String>,
+    /// How reminders fare, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reminders: BTreeMap<String, ReminderRecord>,
+    /// The issues in which flags are to be cleaned up, the one that was made or seen last at the end; capped.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cleanups: Vec<CleanupIssue>,
+}
+
+/// So many issues in which flags are to be cleaned up are remembered. The others are known by their markers alone.
+const MOST_CLEANUPS: usize = 500;
+
+impl Register {
+    /// Remembers the issue about a flag.
+    pub fn remember_cleanup(&mut self, new: CleanupIssue) {
+        let known = self.cleanups.iter().any(|known| known == &new);
+        if known {
+            return;
+        }
+        let same_flag = |known: &CleanupIssue| {
+            (&known.issue.instance, known.issue.project) == (&new.issue.instance, new.issue.project)
+                && known.flag == new.flag
+        };
+        self.cleanups.retain(|known| known.issue != new.issue && !same_flag(known));
+        self.cleanups.push(new);
+        let surplus = self.cleanups.len().saturating_sub(MOST_CLEANUPS);
+        self.cleanups.drain(..surplus);
+    }
 }

@@ -75,7 +75,7 @@ impl Was {
 /// That somebody changed something.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deed {
-    /// When.
+    /// When; where that is [`noticed_at`](Self::noticed_at), it is not known when it happened.
     pub at: Timestamp,
     /// Who, by the provider's name for them; `None` where it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -157,6 +157,8 @@ pub struct About {
     pub changed_at: Option<Timestamp>,
     /// The mail address of its owner.
     pub owner: Option<String>,
+    /// Whether the service marks it as one that is there to stay.
+    pub permanent: bool,
 }
 
 /// What a webhook says: which flag to look at, and what it claims.
@@ -289,6 +291,17 @@ pub trait FlagProvider: Send + Sync + 'static {
         _internal_id: &str,
         _environment: &str,
     ) -> Provided<Option<String>> {
+        Ok(None)
+    }
+
+    /// When the flag last changed in that environment, named in any letter case, by the service's clock; `None` where it keeps no
+    /// such moment. Asked where a change was seen of which nothing tells the time.
+    async fn changed_at(
+        &self,
+        _flag: &FlagRef,
+        _internal_id: &str,
+        _environment: &str,
+    ) -> Provided<Option<Timestamp>> {
         Ok(None)
     }
 

@@ -207,6 +207,7 @@ impl Body {
                 .discussion_id
                 .clone()
                 .filter(|id| id.len() == 40 && id.bytes().all(|byte| byte.is_ascii_hexdigit())),
+            by_another: false,
         }))
     }
 
@@ -238,7 +239,16 @@ impl Body {
                 return Err("opened");
             }
             let source = NoteSource::Description;
-            return Ok(Event::NoteWritten(NoteHint { project, kind, iid, source, discussion: None }));
+            let user = self.user.as_ref().and_then(|user| user.0.id);
+            let by_another = user.zip(attributes.author_id).is_some_and(|(user, author)| user != author);
+            return Ok(Event::NoteWritten(NoteHint {
+                project,
+                kind,
+                iid,
+                source,
+                discussion: None,
+                by_another,
+            }));
         }
         Ok(Event::NoteableChanged { project, kind, iid })
     }

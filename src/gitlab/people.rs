@@ -33,6 +33,20 @@ impl GitlabApi {
         project.map(|project| project.0.detail()).transpose()
     }
 
+    /// The project that is at that path, or was before it was renamed or moved. GitLab leads there from the old path (301 to
+    /// `/api/v4/projects/:id`, `lib/api/helpers.rb`); of that only the number is taken.
+    pub async fn project_once_at(&self, path: &str) -> GitlabResult<Option<ProjectDetail>> {
+        let error = match self.project_at(path).await {
+            Err(GitlabError::Failed(failure)) => failure,
+            found => return found,
+        };
+        let id = error.leads_to().and_then(|to| to.rsplit_once("/api/v4/projects/"));
+        match id.and_then(|(_, id)| id.parse().ok()) {
+            Some(id) => self.project(id).await,
+            None => Err(error.into()),
+        }
+    }
+
     /// An issue or merge request: `GET /projects/:id/issues/:iid`. `None` on 404.
     pub async fn noteable(
         &self,

@@ -7,7 +7,7 @@ use super::reply::{flag_name, key, line, paragraphs, quoted};
 use super::state::state_words;
 use super::text::and_list;
 use super::{Markdown, outside};
-use crate::domain::{CommentText, Flag, FlagState, command_line};
+use crate::domain::{CommentText, Flag, FlagState, Over, command_line};
 
 /// What stands before and behind the part that is brought up to date.
 const BEGIN: &str = "<!-- flaglink:facts -->";
@@ -21,6 +21,8 @@ const MOST_NAMED: usize = 10;
 pub struct Facts<'a> {
     /// The flag.
     pub flag: &'a Flag,
+    /// Why nobody would be reminded of it any more, if that is so.
+    pub over: Option<Over>,
     /// What it is set to; `None` where its service does not know it any more.
     pub state: Option<&'a FlagState>,
     /// When it last changed, where that is known.
@@ -143,6 +145,14 @@ fn facts(facts: &Facts<'_>) -> Markdown {
         Some(state) if state.archived => Markdown::lit("It is archived."),
         _ => Markdown::new(),
     };
+    let over = Markdown::lit(match facts.over {
+        None | Some(Over::Gone) => "",
+        Some(Over::Differs) => {
+            "It has changed since this issue was opened: not everybody gets the same any more."
+        }
+        Some(Over::Changed) => "It has changed since this issue was opened.",
+        Some(Over::Stays) => "It is there to stay, as its tags or flaglink's configuration say now.",
+    });
     let mut changed = Markdown::lit("Last changed: ");
     match facts.changed_at {
         Some(at) => changed.push(Markdown::time(at)),
@@ -153,7 +163,7 @@ fn facts(facts: &Facts<'_>) -> Markdown {
     if !facts.linked.is_empty() {
         linked.push_lit("Linked in ").push(pages(facts.linked)).push_lit(".");
     }
-    paragraphs([state, archived, changed, linked])
+    paragraphs([over, state, archived, changed, linked])
 }
 
 /// A description with the facts brought up to date; all else in it stays as people have it. `None`: there is nothing to

@@ -93,7 +93,7 @@ fn collect<'a>(view: &PanelView<'a>) -> Vec<Entry<'a>> {
         let provider = flag.flag.flag.provider.as_str();
         for change in flag.history.iter().rev() {
             entries.push(Entry {
-                at: change.at,
+                at: change.moment(),
                 name: flag.name.clone(),
                 what: What::Change(change, provider),
             });
@@ -175,10 +175,13 @@ impl Entry<'_> {
                 change_words(&change.what, provider, form)
             }
         };
+        let noticed =
+            matches!(self.what, What::Change(change, _) if change.noticed_at == Some(change.moment()));
         phrase(
             "entry",
             [
                 ("time", Markdown::time(self.at).into()),
+                ("noticed", noticed.into()),
                 ("flag", form.code(&self.name, KEY_LIMIT).into()),
                 ("what", what.into()),
                 ("by", author.into()),

@@ -58,6 +58,16 @@ pub fn no_such_service(written: &str, there: &[&str]) -> Markdown {
     )
 }
 
+/// A key with a character in it that nobody would see.
+pub fn unseen_character(letter: char) -> Markdown {
+    phrase("unseen_character", [("character", quoted(&letter.to_string()).into())])
+}
+
+/// There is nothing behind the name of a service.
+pub fn no_key(service: &str) -> Markdown {
+    phrase("no_key", [("example", line(&command_line("create", &format!("{service}:new_checkout"))).into())])
+}
+
 /// More than one service could make it.
 pub fn which_service(written: &str, there: &[&str]) -> Markdown {
     let lines = there.iter().map(|name| line(&command_line("create", &format!("{name}:{written}"))));

@@ -19,7 +19,7 @@ mod text;
 pub mod told;
 
 pub use marker::{Marker, MarkerKey};
-pub use outside::visible;
+pub use outside::{shows_nothing, visible};
 pub use own_words::read_templates;
 pub use panel::{panel, panel_in};
 pub use panel_view::{PanelFlag, PanelView};

@@ -105,7 +105,7 @@ pub fn visible(text: &str, limit: usize) -> String {
 }
 
 /// Characters that show nothing, or change how what stands around them is shown.
-pub(super) fn shows_nothing(c: char) -> bool {
+pub fn shows_nothing(c: char) -> bool {
     if c.is_control() {
         return true;
     }

@@ -78,9 +78,10 @@ fn changes(states: &[EnvironmentState]) -> Vec<Change> {
     let by = |at: usize| at.is_multiple_of(2).then(|| "ada".to_owned());
     let reason = |at: usize| at.is_multiple_of(3).then(|| "ready".to_owned());
     let at = Timestamp::UNIX_EPOCH;
-    let with = |(place, what)| Change {
+    let with = |(place, what): (usize, ChangeKind)| Change {
         at,
-        noticed_at: None,
+        noticed_at: place.is_multiple_of(5).then_some(at),
+        happened_at: None,
         by: by(place),
         others: Vec::new(),
         heard: Vec::new(),
@@ -151,7 +152,7 @@ fn told_ones() -> Vec<Markdown> {
         by: by.map(|number| format!("ada{number}")),
         reason: why.then(|| "ready".to_owned()),
         asked_on: None,
-        noticed_at: None,
+        noticed_at: (!why).then_some(Timestamp::UNIX_EPOCH),
     };
     let crowd: Vec<Deed> = (0..9).map(|number| deed(Some(number), true)).chain([deed(None, false)]).collect();
     let mut all = Vec::new();
@@ -266,6 +267,8 @@ fn jobs() -> Vec<Markdown> {
     };
     let mut all = vec![
         job::no_such_service("x", &["flagsmith", "unleash"]),
+        job::unseen_character('\u{200b}'),
+        job::no_key("flagsmith"),
         job::which_service(KEY, &["flagsmith", "unleash"]),
         job::cannot_create(),
         job::not_for_this_project(KEY),

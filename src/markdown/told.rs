@@ -125,13 +125,15 @@ fn only_variants<'a>(told: &Told<'a>) -> Option<&'a EnvironmentState> {
 }
 
 fn line(line: &Line<'_>) -> Markdown {
-    let noticed = match line.told.news {
+    let missing_since = match line.told.news {
         News::Missing { since, .. } => Some(since),
         _ => None,
     };
     // What was changed there before is not what is told.
     let deeds = if matches!(line.told.news, News::EnvironmentGone(_)) { &[] } else { line.deeds.as_slice() };
-    let at = deeds.last().map(|deed| deed.at).or(noticed);
+    let last = deeds.last();
+    let at = last.map(|deed| deed.at).or(missing_since);
+    let noticed = last.map_or(at.is_some(), |deed| deed.noticed_at == Some(deed.at));
     let known = deeds.iter().any(|deed| deed.by.is_some());
     let people = match line.told.news {
         // This flaglink has noticed itself. Who did it is told where somebody says it.
@@ -147,6 +149,7 @@ fn line(line: &Line<'_>) -> Markdown {
         [
             ("what", what.into()),
             ("time", at.map(Markdown::time).into()),
+            ("noticed", noticed.into()),
             ("people", people.into()),
             ("reasons", reasons(deeds).into()),
         ],

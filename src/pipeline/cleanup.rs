@@ -26,23 +26,33 @@ pub(super) struct Ready {
 }
 
 impl TheIssue<'_> {
-    /// The issue, if it is there: the oldest that a bot of ours opened and that carries the marker. What it says of the flag is
-    /// brought up to date.
+    /// The issue, if it is there: the one that is remembered while it is open, else the oldest that a bot of ours opened and that
+    /// carries the marker or is remembered. What it says of the flag is brought up to date.
     pub(super) async fn find(&self, sent: bool) -> Result<Option<SwitchEnd>, Trouble> {
         // Who we are is to be known before our own issues can be.
         self.world.me(&self.project.rule).await?;
         let flag = &self.cleanup.flag;
         let former_names = self.world.flags().former_names(&flag.flag.provider);
         let markers = self.world.markers().of_cleanups(self.project.detail.id, flag, former_names);
-        let mut oldest: Option<NoteableDetail> = None;
+        let here = self.project.detail.id;
+        let register = self.world.store().register().await?.value.unwrap_or_default();
+        let remembered = register
+            .cleanups
+            .iter()
+            .find(|known| known.is_about(self.world.instance(), here, flag, former_names))
+            .map(|known| known.issue.iid);
+        let is_remembered = |issue: &NoteableDetail| remembered == Some(issue.iid);
+        let mut found: Option<NoteableDetail> = None;
         for bot in self.world.bots() {
             let ours = |issue: NoteableDetail| {
-                markers.iter().any(|marker| marker.stands_in(&issue.description)).then_some(issue)
+                let marked = markers.iter().any(|marker| marker.stands_in(&issue.description));
+                (marked || is_remembered(&issue)).then_some(issue)
             };
-            let found = self.project.gitlab.issues_by(self.project.detail.id, bot, usize::MAX, ours).await?;
-            oldest = found.into_iter().chain(oldest).min_by_key(|issue| issue.iid);
+            let all = self.project.gitlab.issues_by(here, bot, usize::MAX, ours).await?;
+            let second = |issue: &NoteableDetail| !(is_remembered(issue) && issue.state == WorkState::Opened);
+            found = all.into_iter().chain(found).min_by_key(|issue| (second(issue), issue.iid));
         }
-        let Some(issue) = oldest else { return Ok(None) };
+        let Some(issue) = found else { return Ok(None) };
         let open = issue.state == WorkState::Opened;
         if open && let Err(trouble) = self.bring_up_to_date(&issue).await {
             // It is there; the next time somebody looks brings it up to date.
@@ -58,7 +68,7 @@ impl TheIssue<'_> {
         let Some(now) = self.project.gitlab.noteable(here, NoteableKind::Issue, issue.iid).await? else {
             return Ok(());
         };
-        let text = known.brought_up_to_date(self.project, &self.cleanup.flag, &now.description);
+        let text = known.brought_up_to_date(self.project, self.cleanup, &now.description);
         let changed = text.is_some();
         if let Some(text) = text {
             self.project.gitlab.describe(here, issue.iid, text.as_str()).await?;

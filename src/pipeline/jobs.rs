@@ -3,7 +3,7 @@
 //! Whether it stands decides everything: as it does, it is done, whatever became of the answer. It is sent again only when
 //! nothing that was sent can still bring it about.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -66,11 +66,13 @@ impl OnItsWay<'_> {
     async fn look(&self, edge: &Edge, sent: bool) -> Result<Stands, Trouble> {
         Ok(match &self.job.what {
             Work::Cleanup(cleanup) => {
-                let Some(project) = self.world.project(self.project).await? else {
+                let Some(project) = self.world.project_since(self.project, Instant::now()).await? else {
                     return Ok(Stands::Ended(no_project(sent)));
                 };
                 match self.issue(&project, cleanup, edge).find(sent).await? {
                     Some(end) => Stands::Ended(end),
+                    // It was only to be brought up to date.
+                    None if cleanup.over.is_some() => Stands::Ended(SwitchEnd::Done { remark: None }),
                     None => Stands::NotYet,
                 }
             }
@@ -106,7 +108,9 @@ impl OnItsWay<'_> {
     /// What has to be found out before an issue is opened; nothing for other jobs.
     async fn prepare(&self, edge: &Edge) -> Result<Option<(Project, Ready)>, Trouble> {
         let Work::Cleanup(cleanup) = &self.job.what else { return Ok(None) };
-        let Some(project) = self.world.project(self.project).await? else { return Ok(None) };
+        let Some(project) = self.world.project_since(self.project, Instant::now()).await? else {
+            return Ok(None);
+        };
         let ready = self.issue(&project, cleanup, edge).prepare().await?;
         Ok(Some((project, ready)))
     }

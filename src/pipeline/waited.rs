@@ -7,8 +7,8 @@ use super::{Pipeline, Ran, retry};
 use crate::bot::World;
 use crate::bot::limits::TELL_WAITING;
 use crate::domain::{
-    Decision, Edge, EdgeId, EdgeKind, Event, FlagPointer, FlagRef, InboxId, NoteKey, SwitchEnd,
-    SwitchProgress, Write,
+    Cleanup, CleanupIssue, Decision, Edge, EdgeId, EdgeKind, Event, FlagPointer, FlagRef, InboxId, NoteKey,
+    NoteableKind, ReminderRecord, SwitchEnd, SwitchProgress, Work, Write,
 };
 use crate::store::CommitError;
 
@@ -29,7 +29,14 @@ pub(super) struct Waited<'a> {
 impl Waited<'_> {
     pub(super) async fn put_off(&self, mut edge: Edge, at: Timestamp, reason: &str) -> Ran {
         self.world.metrics().effect(self.kind, "later");
-        tracing::warn!(edge = edge.id.0, attempts = edge.attempts, reason, "to be tried again");
+        tracing::warn!(
+            edge = edge.id.0,
+            attempts = edge.attempts,
+            flag = flag_of(&edge),
+            project = edge.cause.noteable.project,
+            reason,
+            "to be tried again"
+        );
         edge.not_before = Some(at);
         edge.last_reason = Some(reason.to_owned());
         // At least once tried, so that a commit does not take it for a new one.
@@ -74,8 +81,11 @@ impl Waited<'_> {
             tracing::warn!(
                 edge = edge.id.0,
                 kind = self.kind,
+                reminder = cleanup_of(edge).and_then(|cleanup| cleanup.reminder.as_deref()),
+                flag = flag_of(edge),
+                project = edge.cause.noteable.project,
                 how,
-                "it was not done, and nobody waits to hear of it"
+                "it was not done, and nobody waits to hear of it; /readyz tells"
             );
         } else {
             tracing::info!(edge = edge.id.0, kind = self.kind, how, "what was begun has come to an end");
@@ -110,6 +120,25 @@ impl Waited<'_> {
                 Event::FlagChanged { provider: flag_ref.provider.clone(), flag: pointer, claims: Vec::new() };
             decision.write(Write::QueueEvent(InboxId(self.world.store().new_id()), look));
         }
+        if let Some(cleanup) = cleanup_of(edge) {
+            let before = decision.rests_on(self.world.store().register().await?).unwrap_or_default();
+            let mut register = before.clone();
+            if let SwitchEnd::Issue { iid, .. } = end {
+                register.remember_cleanup(CleanupIssue {
+                    issue: self.world.noteable(edge.cause.noteable.project, NoteableKind::Issue, *iid),
+                    flag: cleanup.flag.flag.clone(),
+                    internal_id: cleanup.flag.internal_id.clone(),
+                });
+            }
+            if let Some(reminder) = &cleanup.reminder {
+                let record = register.reminders.entry(reminder.clone()).or_default();
+                record.ended(&cleanup.flag.flag.words(), end);
+                register.reminders.retain(|_, record| *record != ReminderRecord::default());
+            }
+            if register != before {
+                decision.write(Write::PutRegister(Box::new(register)));
+            }
+        }
         decision.write(Write::EdgeDone(EdgeId(edge.id.0)));
         Ok(decision)
     }
@@ -132,6 +161,27 @@ impl Waited<'_> {
         command.switch = Some(progress);
         decision.write(Write::PutNote(Box::new(record)));
         Ok(true)
+    }
+}
+
+/// The issue in which a flag is to be cleaned up, if it is for one.
+fn cleanup_of(edge: &Edge) -> Option<&Cleanup> {
+    let EdgeKind::Job(job) = &edge.kind else { return None };
+    match &job.what {
+        Work::Cleanup(cleanup) => Some(cleanup),
+        Work::Create { .. } | Work::Archive { .. } => None,
+    }
+}
+
+/// The flag that it is about, as people name it.
+fn flag_of(edge: &Edge) -> Option<String> {
+    match &edge.kind {
+        EdgeKind::Job(job) => {
+            let (provider, key) = job.what.about();
+            Some(format!("{provider}:{key}"))
+        }
+        EdgeKind::Switch(toggle) => Some(toggle.flag.words()),
+        EdgeKind::React { .. } | EdgeKind::Reply { .. } => None,
     }
 }
 

@@ -45,6 +45,31 @@ async fn a_project_that_is_archived() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_reminder_whose_project_is_not_there() {
+    let place = Place::new().await;
+    place.rewrite(
+        "[[projects]]",
+        "[[reminders]]\nprovider = \"flagsmith\"\nproject = \"shop/web\"\n\n[[projects]]",
+    );
+    place.doctor(&[], &[]).await.says("good", "reminder-project", &["shop/web"]);
+    place.gitlab.move_project(place.shop, "shop/moved");
+    place.doctor(&[], &[]).await.says(
+        "look",
+        "reminder-project",
+        &["shop/web", "is shop/moved now", "`project`"],
+    );
+    let said = place.run(&["reminders", "--dry-run"], &[]).await;
+    assert!(said.out.contains("that project is shop/moved now"), "{}{}", said.out, said.err);
+    place.rewrite("project = \"shop/web\"\n", "project = \"shop/web\"\nenvironments = [\"production\"]\n");
+    let said = place.run(&["reminders", "--dry-run"], &[]).await;
+    assert!(said.out.contains("the same in all environments that count"), "{}{}", said.out, said.err);
+    place.gitlab.set_archived(place.shop, true);
+    place.doctor(&[], &[]).await.says("wrong", "reminder-project", &["is archived", "unarchive it"]);
+    let said = place.run(&["reminders", "--dry-run"], &[]).await;
+    assert!(said.out.contains("shop/moved is archived"), "{}{}", said.out, said.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_store_in_which_nothing_can_be_written() {
     let place = Place::new().await;
     place.mode("store", 0o500);

@@ -225,6 +225,7 @@ async fn a_command_whose_commit_seemed_to_fail_still_runs() {
         iid: 1,
         source: NoteSource::Note(note),
         discussion: None,
+        by_another: false,
     };
     let id = InboxId(store.new_id());
     let mut decision = Decision::new();

@@ -53,6 +53,7 @@ async fn goes_through(store: &SledStore, number: u64, now: Timestamp) {
         iid: number / 20,
         source: note.source,
         discussion: None,
+        by_another: false,
     };
     let event = InboxId(store.new_id());
     let record = |status| NoteRecord {

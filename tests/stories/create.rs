@@ -258,3 +258,20 @@ async fn in_public_the_page_that_gives_values_away_is_not_shown() {
     assert!(!town.reply_to(issue, note).contains("/project/"), "{}", town.reply_to(issue, note));
     town.end().await;
 }
+
+#[tokio::test]
+async fn a_key_that_nobody_could_write_again_makes_no_flag() {
+    let town = Town::planned(allowed()).await;
+    let issue = town.issue();
+    for (letter, shown) in [("\u{200b}", "200b"), ("\u{202e}", "202e"), ("\u{feff}", "feff")] {
+        let note = town.says(issue, &format!("/flag create check{letter}out")).await;
+        assert_eq!(town.reactions(note), ["eyes", "x"], "{shown}");
+        let answer = town.answer(issue, note);
+        assert!(answer.contains("a character in it that nobody sees") && answer.contains(shown), "{answer}");
+    }
+    let note = town.says(issue, "/flag create flagsmith:").await;
+    assert_eq!(town.reactions(note), ["eyes", "x"]);
+    assert!(town.answer(issue, note).starts_with("a key is missing"), "{}", town.answer(issue, note));
+    assert_eq!(sent(&town), 0);
+    town.end().await;
+}

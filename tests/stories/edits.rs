@@ -1,6 +1,7 @@
 //! Comments that are edited, deleted, repeated, or written at the wrong time.
 
-use flaglink::sandbox::gitlab::{Edit, Order};
+use flaglink::sandbox::faults::Received;
+use flaglink::sandbox::gitlab::{Edit, Note, Order};
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use super::town::{PATIENCE, Plan, Town};
@@ -300,6 +301,35 @@ async fn what_came_here_with_a_move_or_an_import_is_no_command() {
     town.rest().await;
     town.assert_silence(moved);
     town.assert_silence(imported);
+    town.end().await;
+}
+
+#[tokio::test]
+async fn the_commands_of_a_moved_issue_do_not_run_where_gitlab_tells_of_the_move_later() {
+    let town = Town::planned(Plan { since: SignedDuration::from_hours(-2), ..Plan::default() }).await;
+    // GitLab's note comes after the webhook, also where the issue is no older than a moment but somebody else moves it.
+    for (who, ago) in [(town.mara, 3.minutes()), (town.tobias, 0.minutes())] {
+        // Where it was no rule holds.
+        let issue = town.gitlab.issue(town.mara, town.elsewhere, "Slow", "/flag link checkout_v2").unwrap();
+        town.gitlab.change(|model| {
+            model.noteables.get_mut(&issue).unwrap().created_at = Timestamp::now() - ago;
+        });
+        town.gitlab.hold_deliveries();
+        let moved = town.gitlab.move_issue(who, issue, town.shop).unwrap();
+        let told = town.gitlab.change(|model| {
+            let of_move = |note: &&Note| note.on == moved && note.body.starts_with("moved from");
+            let id = model.notes.values().find(of_move).unwrap().id;
+            model.notes.remove(&id).unwrap()
+        });
+        town.gitlab.release_deliveries(Order::AsCame);
+        let notes = format!("/projects/{}/issues/{}/notes", town.shop, moved.iid);
+        let looked =
+            |log: &[Received]| log.iter().any(|one| one.path.ends_with(&notes) && one.status.is_some());
+        town.gitlab.faults().until(PATIENCE, looked).await.unwrap();
+        town.gitlab.change(|model| model.notes.insert(told.id, told));
+        town.rest().await;
+        town.assert_silence(moved);
+    }
     town.end().await;
 }
 

@@ -2,7 +2,7 @@
 
 use flaglink::sandbox::faults::{Fault, Rule};
 use flaglink::sandbox::flagsmith::{NewFeature, Value};
-use flaglink::sandbox::gitlab::{Model, Noteable, State, Visibility};
+use flaglink::sandbox::gitlab::{Model, Noteable, NoteableRef, State, Visibility};
 
 use super::town::{PATIENCE, Plan, Town, as_read};
 
@@ -163,6 +163,69 @@ async fn what_would_be_done_is_printed_and_nothing_is_done() {
     town.end().await;
 }
 
+/// What `/readyz` says, once it says that.
+async fn until_ready_says(town: &Town, says: impl Fn(&str) -> bool) -> String {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let url = format!("http://{}/readyz", town.daemon().admin());
+    let said = async {
+        let mut tick = tokio::time::interval(std::time::Duration::from_millis(20));
+        loop {
+            tick.tick().await;
+            let text = client.get(&url).send().await.unwrap().text().await.unwrap();
+            if says(&text) {
+                return text;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, said).await.expect("it does not say so")
+}
+
+#[tokio::test]
+async fn a_project_that_was_renamed_is_found_and_the_admin_hears_of_it() {
+    let mut town = Town::new().await;
+    town.gitlab.move_project(town.shop, "shop/moved");
+    town.start_with(&reminding("permanent = [\"dark_*\"]").more, &[]).await;
+    until_opened(&town, 1).await;
+    let said = until_ready_says(&town, |text| text.contains("shop/moved")).await;
+    assert!(said.starts_with("ready\n"), "{said}");
+    assert!(
+        said.contains("the reminder flagsmith in shop/web: that project is shop/moved now")
+            && said.contains("flaglink reload"),
+        "{said}"
+    );
+    // Where no rule is about the new path nothing is done there, and that is said.
+    town.gitlab.move_project(town.shop, "gone/away");
+    let said = until_ready_says(&town, |text| text.contains("gone/away")).await;
+    assert!(
+        said.contains(
+            "the reminder flagsmith in shop/web does nothing: the project shop/web is gone/away now"
+        ),
+        "{said}"
+    );
+    town.gitlab.move_project(town.shop, "shop/web");
+    until_ready_says(&town, |text| !text.contains("reminder")).await;
+    town.end().await;
+}
+
+#[tokio::test]
+async fn an_issue_that_is_refused_is_told_to_the_admin_until_it_is_there() {
+    let mut town = Town::new().await;
+    town.gitlab.faults().add(Rule::new("POST", r"/projects/\d+/issues$", Fault::status(403)));
+    town.start_with(&reminding("permanent = [\"dark_*\"]").more, &[]).await;
+    let said = until_ready_says(&town, |text| text.contains("the reminder")).await;
+    for part in [
+        "the reminder flagsmith in shop/web: 1 issue",
+        "`flagsmith:checkout_v2`: 403",
+        "the bot may open issues",
+    ] {
+        assert!(said.contains(part), "{part} is not in {said}");
+    }
+    town.gitlab.faults().clear();
+    until_opened(&town, 1).await;
+    until_ready_says(&town, |text| text == "ready").await;
+    town.end().await;
+}
+
 #[tokio::test]
 async fn a_service_that_is_busy_is_waited_for_and_a_flag_that_cannot_be_read_is_left_out() {
     let mut town = Town::new().await;
@@ -218,5 +281,70 @@ async fn whoever_asks_what_would_be_done_sees_what_is_waited_for_and_who_did_not
     assert!(code == Some(1) && out.contains("flagsmith in shop/web: "), "{out}{err}");
     let wanted = "1 reminder could not be looked at. No answer from flagsmith: run this again in a while";
     assert!(err.contains(wanted) && err.contains("`flaglink doctor`"), "{out}{err}");
+    town.end().await;
+}
+
+/// Returns when the one issue says that.
+async fn until_said(town: &Town, issue: NoteableRef, says: impl Fn(&str) -> bool) {
+    let said = |model: &Model| says(&model.noteables[&issue].description);
+    let there = town.gitlab.until(PATIENCE, said).await;
+    let text = town.gitlab.read(|model| model.noteables[&issue].description.clone());
+    assert!(there.is_ok(), "{text}");
+}
+
+#[tokio::test]
+async fn an_open_issue_goes_on_telling_the_truth_about_a_flag_that_nobody_is_reminded_of_any_more() {
+    let town = Town::planned(reminding("permanent = [\"DARK_*\"]")).await;
+    until_opened(&town, 1).await;
+    town.rest().await;
+    let issue = opened(&town).remove(0).place;
+    town.ada.switch("checkout_v2", "production", true).unwrap();
+    until_said(&town, issue, |text| {
+        text.contains("not everybody gets the same any more") && text.contains("| `production` | 🟢 on")
+    })
+    .await;
+    town.ada.switch("checkout_v2", "production", false).unwrap();
+    until_said(&town, issue, |text| !text.contains("not everybody gets")).await;
+    town.ada.tag("checkout_v2", "permanent").unwrap();
+    until_said(&town, issue, |text| text.contains("It is there to stay")).await;
+    town.ada.archive("checkout_v2", true).unwrap();
+    until_said(&town, issue, |text| text.contains("It is archived.")).await;
+    town.ada.delete("checkout_v2").unwrap();
+    until_said(&town, issue, |text| text.contains("is not in its flag service any more.")).await;
+    another_look(&town).await;
+    let all = opened(&town);
+    assert_eq!((all.len(), all[0].state), (1, State::Opened), "nobody but people closes it");
+    town.end().await;
+}
+
+#[tokio::test]
+async fn an_issue_whose_description_somebody_has_written_anew_is_the_same_one_and_left_alone() {
+    let mut town = Town::planned(reminding("permanent = [\"dark_*\"]")).await;
+    until_opened(&town, 1).await;
+    town.rest().await;
+    let issue = opened(&town).remove(0).place;
+    town.gitlab.describe(town.mara, issue, "We keep it until spring.").unwrap();
+    another_look(&town).await;
+    town.stop().await;
+    town.start().await;
+    another_look(&town).await;
+    let all = opened(&town);
+    assert_eq!(all.len(), 1, "{:?}", titles(&town));
+    assert_eq!(all[0].description, "We keep it until spring.");
+    town.end().await;
+}
+
+#[tokio::test]
+async fn a_flag_that_flagsmith_calls_permanent_is_one_whatever_its_tag_is_called() {
+    let mut town = Town::new().await;
+    town.ada.tag("checkout_v2", "infrastructure").unwrap();
+    town.flagsmith.change(|world| {
+        let tag = world.tags.values_mut().find(|tag| tag.label == "infrastructure").unwrap();
+        tag.is_permanent = true;
+    });
+    town.start_with(&reminding("").more, &[]).await;
+    until_opened(&town, 1).await;
+    another_look(&town).await;
+    assert_eq!(titles(&town), ["Remove the feature flag dark_mode"]);
     town.end().await;
 }

@@ -327,3 +327,35 @@ async fn a_value_that_becomes_one_of_another_kind_is_a_change_that_can_be_read()
     assert_eq!(town.row(issue, "checkout_v2").unwrap()[2], "🟢 on `5`");
     town.end().await;
 }
+
+#[tokio::test]
+async fn what_is_noticed_late_is_told_with_the_moment_that_the_service_keeps() {
+    let rule = "tell = [\"production\"]".to_owned();
+    let mut town = Town::planned(Plan { rule, ..Plan::default() }).await;
+    let issue = town.issue();
+    town.says(issue, "/flag link checkout_v2").await;
+    town.stop().await;
+    town.ada.switch("checkout_v2", "production", true).unwrap();
+    town.start().await;
+    let bot = town.bot;
+    let told = |model: &Model| model.notes_by(issue, bot).len() == 2;
+    town.gitlab.until(PATIENCE, told).await.unwrap();
+    town.rest().await;
+    let panel = town.panel(issue).unwrap().body;
+    assert!(panel.contains("off → on in `production`") && !panel.contains("noticed"), "{panel}");
+    let reply = town.replies(issue).remove(0).body;
+    assert!(!reply.contains("noticed"), "{reply}");
+
+    // Of the archive Flagsmith keeps no moment.
+    town.stop().await;
+    town.ada.archive("checkout_v2", true).unwrap();
+    town.start().await;
+    let told = |model: &Model| model.notes_by(issue, bot).len() == 3;
+    town.gitlab.until(PATIENCE, told).await.unwrap();
+    town.rest().await;
+    let panel = town.panel(issue).unwrap().body;
+    assert!(panel.contains(" UTC (noticed): `checkout_v2` archived"), "{panel}");
+    let reply = town.replies(issue).remove(1).body;
+    assert!(reply.contains("was archived, noticed 20"), "{reply}");
+    town.end().await;
+}

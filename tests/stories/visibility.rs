@@ -31,3 +31,16 @@ async fn values_are_taken_out_of_the_panel_when_the_project_is_made_public() {
     );
     town.end().await;
 }
+
+#[tokio::test]
+async fn no_value_is_written_into_a_panel_of_a_project_that_has_just_become_public() {
+    let town = Town::new().await;
+    let issue = town.issue();
+    town.says(issue, "/flag link checkout_v2").await;
+    town.gitlab.set_visibility(town.shop, Visibility::Public);
+    town.ada.set_value("checkout_v2", "production", "green").unwrap();
+    town.rest().await;
+    let panel = town.panel(issue).unwrap().body;
+    assert!(!panel.contains("green") && !panel.contains("blue") && panel.contains("value hidden"), "{panel}");
+    town.end().await;
+}

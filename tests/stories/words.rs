@@ -81,3 +81,23 @@ async fn everything_is_said_in_the_words_of_the_folder() {
     assert!(panel.body.starts_with("#### 🚩 Feature flags\n\n| Flag |"), "{}", panel.body);
     town.end().await;
 }
+
+#[tokio::test]
+async fn a_folder_with_a_readme_and_a_file_with_a_byte_order_mark_is_read() {
+    let mut town = Town::new().await;
+    put(&town, "README.md", "# Our words");
+    put(&town, "panel.jinja", "\u{feff}[column_flag]\nSchalter\n");
+    town.start_with("\n[templates]\nfolder = \"words\"\n", &[]).await;
+    let issue = town.issue();
+    // A no-break space is written as any other.
+    town.says(issue, "/flag\u{a0}link checkout_v2").await;
+    let panel = as_read(&town.panel(issue).unwrap().body);
+    assert!(panel.contains("| Schalter |"), "{panel}");
+    let note = town.says_as(town.gus, issue, "/flag unlink checkout_v2").await;
+    assert!(
+        town.answer(issue, note).starts_with("unlinking flags here needs the role"),
+        "{}",
+        town.answer(issue, note)
+    );
+    town.end().await;
+}

@@ -754,6 +754,10 @@ pub(crate) async fn when_a_flag_last_changed_is_told_if_at_all_and_moves_on<S: S
     assert!(switched > made, "{switched} is not later than {made}");
     let _ = found::<S>(&provider, "checkout").await;
     assert_eq!(about().await, Some(switched), "to look at it is no change");
+    let there = async || provider.changed_at(&flag.flag, &flag.internal_id, "PRODUCTION").await.unwrap();
+    if let Some(there) = there().await {
+        assert!(there > made && there <= switched, "{there} is not between {made} and {switched}");
+    }
     // Nothing is told of another flag, or of one that is gone.
     for id in ["999999", "not an id", ""] {
         let told = provider.about(&flag.flag, id).await.unwrap();

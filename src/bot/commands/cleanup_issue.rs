@@ -21,6 +21,6 @@ pub(super) async fn run(
         Meaning::Several(choices) => return Ok(Ran::not_done(reply::which_one(written, &choices, &write))),
     };
     let labels = asked.project.rule.cleanup_labels.clone();
-    let cleanup = Cleanup { flag, labels, days: 0, environments: Vec::new() };
+    let cleanup = Cleanup { flag, labels, days: 0, environments: Vec::new(), reminder: None, over: None };
     Err(job::queue(asked, decision, Work::Cleanup(Box::new(cleanup)), COMMAND_AGE))
 }

@@ -4,7 +4,7 @@ use super::{Asked, Ran, Unfinished, job};
 use crate::bot::limits::COMMAND_AGE;
 use crate::bot::resolve::Silent;
 use crate::domain::{Decision, Work};
-use crate::markdown::{Markdown, job as say};
+use crate::markdown::{self, Markdown, job as say};
 
 pub(super) async fn run(
     asked: &Asked<'_>,
@@ -16,6 +16,9 @@ pub(super) async fn run(
         Ok(found) => found,
         Err(why) => return Ok(Ran::not_done(why)),
     };
+    if let Some(letter) = key.chars().find(|letter| markdown::shows_nothing(*letter)) {
+        return Ok(Ran::not_done(say::unseen_character(letter)));
+    }
     if !rule.sees(provider, key) {
         return Ok(Ran::not_done(say::not_for_this_project(key)));
     }
@@ -47,7 +50,8 @@ fn where_to<'a>(asked: &'a Asked<'_>, written: &'a str) -> Result<(&'a str, &'a 
     if let Some((name, key)) = written.split_once(':') {
         let named = able.iter().find(|known| known.eq_ignore_ascii_case(name));
         return match named {
-            Some(known) if !key.is_empty() && !key.contains(':') => Ok((known, key)),
+            Some(known) if key.trim().is_empty() => Err(say::no_key(known)),
+            Some(known) if !key.contains(':') => Ok((known, key)),
             _ if able.is_empty() => Err(say::cannot_create()),
             _ => Err(say::no_such_service(name, &able)),
         };

@@ -55,6 +55,7 @@ ids! {
     ProjectArchived = "project-archived",
     ProjectRole = "project-role",
     EnvironmentNames = "environment-names",
+    ReminderProject = "reminder-project",
     HookThere = "hook-there",
     HookEvents = "hook-events",
     HookOff = "hook-off",

@@ -17,6 +17,7 @@ mod own_flags;
 mod projects;
 mod provider_webhook;
 mod providers;
+mod reminders;
 mod render;
 mod store;
 mod whose;
@@ -176,7 +177,8 @@ impl Doctor {
                 tokio::join!(gitlab::look(&mut all, base, limit), projects::lists(&apis, limit));
             let (projects, matched) = projects::look(&config, &all, &lists, base, limit).await;
             let listed = hooks::list(&ours, &all, &matched, limit, !registers).await;
-            (own, ahead, projects, matched, listed)
+            let of_reminders = reminders::look(&config, &all, limit).await;
+            (own, ahead, projects, matched, listed, of_reminders)
         };
         let of_hooks = async {
             let _step =
@@ -197,14 +199,15 @@ impl Doctor {
         };
         let (of_gitlab, reported, address, asked) =
             tokio::join!(of_gitlab, of_hooks, of_address, of_providers);
-        let (gitlab, clock_ahead, mut projects, matched, listed) = of_gitlab;
+        let (gitlab, clock_ahead, mut projects, matched, listed, of_reminders) = of_gitlab;
         let ours = Ours { clock_ahead, ..ours };
         projects.findings.extend(environments::look(&config, &asked));
+        projects.findings.extend(of_reminders);
         let hooks = hooks::look(&ours, &matched, &listed, &reported);
         let shown = own_flags::look(&registry, &config, &matched, limit).await;
         let providers = providers::look(&asked, &config, &reported, known.status.as_ref(), &shown);
         let mut of_daemon = known.groups.clone();
-        daemon::leave_out(&mut of_daemon, &[&hooks, &address]);
+        daemon::leave_out(&mut of_daemon, &[&projects, &hooks, &address]);
         daemon::compare(&mut of_daemon, &config, known.status.as_ref());
         groups.extend([gitlab, projects, hooks]);
         groups.push(address);

@@ -21,6 +21,7 @@ use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use secrecy::SecretString;
 use url::Url;
 
@@ -174,6 +175,15 @@ impl FlagProvider for Flagsmith {
 
     async fn mark(&self, flag: &FlagRef, internal_id: &str, environment: &str) -> Provided<Option<String>> {
         self.mark_in(flag, internal_id, environment).await
+    }
+
+    async fn changed_at(
+        &self,
+        flag: &FlagRef,
+        internal_id: &str,
+        environment: &str,
+    ) -> Provided<Option<Timestamp>> {
+        self.changed_in(flag, internal_id, environment).await
     }
 
     async fn back_links_refused(&self) -> Provided<Option<String>> {

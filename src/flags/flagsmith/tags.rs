@@ -142,7 +142,7 @@ impl Flagsmith {
         self.api.write(Method::POST, &path, &body).await
     }
 
-    async fn project_tags(&self) -> Provided<Vec<Tag>> {
+    pub(super) async fn project_tags(&self) -> Provided<Vec<Tag>> {
         let mut tags = Vec::new();
         self.api.list(&format!("projects/{}/tags/", self.project), |tag| tags.push(tag)).await?;
         Ok(tags)

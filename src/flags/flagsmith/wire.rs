@@ -42,6 +42,9 @@ pub(super) struct Feature {
     pub(super) created_date: Option<String>,
     #[serde(default)]
     pub(super) last_modified_in_any_environment: Option<String>,
+    /// Of environments with version 2 of feature versioning alone.
+    #[serde(default)]
+    pub(super) last_modified_in_current_environment: Option<String>,
     #[serde(default, deserialize_with = "null_is_default")]
     pub(super) owners: Vec<Owner>,
     #[serde(default, deserialize_with = "null_is_default")]
@@ -117,6 +120,9 @@ pub(super) struct Tag {
     pub(super) label: String,
     #[serde(default, deserialize_with = "null_is_default")]
     pub(super) is_system_tag: bool,
+    /// Flags with it are there to stay.
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub(super) is_permanent: bool,
 }
 
 /// A list that is not paged but has the shape of a page.

@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 pub use settings::GitlabSettings;
 pub(in crate::flags) use setup::SETUP;
@@ -236,7 +237,7 @@ impl FlagProvider for GitlabFlags {
         let home = self.home(&flag.scope).await?;
         let there = self.read(&home, &flag.key).await?.filter(|there| there.created_at == internal_id);
         let moment = there.and_then(|there| crate::gitlab::read_time(there.updated_at.as_deref()?));
-        Ok(About { changed_at: moment, owner: None })
+        Ok(About { changed_at: moment, ..About::default() })
     }
 
     async fn switch(
@@ -280,6 +281,16 @@ impl FlagProvider for GitlabFlags {
         let there = self.read(&home, &flag.key).await?.filter(|there| there.created_at == internal_id);
         // GitLab keeps one moment for all environments. Another one that was changed just then is taken for this one.
         Ok(there.and_then(|there| there.updated_at))
+    }
+
+    async fn changed_at(
+        &self,
+        flag: &FlagRef,
+        internal_id: &str,
+        _environment: &str,
+    ) -> Provided<Option<Timestamp>> {
+        // One moment for all environments, as above.
+        Ok(self.about(flag, internal_id).await?.changed_at)
     }
 
     async fn create(&self, from: ProjectId, key: &str) -> Provided<Flag> {

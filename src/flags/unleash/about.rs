@@ -28,6 +28,7 @@ impl Unleash {
         Ok(About {
             changed_at: changed_at.max(made_at),
             owner: by.filter(|by| by.contains('@')).map(str::to_owned),
+            ..About::default()
         })
     }
 

@@ -152,7 +152,14 @@ impl Pass<'_> {
 
     fn hint(&self, iid: u64, source: NoteSource) -> Event {
         let project = self.look.place.project.detail.id;
-        Event::NoteWritten(NoteHint { project, kind: self.kind, iid, source, discussion: None })
+        Event::NoteWritten(NoteHint {
+            project,
+            kind: self.kind,
+            iid,
+            source,
+            discussion: None,
+            by_another: false,
+        })
     }
 
     /// Looks at one issue or merge request.

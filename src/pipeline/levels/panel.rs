@@ -1,6 +1,6 @@
 //! The panel on a noteable: one comment, edited in place, made again if somebody deleted it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -17,6 +17,8 @@ const CLOCK_SLACK: Duration = Duration::from_secs(10 * 60);
 /// How long to wait before a panel that was deleted while it was written is looked for.
 const DELETED: Duration = Duration::from_secs(1);
 
+/// How soon it is looked whether a project that was there a moment ago is there again.
+const GONE: Duration = Duration::from_secs(1);
 /// How soon a panel is looked at again that waits for looks at its flags.
 const SETTLES: Duration = Duration::from_millis(250);
 /// It waits for them no longer than this, however much is told.
@@ -28,6 +30,14 @@ struct Text {
     digest: String,
 }
 
+impl Text {
+    async fn of(world: &World, project: &Project, record: &NoteableRecord) -> Result<Self, bot::Trouble> {
+        let text = bot::panel::text(world, project, record).await?;
+        let body = world.markers().of_panel(&record.noteable).sign(&text);
+        Ok(Self { digest: digest(&body), body })
+    }
+}
+
 pub(super) async fn make_true(
     pipeline: &Pipeline,
     world: &World,
@@ -35,6 +45,7 @@ pub(super) async fn make_true(
     noteable: &Noteable,
     stale_since: Timestamp,
 ) -> Result<Became, NotTrue> {
+    let begun = Instant::now();
     let seen = world.store().noteable(noteable).await?;
     let Some(record) = seen.value.clone() else { return Ok(Became::Unchanged) };
     // Where much is told of a flag at once, the first of it is not written before the last of it is known.
@@ -54,10 +65,8 @@ pub(super) async fn make_true(
         return Ok(Became::Unchanged);
     }
     let me = world.me(&project.rule).await?;
-    let text = bot::panel::text(world, &project, &record).await?;
-    let body = world.markers().of_panel(noteable).sign(&text);
-    let text = Text { digest: digest(&body), body };
-    let panel = Panel { pipeline, world, sends, project: &project, noteable, me: me.id };
+    let text = Text::of(world, &project, &record).await?;
+    let panel = Panel { pipeline, world, sends, project: &project, noteable, me: me.id, begun };
 
     // A panel that another bot user of ours wrote cannot be edited by this one: a new one follows it.
     let known = record.panel.note.filter(|_| record.panel.by == Some(me.id));
@@ -81,6 +90,8 @@ struct Panel<'a> {
     project: &'a Project,
     noteable: &'a Noteable,
     me: u64,
+    /// When it was begun to make it true.
+    begun: Instant,
 }
 
 impl Panel<'_> {
@@ -100,6 +111,7 @@ impl Panel<'_> {
             let stands = self.standing(standing.id, &standing.body, text.digest);
             return Ok(Became::True(self.remember(rev, record, stands)));
         }
+        let text = self.as_seen_now(&record, text).await?;
         let Noteable { project, kind, iid, .. } = *self.noteable;
         self.sends.begin().await?;
         let updated = self.project.gitlab.update_note(project, kind, iid, standing.id, &text.body).await?;
@@ -113,6 +125,20 @@ impl Panel<'_> {
             }
         };
         Ok(Became::True(self.remember(rev, record, stands)))
+    }
+
+    /// The text as it is to be written at this moment: values are not written where everybody has come to see the project since it
+    /// was last asked for.
+    async fn as_seen_now(&self, record: &NoteableRecord, text: Text) -> Result<Text, NotTrue> {
+        let before = self.project.detail.visibility;
+        if record.links.is_empty() || !self.project.rule.would_hide_values(before) {
+            return Ok(text);
+        }
+        match self.world.project_since(self.noteable.project, self.begun).await? {
+            Some(now) if now.detail.visibility == before => Ok(text),
+            Some(now) => Ok(Text::of(self.world, &now, record).await?),
+            None => Err(bot::Trouble::again_in(GONE, "GitLab does not show the project any more").into()),
+        }
     }
 
     /// Looks for a panel of ours (an answer may have been lost, the store may be an older copy), and posts one where there is none.
@@ -155,6 +181,7 @@ impl Panel<'_> {
             Ok(turn) => turn,
             Err(wait) => return Ok(Became::InTurn(retry::when(Timestamp::now(), wait))),
         };
+        let text = self.as_seen_now(&record, text).await?;
         let sending = PanelRecord { sent_at: Some(Timestamp::now()), ..PanelRecord::default() };
         write_down(self.pipeline, self.remember(seen.rev, record, sending)).await?;
         let Noteable { project, kind, iid, .. } = *self.noteable;
