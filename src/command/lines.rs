@@ -75,8 +75,7 @@ pub(super) fn command_lines(text: &str, bot: Option<&str>) -> Result<Vec<String>
 
 /// What follows `/flag` or `@bot flag` at the start of the line; `None` where the line is no command.
 ///
-/// GitLab's rule: one space and the argument, or nothing but white space. Not a tab: `/close⇥x` is no quick action. A no-break
-/// space, as some keyboards and programs write it, is for people no other one.
+/// GitLab's rule: one space and the argument, or nothing but white space. Not a tab: `/close⇥x` is no quick action.
 fn rest_of_command<'a>(line: &'a str, bot: Option<&str>) -> Option<&'a str> {
     let after_name = match line.strip_prefix('/') {
         Some(after) => after,
@@ -86,7 +85,7 @@ fn rest_of_command<'a>(line: &'a str, bot: Option<&str>) -> Option<&'a str> {
         }
     };
     let rest = strip_prefix_ignoring_case(after_name, "flag")?;
-    (rest.starts_with([' ', '\u{a0}']) || rest.trim().is_empty()).then_some(rest)
+    (rest.starts_with(' ') || rest.trim().is_empty()).then_some(rest)
 }
 
 fn strip_prefix_ignoring_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {

@@ -89,8 +89,7 @@ async fn a_folder_with_a_readme_and_a_file_with_a_byte_order_mark_is_read() {
     put(&town, "panel.jinja", "\u{feff}[column_flag]\nSchalter\n");
     town.start_with("\n[templates]\nfolder = \"words\"\n", &[]).await;
     let issue = town.issue();
-    // A no-break space is written as any other.
-    town.says(issue, "/flag\u{a0}link checkout_v2").await;
+    town.says(issue, "/flag link checkout_v2").await;
     let panel = as_read(&town.panel(issue).unwrap().body);
     assert!(panel.contains("| Schalter |"), "{panel}");
     let note = town.says_as(town.gus, issue, "/flag unlink checkout_v2").await;
