@@ -1,9 +1,11 @@
 //! Issues and merge requests that are deleted in GitLab, which tells nobody: their links go, and what only looks so changes nothing.
 
+use std::collections::BTreeMap;
+
 use flaglink::sandbox::faults::Received;
 use flaglink::sandbox::gitlab::{NoteableRef, Visibility, level};
 
-use crate::kit::{believe, until_ready_says};
+use crate::kit::{believe, panel, until_ready_says};
 use crate::town::{PATIENCE, Plan, Town};
 
 const ASKS: &str = "linked issues and merge requests any more";
@@ -83,6 +85,55 @@ async fn history(mut town: Town, on: NoteableRef) -> Vec<flaglink::domain::LinkC
     let record = store.noteable(&noteable).await.unwrap().value.unwrap();
     assert!(record.links.is_empty());
     record.history
+}
+
+/// GitLab shows it to nobody any more, with all comments, until what is returned is called.
+fn hide(town: &Town, on: NoteableRef) -> impl FnOnce(&Town) {
+    let (work, notes) = town.gitlab.change(|model| {
+        let (hidden, kept): (BTreeMap<_, _>, _) =
+            std::mem::take(&mut model.notes).into_iter().partition(|(_, note)| note.on == on);
+        model.notes = kept;
+        (model.noteables.remove(&on).unwrap(), hidden)
+    });
+    move |town| {
+        town.gitlab.change(|model| {
+            model.noteables.insert(on, work);
+            model.notes.extend(notes);
+        });
+    }
+}
+
+#[tokio::test]
+async fn an_issue_that_is_shown_again_has_its_links_again() {
+    let town = town().await;
+    let issue = town.issue();
+    town.says(issue, "/flag link checkout_v2").await;
+    let stands = on_the_flag(&town, "checkout_v2");
+    assert_eq!(stands, (1, vec!["Issue Open".to_owned()]));
+    let show = hide(&town, issue);
+    until_on_the_flag(&town, "checkout_v2", 0, &[]).await;
+    // What changes of the flag meanwhile is shown when it is there again.
+    town.ada.switch("checkout_v2", "production", true).unwrap();
+    town.rest().await;
+    show(&town);
+    until_on_the_flag(&town, "checkout_v2", 1, &["Issue Open"]).await;
+    town.rest().await;
+    assert_eq!(
+        town.row(issue, "checkout_v2").unwrap()[2],
+        "🟢 on `blue`",
+        "{}",
+        town.gitlab.transcript(issue)
+    );
+    let panel = panel(&town, issue);
+    assert!(panel.contains("linked again, because GitLab shows this page again"), "{panel}");
+    // It is the one that stood there, and it goes on.
+    town.ada.switch("checkout_v2", "production", false).unwrap();
+    town.rest().await;
+    assert!(!town.row(issue, "checkout_v2").unwrap()[2].contains("on"), "{}", town.gitlab.transcript(issue));
+    let says = town.says(issue, "/flag list").await;
+    assert!(town.reply_to(issue, says).contains("checkout_v2"));
+    assert!(town.dead().await.is_empty(), "{:#?}", town.dead().await);
+    town.end().await;
 }
 
 #[tokio::test]

@@ -175,7 +175,7 @@ async fn note(
 }
 
 /// Whether it was written; not, if something of it changed meanwhile: the next run looks again.
-async fn written(pipeline: &Pipeline, decision: Decision) -> Result<bool, Trouble> {
+pub(super) async fn written(pipeline: &Pipeline, decision: Decision) -> Result<bool, Trouble> {
     match pipeline.commit(decision).await {
         Ok(()) => Ok(true),
         Err(CommitError::Conflict) => Ok(false),

@@ -3,7 +3,7 @@
 //! Three ways, told apart in logs and metrics: deliveries that failed and that GitLab kept, comments and changes of work since
 //! the last look, and flag states, which [polling](super::poll) compares. None of them decides anything: what is found is queued
 //! as if a webhook had told of it, and whoever decides knows what was handled already, and what is history. Only of deleted work,
-//! of which no webhook tells, the links are taken away here ([`deleted`]).
+//! of which no webhook tells, the links are taken away here ([`deleted`]), and put back in if it is shown again ([`shown`]).
 
 mod comments;
 mod cursor;
@@ -12,6 +12,7 @@ mod deliveries;
 mod hooks;
 mod own;
 mod projects;
+mod shown;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -214,7 +215,7 @@ async fn run(
             words => tracing::info!("caught up: {words} in {}", detail.path),
         }
         let Err(trouble) = looked else {
-            looked_at.extend(place.linked.then_some(place));
+            looked_at.push(place);
             continue;
         };
         if trouble.waits == Waits::Admin {
@@ -233,6 +234,9 @@ async fn run(
     }
     // GitLab is away, or wants to be left alone: the others would fare no better.
     left.extend(places.map(|place| place.project.detail.id));
+    if let Err(trouble) = shown::look(pipeline, &looked_at).await {
+        tracing::debug!(reason = %trouble, "cannot see whether hidden work is shown again; the next run looks again");
+    }
     if let Err(trouble) = deleted::look(pipeline, &looked_at).await {
         tracing::warn!(reason = %trouble, "cannot see whether linked work was deleted; the next run looks again");
     }
