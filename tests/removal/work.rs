@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use flaglink::sandbox::faults::Received;
-use flaglink::sandbox::gitlab::{NoteableRef, Visibility, level};
+use flaglink::sandbox::gitlab::{HookSpec, NoteableRef, Visibility, level};
 
 use crate::kit::{believe, panel, until_ready_says};
-use crate::town::{PATIENCE, Plan, Town};
+use crate::town::{GITLAB_SECRET, PATIENCE, Plan, Town};
 
 const ASKS: &str = "linked issues and merge requests any more";
 
@@ -207,12 +207,53 @@ async fn what_a_bot_that_became_a_guest_does_not_see_is_not_taken_for_deleted() 
 }
 
 #[tokio::test]
-async fn twenty_that_are_deleted_at_once_are_asked_about() {
+async fn a_doubt_holds_back_its_own_project_and_goes_when_that_is_archived() {
     let town = town().await;
+    let other = other_project(&town);
+    let mut issues = Vec::new();
+    for _ in 0..4 {
+        let issue = town.issue();
+        town.says(issue, "/flag link checkout_v2").await;
+        issues.push(issue);
+    }
+    let here = |title: &str| town.gitlab.issue(town.mara, other, title, "").unwrap();
+    let (first, second) = (here("First"), here("Second"));
+    town.says(first, "/flag link dark_mode").await;
+    town.says(second, "/flag link dark_mode").await;
+    for issue in issues {
+        delete(&town, issue);
+    }
+    let said = until_ready_says(&town, |said| said.contains(ASKS)).await;
+    assert!(said.contains("4 of 4") && said.contains("This is about shop/web"), "{said}");
+    delete(&town, first);
+    until_on_the_flag(&town, "dark_mode", 1, &["Issue Open"]).await;
+    assert_eq!(on_the_flag(&town, "checkout_v2").0, 4);
+    town.gitlab.set_archived(town.shop, true);
+    until_ready_says(&town, |said| !said.contains(ASKS)).await;
+    delete(&town, second);
+    until_on_the_flag(&town, "dark_mode", 0, &[]).await;
+    assert_eq!(on_the_flag(&town, "checkout_v2").0, 4);
+    // As long as nothing can be said of it nothing is doubted; then it begins anew.
+    town.gitlab.set_archived(town.shop, false);
+    until_ready_says(&town, |said| said.contains(ASKS)).await;
+    town.end().await;
+}
+
+/// Another project in which flags can be linked.
+fn other_project(town: &Town) -> u64 {
     let other = town.gitlab.project("shop/api", Visibility::Private);
     for (who, level) in [(town.bot, level::MAINTAINER), (town.mara, level::DEVELOPER)] {
         town.gitlab.member(other, who, level);
     }
+    let address = format!("http://{}/hooks/gitlab", town.daemon().webhooks());
+    town.gitlab.hook(other, HookSpec::everything(&address, GITLAB_SECRET));
+    other
+}
+
+#[tokio::test]
+async fn twenty_that_are_deleted_at_once_are_asked_about() {
+    let town = town().await;
+    other_project(&town);
     let issues: Vec<NoteableRef> = (0..20).map(|_| town.issue()).collect();
     for issue in &issues {
         town.gitlab.comment(town.mara, *issue, "/flag link checkout_v2").unwrap();

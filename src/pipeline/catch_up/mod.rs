@@ -190,6 +190,7 @@ async fn run(
         Ok(found) => found,
         Err(trouble) => return Left::All(trouble),
     };
+    let all: BTreeSet<ProjectId> = places.iter().map(|place| place.project.detail.id).collect();
     let mut places: Vec<Place> = places
         .into_iter()
         .filter(|place| only.is_empty() || only.contains(&place.project.detail.id))
@@ -234,11 +235,11 @@ async fn run(
     }
     // GitLab is away, or wants to be left alone: the others would fare no better.
     left.extend(places.map(|place| place.project.detail.id));
-    if let Err(trouble) = shown::look(pipeline, &looked_at).await {
-        tracing::debug!(reason = %trouble, "cannot see whether hidden work is shown again; the next run looks again");
-    }
-    if let Err(trouble) = deleted::look(pipeline, &looked_at).await {
-        tracing::warn!(reason = %trouble, "cannot see whether linked work was deleted; the next run looks again");
+    if memory.ended_at.is_none() {
+        let under = deleted::Under { places: &looked_at, all: &all, every: plan.every };
+        if let Err(trouble) = look_for_work(pipeline, under).await {
+            tracing::warn!(reason = %trouble, "cannot see whether linked work is there; the next run looks again");
+        }
     }
     let long_ago = cursor::before(Timestamp::now(), COMMAND_AGE * 2);
     memory.asked.retain(|_, changed| *changed > long_ago);
@@ -246,6 +247,12 @@ async fn run(
         Some(trouble) => Left::Some(left, trouble),
         None => Left::Nothing,
     }
+}
+
+/// Looks whether hidden work is shown again, and whether linked work is still there.
+async fn look_for_work(pipeline: &Pipeline, under: deleted::Under<'_>) -> Result<(), Trouble> {
+    shown::look(pipeline, under.places).await?;
+    deleted::look(pipeline, under).await
 }
 
 /// Whether a trouble with one project is one with all of them.
