@@ -102,6 +102,10 @@ impl Deletions {
 
     /// Whether what is missing in that project is not believed now.
     pub fn holds(&self, project: ProjectId) -> bool {
+        // An admin's word may come while it is weighed.
+        if self.doubts.of(WORK).is_none() {
+            return false;
+        }
         match &*self.held.lock().unwrap_or_else(PoisonError::into_inner) {
             Held::Nowhere => false,
             Held::Everywhere => true,

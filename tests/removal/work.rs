@@ -137,6 +137,23 @@ async fn an_issue_that_is_shown_again_has_its_links_again() {
 }
 
 #[tokio::test]
+async fn a_flag_that_is_linked_again_as_soon_as_its_request_is_shown_is_linked_once() {
+    let town = town().await;
+    let request = town.merge_request();
+    town.says(request, "/flag link checkout_v2 dark_mode").await;
+    let show = hide(&town, request);
+    until_on_the_flag(&town, "checkout_v2", 0, &[]).await;
+    until_on_the_flag(&town, "dark_mode", 0, &[]).await;
+    show(&town);
+    town.says(request, "/flag link checkout_v2").await;
+    until_on_the_flag(&town, "dark_mode", 1, &["MR Open"]).await;
+    until_on_the_flag(&town, "checkout_v2", 1, &["MR Open"]).await;
+    town.rest().await;
+    assert!(town.row(request, "checkout_v2").is_some() && town.row(request, "dark_mode").is_some());
+    town.end().await;
+}
+
+#[tokio::test]
 async fn of_two_that_are_linked_the_other_one_says_the_tag() {
     let town = town().await;
     let (open, closed) = (town.issue(), town.issue());
@@ -236,6 +253,29 @@ async fn a_doubt_holds_back_its_own_project_and_goes_when_that_is_archived() {
     // As long as nothing can be said of it nothing is doubted; then it begins anew.
     town.gitlab.set_archived(town.shop, false);
     until_ready_says(&town, |said| said.contains(ASKS)).await;
+    town.end().await;
+}
+
+#[tokio::test]
+async fn a_doubt_about_issues_goes_when_issues_are_switched_off() {
+    let town = town().await;
+    let request = town.merge_request();
+    town.says(request, "/flag link dark_mode").await;
+    let mut issues = Vec::new();
+    for _ in 0..4 {
+        let issue = town.issue();
+        town.says(issue, "/flag link checkout_v2").await;
+        issues.push(issue);
+    }
+    for issue in issues {
+        delete(&town, issue);
+    }
+    until_ready_says(&town, |said| said.contains(ASKS)).await;
+    town.gitlab.change(|model| model.projects.get_mut(&town.shop).unwrap().issues_off = true);
+    until_ready_says(&town, |said| !said.contains(ASKS)).await;
+    delete(&town, request);
+    until_on_the_flag(&town, "dark_mode", 0, &[]).await;
+    assert_eq!(on_the_flag(&town, "checkout_v2").0, 4);
     town.end().await;
 }
 
