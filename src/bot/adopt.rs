@@ -321,7 +321,8 @@ impl Turned<'_> {
         record.history.drain(..surplus);
     }
 
-    fn put(&self, decision: &mut Decision, record: NoteableRecord) {
+    fn put(&self, decision: &mut Decision, mut record: NoteableRecord) {
+        record.not_found_at = None;
         decision.write(Write::MarkStale(Level::Panel(record.noteable.clone()), self.now));
         decision.write(Write::MarkStale(Level::Label(record.noteable.clone()), self.now));
         decision.write(Write::PutNoteable(Box::new(record)));

@@ -19,6 +19,8 @@ pub const REPLY_WINDOW: Duration = Duration::from_secs(60 * 60);
 pub const HISTORY: usize = 20;
 /// Flags that one noteable can carry.
 pub const LINKS: usize = 200;
+/// Work that is asked for whether GitLab shows it again: of more, the newest.
+pub const HIDDEN: usize = 500;
 /// Search results shown.
 pub const SEARCH_RESULTS: usize = 10;
 /// Keys offered for a mistyped one.

@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use super::limits::HISTORY;
+use super::limits::{HISTORY, LINKS};
 use super::resolve::Silent;
 use super::trouble::Trouble;
 use super::watch;
@@ -69,6 +69,37 @@ pub(super) async fn add(
     Ok(())
 }
 
+/// Puts a link that was taken away back in as it was, and sees to the flag's own record. Not where the key is linked there by now,
+/// is another flag's, or there is no room. Returns whether it is done. The record is written by [`put`].
+pub(super) async fn put_back(
+    world: &World,
+    decision: &mut Decision,
+    record: &mut NoteableRecord,
+    link: Link,
+    now: Timestamp,
+) -> Result<bool, Hindrance> {
+    if record.link(&link.flag).is_some() || record.links.len() >= LINKS {
+        return Ok(false);
+    }
+    let flag = match world.store().flag(&link.flag).await?.value {
+        Some(known) if known.flag.internal_id != link.internal_id => return Ok(false),
+        Some(known) => known.flag,
+        // It was forgotten meanwhile: the look that follows knows the rest.
+        None => Flag {
+            flag: link.flag.clone(),
+            internal_id: link.internal_id.clone(),
+            description: None,
+            archived: false,
+            url: None,
+            public_page: false,
+        },
+    };
+    remember_flag(world, decision, flag, None, now).await?;
+    decision.mark_flag_stale(&link.flag, now);
+    record.links.push(link);
+    Ok(true)
+}
+
 /// Writes the record of work to which something was linked, as GitLab showed it just now.
 pub(super) fn settle(
     world: &World,
@@ -108,9 +139,12 @@ pub(super) fn remove(
     put(decision, record, now);
 }
 
-fn put(decision: &mut Decision, record: NoteableRecord, now: Timestamp) {
+/// Writes the record, and looks after what stands on the page.
+pub(super) fn put(decision: &mut Decision, mut record: NoteableRecord, now: Timestamp) {
     decision.write(Write::MarkStale(Level::Panel(record.noteable.clone()), now));
     decision.write(Write::MarkStale(Level::Label(record.noteable.clone()), now));
+    // Whether it is there is another question where nothing, or something new, is linked.
+    record.not_found_at = None;
     decision.write(Write::PutNoteable(Box::new(record)));
 }
 

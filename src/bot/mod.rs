@@ -43,7 +43,7 @@ use jiff::Timestamp;
 
 use crate::domain::{Decision, Event, InboxId};
 
-pub use deletions::WORK;
+pub use deletions::{Missing, WORK};
 pub use doubts::{Count, Doubt, Doubts};
 pub use dropped::drop_command;
 pub use patience::Patience;

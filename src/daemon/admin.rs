@@ -166,7 +166,7 @@ impl AdminView for View {
         let world = self.pipeline.world();
         let mut remarks = world.doubts().told();
         remarks.extend(world.adoptions().doubts().told());
-        remarks.extend(world.deletions().doubts().told());
+        remarks.extend(world.deletions().told());
         remarks.extend(world.refusals().told());
         remarks.extend(self.hooks_off.lines());
         remarks.extend(self.pipeline.hooks().lines());

@@ -37,7 +37,7 @@ pub use noteable::{
     InstanceId, NoteKey, NoteSource, Noteable, NoteableKind, ParseNoteableError, ProjectId, UserId,
 };
 pub use record::{
-    CommandRecord, CommandStatus, DeadLetter, DeadThing, FlagRecord, Instance, LinkChange, Mirror,
+    CommandRecord, CommandStatus, DeadLetter, DeadThing, FlagRecord, Hidden, Instance, LinkChange, Mirror,
     NoteRecord, NoteableRecord, NoteableView, Outcome, PanelRecord, Register, ReplyBudget, Tagged,
     Visibility, WorkState,
 };

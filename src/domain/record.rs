@@ -90,6 +90,27 @@ pub struct NoteableRecord {
     /// When GitLab first did not know it, where nothing but a deletion explains that. It is believed after a second look.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_found_at: Option<Timestamp>,
+    /// What was taken away because GitLab did not show it any more: that comes back when GitLab shows it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hidden: Option<Box<Hidden>>,
+}
+
+/// What was kept of work that GitLab does not show any more: it was deleted, or its author is banned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hidden {
+    /// When it was taken away.
+    pub at: Timestamp,
+    /// The links.
+    pub links: Vec<Link>,
+    /// The panel.
+    #[serde(default)]
+    pub panel: PanelRecord,
+    /// The label that flaglink was about to put on.
+    #[serde(default)]
+    pub label_sending: Option<String>,
+    /// The label that flaglink itself put on.
+    #[serde(default)]
+    pub label_added: Option<String>,
 }
 
 impl NoteableRecord {
@@ -107,6 +128,7 @@ impl NoteableRecord {
             replies: BTreeMap::new(),
             telling: None,
             not_found_at: None,
+            hidden: None,
         }
     }
 
@@ -128,7 +150,7 @@ pub struct LinkChange {
     /// It was made or taken away in the flag's own service, which does not say by whom.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub there: bool,
-    /// It was taken away because the work was deleted in GitLab, which does not say by whom.
+    /// It was taken away because GitLab did not show the work any more, or came back because GitLab shows it again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deleted: bool,
     /// By whom.
@@ -369,4 +391,7 @@ impl Register {
         let surplus = self.cleanups.len().saturating_sub(MOST_CLEANUPS);
         self.cleanups.drain(..surplus);
     }
+    /// Work whose links were taken away because GitLab did not show it any more, newest last, capped.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hidden: Vec<Noteable>,
 }

@@ -159,6 +159,7 @@ impl Entry<'_> {
                 phrase("entry_taken_off", [("provider", form.code(&flag.provider, NAME_LIMIT).into())])
             }
             What::Link { linked: false, deleted: true, .. } => phrase("entry_work_deleted", []),
+            What::Link { linked: true, deleted: true, .. } => phrase("entry_work_back", []),
             What::Link { linked, by, .. } => {
                 let name = if *linked { "entry_linked" } else { "entry_unlinked" };
                 phrase(name, [("by", form.code(by, NAME_LIMIT).into())])

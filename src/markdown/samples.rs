@@ -98,7 +98,13 @@ fn panels() -> Vec<Markdown> {
     let changes = changes(&states);
     let flag = flag(true);
     let person = Person { id: 1, username: "mara".to_owned() };
-    let ways = [(true, false, false), (false, false, false), (false, true, false), (false, false, true)];
+    let ways = [
+        (true, false, false),
+        (false, false, false),
+        (false, true, false),
+        (false, false, true),
+        (true, false, true),
+    ];
     let links = ways.map(|(linked, there, deleted)| LinkChange {
         at,
         flag: flag.flag.clone(),

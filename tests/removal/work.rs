@@ -1,10 +1,12 @@
 //! Issues and merge requests that are deleted in GitLab, which tells nobody: their links go, and what only looks so changes nothing.
 
-use flaglink::sandbox::faults::Received;
-use flaglink::sandbox::gitlab::{NoteableRef, Visibility, level};
+use std::collections::BTreeMap;
 
-use crate::kit::{believe, until_ready_says};
-use crate::town::{PATIENCE, Plan, Town};
+use flaglink::sandbox::faults::Received;
+use flaglink::sandbox::gitlab::{HookSpec, NoteableRef, Visibility, level};
+
+use crate::kit::{believe, panel, until_ready_says};
+use crate::town::{GITLAB_SECRET, PATIENCE, Plan, Town};
 
 const ASKS: &str = "linked issues and merge requests any more";
 
@@ -85,6 +87,72 @@ async fn history(mut town: Town, on: NoteableRef) -> Vec<flaglink::domain::LinkC
     record.history
 }
 
+/// GitLab shows it to nobody any more, with all comments, until what is returned is called.
+fn hide(town: &Town, on: NoteableRef) -> impl FnOnce(&Town) {
+    let (work, notes) = town.gitlab.change(|model| {
+        let (hidden, kept): (BTreeMap<_, _>, _) =
+            std::mem::take(&mut model.notes).into_iter().partition(|(_, note)| note.on == on);
+        model.notes = kept;
+        (model.noteables.remove(&on).unwrap(), hidden)
+    });
+    move |town| {
+        town.gitlab.change(|model| {
+            model.noteables.insert(on, work);
+            model.notes.extend(notes);
+        });
+    }
+}
+
+#[tokio::test]
+async fn an_issue_that_is_shown_again_has_its_links_again() {
+    let town = town().await;
+    let issue = town.issue();
+    town.says(issue, "/flag link checkout_v2").await;
+    let stands = on_the_flag(&town, "checkout_v2");
+    assert_eq!(stands, (1, vec!["Issue Open".to_owned()]));
+    let show = hide(&town, issue);
+    until_on_the_flag(&town, "checkout_v2", 0, &[]).await;
+    // What changes of the flag meanwhile is shown when it is there again.
+    town.ada.switch("checkout_v2", "production", true).unwrap();
+    town.rest().await;
+    show(&town);
+    until_on_the_flag(&town, "checkout_v2", 1, &["Issue Open"]).await;
+    town.rest().await;
+    assert_eq!(
+        town.row(issue, "checkout_v2").unwrap()[2],
+        "🟢 on `blue`",
+        "{}",
+        town.gitlab.transcript(issue)
+    );
+    let panel = panel(&town, issue);
+    assert!(panel.contains("linked again, because GitLab shows this page again"), "{panel}");
+    // It is the one that stood there, and it goes on.
+    town.ada.switch("checkout_v2", "production", false).unwrap();
+    town.rest().await;
+    assert!(!town.row(issue, "checkout_v2").unwrap()[2].contains("on"), "{}", town.gitlab.transcript(issue));
+    let says = town.says(issue, "/flag list").await;
+    assert!(town.reply_to(issue, says).contains("checkout_v2"));
+    assert!(town.dead().await.is_empty(), "{:#?}", town.dead().await);
+    town.end().await;
+}
+
+#[tokio::test]
+async fn a_flag_that_is_linked_again_as_soon_as_its_request_is_shown_is_linked_once() {
+    let town = town().await;
+    let request = town.merge_request();
+    town.says(request, "/flag link checkout_v2 dark_mode").await;
+    let show = hide(&town, request);
+    until_on_the_flag(&town, "checkout_v2", 0, &[]).await;
+    until_on_the_flag(&town, "dark_mode", 0, &[]).await;
+    show(&town);
+    town.says(request, "/flag link checkout_v2").await;
+    until_on_the_flag(&town, "dark_mode", 1, &["MR Open"]).await;
+    until_on_the_flag(&town, "checkout_v2", 1, &["MR Open"]).await;
+    town.rest().await;
+    assert!(town.row(request, "checkout_v2").is_some() && town.row(request, "dark_mode").is_some());
+    town.end().await;
+}
+
 #[tokio::test]
 async fn of_two_that_are_linked_the_other_one_says_the_tag() {
     let town = town().await;
@@ -156,12 +224,76 @@ async fn what_a_bot_that_became_a_guest_does_not_see_is_not_taken_for_deleted() 
 }
 
 #[tokio::test]
-async fn twenty_that_are_deleted_at_once_are_asked_about() {
+async fn a_doubt_holds_back_its_own_project_and_goes_when_that_is_archived() {
     let town = town().await;
+    let other = other_project(&town);
+    let mut issues = Vec::new();
+    for _ in 0..4 {
+        let issue = town.issue();
+        town.says(issue, "/flag link checkout_v2").await;
+        issues.push(issue);
+    }
+    let here = |title: &str| town.gitlab.issue(town.mara, other, title, "").unwrap();
+    let (first, second) = (here("First"), here("Second"));
+    town.says(first, "/flag link dark_mode").await;
+    town.says(second, "/flag link dark_mode").await;
+    for issue in issues {
+        delete(&town, issue);
+    }
+    let said = until_ready_says(&town, |said| said.contains(ASKS)).await;
+    assert!(said.contains("4 of 4") && said.contains("This is about shop/web"), "{said}");
+    delete(&town, first);
+    until_on_the_flag(&town, "dark_mode", 1, &["Issue Open"]).await;
+    assert_eq!(on_the_flag(&town, "checkout_v2").0, 4);
+    town.gitlab.set_archived(town.shop, true);
+    until_ready_says(&town, |said| !said.contains(ASKS)).await;
+    delete(&town, second);
+    until_on_the_flag(&town, "dark_mode", 0, &[]).await;
+    assert_eq!(on_the_flag(&town, "checkout_v2").0, 4);
+    // As long as nothing can be said of it nothing is doubted; then it begins anew.
+    town.gitlab.set_archived(town.shop, false);
+    until_ready_says(&town, |said| said.contains(ASKS)).await;
+    town.end().await;
+}
+
+#[tokio::test]
+async fn a_doubt_about_issues_goes_when_issues_are_switched_off() {
+    let town = town().await;
+    let request = town.merge_request();
+    town.says(request, "/flag link dark_mode").await;
+    let mut issues = Vec::new();
+    for _ in 0..4 {
+        let issue = town.issue();
+        town.says(issue, "/flag link checkout_v2").await;
+        issues.push(issue);
+    }
+    for issue in issues {
+        delete(&town, issue);
+    }
+    until_ready_says(&town, |said| said.contains(ASKS)).await;
+    town.gitlab.change(|model| model.projects.get_mut(&town.shop).unwrap().issues_off = true);
+    until_ready_says(&town, |said| !said.contains(ASKS)).await;
+    delete(&town, request);
+    until_on_the_flag(&town, "dark_mode", 0, &[]).await;
+    assert_eq!(on_the_flag(&town, "checkout_v2").0, 4);
+    town.end().await;
+}
+
+/// Another project in which flags can be linked.
+fn other_project(town: &Town) -> u64 {
     let other = town.gitlab.project("shop/api", Visibility::Private);
     for (who, level) in [(town.bot, level::MAINTAINER), (town.mara, level::DEVELOPER)] {
         town.gitlab.member(other, who, level);
     }
+    let address = format!("http://{}/hooks/gitlab", town.daemon().webhooks());
+    town.gitlab.hook(other, HookSpec::everything(&address, GITLAB_SECRET));
+    other
+}
+
+#[tokio::test]
+async fn twenty_that_are_deleted_at_once_are_asked_about() {
+    let town = town().await;
+    other_project(&town);
     let issues: Vec<NoteableRef> = (0..20).map(|_| town.issue()).collect();
     for issue in &issues {
         town.gitlab.comment(town.mara, *issue, "/flag link checkout_v2").unwrap();

@@ -2,11 +2,12 @@
 //! counts only where nothing else explains it, and is believed after a second look some time later.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::Place;
-use crate::bot::{Trouble, World, deleted};
+use super::{Place, is_over};
+use crate::bot::{Missing, Trouble, World, deleted};
 use crate::domain::{Decision, Noteable, NoteableKind, NoteableRecord, Person, ProjectId, UserId, Write};
 use crate::gitlab::{AccessLevel, GitlabError, SHOWN_AT_ONCE};
 use crate::pipeline::Pipeline;
@@ -23,15 +24,31 @@ struct Linked {
     not_found_at: Option<Timestamp>,
 }
 
+/// Projects under a look.
+pub(super) struct Under<'a> {
+    /// Those that are looked at.
+    pub(super) places: &'a [&'a Place],
+    /// All that could be looked at: of the others nothing can be said, and for as long as nobody knows.
+    pub(super) all: &'a BTreeSet<ProjectId>,
+    /// The time between two looks.
+    pub(super) every: Duration,
+}
+
 /// Looks for the linked work of these projects, and takes away the links of what was deleted, unless it is too much to be believed.
-pub(super) async fn look(pipeline: &Pipeline, places: &[&Place]) -> Result<(), Trouble> {
+pub(super) async fn look(pipeline: &Pipeline, under: Under<'_>) -> Result<(), Trouble> {
     let world = pipeline.world();
-    let mut linked = linked(&world).await?;
-    let mut missing = Vec::new();
-    for place in places {
-        let Some(work) = linked.get_mut(&place.project.detail.id) else { continue };
-        match look_in(pipeline, &world, place, work).await {
-            Ok(found) => missing.extend(found.into_iter().map(|noteable| (*place, noteable))),
+    let mut counts = BTreeMap::new();
+    let mut linked = linked(&world, &mut counts).await?;
+    let mut gone = Vec::new();
+    for place in under.places {
+        let id = place.project.detail.id;
+        let Some(work) = linked.get_mut(&id) else { continue };
+        let held = world.deletions().holds(id);
+        match look_in(pipeline, &world, place, work, held).await {
+            // What was not believed until now was not asked for one by one: that is done first.
+            Ok(_) if held => {}
+            Ok(found) => gone.extend(found.into_iter().map(|noteable| (*place, noteable))),
+            Err(trouble) if is_over(&trouble) => return Err(trouble),
             // What could not be looked at says nothing: the next run looks again.
             Err(trouble) => {
                 let path = &place.project.detail.path;
@@ -39,14 +56,22 @@ pub(super) async fn look(pipeline: &Pipeline, places: &[&Place]) -> Result<(), T
             }
         }
     }
-    let count =
-        |work: &Vec<Linked>| (work.iter().filter(|one| one.not_found_at.is_some()).count(), work.len());
-    let counts: BTreeMap<ProjectId, (usize, usize)> =
-        linked.iter().map(|(project, work)| (*project, count(work))).collect();
-    if world.deletions().weigh(world.metrics(), &counts, Timestamp::now()) {
-        return Ok(());
+    for (_, work) in linked.iter_mut().filter(|(id, _)| !under.all.contains(id)) {
+        for one in work.iter_mut() {
+            forget(pipeline, &world, one).await?;
+        }
+        work.clear();
     }
-    for (place, noteable) in missing {
+    for (id, work) in &linked {
+        let count = counts.entry(*id).or_default();
+        count.linked = work.len();
+        count.missing = work.iter().filter(|one| one.not_found_at.is_some()).count();
+    }
+    world.deletions().weigh(world.metrics(), &counts, under.every, Timestamp::now());
+    for (place, noteable) in gone {
+        if world.deletions().holds(noteable.project) {
+            continue;
+        }
         let me = world.me(&place.project.rule).await?;
         let (by, now) = (Person { id: me.id, username: me.username }, Timestamp::now());
         let Some(decision) = deleted::decide(&world, &noteable, &by, now).await? else { continue };
@@ -57,35 +82,48 @@ pub(super) async fn look(pipeline: &Pipeline, places: &[&Place]) -> Result<(), T
     Ok(())
 }
 
-/// All linked work, by project.
-async fn linked(world: &World) -> Result<BTreeMap<ProjectId, Vec<Linked>>, Trouble> {
+/// All linked work, by project; the paths of the projects go into `counts`.
+async fn linked(
+    world: &World,
+    counts: &mut BTreeMap<ProjectId, Missing>,
+) -> Result<BTreeMap<ProjectId, Vec<Linked>>, Trouble> {
     let mut found: BTreeMap<ProjectId, Vec<Linked>> = BTreeMap::new();
     let mut after = None;
     loop {
         let page = world.store().linked_noteables(after.as_ref(), PAGE).await?;
         let Some(last) = page.last() else { return Ok(found) };
         after = Some(last.noteable.clone());
-        for NoteableRecord { noteable, not_found_at, .. } in page {
+        for NoteableRecord { noteable, not_found_at, view, .. } in page {
             if noteable.instance == *world.instance() {
+                counts.entry(noteable.project).or_default().path = view.project_path;
                 found.entry(noteable.project).or_default().push(Linked { noteable, not_found_at });
             }
         }
     }
 }
 
-/// Looks for the linked work of one project, and writes down what is not there. Returns what was not there before either, long
-/// enough ago.
+/// Looks for the linked work of one project, and writes down what is not there; what nothing can be said of is left out of `work`.
+/// Returns what was not there before either, long enough ago. What is doubted (`held`) is asked for in lists alone.
 async fn look_in(
     pipeline: &Pipeline,
     world: &World,
     place: &Place,
-    work: &mut [Linked],
+    work: &mut Vec<Linked>,
+    held: bool,
 ) -> Result<Vec<Noteable>, Trouble> {
     let me = world.me(&place.project.rule).await?.id;
     let mut gone = Vec::new();
     for kind in [NoteableKind::Issue, NoteableKind::MergeRequest] {
         let asked: Vec<u64> = of_kind(work, kind).map(|one| one.noteable.iid).collect();
-        let Some(missing) = missing(place, kind, &asked, me).await? else { continue };
+        let doubted = of_kind(work, kind).filter(|one| held && one.not_found_at.is_some());
+        let doubted: BTreeSet<u64> = doubted.map(|one| one.noteable.iid).collect();
+        let Some(missing) = missing(place, kind, &asked, &doubted, me).await? else {
+            for one in of_kind(work, kind) {
+                forget(pipeline, world, one).await?;
+            }
+            work.retain(|one| one.noteable.kind != kind);
+            continue;
+        };
         for one in of_kind(work, kind) {
             let now = Timestamp::now();
             let since = match (missing.contains(&one.noteable.iid), one.not_found_at) {
@@ -114,6 +152,7 @@ async fn missing(
     place: &Place,
     kind: NoteableKind,
     asked: &[u64],
+    doubted: &BTreeSet<u64>,
     me: UserId,
 ) -> Result<Option<BTreeSet<u64>>, Trouble> {
     let (project, gitlab) = (place.project.detail.id, &place.project.gitlab);
@@ -134,7 +173,7 @@ async fn missing(
     }
     let mut missing = BTreeSet::new();
     for iid in left_out {
-        if gitlab.noteable(project, kind, iid).await?.is_none() {
+        if doubted.contains(&iid) || gitlab.noteable(project, kind, iid).await?.is_none() {
             missing.insert(iid);
         }
     }
@@ -158,6 +197,14 @@ async fn is_certain(place: &Place, kind: NoteableKind, me: UserId) -> Result<boo
     Ok(gitlab.access_level(id, me).await?.is_some_and(|level| level >= REPORTER))
 }
 
+/// Nothing can be said of it now: whatever was seen before is no first look any more.
+async fn forget(pipeline: &Pipeline, world: &World, one: &mut Linked) -> Result<(), Trouble> {
+    if one.not_found_at.take().is_some() {
+        note(pipeline, world, &one.noteable, None).await?;
+    }
+    Ok(())
+}
+
 /// Writes down since when it is not there, or that it is. Returns whether that is so now.
 async fn note(
     pipeline: &Pipeline,
@@ -175,7 +222,7 @@ async fn note(
 }
 
 /// Whether it was written; not, if something of it changed meanwhile: the next run looks again.
-async fn written(pipeline: &Pipeline, decision: Decision) -> Result<bool, Trouble> {
+pub(super) async fn written(pipeline: &Pipeline, decision: Decision) -> Result<bool, Trouble> {
     match pipeline.commit(decision).await {
         Ok(()) => Ok(true),
         Err(CommitError::Conflict) => Ok(false),

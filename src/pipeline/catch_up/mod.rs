@@ -3,7 +3,7 @@
 //! Three ways, told apart in logs and metrics: deliveries that failed and that GitLab kept, comments and changes of work since
 //! the last look, and flag states, which [polling](super::poll) compares. None of them decides anything: what is found is queued
 //! as if a webhook had told of it, and whoever decides knows what was handled already, and what is history. Only of deleted work,
-//! of which no webhook tells, the links are taken away here ([`deleted`]).
+//! of which no webhook tells, the links are taken away here ([`deleted`]), and put back in if it is shown again ([`shown`]).
 
 mod comments;
 mod cursor;
@@ -12,6 +12,7 @@ mod deliveries;
 mod hooks;
 mod own;
 mod projects;
+mod shown;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -189,6 +190,7 @@ async fn run(
         Ok(found) => found,
         Err(trouble) => return Left::All(trouble),
     };
+    let all: BTreeSet<ProjectId> = places.iter().map(|place| place.project.detail.id).collect();
     let mut places: Vec<Place> = places
         .into_iter()
         .filter(|place| only.is_empty() || only.contains(&place.project.detail.id))
@@ -214,7 +216,7 @@ async fn run(
             words => tracing::info!("caught up: {words} in {}", detail.path),
         }
         let Err(trouble) = looked else {
-            looked_at.extend(place.linked.then_some(place));
+            looked_at.push(place);
             continue;
         };
         if trouble.waits == Waits::Admin {
@@ -233,8 +235,11 @@ async fn run(
     }
     // GitLab is away, or wants to be left alone: the others would fare no better.
     left.extend(places.map(|place| place.project.detail.id));
-    if let Err(trouble) = deleted::look(pipeline, &looked_at).await {
-        tracing::warn!(reason = %trouble, "cannot see whether linked work was deleted; the next run looks again");
+    if memory.ended_at.is_none() {
+        let under = deleted::Under { places: &looked_at, all: &all, every: plan.every };
+        if let Err(trouble) = look_for_work(pipeline, under).await {
+            tracing::warn!(reason = %trouble, "cannot see whether linked work is there; the next run looks again");
+        }
     }
     let long_ago = cursor::before(Timestamp::now(), COMMAND_AGE * 2);
     memory.asked.retain(|_, changed| *changed > long_ago);
@@ -242,6 +247,12 @@ async fn run(
         Some(trouble) => Left::Some(left, trouble),
         None => Left::Nothing,
     }
+}
+
+/// Looks whether hidden work is shown again, and whether linked work is still there.
+async fn look_for_work(pipeline: &Pipeline, under: deleted::Under<'_>) -> Result<(), Trouble> {
+    shown::look(pipeline, under.places).await?;
+    deleted::look(pipeline, under).await
 }
 
 /// Whether a trouble with one project is one with all of them.

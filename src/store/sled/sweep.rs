@@ -135,6 +135,7 @@ fn holds_nothing(record: &NoteableRecord, before: Timestamp) -> bool {
     let replies = |at: &Timestamp| *at < before;
     record.links.is_empty()
         && record.history.is_empty()
+        && record.hidden.is_none()
         && record.panel == PanelRecord::default()
         && record.label_sending.is_none()
         && record.label_added.is_none()
