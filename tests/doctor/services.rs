@@ -65,7 +65,7 @@ async fn what_somebody_changed_at_the_service_is_named_by_both_and_put_right() {
         (|addon| drop(addon.parameters.insert("authorization".to_owned(), "another".into())), "answered 401"),
         (
             |addon| drop(addon.parameters.insert("url".to_owned(), "http://127.0.0.1:9/elsewhere".into())),
-            "127.0.0.1:9/elsewhere",
+            "went to http://127.0.0.1:9",
         ),
         (|addon| addon.events.retain(|kind| !kind.starts_with("feature-environment")), "is not sent for"),
         (|addon| addon.projects = vec!["other".to_owned()], "is not sent for the project"),
