@@ -86,7 +86,7 @@ async fn what_somebody_changed_at_the_service_is_named_by_both_and_put_right() {
 
     // Nobody can see what is there, so it is written anew, and that is said.
     let synced = place.run(&["hooks", "sync", "unleash"], &[]).await;
-    assert!(synced.out.contains("unleash (provider): put right"), "{}", synced.out);
+    assert!(synced.out.contains("unleash (provider): written anew"), "{}", synced.out);
 
     place.unleash.change(|world| world.addons.clear());
     place

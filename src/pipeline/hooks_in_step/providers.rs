@@ -308,7 +308,7 @@ async fn stepped(
             office.live().services().write(name);
         }
         if wrote && did.is_empty() {
-            did.push(format!("put right: written anew at {}, for {url}", provider.service()));
+            did.push(format!("written anew at {}, for {url}", provider.service()));
         }
         record.confirmed = wanted;
         while let Some(former) = record.former.last().cloned() {
