@@ -78,8 +78,14 @@ impl Looked {
     }
 }
 
-/// Reads the links that stand on a flag. `None`: nothing can be said about it now.
-pub async fn look(world: &World, provider: &dyn FlagProvider, flag: Flag) -> Result<Option<Looked>, Trouble> {
+/// Reads the links that stand on a flag. `None`: nothing can be said about it now. `waits` hears each time that the service has to
+/// be waited for.
+pub async fn look(
+    world: &World,
+    provider: &dyn FlagProvider,
+    flag: Flag,
+    waits: &(dyn Fn(&Trouble, Duration) + Sync),
+) -> Result<Option<Looked>, Trouble> {
     let seen = world.store().flag(&flag.flag).await?;
     let linked = world.store().is_linked(&flag.flag).await?;
     let in_doubt = |record: &FlagRecord| {
@@ -90,9 +96,8 @@ pub async fn look(world: &World, provider: &dyn FlagProvider, flag: Flag) -> Res
         return Ok(None);
     }
     // Of many flags each is a request: a service that wants them slower is asked slower, or none would ever be adopted.
-    let standing =
-        patience::ask(Patience::quiet(PATIENCE), || provider.back_links(&flag.flag, &flag.internal_id))
-            .await?;
+    let patience = Patience { longest: PATIENCE, told: waits };
+    let standing = patience::ask(patience, || provider.back_links(&flag.flag, &flag.internal_id)).await?;
     let mut looked = Looked { flag, seen, standing, missing: BTreeSet::new(), kept: 0 };
     for (name, mirror) in looked.seen.value.iter().flat_map(|record| &record.mirrors) {
         let Ok(noteable) = name.parse::<Noteable>() else { continue };

@@ -76,6 +76,7 @@ pub(super) async fn queue_in(
             discussion: note.discussion.clone(),
             internal: note.internal,
             text: whole.finish_in(templates),
+            about: Vec::new(),
         },
         Some(note.author.clone()),
         now,

@@ -231,11 +231,14 @@ pub(super) async fn decide(world: &World, entry: Entry, noteable: &Noteable) -> 
         })
         .collect();
     let Some(text) = told::told(&lines) else { return Ok(Made::Decision(decision)) };
+    let mut about: Vec<FlagRef> = lines.iter().map(|line| line.flag.flag.clone()).collect();
+    about.dedup();
+    let text = text.finish_in(world.templates());
     let purpose = Purpose::Tell(entry.id.0.to_string());
     decision.write(Write::PutEdge(Box::new(Edge::new(
         EdgeId(world.store().new_id()),
         Cause { noteable: noteable.clone(), source: None, command: 0, purpose },
-        EdgeKind::Reply { discussion: None, internal: false, text: text.finish_in(world.templates()) },
+        EdgeKind::Reply { discussion: None, internal: false, text, about },
         None,
         entry.now,
     ))));

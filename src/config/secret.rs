@@ -46,6 +46,11 @@ impl Surroundings {
         }
     }
 
+    /// Whether a file is in `$CREDENTIALS_DIRECTORY`.
+    pub(crate) fn is_credential(&self, path: &Path) -> bool {
+        self.credentials.as_ref().is_some_and(|credentials| path.starts_with(credentials))
+    }
+
     /// Where a file of the configuration is, if it is anywhere.
     pub(crate) fn find(&self, file: &str) -> Option<PathBuf> {
         self.places(file).into_iter().find(|path| path.exists())

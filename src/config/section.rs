@@ -19,6 +19,8 @@ pub struct SecretFile {
     pub path: std::path::PathBuf,
     /// The key and the table that name it.
     pub named_by: String,
+    /// Whether it is in `$CREDENTIALS_DIRECTORY`: of what is there, systemd gives a service copies when it starts.
+    pub is_credential: bool,
 }
 
 /// One table.
@@ -123,7 +125,12 @@ impl Section {
         named
             .filter_map(|entry| {
                 let path = self.around.find(self.node.text(&entry.key)?)?;
-                Some(SecretFile { path, named_by: format!("`{}` in {}", entry.key, self.name) })
+                let is_credential = self.around.is_credential(&path);
+                Some(SecretFile {
+                    path,
+                    named_by: format!("`{}` in {}", entry.key, self.name),
+                    is_credential,
+                })
             })
             .collect()
     }

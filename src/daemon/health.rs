@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::bot::World;
 use crate::flags::ProviderError;
 use crate::gitlab::GitlabError;
 use crate::http::api_types;
@@ -17,7 +19,7 @@ const ASK: Duration = Duration::from_secs(60);
 /// How often one that was not well is asked.
 const ASK_AGAIN: Duration = Duration::from_secs(10);
 /// How long whoever wants to know how it is waits for those that were not well to be asked anew.
-const ANEW: Duration = Duration::from_secs(5);
+const ANEW: Duration = Duration::from_secs(1);
 /// What was asked so lately is not asked anew, however often somebody wants to know.
 const FRESH: Duration = Duration::from_millis(500);
 
@@ -26,7 +28,7 @@ const FRESH: Duration = Duration::from_millis(500);
 #[derive(Default)]
 pub(super) struct Health {
     heard: Mutex<BTreeMap<String, Result<(), String>>>,
-    /// When all were last asked. Held while they are.
+    /// When it was last begun to ask all of them. Held while they are asked.
     asked: tokio::sync::Mutex<Option<Instant>>,
 }
 
@@ -36,7 +38,7 @@ impl Health {
     }
 
     pub(super) fn of_provider(&self, name: &str) -> api_types::Health {
-        self.of(&format!("providers.{name}"))
+        self.of(&of_provider(name))
     }
 
     /// Everything that was not well when it was last asked, one line each.
@@ -103,19 +105,27 @@ async fn ask(pipeline: &Pipeline, health: &Health, before: Duration) -> bool {
     if last.is_some_and(|last| last.elapsed() < before) {
         return health.troubles().is_empty();
     }
-    let all_well = ask_all(pipeline, health).await;
+    // Whoever asks may not wait for the end.
     *last = Some(Instant::now());
-    all_well
+    ask_all(pipeline, health).await
 }
 
+/// Asks all of them side by side: one that hangs keeps nobody from hearing how the others are.
 async fn ask_all(pipeline: &Pipeline, health: &Health) -> bool {
     let world = pipeline.world();
-    let mut all_well = true;
-    let mut asked = BTreeSet::new();
-    let mut hear = |name: String, said| {
-        asked.insert(name.clone());
-        all_well &= health.hear(name, said);
-    };
+    let mut asked = BTreeSet::from(["gitlab".to_owned()]);
+    asked.extend(world.gitlab_by_rule().map(|(pattern, _)| of_rule(pattern)));
+    asked.extend(world.flags().iter().map(|provider| of_provider(provider.name())));
+    health.keep(&asked);
+    let providers = join_all(world.flags().iter().map(async |provider| {
+        let said = provider.check().await.map_err(|error| of_service(provider.service(), &error));
+        health.hear(of_provider(provider.name()), said)
+    }));
+    let (gitlab, providers) = tokio::join!(ask_gitlab(&world, health), providers);
+    gitlab && providers.into_iter().all(|well| well)
+}
+
+async fn ask_gitlab(world: &World, health: &Health) -> bool {
     for rule in &world.rules().rules {
         // Who we are is asked once per token and kept, and from when on the rule holds is written down.
         if let Err(trouble) = world.rule_since(rule).await {
@@ -126,17 +136,20 @@ async fn ask_all(pipeline: &Pipeline, health: &Health) -> bool {
         }
     }
     let gitlab = world.gitlab().me().await.map(|_| ()).map_err(|error| of_gitlab(&error));
-    hear("gitlab".to_owned(), gitlab);
+    let mut all_well = health.hear("gitlab".to_owned(), gitlab);
     for (pattern, client) in world.gitlab_by_rule() {
         let said = client.me().await.map(|_| ()).map_err(|error| of_gitlab(&error));
-        hear(format!("gitlab (the token of {pattern})"), said);
+        all_well &= health.hear(of_rule(pattern), said);
     }
-    for provider in world.flags().iter() {
-        let said = provider.check().await.map_err(|error| of_service(provider.service(), &error));
-        hear(format!("providers.{}", provider.name()), said);
-    }
-    health.keep(&asked);
     all_well
+}
+
+fn of_rule(pattern: &str) -> String {
+    format!("gitlab (the token of {pattern})")
+}
+
+fn of_provider(name: &str) -> String {
+    format!("providers.{name}")
 }
 
 /// What is the matter with GitLab, and what to do about it where somebody must.

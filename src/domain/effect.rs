@@ -116,6 +116,9 @@ pub enum EdgeKind {
         internal: bool,
         /// The text, still without its marker.
         text: CommentText,
+        /// The flags that it tells changes of. Empty for other replies, and where an earlier version wrote it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        about: Vec<FlagRef>,
     },
     /// Changes a flag in its own service.
     Switch(Box<Toggle>),

@@ -370,6 +370,9 @@ pub struct Register {
     /// The issues in which flags are to be cleaned up, the one that was made or seen last at the end; capped.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cleanups: Vec<CleanupIssue>,
+    /// Work whose links were taken away because GitLab did not show it any more, newest last, capped.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hidden: Vec<Noteable>,
 }
 
 /// So many issues in which flags are to be cleaned up are remembered. The others are known by their markers alone.
@@ -391,7 +394,4 @@ impl Register {
         let surplus = self.cleanups.len().saturating_sub(MOST_CLEANUPS);
         self.cleanups.drain(..surplus);
     }
-    /// Work whose links were taken away because GitLab did not show it any more, newest last, capped.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub hidden: Vec<Noteable>,
 }

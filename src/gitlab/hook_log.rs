@@ -16,6 +16,8 @@ use crate::net::one_line;
 /// One delivery, as GitLab's log has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoggedAnswer {
+    /// The entry's number, where GitLab says; later ones have higher numbers.
+    pub id: Option<u64>,
     /// What was answered: a status, or words where there was no answer (`internal error`).
     pub answer: String,
     /// What it was sent for: `note_hooks`, …; empty where GitLab does not say.
@@ -100,6 +102,8 @@ const MOST_SAID: usize = 200;
 #[derive(Debug, Deserialize)]
 struct RawLogged {
     #[serde(default, deserialize_with = "lenient")]
+    id: Option<u64>,
+    #[serde(default, deserialize_with = "lenient")]
     response_body: Option<String>,
     /// Where GitLab tells it apart from the body, which is empty then.
     #[serde(default, deserialize_with = "lenient")]
@@ -140,6 +144,7 @@ impl RawLogged {
         let body = self.response_body.filter(|body| !body.trim().is_empty());
         let said = self.internal_error_message.or(body).filter(|_| own).unwrap_or_default();
         LoggedAnswer {
+            id: self.id,
             said: one_line(&said, MOST_SAID),
             answer,
             trigger: self.trigger.unwrap_or_default(),

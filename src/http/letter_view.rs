@@ -129,7 +129,7 @@ async fn of_edge(store: &dyn Store, edge: Edge) -> Result<QueuedRequest, StoreEr
         perhaps_sent: edge.uncertain.map(|attempt| attempt.at),
     };
     Ok(match edge.kind {
-        EdgeKind::Reply { discussion, internal, text } => {
+        EdgeKind::Reply { discussion, internal, text, .. } => {
             QueuedRequest::Reply { due, discussion, internal, text: text.as_str().to_owned() }
         }
         EdgeKind::React { reaction, .. } => {

@@ -1,6 +1,8 @@
 //! Links that people put on flags in their own service, or take off there, are looked at with each poll.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -9,6 +11,9 @@ use crate::bot::{Trouble, adopt};
 use crate::domain::{Flag, FlagRef};
 use crate::flags::FlagProvider;
 use crate::store::CommitError;
+
+/// A service that had to be waited for is asked no faster from then on: others want to ask it, too.
+const SPACE: Duration = Duration::from_millis(250);
 
 /// Looks at every flag that has or had links. Nothing is decided before all of them were read: what is gone on many at once
 /// is doubted.
@@ -28,8 +33,13 @@ pub(super) async fn adopt_links(pipeline: &Pipeline, provider: &dyn FlagProvider
         }
     }
     let mut looked = Vec::with_capacity(flags.len());
+    let had_to_wait = AtomicBool::new(false);
+    let waits = |_: &Trouble, _: Duration| had_to_wait.store(true, Ordering::Relaxed);
     for flag in flags.into_values() {
-        match adopt::look(&world, provider, flag).await {
+        if had_to_wait.load(Ordering::Relaxed) {
+            tokio::time::sleep(SPACE).await;
+        }
+        match adopt::look(&world, provider, flag, &waits).await {
             Ok(seen) => looked.extend(seen),
             // Deleted meanwhile: that is seen elsewhere.
             Err(trouble) if trouble.failure.as_ref().is_some_and(|failure| failure.is_not_found()) => {}

@@ -79,7 +79,7 @@ async fn send(world: &World, project: &Project, edge: &Edge, turn: Option<Turn>)
     let (id, kind, iid) = (noteable.project, noteable.kind, noteable.iid);
     match (&edge.kind, turn) {
         (EdgeKind::React { on, reaction }, _) => project.gitlab.react(id, kind, iid, *on, *reaction).await,
-        (EdgeKind::Reply { discussion, internal, text }, Some(turn)) => {
+        (EdgeKind::Reply { discussion, internal, text, .. }, Some(turn)) => {
             let body = world.markers().of_cause(&edge.cause).sign(text);
             match discussion {
                 Some(discussion) => project.gitlab.reply(turn, id, kind, iid, discussion, &body).await?,

@@ -12,8 +12,8 @@ use super::Pipeline;
 use crate::bot;
 use crate::bot::limits::COMMAND_AGE;
 use crate::domain::{
-    Cause, CommandStatus, DeadLetter, DeadThing, Decision, Edge, EdgeId, EdgeKind, Event, Inbound, InboxId,
-    NoteKey, Purpose, Write,
+    Cause, CommandStatus, DeadLetter, DeadThing, Decision, Edge, EdgeId, EdgeKind, Event, FlagRef, Inbound,
+    InboxId, NoteKey, Purpose, Write,
 };
 use crate::markdown::Templates;
 use crate::store::{CommitError, Store, StoreError};
@@ -206,17 +206,35 @@ impl<'a> Desk<'a> {
     /// What is told of changes says how things are now. It is not said when it is a day old, nor when a flag that it is about is not
     /// linked there any more, or has changed since: the panel tells all that.
     async fn is_no_news(&self, edge: &Edge, now: Timestamp) -> Result<bool, StoreError> {
-        let EdgeKind::Reply { text, .. } = &edge.kind else { return Ok(false) };
+        let EdgeKind::Reply { text, about, .. } = &edge.kind else { return Ok(false) };
+        let noteable = &edge.cause.noteable;
+        let dropped = |why: &str, flag: Option<&FlagRef>| {
+            let flag = flag.map(tracing::field::display);
+            tracing::info!(letter = edge.id.0, %noteable, flag, why, "what was to be told is no news any more, so it is not told");
+            Ok(true)
+        };
         let age = Duration::try_from(now.duration_since(edge.queued_at)).unwrap_or_default();
-        let Some(record) = self.store.noteable(&edge.cause.noteable).await?.value else { return Ok(true) };
-        if age > COMMAND_AGE || record.links.is_empty() {
-            return Ok(true);
+        if age > COMMAND_AGE {
+            return dropped("it is too old", None);
         }
-        for link in record.links.iter().filter(|link| text.as_str().contains(&link.flag.key)) {
-            let flag = self.store.flag(&link.flag).await?.value;
-            let last = flag.as_ref().and_then(|flag| flag.history.last());
+        let record = self.store.noteable(noteable).await?.value;
+        let Some(record) = record.filter(|record| !record.links.is_empty()) else {
+            return dropped("nothing is linked there any more", None);
+        };
+        // An earlier version has not kept which flags it is about.
+        let links = record.links.iter().map(|link| &link.flag);
+        let about: Vec<&FlagRef> = match about.is_empty() {
+            true => links.filter(|flag| names(text.as_str(), &flag.key)).collect(),
+            false => about.iter().collect(),
+        };
+        for flag in about {
+            if record.link(flag).is_none() {
+                return dropped("the flag is not linked there any more", Some(flag));
+            }
+            let known = self.store.flag(flag).await?.value;
+            let last = known.as_ref().and_then(|known| known.history.last());
             if last.is_some_and(|last| last.noticed_at.unwrap_or(last.at) > edge.queued_at) {
-                return Ok(true);
+                return dropped("the flag has changed since", Some(flag));
             }
         }
         Ok(false)
@@ -271,6 +289,16 @@ impl Case {
     fn refuse(&mut self, id: u64, why: String) {
         self.dealt.not.push(NotDealt { id, why });
     }
+}
+
+/// Whether a text names the flag of that key: as a whole word, or as a code span, there perhaps with its provider before it.
+fn names(text: &str, key: &str) -> bool {
+    let is_letter = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let is_it = |span: &str| {
+        span.strip_suffix(key).is_some_and(|before| before.chars().next_back().is_none_or(|c| !is_letter(c)))
+    };
+    text.split('`').skip(1).step_by(2).any(is_it)
+        || text.split(|c| !is_letter(c)).any(|word| word.trim_matches('.') == key)
 }
 
 fn of_another_version() -> String {

@@ -36,7 +36,9 @@ pub async fn poll(pipeline: Arc<Pipeline>, provider: Arc<dyn FlagProvider>, stop
             result = one => result,
             () = stop.cancelled() => return,
         };
-        let _ = adopting.try_join_next();
+        if let Some(Err(fault)) = adopting.try_join_next() {
+            tracing::warn!(provider = provider.name(), reason = %fault, "the look at links on flags has broken off; the next poll tries again");
+        }
         match result {
             Ok(differences) => {
                 tracing::debug!(provider = provider.name(), differences, "polled");

@@ -35,7 +35,9 @@ async fn what_was_refused_is_named_until_a_right_one_comes() {
     place.unleash.change(|world| world.addons.clear());
     let target = format!("{}/hooks/providers/unleash", place.address);
     place.unleash.webhook(&target, &right);
-    place.doctor(&[], &[]).await.names("provider-webhook", &["was refused (401)", "`Authorization`"]);
+    let found = place.doctor(&[], &[]).await;
+    found.says("look", "provider-webhook", &["was refused (401)", "`Authorization`"]);
+    assert_eq!(found.code, 0, "{:#}", found.report);
 
     switch(&place.unleash, false).await;
     let found = place.doctor(&[], &[]).await;
@@ -63,7 +65,7 @@ async fn what_somebody_changed_at_the_service_is_named_by_both_and_put_right() {
         (|addon| drop(addon.parameters.insert("authorization".to_owned(), "another".into())), "answered 401"),
         (
             |addon| drop(addon.parameters.insert("url".to_owned(), "http://127.0.0.1:9/elsewhere".into())),
-            "127.0.0.1:9/elsewhere",
+            "went to http://127.0.0.1:9",
         ),
         (|addon| addon.events.retain(|kind| !kind.starts_with("feature-environment")), "is not sent for"),
         (|addon| addon.projects = vec!["other".to_owned()], "is not sent for the project"),
@@ -84,7 +86,7 @@ async fn what_somebody_changed_at_the_service_is_named_by_both_and_put_right() {
 
     // Nobody can see what is there, so it is written anew, and that is said.
     let synced = place.run(&["hooks", "sync", "unleash"], &[]).await;
-    assert!(synced.out.contains("unleash (provider): put right"), "{}", synced.out);
+    assert!(synced.out.contains("unleash (provider): written anew"), "{}", synced.out);
 
     place.unleash.change(|world| world.addons.clear());
     place
@@ -92,6 +94,24 @@ async fn what_somebody_changed_at_the_service_is_named_by_both_and_put_right() {
         .await
         .names("provider-webhook", &["no webhook that leads here", "hooks sync unleash"]);
     assert_eq!(place.run(&["hooks", "list", "unleash"], &[]).await.code, 1);
+}
+
+/// Anybody can send something to the path: it is told, and nothing is called wrong or mended for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_stranger_sends_makes_nothing_wrong() {
+    let mut place = Place::registering().await;
+    place.unleash.change(|world| world.addons.clear());
+    place.start().await;
+    place.until_registered().await;
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let target = format!("{}/hooks/providers/unleash", place.address.trim_end_matches('/'));
+    let answer = client.post(target).header("authorization", "a guess").body("{}").send().await.unwrap();
+    assert_eq!(answer.status().as_u16(), 401);
+    let found = place.doctor(&[], &[]).await;
+    found.says("look", "provider-webhook", &["was refused (401)", "somebody else"]);
+    assert_eq!((found.code, found.all("wrong").len()), (0, 0), "{:#}", found.report);
+    let list = place.run(&["hooks", "list", "unleash"], &[]).await;
+    assert!(list.code == 0 && list.out.contains("was refused (401)"), "{}{}", list.out, list.err);
 }
 
 /// Unleash does not take the address, and another flaglink's integration is there: to sync again would not help.

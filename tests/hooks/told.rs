@@ -375,6 +375,29 @@ async fn a_services_webhook_that_is_off_is_called_so_and_its_missing_test_too() 
     flaglink.stop().await;
 }
 
+/// GitLab writes its log a moment after it has answered.
+#[tokio::test]
+async fn a_test_is_not_explained_by_an_earlier_delivery() {
+    let place = Place::new().await;
+    let mut flaglink = Flaglink::new();
+    flaglink.start(&place).await;
+    place.issue(place.shop);
+    place.gitlab.until(PATIENCE, |model| model.all_delivered()).await.unwrap();
+    let hook = place.hook_of(place.shop).id;
+    let earlier = r#"[{"id": 1, "response_status": "413", "trigger": "note_hooks"}]"#.to_owned();
+    let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+    let log = Fault::Answer { status: 200, headers, body: earlier };
+    place.gitlab.faults().add(Rule::new("GET", r"/hooks/\d+/events", log).times(1000));
+    let dead = url::Url::parse("http://127.0.0.1:9").unwrap();
+    place.change_hook(hook, |hook| {
+        let path = url::Url::parse(&hook.url).unwrap().path().to_owned();
+        hook.url = dead.join(&path).unwrap().to_string();
+    });
+    let (code, out, _) = said(&flaglink, &["hooks", "test"]).await;
+    assert!(code == 1 && !out.contains("25 MB"), "{out}");
+    flaglink.stop().await;
+}
+
 #[tokio::test]
 async fn a_test_that_is_answered_with_401_names_the_secret_and_the_clock() {
     let place = Place::new().await;

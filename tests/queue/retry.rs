@@ -1,6 +1,6 @@
 //! What was given up is taken back after its cause is gone: then everything is as if nothing had happened.
 
-use flaglink::domain::{DeadLetter, DeadThing, Write};
+use flaglink::domain::{DeadLetter, DeadThing, EdgeKind, Write};
 use flaglink::sandbox::faults::{Fault, Rule};
 use flaglink::sandbox::gitlab::{Fate, NoteableRef};
 use flaglink::store::Store;
@@ -383,6 +383,56 @@ async fn a_change_that_is_no_news_any_more_is_not_told() {
     queue(&town, &["retry", "--all"]).await;
     town.rest().await;
     assert_eq!(town.replies(issue).len(), said, "{}", town.gitlab.transcript(issue));
+    assert_empty(&town).await;
+    town.end().await;
+}
+
+/// The reply of that number as an earlier version has written it: without the flags that it is about.
+async fn forget_what_it_is_about(town: &mut Town, id: &str) {
+    town.stop().await;
+    {
+        let store = store(town);
+        let mut letter = store.dead_letter(id.parse().unwrap()).await.unwrap().value.unwrap();
+        let DeadThing::Edge(edge) = &mut letter.what else { panic!("{letter:?}") };
+        let EdgeKind::Reply { about, .. } = &mut edge.kind else { panic!("{edge:?}") };
+        assert_eq!(about.len(), 1);
+        about.clear();
+        write(&store, [Write::EdgeDead(letter)]).await;
+    }
+    town.start().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_another_flag_whose_key_is_a_part_of_that_one_takes_no_news_away() {
+    for by_an_earlier_version in [false, true] {
+        let (mut town, issue, id) = one_change_not_told().await;
+        town.ada.new_flag("checkout", false, "blue").unwrap();
+        town.says(issue, "/flag link checkout").await;
+        town.ada.switch("checkout", "staging", true).unwrap();
+        town.rest().await;
+        if by_an_earlier_version {
+            forget_what_it_is_about(&mut town, &id).await;
+        }
+        queue(&town, &["retry", &id]).await;
+        town.rest().await;
+        let told = town.replies(issue);
+        let is_told =
+            told.iter().any(|note| note.body.contains("is now") && note.body.contains("checkout_v2"));
+        assert!(is_told, "{by_an_earlier_version}: {}", town.gitlab.transcript(issue));
+        assert_empty(&town).await;
+        town.end().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_flag_that_is_not_linked_any_more_nothing_is_told_though_another_is() {
+    let (town, issue, id) = one_change_not_told().await;
+    town.ada.new_flag("checkout", false, "blue").unwrap();
+    town.says(issue, "/flag link checkout\n/flag unlink checkout_v2").await;
+    queue(&town, &["retry", &id]).await;
+    town.rest().await;
+    let told = town.replies(issue);
+    assert!(told.iter().all(|note| !note.body.contains("is now")), "{}", town.gitlab.transcript(issue));
     assert_empty(&town).await;
     town.end().await;
 }

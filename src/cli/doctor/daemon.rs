@@ -126,6 +126,7 @@ pub(super) fn compare(groups: &mut [Group], config: &Config, status: Option<&Sta
     let differ = status.map(|status| differ(config, status)).unwrap_or_default();
     let Some(group) = groups.iter_mut().find(|group| group.title == TITLE) else { return };
     group.findings.extend(status.and_then(|status| unread(config, status)));
+    group.findings.extend(status.and_then(|status| copied(config, status)));
     if !differ.is_empty() {
         group.findings.push(Finding::wrong(
             Id::DaemonRunning,
@@ -138,25 +139,47 @@ pub(super) fn compare(groups: &mut [Group], config: &Config, status: Option<&Sta
 /// That files were changed after the running one has read them.
 fn unread(config: &Config, status: &Status) -> Option<Finding> {
     let (read_at, digest) = (status.config_read_at?, status.config_digest.as_ref()?);
-    let newer = |path: &Path| {
-        let changed = std::fs::metadata(path).and_then(|about| about.modified()).ok();
-        changed.and_then(|at| Timestamp::try_from(at).ok()).is_some_and(|at| at > read_at)
-    };
     let file = (*digest != config.digest).then_some(config.path.as_path());
-    let secrets = config.secret_files.iter().map(|file| file.path.as_path()).filter(|path| newer(path));
-    let mut changed: Vec<String> = file.into_iter().chain(secrets).map(show).collect();
-    changed.dedup();
-    (!changed.is_empty()).then(|| {
-        Finding::look(
-            Id::DaemonRunning,
-            format!(
-                "{} changed after the running flaglink has read it ({}), and it goes by what was there before",
-                changed.join(", "),
-                moment(read_at)
-            ),
-            "`flaglink reload` has it read again; what is said above is judged by the files as they are now",
-        )
-    })
+    let changed = shown(file.into_iter().chain(newer(config, false, read_at)))?;
+    Some(Finding::look(
+        Id::DaemonRunning,
+        format!(
+            "{changed} changed after the running flaglink has read it ({}), and it goes by what was there before",
+            moment(read_at)
+        ),
+        "`flaglink reload` has it read again; what is said above is judged by the files as they are now",
+    ))
+}
+
+/// That credentials were changed after the running one was started: systemd copies them then, and a reload reads the copies.
+fn copied(config: &Config, status: &Status) -> Option<Finding> {
+    let changed = shown(newer(config, true, status.started_at).into_iter())?;
+    Some(Finding::look(
+        Id::DaemonRunning,
+        format!(
+            "{changed} changed after the running flaglink was started ({}); under systemd it has a copy from then",
+            moment(status.started_at)
+        ),
+        "`systemctl restart flaglink` gives it the new one, and a reload does not; what is said above is judged by the files as they \
+         are now",
+    ))
+}
+
+/// The secret files that were changed after a moment: those that are credentials, or the others.
+fn newer(config: &Config, credentials: bool, moment: Timestamp) -> Vec<&Path> {
+    let is_newer = |path: &&Path| {
+        let changed = std::fs::metadata(path).and_then(|about| about.modified()).ok();
+        changed.and_then(|at| Timestamp::try_from(at).ok()).is_some_and(|at| at > moment)
+    };
+    let files = config.secret_files.iter().filter(|file| file.is_credential == credentials);
+    files.map(|file| file.path.as_path()).filter(is_newer).collect()
+}
+
+/// Paths for people; `None` where there are none.
+fn shown<'a>(paths: impl Iterator<Item = &'a Path>) -> Option<String> {
+    let mut shown: Vec<String> = paths.map(show).collect();
+    shown.dedup();
+    (!shown.is_empty()).then(|| shown.join(", "))
 }
 
 fn differ(config: &Config, status: &Status) -> Vec<String> {

@@ -141,7 +141,8 @@ impl Webhook<'_> {
         Finding::wrong(Id::ProviderWebhook, says, format!("{mend}; {next}"))
     }
 
-    /// Something came whose secret or signature is missing or wrong, and nothing that is right after it.
+    /// Something came whose secret or signature is missing or wrong, and nothing that is right after it. Anybody can send that, so
+    /// without the service's own word nothing is wrong.
     fn refused(&self, at: Timestamp, knows_secret: bool) -> Finding {
         let (service, target) = (self.provider.service(), self.target);
         let what = format!(
@@ -158,7 +159,11 @@ impl Webhook<'_> {
             let remedy = format!("see that {}; else somebody else has sent it; {next}", self.no_proxy());
             return Finding::look(Id::ProviderWebhook, says, remedy);
         }
-        self.wrong(what, format!("{}; {next}", self.right_secret()))
+        let remedy = format!(
+            "if changes of flags are not noticed at once, {}; else somebody else has sent it; {next}",
+            self.right_secret()
+        );
+        Finding::look(Id::ProviderWebhook, what, remedy)
     }
 
     fn right_secret(&self) -> String {

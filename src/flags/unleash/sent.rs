@@ -44,17 +44,14 @@ pub(super) fn judge(newest: Option<&Sent>, url: &Url) -> WebhookThere {
     }
 }
 
-/// Where the delivery went, if not to that address; without what may be secret in it.
+/// Where the delivery went, if not to that address: the origin alone, since a path may be secret.
 fn leads_elsewhere(newest: &Sent, url: &Url) -> Option<String> {
-    let mut to = Url::parse(newest.details.url.trim()).ok()?;
+    let to = Url::parse(newest.details.url.trim()).ok()?;
     if to.as_str().trim_end_matches('/') == url.as_str().trim_end_matches('/') {
         return None;
     }
-    to.set_query(None);
-    to.set_fragment(None);
-    let _ = to.set_password(None);
-    let _ = to.set_username("");
-    Some(to.to_string())
+    let origin = to.origin().ascii_serialization();
+    Some(if to.origin() == url.origin() { format!("another path at {origin}") } else { origin })
 }
 
 /// The status in Unleash's words: `Webhook request failed with status code: 500.`

@@ -100,6 +100,8 @@ pub(super) async fn report(office: &Office<'_>, provider: &dyn FlagProvider) -> 
     if let Some(problem) = told {
         report.standing = HookStanding::Wrong;
         report.problems.push(problem);
+    } else if right && office.live().services().refused_at(provider.name()).is_some() {
+        report.problems.push(refused_here(provider));
     }
     let known = record.as_ref().is_some_and(|record| is_known(record, &url));
     match record.and_then(|record| record.trouble) {
@@ -113,7 +115,7 @@ pub(super) async fn report(office: &Office<'_>, provider: &dyn FlagProvider) -> 
     Some(report)
 }
 
-/// What the service itself tells of a webhook that is there, or what was refused here, and is not past.
+/// What the service itself tells of a webhook that is there, and is not past.
 fn at_the_service(
     office: &Office<'_>,
     provider: &dyn FlagProvider,
@@ -122,24 +124,26 @@ fn at_the_service(
 ) -> Option<HookProblem> {
     let services = office.live().services();
     match stands {
-        Some(WebhookThere::Off) if !right => return Some(switched_off(provider)),
-        Some(WebhookThere::Narrowed(what)) if !right => return Some(narrowed(provider, what)),
+        Some(WebhookThere::Off) if !right => Some(switched_off(provider)),
+        Some(WebhookThere::Narrowed(what)) if !right => Some(narrowed(provider, what)),
         Some(WebhookThere::Failing(newest)) if right && services.counts(provider.name(), newest.at) => {
-            return Some(undelivered(provider, newest));
+            Some(undelivered(provider, newest))
         }
-        _ => {}
+        _ => None,
     }
-    let refused = right && services.refused_at(provider.name()).is_some();
-    refused.then(|| {
-        HookProblem::new(
-            "what came over its path was refused (401): its secret or signature was missing or wrong",
-            format!(
-                "`flaglink hooks sync {}` writes it anew; where that does not help, a proxy takes {} away, or somebody else sends.",
-                provider.name(),
-                proof(provider)
-            ),
-        )
-    })
+}
+
+/// A remark: something was refused here. Anybody can send that, so it says nothing of the webhook by itself.
+fn refused_here(provider: &dyn FlagProvider) -> HookProblem {
+    HookProblem::new(
+        "something that came over its path was refused (401): its secret or signature was missing or wrong",
+        format!(
+            "Where changes of flags are noticed at once it was sent by somebody else; where they are not, a proxy takes {} away, or \
+             the secret there is another one (`flaglink hooks sync {}` writes it anew).",
+            proof(provider),
+            provider.name()
+        ),
+    )
 }
 
 /// The header that a proxy may have taken away.
@@ -304,7 +308,7 @@ async fn stepped(
             office.live().services().write(name);
         }
         if wrote && did.is_empty() {
-            did.push(format!("put right: written anew at {}, for {url}", provider.service()));
+            did.push(format!("written anew at {}, for {url}", provider.service()));
         }
         record.confirmed = wanted;
         while let Some(former) = record.former.last().cloned() {

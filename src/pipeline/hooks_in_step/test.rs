@@ -66,6 +66,7 @@ async fn one_test(office: &Office<'_>, wanted: &Wanted) -> HookTested {
         "GitLab has nothing to test it with",
         "Open an issue in a project there, or write a comment, and test again.",
     ));
+    let known = newest_before(wanted, hook.id).await;
     for trigger in TEST_TRIGGERS.into_iter().filter(|one| hook.triggers.iter().any(|has| has == one)) {
         let before = office.live().arrived(&path);
         let sent = wanted.gitlab.test_hook_of(wanted.home, hook.id, trigger).await;
@@ -82,8 +83,7 @@ async fn one_test(office: &Office<'_>, wanted: &Wanted) -> HookTested {
                 let newest = match &error {
                     // It was sent, and GitLab's log has what was answered.
                     GitlabError::Failed(failure) if failure.status == Some(422) => {
-                        let log = wanted.gitlab.hook_log(wanted.home, hook.id).await.ok().flatten();
-                        log.and_then(|log| log.into_iter().next()).filter(|newest| !newest.is_good())
+                        logged_since(wanted, hook.id, known).await.filter(|newest| !newest.is_good())
                     }
                     _ => None,
                 };
@@ -99,6 +99,20 @@ async fn one_test(office: &Office<'_>, wanted: &Wanted) -> HookTested {
         }
     }
     tested
+}
+
+/// The highest number in the webhook's log; `None` where GitLab does not tell.
+async fn newest_before(wanted: &Wanted, hook: u64) -> Option<u64> {
+    let log = wanted.gitlab.hook_log(wanted.home, hook).await.ok().flatten()?;
+    Some(log.iter().filter_map(|entry| entry.id).max().unwrap_or(0))
+}
+
+/// The newest entry of the webhook's log that is later than that one. GitLab writes its log a moment after, so the newest of all may
+/// be of an earlier delivery.
+async fn logged_since(wanted: &Wanted, hook: u64, known: Option<u64>) -> Option<LoggedAnswer> {
+    let known = known?;
+    let log = wanted.gitlab.hook_log(wanted.home, hook).await.ok().flatten()?;
+    log.into_iter().filter(|entry| entry.id.is_some_and(|id| id > known)).max_by_key(|entry| entry.id)
 }
 
 /// GitLab could not deliver it, or does not let us ask for it.

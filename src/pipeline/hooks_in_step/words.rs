@@ -106,10 +106,19 @@ pub(super) fn not_taken(newest: &LoggedAnswer, name: &str) -> HookProblem {
     .of(HookProblemKind::NotTaken)
 }
 
-/// Whether GitLab tells that a delivery was answered so: in its own words, or by what its log has of it.
+/// Whether GitLab tells that a delivery was answered so: in its own words, or, where those say nothing of it, by what its log has.
 fn was_answered(said: &str, newest: Option<&LoggedAnswer>, status: &str) -> bool {
-    newest.is_some_and(|newest| newest.answer == status)
-        || said.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == status)
+    let mut words = said.split(|c: char| !c.is_ascii_alphanumeric());
+    match words.find(|word| matches!(*word, "401" | "404")) {
+        Some(told) => told == status,
+        None => !is_of_certificate(said) && newest.is_some_and(|newest| newest.answer == status),
+    }
+}
+
+/// Whether GitLab's words are about a certificate.
+fn is_of_certificate(said: &str) -> bool {
+    let said = said.to_lowercase();
+    said.contains("certificate") || said.contains("ssl")
 }
 
 /// Whether a delivery was refused (401) by what answers at the address.
@@ -144,8 +153,7 @@ pub(super) fn undelivered(error: &GitlabError, name: &str, newest: Option<&Logge
                 [listen]."
             .to_owned();
     }
-    let said = said.to_lowercase();
-    if said.contains("certificate") || said.contains("ssl") {
+    if is_of_certificate(said) {
         return "GitLab does not trust the certificate at flaglink's public address: use one that it trusts, or have an admin of \
                 GitLab add your CA to those that it trusts."
             .to_owned();
