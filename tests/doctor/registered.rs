@@ -232,19 +232,22 @@ async fn a_newest_delivery_that_was_not_taken_is_named_and_a_test_tells_that_it_
         let fixed = place.doctor(&["--fix"], &[]).await;
         assert_eq!(fixed.report["fixed"], serde_json::json!([]), "{:#}", fixed.report);
     }
-    // A test that fails names the same reason, also where GitLab says no more than that it failed.
-    for (answer, words) in
-        [(401, "the secret in GitLab is another one"), (404, "Something else answers"), (413, "25 MB")]
-    {
-        place.gitlab.faults().add(Rule::new("POST", r"/test/", Fault::status(422)));
-        place.gitlab.change(|model| {
-            let newest = model.deliveries.values_mut().max_by_key(|one| one.id).unwrap();
-            newest.fate = Fate::Answered { status: answer, body: String::new() };
-        });
-        let said = place.run(&["hooks", "test", "shop/web"], &[]).await;
-        assert!(said.code == 1 && said.out.contains(words), "{answer}: {}", said.out);
-        place.gitlab.faults().clear();
-    }
+    // A test that fails names the reason from GitLab's log, also where GitLab says no more than that it failed.
+    let failed = Fault::WorkThenAnswer {
+        status: 422,
+        headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+        body: r#"{"message":"it failed"}"#.to_owned(),
+    };
+    let rule = place.gitlab.faults().add(Rule::new("POST", r"/test/(note|issues)_events", failed));
+    place.gitlab.change(|model| {
+        let hook = model.hooks.values_mut().next().unwrap();
+        hook.token = Some("another secret than flaglink's".to_owned());
+        hook.signing_token = None;
+    });
+    let said = place.run(&["hooks", "test", "shop/web"], &[]).await;
+    assert!(said.code == 1 && said.out.contains("the secret in GitLab is another one"), "{}", said.out);
+    place.gitlab.faults().remove(rule);
+    assert_eq!(place.run(&["hooks", "sync", "shop/web"], &[]).await.code, 0);
     assert_eq!(place.run(&["hooks", "test", "shop/web"], &[]).await.code, 0);
     let found = place.doctor(&[], &[]).await;
     assert_eq!((found.code, found.all("wrong").len()), (0, 0), "{:#}", found.report);
