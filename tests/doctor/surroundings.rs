@@ -51,33 +51,43 @@ async fn a_variable_that_names_no_proxy_is_named_and_its_value_is_not_shown() {
     assert!(!found.report.to_string().contains("_PROXY"), "{:#}", found.report);
 }
 
-/// A proxy before flaglink that lets everybody look, and answers itself where something is sent.
-async fn only_for_looking(to: std::net::SocketAddr) -> String {
+/// A proxy before flaglink: what it passes on of a request, or what it answers itself.
+async fn proxy_before(to: std::net::SocketAddr, pass: fn(&str) -> Result<String, &'static str>) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     tokio::spawn(async move {
         while let Ok((mut from, _)) = listener.accept().await {
             let mut asked = vec![0; 4096];
             let read = from.read(&mut asked).await.unwrap_or(0);
-            if asked.starts_with(b"POST") {
-                let refused =
-                    "HTTP/1.1 405 Method Not Allowed\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-                let _ = from.write_all(refused.as_bytes()).await;
-                continue;
+            match pass(&String::from_utf8_lossy(&asked[..read])) {
+                Err(answer) => drop(from.write_all(answer.as_bytes()).await),
+                Ok(asked) => {
+                    let Ok(mut to) = tokio::net::TcpStream::connect(to).await else { continue };
+                    let _ = to.write_all(asked.as_bytes()).await;
+                    tokio::spawn(async move { tokio::io::copy_bidirectional(&mut from, &mut to).await });
+                }
             }
-            let Ok(mut to) = tokio::net::TcpStream::connect(to).await else { continue };
-            let _ = to.write_all(&asked[..read]).await;
-            tokio::spawn(async move { tokio::io::copy_bidirectional(&mut from, &mut to).await });
         }
     });
     address
+}
+
+/// It lets everybody look, and answers itself where something is sent.
+fn only_for_looking(asked: &str) -> Result<String, &'static str> {
+    let refused = "HTTP/1.1 405 Method Not Allowed\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    if asked.starts_with("POST") { Err(refused) } else { Ok(asked.to_owned()) }
+}
+
+/// It takes `/hooks` away from the path.
+fn without_the_path(asked: &str) -> Result<String, &'static str> {
+    Ok(asked.replacen(" /hooks/", " /", 1))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proxy_that_lets_no_webhooks_through_is_named() {
     let mut place = Place::registering().await;
     let listener = place.address.trim_start_matches("http://").trim_end_matches('/').parse().unwrap();
-    let before = only_for_looking(listener).await;
+    let before = proxy_before(listener, only_for_looking).await;
     place.rewrite(
         &format!("public_url = \"{}\"", place.address),
         &format!("public_url = \"http://{before}\""),
@@ -89,28 +99,11 @@ async fn a_proxy_that_lets_no_webhooks_through_is_named() {
     found.says("wrong", "address-answers", &["a POST to", "was answered 405", "headers and body"]);
 }
 
-/// A proxy before flaglink that takes `/hooks` away from the path.
-async fn without_the_path(to: std::net::SocketAddr) -> String {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    tokio::spawn(async move {
-        while let Ok((mut from, _)) = listener.accept().await {
-            let mut asked = vec![0; 4096];
-            let read = from.read(&mut asked).await.unwrap_or(0);
-            let asked = String::from_utf8_lossy(&asked[..read]).replacen(" /hooks/", " /", 1);
-            let Ok(mut to) = tokio::net::TcpStream::connect(to).await else { continue };
-            let _ = to.write_all(asked.as_bytes()).await;
-            tokio::spawn(async move { tokio::io::copy_bidirectional(&mut from, &mut to).await });
-        }
-    });
-    address
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proxy_that_takes_the_path_away_is_named_before_a_webhook_was_lost() {
     let mut place = Place::registering().await;
     let listener = place.address.trim_start_matches("http://").trim_end_matches('/').parse().unwrap();
-    let before = without_the_path(listener).await;
+    let before = proxy_before(listener, without_the_path).await;
     place.rewrite(
         &format!("public_url = \"{}\"", place.address),
         &format!("public_url = \"http://{before}\""),
