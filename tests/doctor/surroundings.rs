@@ -72,6 +72,20 @@ async fn proxy_before(to: std::net::SocketAddr, pass: fn(&str) -> Result<String,
     address
 }
 
+/// A flaglink that runs behind such a proxy.
+async fn behind(pass: fn(&str) -> Result<String, &'static str>) -> Place {
+    let mut place = Place::registering().await;
+    let listener = place.address.trim_start_matches("http://").trim_end_matches('/').parse().unwrap();
+    let before = proxy_before(listener, pass).await;
+    place.rewrite(
+        &format!("public_url = \"{}\"", place.address),
+        &format!("public_url = \"http://{before}\""),
+    );
+    place.start().await;
+    place.until_registered().await;
+    place
+}
+
 /// It lets everybody look, and answers itself where something is sent.
 fn only_for_looking(asked: &str) -> Result<String, &'static str> {
     let refused = "HTTP/1.1 405 Method Not Allowed\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
@@ -85,15 +99,7 @@ fn without_the_path(asked: &str) -> Result<String, &'static str> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proxy_that_lets_no_webhooks_through_is_named() {
-    let mut place = Place::registering().await;
-    let listener = place.address.trim_start_matches("http://").trim_end_matches('/').parse().unwrap();
-    let before = proxy_before(listener, only_for_looking).await;
-    place.rewrite(
-        &format!("public_url = \"{}\"", place.address),
-        &format!("public_url = \"http://{before}\""),
-    );
-    place.start().await;
-    place.until_registered().await;
+    let place = behind(only_for_looking).await;
     let found = place.doctor(&[], &[]).await;
     found.says("good", "address-reachable", &["is reached from here"]);
     found.says("wrong", "address-answers", &["a POST to", "was answered 405", "headers and body"]);
@@ -101,15 +107,7 @@ async fn a_proxy_that_lets_no_webhooks_through_is_named() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proxy_that_takes_the_path_away_is_named_before_a_webhook_was_lost() {
-    let mut place = Place::registering().await;
-    let listener = place.address.trim_start_matches("http://").trim_end_matches('/').parse().unwrap();
-    let before = proxy_before(listener, without_the_path).await;
-    place.rewrite(
-        &format!("public_url = \"{}\"", place.address),
-        &format!("public_url = \"http://{before}\""),
-    );
-    place.start().await;
-    place.until_registered().await;
+    let place = behind(without_the_path).await;
     let found = place.doctor(&[], &[]).await;
     found.says("wrong", "address-answers", &["without that path", "in nginx"]);
 }
