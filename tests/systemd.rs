@@ -80,7 +80,7 @@ fn the_unit_is_hardened_and_gives_time_to_drain() {
         "MemoryDenyWriteExecute=yes",
         "SystemCallFilter=@system-service",
         "Restart=on-failure",
-        "RestartPreventExitStatus=2",
+        "RestartPreventExitStatus=2 CREDENTIALS",
     ] {
         assert!(UNIT.lines().any(|has| has == line), "no {line}");
     }

@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::notify;
 use crate::bot::World;
 use crate::flags::ProviderError;
 use crate::gitlab::GitlabError;
@@ -45,6 +46,14 @@ impl Health {
     pub(super) fn troubles(&self) -> Vec<String> {
         let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         heard.iter().filter_map(|(name, said)| Some(format!("{name}: {}", said.as_ref().err()?))).collect()
+    }
+
+    /// All of it in one line.
+    fn in_a_line(&self) -> String {
+        match self.troubles() {
+            troubles if troubles.is_empty() => "GitLab and all flag services answer".to_owned(),
+            troubles => format!("Not well: {}", troubles.join("; ")),
+        }
     }
 
     /// Asks anew where something was not well: what has passed meanwhile is not told any more, and what it says is true now.
@@ -85,13 +94,19 @@ impl Health {
     }
 }
 
-/// Asks until `stop` says so.
+/// Asks until `stop` says so, and has systemd show what is heard.
 pub(super) async fn watch(pipeline: Arc<Pipeline>, health: Arc<Health>, stop: CancellationToken) {
+    let mut shown = None;
     loop {
         let all_well = tokio::select! {
             all_well = ask(&pipeline, &health, Duration::ZERO) => all_well,
             () = stop.cancelled() => return,
         };
+        let line = health.in_a_line();
+        if shown.as_ref() != Some(&line) {
+            notify::status(&line);
+            shown = Some(line);
+        }
         tokio::select! {
             () = tokio::time::sleep(if all_well { ASK } else { ASK_AGAIN }) => {}
             () = stop.cancelled() => return,

@@ -61,6 +61,12 @@ impl Drop for Reloading {
     }
 }
 
+/// Tells systemd how it is, in a line: `systemctl status` shows it.
+pub(super) fn status(line: &str) {
+    // A line of its own would be another message.
+    tell(&[NotifyState::Status(&line.replace(char::is_control, " "))]);
+}
+
 pub(super) fn stopping() {
     tell(&[NotifyState::Stopping]);
 }

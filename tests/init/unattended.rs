@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 
 use flaglink::config::Config;
 use flaglink::daemon::Daemon;
@@ -164,6 +165,22 @@ async fn the_advice_for_a_service_is_what_it_takes() {
         let lines = service.split(title).nth(1).unwrap().lines().skip(1);
         lines.take_while(|line| line.starts_with("   ")).map(str::trim).collect::<Vec<_>>()
     };
+    // As it stands there, but for where the system's folders are, and for whom the key is.
+    let root = place.path("root");
+    let here = |path: &str| root.join(path.trim_start_matches('/'));
+    for line in service.lines().map(str::trim).filter(|line| line.starts_with("install ")) {
+        let line = line.replace(" -o flaglink -g flaglink", "");
+        let line = line.replace(" /etc/", &format!(" {}/etc/", root.display()));
+        let line = line.replace(" /var/", &format!(" {}/var/", root.display()));
+        let done = Command::new("sh").args(["-ec", &line]).current_dir(place.path(".")).status().unwrap();
+        assert!(done.success(), "{line}");
+    }
+    let mode = |path: &str| here(path).metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode("/etc/flaglink/secrets"), 0o700);
+    assert_eq!(mode("/etc/flaglink/flaglink.toml"), 0o644);
+    assert_eq!(mode("/var/lib/flaglink-keys/marker-key"), 0o600);
+    assert!(service.contains("In /etc/systemd/system/flaglink.service.d/secrets.conf"), "{service}");
+    assert!(here("/etc/systemd/system/flaglink.service.d").is_dir(), "a file can be made in it");
     let credentials = place.path("credentials");
     std::fs::create_dir(&credentials).unwrap();
     let drop_in = said_after("secrets.conf");
@@ -174,12 +191,11 @@ async fn the_advice_for_a_service_is_what_it_takes() {
     );
     for line in &drop_in[2..] {
         let (name, path) = line.strip_prefix("LoadCredential=").unwrap().split_once(':').unwrap();
-        let installed = service.lines().find(|line| line.ends_with(&format!(" {path}"))).unwrap();
-        let from = installed.trim().strip_prefix("install -D -m 600 ").unwrap().split(' ').next().unwrap();
-        std::fs::copy(place.path(from), credentials.join(name)).unwrap();
+        assert_eq!(mode(path), 0o600);
+        std::fs::copy(here(path), credentials.join(name)).unwrap();
     }
     let store = said_after("under [store]").join("\n");
-    let written = place.read("flaglink.toml");
+    let written = std::fs::read_to_string(here("/etc/flaglink/flaglink.toml")).unwrap();
     let (before, rest) = written.split_once("[store]").unwrap();
     let after = rest.split_once("\n[").map_or("", |(_, after)| after);
     let text = format!("{before}{store}\n[{after}");

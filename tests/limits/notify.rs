@@ -4,14 +4,34 @@ use std::os::unix::net::UnixDatagram;
 use std::process::Command;
 use std::time::Duration;
 
+use flaglink::sandbox::faults::{Fault, Rule};
+
 use crate::place::{Daemon, PATIENCE, Place};
 
 /// Systemd, as far as the daemon knows it.
 struct Systemd(UnixDatagram);
 
 impl Systemd {
-    /// The next thing that it is told.
+    /// The next thing that it is told, but for what it shows people.
     fn hears(&self) -> String {
+        loop {
+            let said = self.is_told();
+            if !said.starts_with("STATUS=") {
+                return said;
+            }
+        }
+    }
+
+    /// The next thing that it is to show people.
+    fn shows(&self) -> String {
+        loop {
+            if let Some(shown) = self.is_told().strip_prefix("STATUS=") {
+                return shown.to_owned();
+            }
+        }
+    }
+
+    fn is_told(&self) -> String {
         let mut said = [0; 4096];
         let len = self.0.recv(&mut said).expect("nothing is said");
         String::from_utf8_lossy(&said[..len]).trim().to_owned()
@@ -89,4 +109,18 @@ async fn systemd_hears_that_it_is_ready_alive_and_stopping_in_that_order() {
         assert_eq!(systemd.hears(), "WATCHDOG=1", "it is alive while it drains");
     }
     assert_eq!(daemon.ended().await.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_systemctl_shows_is_how_gitlab_and_the_flag_services_are() {
+    let place = Place::new("").await;
+    let systemd = listen(&place, "systemd");
+    let down = place.gitlab.faults().add(Rule::everything(Fault::status(503)));
+    let mut daemon = watched(&place, "systemd", Duration::from_millis(600));
+    let shown = systemd.shows();
+    assert!(shown.starts_with("Not well: gitlab: "), "{shown}");
+    place.gitlab.faults().remove(down);
+    assert_eq!(systemd.shows(), "GitLab and all flag services answer");
+    place.until_up(&mut daemon).await;
+    daemon.stop().await;
 }

@@ -12,6 +12,8 @@ use crate::cli::{Trouble, show};
 const CONFIG: &str = "/etc/flaglink/flaglink.toml";
 /// The folder of the secrets that it hands over.
 const SECRETS: &str = "/etc/flaglink/secrets";
+/// Where systemd looks for what is added to the unit.
+const DROP_IN: &str = "/etc/systemd/system/flaglink.service.d";
 /// Where a service has its marker key, which has to be kept.
 const MARKER_KEY: &str = "/var/lib/flaglink-keys/marker-key";
 /// Where it can read certificates; not in somebody's home.
@@ -25,9 +27,10 @@ pub(super) fn tell(out: &mut impl Write, plan: &Plan) -> Result<(), Trouble> {
     let title = "As a service, with systemd (the program, its unit and its user first: docs/install.md):";
     writeln!(out, "{}", title.bold())?;
     writeln!(out, "   install -D -m 644 {} {CONFIG}", show(&plan.path))?;
+    writeln!(out, "   install -d -m 700 {SECRETS}")?;
     for secret in &plan.secrets {
         let name = plain(&secret.path.file_name().unwrap_or_default().display().to_string());
-        writeln!(out, "   install -D -m 600 {} {SECRETS}/{name}", show(&secret.path))?;
+        writeln!(out, "   install -m 600 {} {SECRETS}/{name}", show(&secret.path))?;
         names.push(name);
     }
     if plan.marker_key.exists() {
@@ -37,6 +40,7 @@ pub(super) fn tell(out: &mut impl Write, plan: &Plan) -> Result<(), Trouble> {
     if let Some(file) = &plan.ca_file {
         writeln!(out, "   install -D -m 644 {} {CERTIFICATES}", show(file))?;
     }
+    writeln!(out, "   install -d -m 755 {DROP_IN}")?;
     writeln!(out, "{}", format!("In {CONFIG}, in place of what is there under [store]:").bold())?;
     writeln!(out, "   [store]\n   path = \"/var/lib/flaglink\"\n   marker_key_file = \"{MARKER_KEY}\"")?;
     if plan.ca_file.is_some() {
@@ -44,7 +48,7 @@ pub(super) fn tell(out: &mut impl Write, plan: &Plan) -> Result<(), Trouble> {
         writeln!(out, "   ca_file = \"{CERTIFICATES}\"")?;
     }
     // systemd does not start a service of which a credential is missing: those of the unit are all taken back first.
-    writeln!(out, "{}", "In /etc/systemd/system/flaglink.service.d/secrets.conf, a new file:".bold())?;
+    writeln!(out, "{}", format!("In {DROP_IN}/secrets.conf, a new file:").bold())?;
     writeln!(out, "   [Service]\n   LoadCredential=")?;
     for name in names {
         writeln!(out, "   LoadCredential={name}:{SECRETS}/{name}")?;
