@@ -15,7 +15,7 @@ use crate::domain::InstanceId;
 use crate::flags::{FlagProvider, Registry, Surroundings};
 use crate::gitlab::GitlabApi;
 use crate::markdown::{MarkerKey, Templates, read_templates};
-use crate::store::sled::{SledStore, StoreOptions};
+use crate::store::sled::{SledStore, StoreOptions, Visits};
 use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
 
@@ -42,23 +42,41 @@ pub(super) async fn build(config: &Config) -> Result<Built, StartError> {
     // First, since it needs nothing but the configuration: a mistake there is told before anything is touched.
     let clients = Clients::new(config, &metrics);
     let services = services(config, &clients)?;
-    let path = config.store.path.clone();
-    let options =
-        StoreOptions { backlog: config.limits.backlog, reserve: RESERVE, ..StoreOptions::default() };
+    let (path, options) = (config.store.path.clone(), store_options(config));
     // Opening reads the disk; it does not belong on a thread that serves others.
     let store = tokio::task::spawn_blocking(move || SledStore::open(&path, options))
         .await
         .map_err(|error| StoreError::Damaged(error.to_string()))??;
     let store = Arc::new(store);
-    let store_is_new = store.register().await?.value.is_none();
-    let marker_key = config.store.marker_key.read_or_make(store_is_new)?;
-    let markers = MarkerKey::new(marker_key.expose_secret());
-    let instance =
-        identity::instance(store.as_ref(), &markers, &config.gitlab.url, &config.gitlab.formerly).await?;
-    renamed::follow(store.as_ref(), config).await?;
+    let (instance, markers) = settled(config, store.as_ref()).await?;
     let lasting = Lasting { store, metrics, clients, instance, markers };
     let world = lasting.world(config, services).await?;
     Ok(Built { world, lasting })
+}
+
+/// The world for whoever does something while no daemon runs. One can start meanwhile: the store is held only while something is
+/// asked of it.
+pub(super) async fn alone(config: &Config) -> Result<World, StartError> {
+    let metrics = Arc::new(Metrics::default());
+    let clients = Clients::new(config, &metrics);
+    let services = services(config, &clients)?;
+    let store: Arc<dyn Store> = Arc::new(Visits::begin(&config.store.path, store_options(config)).await?);
+    let (instance, markers) = settled(config, store.as_ref()).await?;
+    world(config, services, (store, metrics, instance, markers)).await
+}
+
+fn store_options(config: &Config) -> StoreOptions {
+    StoreOptions { backlog: config.limits.backlog, reserve: RESERVE, ..StoreOptions::default() }
+}
+
+/// Which GitLab the store belongs to, and the marker key that belongs to the store.
+async fn settled(config: &Config, store: &dyn Store) -> Result<(InstanceId, MarkerKey), StartError> {
+    let store_is_new = store.register().await?.value.is_none();
+    let marker_key = config.store.marker_key.read_or_make(store_is_new)?;
+    let markers = MarkerKey::new(marker_key.expose_secret());
+    let instance = identity::instance(store, &markers, &config.gitlab.url, &config.gitlab.formerly).await?;
+    renamed::follow(store, config).await?;
+    Ok((instance, markers))
 }
 
 /// Who is spoken to by one configuration.
@@ -127,21 +145,31 @@ impl Lasting {
 
     /// The world as that configuration has it.
     pub(super) async fn world(&self, config: &Config, services: Services) -> Result<World, StartError> {
-        let world = World::new(WorldParts {
-            store: Arc::clone(&self.store) as Arc<dyn Store>,
-            instance: self.instance.clone(),
-            gitlab: services.gitlab.own,
-            gitlab_by_rule: services.gitlab.by_rule,
-            rules: config.rules.clone(),
-            flags: services.flags,
-            markers: self.markers.clone(),
-            templates: services.templates,
-            request_ceiling: config.gitlab.request_ceiling.duration(),
-            metrics: Arc::clone(&self.metrics),
-        });
-        world.load_bots().await?;
-        Ok(world)
+        let store = Arc::clone(&self.store) as Arc<dyn Store>;
+        let lasting = (store, Arc::clone(&self.metrics), self.instance.clone(), self.markers.clone());
+        world(config, services, lasting).await
     }
+}
+
+async fn world(
+    config: &Config,
+    services: Services,
+    (store, metrics, instance, markers): (Arc<dyn Store>, Arc<Metrics>, InstanceId, MarkerKey),
+) -> Result<World, StartError> {
+    let world = World::new(WorldParts {
+        store,
+        instance,
+        gitlab: services.gitlab.own,
+        gitlab_by_rule: services.gitlab.by_rule,
+        rules: config.rules.clone(),
+        flags: services.flags,
+        markers,
+        templates: services.templates,
+        request_ceiling: config.gitlab.request_ceiling.duration(),
+        metrics,
+    });
+    world.load_bots().await?;
+    Ok(world)
 }
 
 pub(super) async fn bind(address: SocketAddr, key: &'static str) -> Result<TcpListener, StartError> {

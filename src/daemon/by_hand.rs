@@ -8,7 +8,7 @@ use crate::http::api_types::{LinksChange, LinksChanged};
 use crate::http::link_view;
 use crate::pipeline::by_hand::Hand;
 
-/// The store and whoever is asked, without anything that runs. While it is there no daemon can start.
+/// The store and whoever is asked, without anything that runs. A daemon can start while they are asked.
 pub struct ByHand {
     world: World,
 }
@@ -19,7 +19,7 @@ impl ByHand {
     /// # Errors
     /// As for a daemon that starts.
     pub async fn open(config: &Config) -> Result<Self, StartError> {
-        Ok(Self { world: build::build(config).await?.world })
+        Ok(Self { world: build::alone(config).await? })
     }
 
     /// Makes links or takes them off, or says what would become of them. What is to be seen in GitLab and on the flags follows

@@ -24,13 +24,13 @@ impl HookDesk {
         Self { pipeline, settings, is_in_the_dark: false }
     }
 
-    /// One that opens the store itself: for when no daemon runs. A public address that only the daemon finds out is not known then.
+    /// One that opens the store itself: for when no daemon runs. A daemon can start while GitLab is asked. A public address that only
+    /// the daemon finds out is not known then.
     ///
     /// # Errors
     /// What keeps a daemon from starting, too.
     pub async fn alone(config: &Config) -> Result<Self, StartError> {
-        let built = build::build(config).await?;
-        let pipeline = Pipeline::new(Arc::new(built.world));
+        let pipeline = Pipeline::new(Arc::new(build::alone(config).await?));
         let world = pipeline.world();
         let kept = world.store().hooks().await?;
         pipeline.hooks().load(&kept, world.markers());

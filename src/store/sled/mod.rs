@@ -26,6 +26,7 @@ mod stored;
 mod sweep;
 mod txn;
 mod view;
+mod visits;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -41,6 +42,7 @@ pub use self::marker::schema_in;
 pub use self::open_error::{OpenError, Owner};
 pub use self::options::StoreOptions;
 pub use self::schema::SCHEMA_VERSION;
+pub use self::visits::Visits;
 
 use self::commit::{Committer, Request};
 use self::fault::Fault;
