@@ -331,6 +331,32 @@ fn a_rule_that_one_above_it_covers_is_told() {
     }
 }
 
+/// Nothing of a rule without a webhook comes at once, unless webhooks made by hand are taken, or a group's tells of it.
+#[test]
+fn a_rule_of_which_no_webhook_can_come_is_told() {
+    let dir = ConfigDir::new();
+    let silent = "[[projects]]\nmatch = \"shop/api\"\nhooks = \"none\"\n";
+    let is_told = |rules: &str, by_hand: bool| {
+        let secret = "webhook_secret_file = \"webhook-secret\"\n";
+        let register = if by_hand { format!("{secret}register_hooks = true\n") } else { String::new() };
+        let text = with_rules(rules).replace(secret, &register);
+        let text = format!("[listen]\npublic_url = \"https://flags.example.com\"\n{text}");
+        let warnings = dir.good(&text).warnings;
+        let told = warnings.iter().find(|warning| warning.contains("say `hooks = \"none\"`"));
+        assert!(
+            told.is_none_or(|told| told.contains("\"shop/api\"") && !told.contains("shop/web")),
+            "{told:?}"
+        );
+        told.is_some()
+    };
+    let web = "[[projects]]\nmatch = \"shop/web\"\n";
+    let group = "[[projects]]\nmatch = \"shop/**\"\nhooks = \"group\"\n";
+    assert!(is_told(&format!("{silent}{web}"), false));
+    assert!(!is_told(&format!("{silent}{web}"), true));
+    assert!(!is_told(&format!("{silent}{group}"), false));
+    assert!(!is_told(web, false));
+}
+
 #[test]
 fn roles_have_gitlabs_levels_and_words() {
     let roles = [

@@ -189,6 +189,10 @@ fn all_came(tested: &HooksTested) -> Result<(), Trouble> {
     }
 }
 
+/// Why there may be no webhook.
+const NONE: &str = "flaglink registers no webhook: its rules say `hooks = \"none\"`, or the bot is a member of no project that one \
+                    matches (`flaglink doctor` says which)";
+
 fn is_good(report: &HookReport) -> bool {
     matches!(report.standing, HookStanding::Right | HookStanding::Off)
 }
@@ -196,10 +200,7 @@ fn is_good(report: &HookReport) -> bool {
 fn list(reports: &HookReports) -> Result<(), Trouble> {
     let mut out = anstream::stdout().lock();
     if reports.hooks.is_empty() {
-        writeln!(
-            out,
-            "There is nothing to register a webhook for: no project that a rule matches has the bot as a member."
-        )?;
+        writeln!(out, "{NONE}.")?;
     }
     for report in &reports.hooks {
         let what = match (report.standing, report.hook) {
@@ -261,6 +262,9 @@ fn tell(done: &HooksDone, remove: bool, dry_run: bool) -> Result<(), Trouble> {
 
 fn tell_tests(tested: &HooksTested) -> Result<(), Trouble> {
     let mut out = anstream::stdout().lock();
+    if tested.hooks.is_empty() {
+        writeln!(out, "There is nothing to test. {NONE}.")?;
+    }
     for one in &tested.hooks {
         let name = format!("{} ({})", plain(&one.name), plain(&one.kind));
         match &one.problem {

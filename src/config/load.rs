@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use super::file::ProviderCommon;
+use super::hooks::Hooks;
 use super::limits::Limits;
 use super::pattern::covers;
 use super::provider_table::ProviderTable;
@@ -143,6 +144,7 @@ impl Config {
         let gitlab = GitlabSettings::check(&gitlab, public, &mut warnings)?;
         let providers = check_names(providers, &store_settings, &store)?;
         let rules = check_rules(rules, &providers, &around, &mut warnings, &mut secret_files)?;
+        warnings.extend(unheard(&gitlab, &rules));
         let reminders = check_reminders(&reminders, &providers, &rules, &around)?;
         Ok(Self {
             path: path.to_owned(),
@@ -301,6 +303,28 @@ fn check_reminders(
         reminders.push(reminder);
     }
     Ok(reminders)
+}
+
+/// Rules of whose projects no webhook can come: flaglink registers none, and takes none that was made by hand.
+fn unheard(gitlab: &GitlabSettings, rules: &Rules) -> Option<String> {
+    // A group's webhook tells of what other rules are about, too.
+    if gitlab.takes_by_hand() || rules.rules.iter().any(|rule| rule.hooks == Hooks::Group) {
+        return None;
+    }
+    let none: Vec<String> = rules
+        .rules
+        .iter()
+        .filter(|rule| rule.hooks == Hooks::None)
+        .map(|rule| format!("\"{}\"", rule.pattern))
+        .collect();
+    (!none.is_empty()).then(|| {
+        format!(
+            "the rules for {} say `hooks = \"none\"`, and webhooks made by hand are not taken, so what happens there is heard of with \
+             each `catch_up` alone. For webhooks made by hand write `webhook_secret_file` in [gitlab], and `register_hooks = true` \
+             beside it where other rules have theirs registered",
+            none.join(", ")
+        )
+    })
 }
 
 /// Takes the `[[projects]]` entries apart and checks them.

@@ -295,6 +295,11 @@ impl GitlabSettings {
             formerly,
         })
     }
+
+    /// Whether webhooks that were made by hand are taken.
+    pub fn takes_by_hand(&self) -> bool {
+        !self.webhook_secrets.is_empty() || !self.signing_tokens.is_empty()
+    }
 }
 
 /// GitLab's signing tokens are those of Standard Webhooks.

@@ -6,7 +6,7 @@ use super::finding::{Finding, Id, Repair, Standing};
 use super::hook_answers::{Answers, secret_is};
 use super::ours::Ours;
 use super::projects::Matched;
-use super::whose::{Whose, takes_by_hand};
+use super::whose::Whose;
 use crate::domain::{HookRecord, HookTarget};
 use crate::flags::lives_in_gitlab;
 use crate::gitlab::{Hook, HookState, LoggedAnswer, needed_triggers};
@@ -207,7 +207,7 @@ fn events(ours: &Ours<'_>, one: &Matched, hook: &Hook) -> Option<Finding> {
     }
     let says = format!("the webhook of {} is not sent for: {}", one.project.path, missing.join(", "));
     let tick = "tick these boxes on it (Settings → Webhooks → Edit)";
-    Some(match config.gitlab.register_hooks && !takes_by_hand(config) {
+    Some(match config.gitlab.register_hooks && !config.gitlab.takes_by_hand() {
         true => Finding::wrong(Id::HookEvents, says, format!("{tick}, or run `flaglink hooks sync`"))
             .repaired_by(Repair::SyncHooks),
         false => Finding::wrong(Id::HookEvents, says, tick),

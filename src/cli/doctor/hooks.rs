@@ -11,7 +11,7 @@ use super::hook_judge::{Seen, judge, left};
 use super::hook_report::registered;
 use super::ours::Ours;
 use super::projects::{Matched, names};
-use super::whose::{Own, Whose, takes_by_hand};
+use super::whose::{Own, Whose};
 use super::within;
 use crate::domain::{HookTarget, ProjectId};
 use crate::gitlab::{GitlabApi, GitlabError, GitlabResult, HookHome, LoggedAnswer, ProjectDetail};
@@ -88,7 +88,7 @@ pub(super) fn look(ours: &Ours<'_>, matched: &[Matched], listed: &Listed, report
                 let known = |seen: &&Seen| reports.iter().any(|report| report.hook == Some(seen.hook.id));
                 findings.extend(hooks.iter().filter(|seen| !known(seen)).filter_map(|seen| left(path, seen)));
             }
-            if takes_by_hand(ours.config) {
+            if ours.config.gitlab.takes_by_hand() {
                 findings.push(Finding::note(
                     Id::HookThere,
                     "webhooks made by hand are taken as well (`webhook_secret_file`)",

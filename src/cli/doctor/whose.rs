@@ -43,7 +43,7 @@ impl Own {
         Self {
             public: public.cloned(),
             key: key.map(|key| MarkerKey::new(key.expose_secret())),
-            by_hand: takes_by_hand(config),
+            by_hand: config.gitlab.takes_by_hand(),
         }
     }
 
@@ -66,11 +66,6 @@ impl Own {
             (false, _) => Whose::OtherFlaglink,
         }
     }
-}
-
-/// Whether webhooks made by hand are taken at all.
-pub(super) fn takes_by_hand(config: &Config) -> bool {
-    !config.gitlab.webhook_secrets.is_empty() || !config.gitlab.signing_tokens.is_empty()
 }
 
 /// The address of a webhook to a flaglink, what stands in its path before ours, and whether it is of those made by hand.

@@ -177,8 +177,8 @@ fn not_allowed(target: &HookTarget, name: &str) -> HookProblem {
             format!(
                 "GitLab does not let flaglink see or make webhooks of {name}: the bot's role there is too small"
             ),
-            "Make the bot a Maintainer of the project; or make the webhook by hand and write `hooks = \"none\"` in that \
-             [[projects]] entry.",
+            "Make the bot a Maintainer of the project; or make the webhook by hand, with `hooks = \"none\"` in that [[projects]] entry, and \
+             `webhook_secret_file` and `register_hooks = true` in [gitlab] (docs/webhooks.md, By hand).",
         ),
     }
 }
