@@ -74,12 +74,13 @@ fn quoted(path: &Path) -> String {
 
 /// The daemon's command with something done before, in a world of mounts of its own.
 fn mounted(place: &Place, mount: &str) -> Option<Command> {
-    let run = place.command();
-    let run: Vec<String> = std::iter::once(run.get_program())
-        .chain(run.get_args())
-        .map(|word| quoted(Path::new(word)))
-        .collect();
-    with_mounts(&format!("{mount} && exec {}", run.join(" ")))
+    with_mounts(&format!("{mount} && exec {}", words(&place.command())))
+}
+
+/// A command as a shell takes it.
+fn words(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(|word| quoted(Path::new(word))).collect::<Vec<_>>().join(" ")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -117,6 +118,50 @@ async fn a_disk_that_is_full_to_the_last_byte_is_told_and_got_over() {
     }
     place.until_answered(&notes).await;
     daemon.stop().await;
+}
+
+/// It is killed while things wait, and comes back on a disk that somebody else has filled to the last byte.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_on_a_full_disk_works_off_what_waits_and_takes_nothing_new() {
+    let place = Place::new("").await;
+    let store = place.path("store");
+    std::fs::create_dir(&store).unwrap();
+    let store = quoted(&store);
+    let run = words(&place.command());
+    // `dd` ends with the disk.
+    let script = format!(
+        "mount -t tmpfs -o size=24m none {store} && {{ {run}; dd if=/dev/zero of={store}/others bs=512; exec {run}; }}"
+    );
+    let Some(command) = with_mounts(&script) else { return };
+    let mut shell = place.spawn(command);
+    place.until_up(&mut shell).await;
+    place.until_ready(200).await;
+    let hangs = place.gitlab_hangs();
+    let mut notes = Vec::new();
+    for text in ["/flag list", "/flag status checkout_v2"] {
+        notes.push(place.says(text).await);
+    }
+    let asked = place.gitlab.faults();
+    asked.until(PATIENCE, |log| log.iter().any(|one| one.fault.is_some())).await.unwrap();
+    let killed = Command::new("pkill").args(["-KILL", "-P", &shell.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    place.gitlab_is_back(hangs);
+    place.gitlab.faults().clear();
+
+    let said = place.until_ready(503).await;
+    assert!(said.contains("the disk is full"), "{said}");
+    let (note, webhook) = place.comment("/flag list", "");
+    assert_eq!(place.sends(&webhook).await, (503, true), "it says when to come again");
+    place.until_answered(&notes).await;
+
+    // Somebody makes room, and all is as before.
+    let others = store.trim_matches('\'').trim_start_matches('/');
+    std::fs::remove_file(format!("/proc/{}/root/{others}/others", shell.id())).unwrap();
+    place.until_ready(200).await;
+    assert_eq!(place.sends(&webhook).await, (200, false), "nothing of it was kept");
+    notes.push(note);
+    place.until_answered(&notes).await;
+    shell.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,6 +9,7 @@ use super::lock::Lock;
 use super::open_error::OpenError;
 use super::options::StoreOptions;
 use super::place::Place;
+use super::reserve::Reserve;
 
 /// Makes the folder where it is missing, takes the lock, and opens what is in there.
 pub(super) fn open(root: &Path, options: &StoreOptions) -> Result<(Place, Lock, Database), OpenError> {
@@ -20,6 +21,13 @@ pub(super) fn open(root: &Path, options: &StoreOptions) -> Result<(Place, Lock, 
         .create(root)
         .map_err(|error| OpenError::of_io(root, error))?;
     let lock = Lock::take(root)?;
-    let database = Database::open(&place, options)?;
+    let database = match Database::open(&place, options) {
+        // Whoever was stopped on a full disk comes back, and works off what waits.
+        Err(error) if error.is_of_full_disk() => {
+            Reserve::new(&place, options.reserve).let_go();
+            Database::open(&place, options)?
+        }
+        opened => opened?,
+    };
     Ok((place, lock, database))
 }

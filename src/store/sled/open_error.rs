@@ -95,6 +95,12 @@ pub enum OpenError {
 }
 
 impl OpenError {
+    /// Whether there is no room on the disk.
+    pub(super) fn is_of_full_disk(&self) -> bool {
+        use io::ErrorKind::{QuotaExceeded, StorageFull};
+        matches!(self, Self::Io { error, .. } if matches!(error.kind(), StorageFull | QuotaExceeded))
+    }
+
     /// Sorts what the system said.
     pub(super) fn of_io(path: &Path, error: io::Error) -> Self {
         let path = path.to_owned();

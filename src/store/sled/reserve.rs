@@ -2,7 +2,7 @@
 //!
 //! On a full disk sled can neither write that something is done nor be opened again, for which it writes first: what waits
 //! there would wait for ever, and with it the room that it takes. So a file that means nothing lies beside the database. When
-//! the database cannot be written the file goes, nothing new is taken, and what waits is worked off in the room that it
+//! the database cannot be written, or not be opened, the file goes, nothing new is taken, and what waits is worked off in the room that it
 //! leaves. As soon as the file can be written again, everything is as before.
 
 use std::fs::{self, File, OpenOptions};
