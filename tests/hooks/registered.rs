@@ -6,6 +6,7 @@ use flaglink::sandbox::faults::{Fault, Rule};
 use flaglink::sandbox::gitlab::{HookSpec, Visibility, level};
 
 use crate::kit::{Flaglink, Place, path_of};
+use crate::told::said;
 
 #[tokio::test]
 async fn a_first_start_registers_one_webhook_per_project_and_a_comment_works() {
@@ -213,6 +214,13 @@ async fn after_an_upgrade_to_19_the_signing_token_is_sent_once() {
     let hook = place.hook_of(place.shop);
     assert!(hook.name.is_none() && hook.signing_token.is_none());
     place.gitlab.change(|model| "19.1.0".clone_into(&mut model.settings.version));
+    // Until then nothing is wrong: what comes with the secret token is taken.
+    let (_, listed, _) = said(&flaglink, &["hooks", "list"]).await;
+    assert!(listed.contains(&format!("✔ shop/web (project): webhook {}", hook.id)), "{listed}");
+    let (_, told, _) = said(&flaglink, &["hooks", "sync", "--dry-run"]).await;
+    let change = format!("webhook {} changed: what it sends is signed from now on", hook.id);
+    assert!(told.contains(&change), "{told}");
+    flaglink.works(&place, place.issue(place.shop)).await;
     flaglink.restart(&place).await;
     assert!(place.hook_of(place.shop).signing_token.is_some());
     assert_eq!(place.writes(), 2);

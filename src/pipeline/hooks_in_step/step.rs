@@ -19,6 +19,8 @@ const OLD_PATHS: Duration = Duration::from_secs(8 * 24 * 60 * 60);
 /// How flaglink's webhooks are called in GitLab.
 const NAME: &str = "flaglink";
 const DESCRIPTION: &str = "Registered and kept right by flaglink";
+/// How a webhook without a signing token is written down.
+const PLAIN: &str = "plain";
 
 /// A webhook as it is and as it is to be.
 pub(super) struct Sight {
@@ -33,6 +35,8 @@ pub(super) struct Sight {
     pub(super) wish: HookWish,
     /// Why it has to be changed, each for people; empty where it stands right.
     pub(super) reasons: Vec<String>,
+    /// What comes over it is taken, and GitLab has become new enough to sign it as well.
+    could_be_signed: bool,
     /// Whether the address that it has is right.
     pub(super) address_right: bool,
     /// Whether it had the right address, and somebody else has given it another one.
@@ -98,6 +102,7 @@ pub(super) async fn look(office: &Office<'_>, wanted: &Wanted, base: &Url) -> Re
         doubles,
         wish,
         reasons: Vec::new(),
+        could_be_signed: false,
         address_right: true,
         changed_elsewhere: false,
         secret_in_step: true,
@@ -184,7 +189,10 @@ impl Sight {
         }
         let gone =
             hook.has_token == Some(false) || (self.record.signed && hook.has_signing_token == Some(false));
-        let confirmed = self.record.confirmed == self.confirmation(path);
+        let as_it_was = self.record.confirmed == self.confirmation_of(path, PLAIN);
+        self.could_be_signed =
+            self.wish.signing_token.is_some() && as_it_was && !office.live().requires_signature();
+        let confirmed = self.could_be_signed || self.record.confirmed == self.confirmation(path);
         self.secret_in_step = confirmed && !gone && !office.live().is_doubted(path);
         if !self.secret_in_step {
             reasons.push("its secret sent again".to_owned());
@@ -194,8 +202,17 @@ impl Sight {
 
     /// What is written down when GitLab has taken the webhook as it is wished now.
     fn confirmation(&self, path: &str) -> String {
-        let signing = if self.wish.signing_token.is_some() { "signing" } else { "plain" };
+        self.confirmation_of(path, if self.wish.signing_token.is_some() { "signing" } else { PLAIN })
+    }
+
+    fn confirmation_of(&self, path: &str, signing: &str) -> String {
         format!("{path} {signing} {}", self.record.key)
+    }
+
+    /// What becomes different in GitLab, each for people.
+    fn changes(&self) -> Vec<String> {
+        let signed = self.could_be_signed.then(|| "what it sends is signed from now on".to_owned());
+        self.reasons.iter().cloned().chain(signed).collect()
     }
 
     /// The webhook, as it will be sent, where GitLab has switched it off.
@@ -210,8 +227,12 @@ impl Sight {
         let mut all = Vec::new();
         match &self.hook {
             None => all.push(format!("made, for {}", self.wish.url)),
-            Some(_) if self.reasons.is_empty() => {}
-            Some(hook) => all.push(format!("webhook {} changed: {}", hook.id, self.reasons.join(", "))),
+            Some(hook) => {
+                let changes = self.changes();
+                if !changes.is_empty() {
+                    all.push(format!("webhook {} changed: {}", hook.id, changes.join(", ")));
+                }
+            }
         }
         all.extend(self.doubles.iter().map(|double| format!("webhook {} removed, a double", double.id)));
         all
@@ -233,7 +254,7 @@ impl Sight {
             return (Vec::new(), Some(HookProblem::passing(what)));
         }
         let did = self.to_do();
-        let sends = self.hook.is_none() || !self.reasons.is_empty();
+        let sends = self.hook.is_none() || !self.changes().is_empty();
         self.record.sent_at = (sends && self.hook.is_none()).then_some(now);
         self.record.hook = self.hook.as_ref().map(|hook| hook.id);
         if let Err(problem) = self.keep(office).await {
