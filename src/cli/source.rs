@@ -16,6 +16,8 @@ use crate::store::StoreError;
 use crate::store::export::{ExportError, write_links};
 use crate::store::sled::{OpenError, SledStore, StoreOptions};
 
+pub(super) use crate::store::sled::user_name;
+
 use super::client::Client;
 use super::trouble::remark;
 use super::{Context, Trouble, show};
@@ -198,8 +200,8 @@ pub(super) fn may_open_store(socket: &Path, path: &Path) -> Result<(), Trouble> 
     {
         let owner = user_name(there.uid());
         return Err(Trouble::World(format!(
-            "flaglink is not running, and its store {} belongs to another user ({owner}). Run this as that one: `sudo -u \
-             '{owner}' flaglink …`. Or start flaglink and ask again.",
+            "flaglink is not running, and its store {} belongs to another user ({owner}). Start flaglink and ask again, or run this as \
+             that one: `sudo -u '{owner}' flaglink …`, who has to be able to read its secrets then, too.",
             show(path)
         )));
     }
@@ -207,15 +209,4 @@ pub(super) fn may_open_store(socket: &Path, path: &Path) -> Result<(), Trouble> 
         return Err(none());
     }
     Ok(())
-}
-
-/// A user's name, or `#` and the number, as sudo takes both.
-pub(super) fn user_name(uid: u32) -> String {
-    let known = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let name = known.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)?.parse::<u32>().ok()? == uid).then(|| name.to_owned())
-    });
-    name.unwrap_or_else(|| format!("#{uid}"))
 }

@@ -1,8 +1,10 @@
 //! Opening: who may, what is put right by itself, and what people are told.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use flaglink::domain::{Kept, Write};
 use flaglink::store::sled::{OpenError, SledStore, StoreOptions};
@@ -41,6 +43,44 @@ async fn a_store_has_one_owner_and_the_second_hears_who() {
     store.check().await.unwrap();
     drop(store);
     open(folder.path());
+}
+
+/// Root can open everything; what it left behind would keep the flaglink whose store it is from starting.
+#[tokio::test]
+async fn the_store_of_another_users_flaglink_is_left_alone_also_by_root() {
+    let folder = folder();
+    with_something_in_it(folder.path()).await;
+    let log = folder.path().join("db/db");
+    if std::os::unix::fs::chown(&log, Some(65_534), None).is_err() {
+        eprintln!("left out: only root can give a file to somebody else");
+        return;
+    }
+    let before = files_below(folder.path());
+    let error = refused(folder.path());
+    assert!(matches!(error, OpenError::Strangers { .. }), "{error}");
+    let text = error.to_string();
+    assert!(text.contains("belongs to the user nobody") && text.contains("runs as root"), "{text}");
+    assert_eq!(files_below(folder.path()), before, "nothing was touched");
+
+    // A folder of somebody else's is no store of somebody else's: that is how volumes are.
+    std::os::unix::fs::chown(&log, Some(0), None).unwrap();
+    std::os::unix::fs::chown(folder.path(), Some(65_534), None).unwrap();
+    has_it_all(folder.path()).await;
+}
+
+/// Every file with its length and its time.
+fn files_below(path: &Path) -> BTreeMap<PathBuf, (u64, SystemTime)> {
+    let mut all = BTreeMap::new();
+    for entry in fs::read_dir(path).unwrap() {
+        let entry = entry.unwrap();
+        let about = entry.metadata().unwrap();
+        if about.is_dir() {
+            all.extend(files_below(&entry.path()));
+        } else {
+            all.insert(entry.path(), (about.len(), about.modified().unwrap()));
+        }
+    }
+    all
 }
 
 #[tokio::test]

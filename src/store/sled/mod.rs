@@ -25,6 +25,7 @@ mod shared;
 mod stored;
 mod sweep;
 mod txn;
+mod user;
 mod view;
 mod visits;
 
@@ -42,6 +43,7 @@ pub use self::marker::schema_in;
 pub use self::open_error::{OpenError, Owner};
 pub use self::options::StoreOptions;
 pub use self::schema::SCHEMA_VERSION;
+pub use self::user::user_name;
 pub use self::visits::Visits;
 
 use self::commit::{Committer, Request};

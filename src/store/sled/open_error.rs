@@ -37,6 +37,19 @@ pub enum OpenError {
         /// What may not be opened.
         path: PathBuf,
     },
+    /// It is the store of a flaglink that another user runs.
+    #[error(
+        "the store {} belongs to the user {owner}, and this runs as {ours}: what it writes there, that one's flaglink could not open any more. Run it as that user; a service of systemd's is started with `systemctl start`.",
+        path.display()
+    )]
+    Strangers {
+        /// The store.
+        path: PathBuf,
+        /// Whose it is.
+        owner: String,
+        /// Who we are.
+        ours: String,
+    },
     /// A newer version wrote it.
     #[error(
         "the store {} was written by a newer flaglink (schema {found}; this one knows {SCHEMA_VERSION}). Nothing was touched. Run that newer version again, or give this one another `[store] path`.",
