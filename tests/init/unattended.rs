@@ -118,6 +118,25 @@ async fn only_what_differs_is_changed() {
     assert_eq!(place.read("gitlab-token").trim(), token);
 }
 
+/// A flag that is given counts also for what is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_says_anew_what_is_told_has_it_in_the_rules_that_are_there() {
+    let place = Place::new().await;
+    assert_eq!(place.init(&place.flags()).await.code, 0);
+    assert!(place.read("flaglink.toml").contains("tell = [\"production\"]"));
+    let again = async |tell: &str| {
+        let said = place.init(&[place.flags(), vec!["--tell".to_owned(), tell.to_owned()]].concat()).await;
+        assert_eq!(said.code, 0, "{said:?}");
+        (said.out.contains("flaglink.toml is changed"), place.read("flaglink.toml"))
+    };
+    let (changed, now) = again("staging").await;
+    assert!(changed && now.contains("tell = [\"staging\"]") && !now.contains("production"), "{now}");
+    let (changed, same) = again("staging").await;
+    assert!(!changed && same == now, "{same}");
+    let (changed, now) = again("none").await;
+    assert!(changed && !now.contains("tell ="), "{now}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_developers_token_and_no_address_are_enough() {
     let place = Place::new().await;

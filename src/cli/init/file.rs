@@ -69,6 +69,8 @@ pub(super) struct Wanted {
     pub(super) projects: Vec<String>,
     /// Environments that a new rule is told of.
     pub(super) tell: Vec<String>,
+    /// Whether somebody said so: then those rules that are there are told of them, too.
+    pub(super) tell_said: bool,
 }
 
 /// The file that is there, or a new one.
@@ -209,10 +211,13 @@ fn rules(document: &mut DocumentMut, wanted: &Wanted) -> Result<Vec<String>, Str
     let rules =
         rules.as_array_of_tables_mut().ok_or("`projects` is written in a way that init does not change")?;
     for pattern in &wanted.projects {
-        let there = rules.iter().any(|rule| {
+        let is_it = |rule: &&mut Table| {
             rule.get("match").and_then(Item::as_str).is_some_and(|is| is.eq_ignore_ascii_case(pattern))
-        });
-        if there {
+        };
+        if let Some(there) = rules.iter_mut().find(is_it) {
+            if wanted.tell_said {
+                tell(there, &wanted.tell);
+            }
             continue;
         }
         let patterns = rules.iter().filter_map(|rule| rule.get("match")?.as_str());
@@ -229,13 +234,28 @@ fn rules(document: &mut DocumentMut, wanted: &Wanted) -> Result<Vec<String>, Str
             rule.decor_mut().set_suffix("  # the first rule that matches a project holds");
         }
         rule.insert("match", value(pattern));
-        if !wanted.tell.is_empty() {
-            let told: toml_edit::Array = wanted.tell.iter().collect();
-            rule.insert("tell", value(told));
-        }
+        tell(&mut rule, &wanted.tell);
         rules.push(rule);
     }
     Ok(left_out)
+}
+
+/// Has a rule told of those environments, and of no others.
+fn tell(rule: &mut Table, environments: &[String]) {
+    let now: Vec<&str> = rule
+        .get("tell")
+        .and_then(Item::as_array)
+        .map(|all| all.iter().filter_map(toml_edit::Value::as_str).collect())
+        .unwrap_or_default();
+    if now == environments {
+        return;
+    }
+    if environments.is_empty() {
+        rule.remove("tell");
+        return;
+    }
+    let all: toml_edit::Array = environments.iter().collect();
+    replace(rule, "tell", value(all));
 }
 
 fn table<'a>(document: &'a mut DocumentMut, name: &str) -> Result<&'a mut Table, String> {

@@ -166,6 +166,7 @@ impl Interview<'_> {
             },
             projects: projects.patterns.clone(),
             tell: flags.tell.clone(),
+            tell_said: self.init.tell.is_some(),
         };
         let odd = |why: String| Trouble::Arguments(format!("{}: {why}", show(&self.path)));
         let left_out = file::write(&mut self.document, &wanted).map_err(odd)?;
