@@ -3,13 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use super::doubts::{Count, Doubts};
+use super::doubts::{Count, Doubts, LATELY, WORD_HOLDS};
 use crate::telemetry::Metrics;
-
-/// What was taken off lately counts with what is taken off now.
-const LATELY: SignedDuration = SignedDuration::from_mins(10);
 
 /// What is doubted of links that were taken off, and what was believed of late.
 #[derive(Debug)]
@@ -39,13 +36,13 @@ impl Adoptions {
         kept: usize,
         now: Timestamp,
     ) -> bool {
-        let lately = {
+        let taken = {
             let mut all = self.taken_off.lock().unwrap_or_else(PoisonError::into_inner);
-            let lately = all.entry(provider.to_owned()).or_default();
-            lately.retain(|at| now.duration_since(*at) < LATELY);
-            lately.len()
+            let taken = all.entry(provider.to_owned()).or_default();
+            taken.retain(|at| now.duration_since(*at) < WORD_HOLDS);
+            taken.clone()
         };
-        self.doubts.weigh(metrics, provider, Count { missing, linked: kept, lately }, now)
+        self.doubts.weigh(metrics, provider, Count { missing, linked: kept, taken, lately: LATELY }, now)
     }
 
     /// So many were taken off here, too.

@@ -58,6 +58,9 @@ fn contradicts(claim: &Claim, state: &FlagState) -> bool {
     if !claim.visible {
         return false;
     }
+    if claim.deleted {
+        return true;
+    }
     if claim.everywhere {
         // Where it is on it need not be on everywhere, but where it is off it is off everywhere.
         return claim.on == Some(false) && state.environments.iter().any(|shown| shown.on);

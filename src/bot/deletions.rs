@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 
 use super::doubts::{Count, Doubts, is_too_many};
@@ -68,27 +68,27 @@ impl Deletions {
         every: Duration,
         now: Timestamp,
     ) {
-        let lately: Vec<ProjectId> = {
+        let span = LATELY.max(every.saturating_mul(LOOKS));
+        let taken: Vec<(Timestamp, ProjectId)> = {
             let mut believed = self.believed.lock().unwrap_or_else(PoisonError::into_inner);
-            let span = LATELY.max(every.saturating_mul(LOOKS));
             let long_ago = now.checked_sub(span).unwrap_or(Timestamp::MIN);
             believed.retain(|(at, _)| *at > long_ago);
-            believed.iter().map(|(_, project)| *project).collect()
+            believed.clone()
         };
+        let lately = SignedDuration::try_from(span).unwrap_or(SignedDuration::MAX);
         let sum = |counted: &dyn Fn(ProjectId) -> bool| {
-            let lately = lately.iter().filter(|known| counted(**known)).count();
-            let counted = projects.iter().filter(|(id, _)| counted(**id)).map(|(_, one)| one);
-            counted.fold(Count { missing: 0, linked: 0, lately }, |sum, one| Count {
-                missing: sum.missing + one.missing,
-                linked: sum.linked + one.linked,
-                ..sum
-            })
+            let of = projects.iter().filter(|(id, _)| counted(**id)).map(|(_, one)| one);
+            let (missing, linked) =
+                of.fold((0, 0), |(missing, linked), one| (missing + one.missing, linked + one.linked));
+            let taken = taken.iter().filter(|(_, project)| counted(*project)).map(|(at, _)| *at).collect();
+            Count { missing, linked, taken, lately }
         };
         let all = sum(&|_| true);
-        let is_doubted = |id: &ProjectId| is_too_many(sum(&|one| one == *id));
+        let is_much = |count: &Count| is_too_many(count.missing, count.linked, count.taken.len());
+        let is_doubted = |id: &ProjectId| is_much(&sum(&|one| one == *id));
         let doubted: BTreeSet<ProjectId> = projects.keys().copied().filter(is_doubted).collect();
         let others = sum(&|id| !doubted.contains(&id));
-        let alone = doubted.len() == 1 && !is_too_many(others) || !doubted.is_empty() && !is_too_many(all);
+        let alone = doubted.len() == 1 && !is_much(&others) || !doubted.is_empty() && !is_much(&all);
         let (count, held) = if alone {
             let paths = projects.iter().filter(|(id, _)| doubted.contains(id));
             let paths = paths.map(|(id, one)| (*id, one.path.clone())).collect();

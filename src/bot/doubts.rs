@@ -17,9 +17,10 @@ const A_FEW: usize = 3;
 /// More than so many are too many, whatever part of all they are.
 const MANY: usize = 20;
 /// What went lately counts with what goes now.
-const LATELY: SignedDuration = SignedDuration::from_mins(10);
+pub const LATELY: SignedDuration = SignedDuration::from_mins(10);
 /// For how long an admin's word holds. By then everything that it was about has been looked at twice.
-const WORD_HOLDS: SignedDuration = SignedDuration::from_mins(30);
+pub const WORD_HOLDS: SignedDuration = SignedDuration::from_mins(30);
+
 /// What is doubted of one provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Doubt {
@@ -34,21 +35,37 @@ pub struct Doubt {
 }
 
 /// What is missed, of how many.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Count {
-    /// How many are not there.
+    /// How many are not there, and are not taken for gone yet.
     pub missing: usize,
     /// Of how many.
     pub linked: usize,
-    /// How many were taken for gone shortly before: they weigh with those, and are none of them.
-    pub lately: usize,
+    /// When each of those was taken for gone that are none of them any more; back to [`WORD_HOLDS`] and as long as `lately`.
+    pub taken: Vec<Timestamp>,
+    /// How long those weigh with what is missing now.
+    pub lately: SignedDuration,
+}
+
+/// What an admin has said.
+#[derive(Debug, Clone, Copy)]
+struct Word {
+    at: Timestamp,
+    /// So many were missing then. It is about no others.
+    covers: usize,
+}
+
+impl Word {
+    fn holds(&self, now: Timestamp) -> bool {
+        now.duration_since(self.at) < WORD_HOLDS
+    }
 }
 
 #[derive(Debug, Default)]
 struct Mind {
     doubt: Option<Doubt>,
-    /// When an admin said that the flags are gone.
-    word: Option<Timestamp>,
+    /// What an admin said last.
+    word: Option<Word>,
 }
 
 /// What is missed.
@@ -70,11 +87,32 @@ pub struct Doubts {
     about: About,
 }
 
-/// Whether so many are too many to be believed.
-pub(super) fn is_too_many(count: Count) -> bool {
-    let lately = if count.missing == 0 { 0 } else { count.lately };
-    let (missing, linked) = (count.missing + lately, count.linked + count.lately);
+/// Whether so many of so many are too many to be believed, after so many that were taken for gone lately.
+pub(super) fn is_too_many(missing: usize, linked: usize, lately: usize) -> bool {
+    let lately = if missing == 0 { 0 } else { lately };
+    let (missing, linked) = (missing + lately, linked + lately);
     missing > A_FEW && (missing.saturating_mul(3) > linked || missing > MANY)
+}
+
+impl Count {
+    fn lately(&self, now: Timestamp) -> usize {
+        self.taken.iter().filter(|at| now.duration_since(**at) < self.lately).count()
+    }
+
+    /// Whether that is too much to be believed. What an admin's word was about is not weighed, neither what is still to be taken for
+    /// gone because of it nor what was.
+    fn is_too_many(&self, word: Option<Word>, now: Timestamp) -> bool {
+        let Some(word) = word.filter(|word| word.holds(now)) else {
+            return is_too_many(self.missing, self.linked, self.lately(now));
+        };
+        let because = |at: &&Timestamp| **at >= word.at;
+        let done = self.taken.iter().filter(because).count();
+        let done_lately =
+            self.taken.iter().filter(because).filter(|at| now.duration_since(**at) < self.lately).count();
+        let still = word.covers.saturating_sub(done).min(self.missing);
+        let lately = self.lately(now) - done_lately.min(word.covers);
+        is_too_many(self.missing - still, self.linked - still.min(self.linked), lately)
+    }
 }
 
 impl Doubts {
@@ -90,21 +128,21 @@ impl Doubts {
 
     /// Takes up that a provider does not know so many of its linked flags. Returns whether that is doubted.
     pub fn weigh(&self, metrics: &Metrics, provider: &str, count: Count, now: Timestamp) -> bool {
-        let Count { missing, linked, lately } = count;
         let mut minds = self.minds.lock().unwrap_or_else(PoisonError::into_inner);
         let mind = minds.entry(provider.to_owned()).or_default();
-        let believed = mind.word.is_some_and(|word| now.duration_since(word) < WORD_HOLDS);
         let before = mind.doubt.take();
-        if !believed && is_too_many(count) {
+        if count.is_too_many(mind.word, now) {
             let since = before.map_or(now, |doubt| doubt.since);
-            mind.doubt = Some(Doubt { since, missing, linked, lately });
+            let Count { missing, linked, .. } = count;
+            mind.doubt = Some(Doubt { since, missing, linked, lately: count.lately(now) });
         }
         let doubt = mind.doubt;
         drop(minds);
         self.count(metrics, provider, doubt.map_or(0, |doubt| doubt.missing));
         match (before, doubt) {
             (None, Some(doubt)) => tracing::warn!(provider, "{}", self.words(provider, &doubt)),
-            (Some(_), None) if !believed => {
+            (Some(_), None) => {
+                let Count { missing, linked, .. } = count;
                 tracing::info!(provider, missing, linked, "what was missing is found again");
             }
             _ => {}
@@ -128,7 +166,7 @@ impl Doubts {
         let mut minds = self.minds.lock().unwrap_or_else(PoisonError::into_inner);
         let mind = minds.get_mut(provider)?;
         let doubt = mind.doubt.take()?;
-        mind.word = Some(now);
+        mind.word = Some(Word { at: now, covers: doubt.missing });
         drop(minds);
         self.count(metrics, provider, 0);
         tracing::warn!(provider, missing = doubt.missing, about = ?self.about, "an admin says that what is missing is gone");
@@ -148,19 +186,18 @@ impl Doubts {
         if self.of(provider).is_some() {
             return Ok(true);
         }
-        let (mut missing, mut linked) = (0, 0);
+        let mut count = Count { missing: 0, linked: 0, taken: Vec::new(), lately: LATELY };
         for flag in store.linked_flags(provider).await? {
             let Some(other) = store.flag(&flag).await?.value else { continue };
-            let gone_for = other.missing_since.map(|since| now.duration_since(since));
-            match gone_for {
-                Some(long) if long > LATELY => continue,
-                Some(_) => missing += 1,
-                None if other.not_found_at.is_some() || flag == record.flag.flag => missing += 1,
-                None => {}
+            if other.missing_since.is_some() {
+                let since = other.gone_untold_since();
+                count.taken.extend(since.filter(|since| now.duration_since(*since) < WORD_HOLDS));
+                continue;
             }
-            linked += 1;
+            count.linked += 1;
+            count.missing += usize::from(other.not_found_at.is_some() || flag == record.flag.flag);
         }
-        Ok(self.weigh(metrics, provider, Count { missing, linked, lately: 0 }, now))
+        Ok(self.weigh(metrics, provider, count, now))
     }
 
     fn count(&self, metrics: &Metrics, provider: &str, missing: usize) {
@@ -174,12 +211,12 @@ impl Doubts {
         let before = if *lately == 0 {
             String::new()
         } else {
-            let gone = if self.about == About::Work { "deleted" } else { "taken off" };
+            let gone = if self.about == About::Links { "taken off" } else { "deleted" };
             format!(", after {lately} that were {gone} just before")
         };
         match self.about {
             About::Flags => format!(
-                "{provider} does not know {missing} of its {linked} linked flags any more. None of them is taken for gone until it \
+                "{provider} does not know {missing} of its {linked} linked flags any more{before}. None of them is taken for gone until it \
                  is found again. If they are gone, say so with `flaglink links believe {provider}`; if not, look at the key's \
                  rights and at the project"
             ),

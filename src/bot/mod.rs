@@ -44,7 +44,7 @@ use jiff::Timestamp;
 use crate::domain::{Decision, Event, InboxId};
 
 pub use deletions::{Missing, WORK};
-pub use doubts::{Count, Doubt, Doubts};
+pub use doubts::{Count, Doubt, Doubts, LATELY, WORD_HOLDS};
 pub use dropped::drop_command;
 pub use patience::Patience;
 pub use refusals::Refusals;

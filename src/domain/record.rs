@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AskedSwitch, Change, CleanupIssue, Flag, FlagRef, FlagState, InboxId, InstanceId, Level, Link, NoteKey,
-    Noteable, Person, ReminderRecord, SwitchProgress, Telling, UserId,
+    AskedSwitch, Change, ChangeKind, CleanupIssue, Flag, FlagRef, FlagState, InboxId, InstanceId, Level,
+    Link, NoteKey, Noteable, Person, ReminderRecord, SwitchProgress, Telling, UserId,
 };
 
 /// Who may see a project, by GitLab's own words.
@@ -280,6 +280,14 @@ impl FlagRecord {
     /// Whether something may stand on the flag in its own service because of linked work.
     pub fn is_marked(&self) -> bool {
         !self.mirrors.is_empty() || self.tagged.is_some()
+    }
+
+    /// Since when it is gone, where nobody but the reads says so: of one whose deletion the service itself told of it is certain.
+    pub fn gone_untold_since(&self) -> Option<Timestamp> {
+        let gone = self.history.iter().rev().find(|change| change.what == ChangeKind::Missing);
+        let is_told =
+            gone.is_some_and(|gone| gone.by.is_some() || gone.heard.iter().any(|claim| claim.deleted));
+        self.missing_since.filter(|_| !is_told)
     }
 }
 

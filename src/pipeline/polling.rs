@@ -12,7 +12,7 @@ use tracing::Instrument as _;
 use super::Pipeline;
 use super::adopting::adopt_links;
 use crate::bot::limits::CLAIMS;
-use crate::bot::{Count, Trouble, World};
+use crate::bot::{Count, LATELY, Trouble, WORD_HOLDS, World};
 use crate::domain::{Claim, Decision, Event, FlagPointer, FlagRecord, FlagRef, InboxId, Write};
 use crate::flags::{FlagProvider, Hint};
 use crate::store::{CommitError, StoreError};
@@ -66,12 +66,12 @@ async fn poll_once(pipeline: &Pipeline, provider: &Arc<dyn FlagProvider>) -> Res
         tracing::warn!(provider = provider.name(), reason = %trouble, "cannot ask what changed");
     }
     let world = pipeline.world();
-    let Compared { watched, mut missing, mut differ } = compared;
+    let Compared { watched, mut missing, taken, mut differ } = compared;
     // What could not be read says nothing for the others: what is doubted already stays so.
     let doubted = match world.doubts().of(provider.name()) {
         Some(_) if trouble.is_some() => true,
         _ => {
-            let count = Count { missing: missing.len(), linked: watched, lately: 0 };
+            let count = Count { missing: missing.len(), linked: watched, taken, lately: LATELY };
             world.doubts().weigh(world.metrics(), provider.name(), count, Timestamp::now())
         }
     };
@@ -229,6 +229,8 @@ struct Compared {
     watched: usize,
     /// Those of them that the service does not know.
     missing: Vec<FlagRef>,
+    /// When those were taken for gone of which that is not long ago.
+    taken: Vec<Timestamp>,
     /// Those that are not as they were last seen.
     differ: Vec<FlagRef>,
 }
@@ -237,6 +239,7 @@ impl Compared {
     fn add(&mut self, other: Self) {
         self.watched += other.watched;
         self.missing.extend(other.missing);
+        self.taken.extend(other.taken);
         self.differ.extend(other.differ);
     }
 }
@@ -247,6 +250,7 @@ async fn compare(
     linked: &[FlagRef],
 ) -> Result<Compared, Trouble> {
     let mut compared = Compared::default();
+    let now = Timestamp::now();
     for flags in linked.chunks(AT_ONCE) {
         let mut asked = Vec::with_capacity(flags.len());
         let mut records = Vec::with_capacity(flags.len());
@@ -265,6 +269,8 @@ async fn compare(
             let flag = || record.flag.flag.clone();
             let gone = record.missing_since.is_some();
             compared.watched += usize::from(!gone);
+            let untold = record.gone_untold_since();
+            compared.taken.extend(untold.filter(|since| now.duration_since(*since) < WORD_HOLDS));
             match (&record.state, &state) {
                 (_, None) if gone => lost.push(record),
                 (_, None) => compared.missing.push(flag()),

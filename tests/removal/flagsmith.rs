@@ -149,3 +149,52 @@ async fn answers_that_are_errors_are_no_news_of_flags() {
     town.flagsmith.faults().clear();
     town.end().await;
 }
+
+/// What an admin says is about those that were asked about, and about no others.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_admins_word_is_not_about_what_goes_after_it() {
+    let (town, issue) = linked(polled()).await;
+    let others = ["one", "two", "three", "four", "five", "six"];
+    for flag in others {
+        town.ada.new_flag(flag, true, "blue").unwrap();
+    }
+    town.says(issue, &format!("/flag link {}", others.join(" "))).await;
+    for flag in others {
+        town.ada.delete(flag).unwrap();
+    }
+    until_ready_says(&town, |said| said.contains("6 of its 12")).await;
+    assert!(believe(&town, "flagsmith").await.contains("\"flags\":6"));
+    let gone = |model: &flaglink::sandbox::gitlab::Model| {
+        let notes = model.notes_by(issue, town.bot);
+        notes.iter().any(|note| note.body.matches("not found in").count() == others.len())
+    };
+    town.gitlab.until(PATIENCE, gone).await.unwrap();
+    until_ready_says(&town, |said| !said.contains(ASKS)).await;
+
+    let (before, edits_before) = (panel(&town, issue), edits(&town));
+    forgets_everything(&town);
+    let said = until_ready_says(&town, |said| said.contains(ASKS)).await;
+    assert!(said.contains("6 of its 6") && said.contains("after 6 that were deleted just before"), "{said}");
+    polls(&town, 3).await;
+    assert_eq!((panel(&town, issue), edits(&town)), (before, edits_before));
+    town.end().await;
+}
+
+/// Of a flag whose deletion the service itself tells it is certain: however many went before it in the same minutes, the next are
+/// believed, and nobody is asked.
+#[tokio::test(flavor = "multi_thread")]
+async fn flags_that_are_deleted_one_after_the_other_are_each_told() {
+    let (town, issue) = linked(Plan::default()).await;
+    for gone in FLAGS.chunks(2) {
+        for flag in gone {
+            town.ada.delete(flag).unwrap();
+        }
+        let shown = |model: &flaglink::sandbox::gitlab::Model| {
+            let notes = model.notes_by(issue, town.bot);
+            notes.iter().any(|note| gone.iter().all(|flag| not_found(&note.body).contains(flag)))
+        };
+        town.gitlab.until(PATIENCE, shown).await.unwrap();
+        assert!(!get(&town, "/readyz").await.contains(ASKS));
+    }
+    town.end().await;
+}

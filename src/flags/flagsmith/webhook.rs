@@ -91,7 +91,8 @@ fn flag_deleted(project: u64, data: &Value) -> Read {
     }
     // Author and moment are those of the last change before it was deleted, so they claim nothing here; and it comes
     // once for every environment, though the flag is gone from all of them.
-    let mut read = Read::hint(pointer(project, feature), Claim { visible: true, ..Claim::default() });
+    let claim = Claim { deleted: true, visible: true, ..Claim::default() };
+    let mut read = Read::hint(pointer(project, feature), claim);
     read.flags = true;
     read
 }
