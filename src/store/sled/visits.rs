@@ -170,9 +170,7 @@ impl Visit {
 async fn open(path: &Path, options: &StoreOptions) -> Result<SledStore, OpenError> {
     let (root, options) = (path.to_owned(), options.clone());
     let opened = tokio::task::spawn_blocking(move || SledStore::open(&root, options)).await;
-    opened.unwrap_or_else(|error| {
-        Err(OpenError::Damaged { path: path.to_owned(), what: error.to_string() })
-    })
+    opened.unwrap_or_else(|error| Err(OpenError::Damaged { path: path.to_owned(), what: error.to_string() }))
 }
 
 /// Lets go of it when its time has come.
