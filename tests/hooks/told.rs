@@ -420,7 +420,8 @@ async fn a_test_that_is_answered_with_401_names_the_secret_and_the_clock() {
     flaglink.stop().await;
 }
 
-/// While GitLab takes its time for a command that asks it without a daemon, the store is free for one.
+/// While GitLab takes its time for a command that asks it without a daemon, the store is free for one. What the command is to
+/// write is the daemon's to write then.
 #[tokio::test]
 async fn a_daemon_starts_while_a_command_waits_for_gitlab() {
     let place = Place::new().await;
@@ -428,7 +429,15 @@ async fn a_daemon_starts_while_a_command_waits_for_gitlab() {
     flaglink.start(&place).await;
     flaglink.stop().await;
     let store = flaglink.folder.path().join("store");
-    for arguments in [&["hooks", "list", "shop/web"][..], &["hooks", "sync", "--dry-run", "shop/web"]] {
+    let right = "✔ shop/web (project)";
+    for (arguments, wanted, words) in [
+        (&["hooks", "list", "shop/web"][..], 0, right),
+        (&["hooks", "sync", "--dry-run", "shop/web"], 0, right),
+        (&["hooks", "sync", "shop/web"], 1, "Was flaglink started meanwhile? Then say this again"),
+    ] {
+        if wanted == 1 {
+            place.gitlab.change(|model| model.hooks.clear());
+        }
         let faults = place.gitlab.faults();
         let asked = faults.count("GET", "/hooks(\\?|$)");
         let held = faults.add(Rule::new("GET", "/hooks(\\?|$)", Fault::Hold).times(1));
@@ -451,7 +460,8 @@ async fn a_daemon_starts_while_a_command_waits_for_gitlab() {
         faults.release(held);
         faults.remove(held);
         let (code, out, err) = listing.await.unwrap();
-        assert!(code == 0 && out.contains("✔ shop/web (project)"), "{code}: {out}{err}");
+        assert!(code == wanted && out.contains(words), "{code}: {out}{err}");
+        place.hook_of(place.shop);
         flaglink.stop().await;
     }
 }

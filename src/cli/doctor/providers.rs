@@ -112,8 +112,9 @@ fn report_of<'a>(reported: &'a Reported, name: &str) -> Option<&'a HookReport> {
 
 async fn one(provider: Arc<dyn FlagProvider>, public: Option<&Url>, own_ca: bool, limit: Duration) -> Asked {
     let name = provider.name().to_owned();
-    let (mut findings, answers) = key(provider.as_ref(), own_ca, limit).await;
-    findings.extend(version(provider.as_ref(), limit).await);
+    let ((mut findings, answers), version) =
+        tokio::join!(key(provider.as_ref(), own_ca, limit), version(provider.as_ref(), limit));
+    findings.extend(version);
     let mut asked = Asked { name, environments: None, provider, findings, webhook: None, after: None };
     if !answers {
         return asked;
