@@ -435,6 +435,25 @@ async fn over_tcp_what_changes_something_or_shows_what_people_wrote_needs_the_to
     assert_eq!(status(&server.say(get("/api/v1/queue")).await), 200);
 }
 
+/// A tunnel that was pointed at it by mistake, with a host of its own.
+#[tokio::test]
+async fn webhooks_and_proofs_that_come_here_are_told_where_to_go() {
+    let server = self::server(Daemon::default()).await;
+    for request in
+        ["POST /hooks/gitlab", "POST /hooks/gitlab/0-0", "POST /hooks/providers/x", "GET /.flaglink/abc"]
+    {
+        let request = format!(
+            "{request} HTTP/1.1\r\nHost: flags.example.com\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+        );
+        let answer = server.say(request).await;
+        assert_eq!(status(&answer), 404, "{answer}");
+        assert!(
+            body(&answer).contains("admin listener") && body(&answer).contains("`webhooks` in [listen]"),
+            "{answer}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_change_is_json_that_can_be_understood() {
     let bound: SocketAddr = "127.0.0.1:0".parse().unwrap();

@@ -46,4 +46,4 @@ pub use settings::{GitlabSettings, Listen, StoreSettings};
 pub use span::{ParseSpanError, Span};
 pub use star::fits;
 pub use templates::TemplateFile;
-pub use tunnel::{Embedded, HostPattern, TunnelSettings};
+pub use tunnel::{Embedded, HostPattern, NamedAgents, TunnelSettings};

@@ -1,6 +1,9 @@
 //! `[tunnel]`: how the public address is found where `public_url = "auto"`.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -9,8 +12,10 @@ use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
 use super::ConfigError;
+use super::secret::Surroundings;
 use super::section::Section;
 use super::span::Span;
+use super::tree::{self, Node};
 
 /// How flaglink finds its public address where `public_url` is `"auto"`: it asks the agents of tunnels on this machine. See
 /// [`docs/tunnels.md`](tunnels.md).
@@ -86,10 +91,23 @@ pub struct TunnelSettings {
     pub cloudflared: Vec<SocketAddr>,
     /// The program of tailscale, with what stands before its own arguments; empty: not asked.
     pub tailscale: Vec<String>,
+    /// Which of them somebody has written down, so that one that is not there is missed.
+    pub named: NamedAgents,
     /// The time between two looks.
     pub check_every: Span,
     /// Where flaglink opens the tunnel itself.
     pub embedded: Option<Embedded>,
+}
+
+/// The agents that the file names, whether or not as they are anyway.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct NamedAgents {
+    /// `ngrok`.
+    pub ngrok: bool,
+    /// `cloudflared`.
+    pub cloudflared: bool,
+    /// `tailscale`.
+    pub tailscale: bool,
 }
 
 /// A tunnel that flaglink opens itself.
@@ -160,6 +178,19 @@ impl HostPattern {
 }
 
 impl TunnelSettings {
+    /// Reads them from the text of a file. Nothing else in it is checked.
+    ///
+    /// # Errors
+    /// What is wrong with the table.
+    pub fn of_text(text: &str, path: &Path, env: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
+        let mut root = tree::parse(text, path)?;
+        tree::override_from(&mut root, env)?;
+        let place = root.place.clone();
+        let node = root.take("tunnel").map_or_else(|| Node::empty(place), |entry| entry.value);
+        let around = Arc::new(Surroundings::new(path, env));
+        Self::check(&Section::new("[tunnel]", node, around), true, &mut Vec::new())
+    }
+
     /// `auto`: whether the address is to be found at all.
     pub(crate) fn check(
         section: &Section,
@@ -184,11 +215,17 @@ impl TunnelSettings {
         if table.tailscale.first().is_some_and(|program| program.trim().is_empty()) {
             return Err(section.error("tailscale", "this names no program; for none at all write `[]`"));
         }
+        let is_written = |key: &str| section.node().entry(key).is_some();
         Ok(Self {
             allow,
             ngrok: agents(section, "ngrok", &table.ngrok)?,
             cloudflared: agents(section, "cloudflared", &table.cloudflared)?,
             tailscale: table.tailscale,
+            named: NamedAgents {
+                ngrok: is_written("ngrok"),
+                cloudflared: is_written("cloudflared"),
+                tailscale: is_written("tailscale"),
+            },
             check_every: table.check_every,
             embedded,
         })

@@ -26,6 +26,6 @@ pub use provider::{
 pub use registry::{KindDoc, Registry, Surroundings, kinds, lives_in_gitlab};
 pub use settings::SettingError;
 pub use setup::{OwnService, ProjectSetting, Setup};
-pub use survey::{FailedDelivery, ServiceProject, WebhookThere};
+pub use survey::{FailedDelivery, ServiceProject, TooOld, WebhookThere};
 
 pub use crate::domain::Switch;

@@ -12,7 +12,7 @@ use crate::domain::{
 };
 use crate::net::{Failure, one_line};
 
-use super::survey::{ServiceProject, WebhookThere};
+use super::survey::{ServiceProject, TooOld, WebhookThere};
 
 /// The longest that is said of an answer that cannot be understood, in characters.
 const MOST_SAID: usize = 1000;
@@ -419,6 +419,11 @@ pub trait FlagProvider: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// The service's version, where it is older than what flaglink is made for; for whoever sets flaglink up or looks for what is wrong.
+    async fn too_old(&self) -> Provided<Option<TooOld>> {
+        Ok(None)
+    }
+
     /// The projects of the service that the key sees, for whoever sets flaglink up.
     async fn projects(&self) -> Provided<Vec<ServiceProject>> {
         Err(ProviderError::Unsupported)
@@ -455,6 +460,11 @@ pub trait FlagProvider: Send + Sync + 'static {
     /// secret where the service shows it. Only reads. Named by the ability to register.
     async fn has_webhook(&self, _url: &Url, _secret: &str) -> Provided<bool> {
         Err(ProviderError::Unsupported)
+    }
+
+    /// Whether registering a webhook that stands writes it anew each time, because the service shows nobody whether it is right.
+    fn rewrites_webhook(&self) -> bool {
+        false
     }
 
     /// Registers a webhook at the service, or brings the one with that URL up to date. Whether anything was written for that.

@@ -21,6 +21,8 @@ pub struct OwnService {
     pub proposed: Option<&'static str>,
     /// Understands an address that was pasted, of the API or of a page.
     pub read: fn(&Url) -> Pasted,
+    /// What is asked below that address to see, before there is a key, whether the service is there: it refuses that without one.
+    pub sign: &'static str,
     /// What the settings with the key are called, without `_file` and `_env`.
     pub key: &'static str,
     /// Where people find the key, one sentence or two.

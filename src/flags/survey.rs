@@ -9,6 +9,15 @@ pub struct ServiceProject {
     pub name: String,
 }
 
+/// A service of a version that is older than what flaglink is made for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TooOld {
+    /// Its version, as it tells it.
+    pub version: String,
+    /// The oldest that flaglink is made for.
+    pub least: &'static str,
+}
+
 /// The newest delivery of a webhook, which was not taken or went elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailedDelivery {

@@ -18,6 +18,7 @@ use super::body::{Answer, RequestBody};
 use super::gate::{Gate, Refusal};
 use super::probes::{healthz, metrics, problem, readyz};
 use super::serve::{Handler, Peer};
+use crate::tunnel::{AT_ADMIN, PATH};
 
 /// Answers the requests of the admin listener or of the unix socket.
 pub struct Admin {
@@ -180,6 +181,12 @@ impl Admin {
     async fn answer(&self, request: Request<RequestBody>) -> Answer {
         let (request, body) = request.into_parts();
         let path = request.uri.path();
+        // Before anybody is asked who they are: a tunnel that was pointed here by mistake comes with a host of its own, and this
+        // tells nobody anything.
+        if is_for_the_webhook_listener(path) {
+            let why = format!("{AT_ADMIN}: point the tunnel or the proxy at `webhooks` in [listen]");
+            return problem(StatusCode::NOT_FOUND, &why);
+        }
         if let Err(refusal) = self.gate.check(&request.uri, &request.headers) {
             return refused(refusal);
         }
@@ -229,6 +236,12 @@ impl Admin {
             Route::OpenApi => api::openapi(),
         }
     }
+}
+
+/// Whether that is a path of the webhook listener, also below that of a public address.
+fn is_for_the_webhook_listener(path: &str) -> bool {
+    let proof = format!("/{PATH}");
+    ["/hooks/gitlab", "/hooks/providers/", &proof].iter().any(|known| path.contains(known))
 }
 
 fn refused(refusal: Refusal) -> Answer {

@@ -413,6 +413,6 @@ pub struct AddressProof {
     /// What went wrong and what to do, a sentence or two for people; null where it is proven.
     pub why: Option<String>,
     /// One word for that: `no_address`, `name`, `refused`, `no_way`, `tls`, `timeout`, `broken`, `redirect`, `sign_in`,
-    /// `not_found`, `tunnel_offline`, `upstream`, `limited`, `page`, `other_program` or `busy`; null where it is proven.
+    /// `not_found`, `admin_listener`, `tunnel_offline`, `upstream`, `limited`, `page`, `other_program` or `busy`; null where it is proven.
     pub trouble: Option<String>,
 }

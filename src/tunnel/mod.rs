@@ -20,8 +20,8 @@ pub use known::{Known, Remark};
 pub use nonce::{Nonces, PATH, Proving};
 pub use offer::{Offer, leads_here};
 pub use prove::Prover;
-pub use unproven::{Trouble, Unproven};
-pub use watch::Watch;
+pub use unproven::{AT_ADMIN, Trouble, Unproven};
+pub use watch::{Survey, Watch};
 
 /// The address under which the world reaches the webhook listener, as it is known now. It ends with `/`.
 #[derive(Debug, Clone)]

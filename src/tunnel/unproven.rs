@@ -7,6 +7,8 @@ use url::Url;
 
 use crate::net::{Seen, Unseen, one_line};
 
+/// What flaglink's admin listener answers where a webhook or a proof comes to it.
+pub const AT_ADMIN: &str = "this is flaglink's admin listener, and no webhook comes in here";
 /// How much of other people's words is shown, in characters.
 const SHOWN: usize = 80;
 
@@ -43,6 +45,8 @@ pub enum Trouble {
     SignIn,
     /// There is nothing at that path.
     NotFound,
+    /// It leads to flaglink's admin listener.
+    AdminListener,
     /// A tunnel that is not up.
     TunnelOffline,
     /// A proxy or a tunnel that does not reach flaglink.
@@ -71,6 +75,7 @@ impl Trouble {
             Self::Redirect => "redirect",
             Self::SignIn => "sign_in",
             Self::NotFound => "not_found",
+            Self::AdminListener => "admin_listener",
             Self::TunnelOffline => "tunnel_offline",
             Self::Upstream => "upstream",
             Self::Limited => "limited",
@@ -197,6 +202,13 @@ pub(super) fn of_answer(url: &Url, listener: SocketAddr, seen: &Seen) -> Unprove
                 "{host} wants to know who asks ({status}){whose}. Take {} out of the access rules of the proxy: flaglink checks the \
                  secret of each webhook itself",
                 paths(url)
+            ),
+        ),
+        404 if page.contains(AT_ADMIN) => (
+            Trouble::AdminListener,
+            format!(
+                "{host} leads to flaglink's admin listener, which is for this machine alone: point the tunnel or the proxy at \
+                 {listener}, where webhooks come in"
             ),
         ),
         404 if page.trim_end() == "there is nothing here" => (

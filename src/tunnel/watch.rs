@@ -179,13 +179,43 @@ impl Sorted {
     }
 }
 
+/// What the agents say now, for whoever only wants to know.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Survey {
+    /// The addresses that may lead to the listener, best first. None of them is proven.
+    pub offers: Vec<Offer>,
+    /// Why there is none, for people.
+    pub why_none: Option<String>,
+    /// The agents that somebody has written down and that are not there, each with what to do.
+    pub missed: Vec<String>,
+}
+
+impl Survey {
+    /// Asks the agents once.
+    ///
+    /// # Errors
+    /// No client can be made to ask with.
+    pub async fn take(settings: &TunnelSettings, listener: SocketAddr) -> Result<Self, ClientError> {
+        let agents = Agents::new(settings)?;
+        let answers = agents.ask().await;
+        let sorted = sort(&answers, &settings.allow, listener);
+        let missed = answers.iter().filter_map(|(who, heard)| match heard {
+            Heard::Missed(why) => Some(format!("{who}: {why}")),
+            Heard::Away | Heard::Trouble(_) | Heard::Offers(_) => None,
+        });
+        let none = sorted.candidates.is_empty();
+        let why_none = none.then(|| sorted.why_none(&HashMap::new(), listener, &agents.names()));
+        Ok(Self { missed: missed.collect(), why_none, offers: sorted.candidates })
+    }
+}
+
 /// What of the answers may be ours.
 fn sort(answers: &[Answer], allow: &[HostPattern], listener: SocketAddr) -> Sorted {
     let mut sorted = Sorted::default();
     for (who, heard) in answers {
         let mut offers = match heard {
             Heard::Away => continue,
-            Heard::Trouble(why) => {
+            Heard::Trouble(why) | Heard::Missed(why) => {
                 sorted.others.push(format!("{who}: {why}"));
                 continue;
             }

@@ -154,3 +154,14 @@ async fn gitlabs_own_flags_that_a_project_does_not_show() {
         );
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unleash_that_is_too_old_is_named() {
+    let place = Place::new().await;
+    let found = place.doctor(&[], &[]).await;
+    assert!(!found.report.to_string().contains("provider-version"), "{:#}", found.report);
+    place.unleash.change(|world| world.version = "7.4.1".to_owned());
+    let found = place.doctor(&[], &[]).await;
+    found.says("look", "provider-version", &["Unleash 7.4.1", "Unleash 8 and later", "update Unleash"]);
+    assert_eq!(found.code, 0, "{:#}", found.report);
+}

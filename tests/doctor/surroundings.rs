@@ -306,3 +306,63 @@ async fn what_has_passed_is_not_told_and_what_only_time_mends_is_not_to_be_mende
     };
     assert_eq!(found.code, 0, "{:#}", found.report);
 }
+
+/// An agent that somebody has written down is missed, also where it is written as it is anyway.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_the_file_names_and_that_is_not_there() {
+    let place = Place::quiet().await;
+    let agent = free_port();
+    place.rewrite(&format!("public_url = \"{}\"", place.address), "public_url = \"auto\"");
+    place.rewrite(
+        "[store]",
+        &format!("[tunnel]\nngrok = [\"{agent}\"]\ncloudflared = []\ntailscale = [\"tailscale\"]\n\n[store]"),
+    );
+    let found = place.doctor(&[], &[]).await;
+    let of_ngrok = [&format!("ngrok at {agent}: nothing answers there"), "take that out"];
+    found.says("look", "public-address", &of_ngrok);
+    let port = place.address.rsplit(':').next().unwrap();
+    found.says("look", "public-address", &["no tunnel is found", &format!("ngrok http {port}"), "by itself"]);
+    let folders =
+        ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin", "/snap/bin"];
+    if !folders.iter().any(|folder| std::path::Path::new(folder).join("tailscale").exists()) {
+        found.says("look", "public-address", &["there is no program tailscale", "`tailscale` in [tunnel]"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tunnel_to_the_admin_listener() {
+    let mut place = Place::quiet().await;
+    let admin = free_port();
+    place.rewrite("admin = \"127.0.0.1:0\"", &format!("admin = \"{admin}\""));
+    place
+        .rewrite(&format!("public_url = \"{}\"", place.address), &format!("public_url = \"http://{admin}\""));
+    place.start().await;
+    let found = place.doctor(&[], &[]).await;
+    let webhooks = place.address.trim_start_matches("http://");
+    found.says("wrong", "address-answers", &["leads to flaglink's admin listener", webhooks]);
+}
+
+/// Runs the doctor where the store's folder cannot be written, also by root; `None` where this machine does not let that be.
+async fn with_a_store_that_is_read_only(place: &Place) -> Option<String> {
+    let script =
+        "mount --bind store store && mount -o remount,bind,ro store || exit 99; exec \"$0\" doctor --json";
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--map-root-user", "--mount", "sh", "-c", script, env!("CARGO_BIN_EXE_flaglink")]);
+    command.current_dir(place.path("")).stdin(std::process::Stdio::null());
+    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().ok()?;
+    output.status.code().filter(|code| *code == 1)?;
+    String::from_utf8(output.stdout).ok().filter(|said| said.starts_with('{'))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_cannot_be_written() {
+    let place = Place::quiet().await;
+    std::fs::create_dir(place.path("store")).unwrap();
+    place.mode("store", 0o700);
+    place.doctor(&[], &[]).await.says("good", "store-folder", &["belongs to"]);
+    // Not everybody may make a file system read-only.
+    if let Some(said) = with_a_store_that_is_read_only(&place).await {
+        assert!(said.contains("is on a file system that is read-only: flaglink cannot start"), "{said}");
+        assert!(said.contains("`[store] path`"), "{said}");
+    }
+}

@@ -91,6 +91,15 @@ async fn the_same_at_unleash_and_without_writing_at_each_look() {
         .change(|world| world.addons.iter_mut().for_each(|addon| addon.projects = vec!["other".to_owned()]));
     flaglink.reload(&place).await;
     assert_eq!((count(), writes()), (1, 3));
+
+    // Unleash shows nobody its secret, so whoever asks for it has it written anew; a dry run says so.
+    let anew = format!("written anew at Unleash, for {}", ours(&flaglink, "unleash"));
+    let (code, out, err) = said(&flaglink, &["hooks", "sync", "--dry-run", "unleash"]).await;
+    assert!(code == 0 && out.contains(&anew), "{out}{err}");
+    assert_eq!((count(), writes()), (1, 3), "nothing was done");
+    let (code, out, err) = said(&flaglink, &["hooks", "sync", "unleash"]).await;
+    assert!(code == 0 && out.contains(&anew), "{out}{err}");
+    assert_eq!((count(), writes()), (1, 4));
     flaglink.stop().await;
 }
 

@@ -7,17 +7,24 @@ use flaglink::sandbox::faults::{Fault, Rule};
 use flaglink::sandbox::gitlab::{HookSpec, level};
 use flaglink::store::sled::{SledStore, StoreOptions};
 use serde_json::Value;
+use tokio::task::JoinHandle;
 
 use crate::kit::{Flaglink, PATIENCE, Place, client, path_of};
 
 /// Runs the program beside the daemon, or alone.
 pub(crate) async fn said(flaglink: &Flaglink, arguments: &[&str]) -> (i32, String, String) {
+    saying(flaglink, arguments).await.unwrap()
+}
+
+/// The same, going on by itself.
+fn saying(flaglink: &Flaglink, arguments: &[&str]) -> JoinHandle<(i32, String, String)> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_flaglink"));
     command.args(arguments).current_dir(flaglink.folder.path()).env_clear().stdin(Stdio::null());
-    let Output { status, stdout, stderr } =
-        tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (status.code().unwrap(), text(stdout), text(stderr))
+    tokio::task::spawn_blocking(move || {
+        let Output { status, stdout, stderr } = command.output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (status.code().unwrap(), text(stdout), text(stderr))
+    })
 }
 
 #[tokio::test]
@@ -411,4 +418,50 @@ async fn a_test_that_is_answered_with_401_names_the_secret_and_the_clock() {
     assert_eq!(code, 1, "{out}");
     assert!(out.contains("`flaglink hooks sync shop/web` sends it again") && out.contains("clock"), "{out}");
     flaglink.stop().await;
+}
+
+/// While GitLab takes its time for a command that asks it without a daemon, the store is free for one. What the command is to
+/// write is the daemon's to write then.
+#[tokio::test]
+async fn a_daemon_starts_while_a_command_waits_for_gitlab() {
+    let place = Place::new().await;
+    let mut flaglink = Flaglink::new();
+    flaglink.start(&place).await;
+    flaglink.stop().await;
+    let store = flaglink.folder.path().join("store");
+    let right = "✔ shop/web (project)";
+    for (arguments, wanted, words) in [
+        (&["hooks", "list", "shop/web"][..], 0, right),
+        (&["hooks", "sync", "--dry-run", "shop/web"], 0, right),
+        (&["hooks", "sync", "shop/web"], 1, "Was flaglink started meanwhile? Then say this again"),
+    ] {
+        if wanted == 1 {
+            place.gitlab.change(|model| model.hooks.clear());
+        }
+        let faults = place.gitlab.faults();
+        let asked = faults.count("GET", "/hooks(\\?|$)");
+        let held = faults.add(Rule::new("GET", "/hooks(\\?|$)", Fault::Hold).times(1));
+        let listing = saying(&flaglink, arguments);
+        let is_asked = |log: &[_]| {
+            let hooks = |one: &&flaglink::sandbox::faults::Received| {
+                one.method == "GET" && one.path.ends_with("/hooks")
+            };
+            log.iter().filter(hooks).count() > asked
+        };
+        faults.until(PATIENCE, is_asked).await.unwrap();
+        let is_free = async {
+            while SledStore::in_use_by(&store).is_some() {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, is_free).await.unwrap();
+        flaglink.start(&place).await;
+        assert!(!listing.is_finished(), "GitLab has not answered it yet");
+        faults.release(held);
+        faults.remove(held);
+        let (code, out, err) = listing.await.unwrap();
+        assert!(code == wanted && out.contains(words), "{code}: {out}{err}");
+        place.hook_of(place.shop);
+        flaglink.stop().await;
+    }
 }

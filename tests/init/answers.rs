@@ -347,3 +347,45 @@ async fn a_pattern_where_the_bot_is_a_member_of_nothing_is_told_with_what_to_do(
     let all = format!("{}{}", said.out, said.err);
     assert!(said.code != 0 && all.contains("a member of no project") && !all.contains("()"), "{all}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_with_the_wrong_scheme_is_told_by_what_is_spoken_there() {
+    let place = Place::new().await;
+    let at = |url: String| url.trim_start_matches("http://").to_owned();
+    let flagsmith = at(place.flagsmith.url());
+    let flags = place.flags_but("--service-url", &format!("https://{flagsmith}"));
+    let give = format!("give http://{flagsmith}");
+    place.refuses(&flags, "--service-url", &["seems to speak plain http, and not https", &give]).await;
+    let behind_tls = with_tls("good", flagsmith.parse().unwrap()).await;
+    let flags = place.flags_but("--service-url", &format!("http://{behind_tls}"));
+    let give = format!("give https://{behind_tls}");
+    place.refuses(&flags, "--service-url", &["seems to speak https, and not plain http", &give]).await;
+    let flags = place.flags_but("--service-url", &format!("https://{behind_tls}"));
+    place.refuses(&flags, "--service-url", &["name that with --ca-file"]).await;
+
+    // GitLab is looked for with both; what is in the way then is that of the right one.
+    let flags = place.flags_but("--gitlab-url", &format!("https://{flagsmith}"));
+    let words = ["seems to speak plain http, and not https", "not GitLab's API"];
+    place.refuses(&flags, "--gitlab-url", &words).await;
+    let behind_tls = with_tls("good", at(place.gitlab.url()).parse().unwrap()).await;
+    let flags = place.flags_but("--gitlab-url", &format!("http://{behind_tls}"));
+    let words = ["seems to speak https, and not plain http", "name that with --ca-file"];
+    place.refuses(&flags, "--gitlab-url", &words).await;
+}
+
+/// Nobody types a key for something that is not the service.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_the_service_is_told_before_the_key_is_asked_for() {
+    let place = Place::new().await;
+    for (service, title) in [("flagsmith", "Flagsmith"), ("unleash", "Unleash")] {
+        let mut flags = place.flags_but("--service", service);
+        let at = flags.iter().position(|one| one == "--service-key-file").unwrap();
+        flags.drain(at..at + 2);
+        let at = flags.iter().position(|one| one == "--service-url").unwrap();
+        flags[at + 1] = place.gitlab.url();
+        let words = [format!("not {title}'s API")];
+        place.refuses(&flags, "--service-url", &[words[0].as_str()]).await;
+        flags[at + 1] = "http://127.0.0.1:9".to_owned();
+        place.refuses(&flags, "--service-url", &["nothing listens there"]).await;
+    }
+}

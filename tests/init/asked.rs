@@ -112,6 +112,8 @@ async fn questions_are_asked_again_until_they_are_answered() {
             sitting.answer("Which flag service?", "launchdarkly");
             sitting.see("[flagsmith]");
             sitting.answer("Which flag service?", "");
+            sitting.answer("Where is your Flagsmith?", &gitlab);
+            sitting.see("not Flagsmith's API");
             sitting.answer("Where is your Flagsmith?", &flagsmith);
             sitting.answer("The API key for Flagsmith?", "not.a-key");
             sitting.see("✘ Flagsmith does not accept this key");

@@ -51,7 +51,7 @@ async fn a_webhook_that_gitlab_may_still_make_is_not_asked_for_twice() {
     let place = Place::new().await;
     let faults = place.gitlab.faults();
     let rule = faults.add(Rule::new("POST", "/hooks$", Fault::GiveUpThenWork).times(1));
-    let hang = faults.add(Rule::new("GET", "/hooks", Fault::Hold).after(1).times(1));
+    let hang = faults.add(Rule::new("GET", "/hooks", Fault::Hold).after(2).times(1));
     let mut child = begin(&place);
     let sent = |all: &[flaglink::sandbox::faults::Received]| {
         all.iter().any(|one| one.method == "POST" && one.path.ends_with("/hooks"))

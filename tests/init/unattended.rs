@@ -444,3 +444,77 @@ async fn webhooks_that_could_not_be_made_are_an_exit_code() {
     place.gitlab.change(|model| model.settings.local_hooks = true);
     assert_eq!(place.init(&place.flags()).await.code, 0);
 }
+
+/// `auto` is good where no tunnel is there yet, and that is said.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_tunnel_it_is_said_what_to_start() {
+    let place = Place::new().await;
+    let agent = crate::loopback::free_port();
+    let tunnel = |allow: &str| {
+        format!("[tunnel]\nallow = [\"{allow}\"]\nngrok = [\"{agent}\"]\ncloudflared = []\ntailscale = []\n")
+    };
+    std::fs::write(place.path("flaglink.toml"), tunnel("127.0.0.1")).unwrap();
+    let auto = place.flags_but("--public-url", "auto");
+    for more in [&["--dry-run"][..], &[]] {
+        let more: Vec<String> = more.iter().map(|&flag| flag.to_owned()).collect();
+        let said = place.init(&[auto.clone(), more].concat()).await;
+        assert_eq!(said.code, 0, "{said:?}");
+        let out = said.out.split_whitespace().collect::<Vec<_>>().join(" ");
+        let start = format!("ngrok http {}", place.webhooks.port());
+        for words in ["no tunnel that leads here was found", &start, "takes its address by itself"] {
+            assert!(out.contains(words), "{words}: {out}");
+        }
+    }
+}
+
+/// A flaglink that is new finds the webhook of another one, and says so before anything is written.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_webhook_of_another_flaglink_is_told() {
+    let place = Place::new().await;
+    let first = place.init(&place.flags()).await;
+    assert!(first.code == 0 && !first.out.contains("another flaglink"), "{first:?}");
+    let again = place.init(&place.flags()).await;
+    assert!(again.code == 0 && !again.out.contains("another flaglink"), "its own: {again:?}");
+    let hook = place.gitlab.read(|model| *model.hooks.keys().next().unwrap());
+
+    std::fs::create_dir(place.path("second")).unwrap();
+    let webhooks = crate::loopback::free_port();
+    let mut flags = place.flags_but("--public-url", &format!("http://{webhooks}"));
+    flags.extend(["--config", "second/flaglink.toml"].map(str::to_owned));
+    let at = flags.iter().position(|one| one == "--webhooks").unwrap();
+    flags[at + 1] = webhooks.to_string();
+    for more in ["--dry-run", "--yes"] {
+        let said = place.init(&[flags.clone(), vec![more.to_owned()]].concat()).await;
+        assert_eq!(said.code, 0, "{said:?}");
+        let out = said.out.split_whitespace().collect::<Vec<_>>().join(" ");
+        let words = format!(
+            "another flaglink has a webhook in shop/web already (webhook {hook}, to http://{})",
+            place.webhooks
+        );
+        assert!(out.contains(&words) && out.contains("answered twice"), "{out}");
+    }
+    assert_eq!(place.gitlab.read(|model| model.hooks.len()), 2, "both stand");
+}
+
+/// An Unleash that flaglink is not made for is taken, and named.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unleash_that_is_too_old_is_named() {
+    let place = Place::new().await;
+    std::fs::write(place.path("given/key"), place.unleash.token()).unwrap();
+    let mut flags = place.flags_but("--service", "unleash");
+    let at = flags.iter().position(|one| one == "--service-url").unwrap();
+    flags[at + 1] = place.unleash.url();
+    let at = flags.iter().position(|one| one == "--service-project").unwrap();
+    flags.drain(at..at + 2);
+    flags.push("--dry-run".to_owned());
+    let said = place.init(&flags).await;
+    assert!(said.code == 0 && !said.out.contains("older than"), "{said:?}");
+    place.unleash.change(|world| world.version = "7.4.1".to_owned());
+    let said = place.init(&flags).await;
+    assert_eq!(said.code, 0, "{said:?}");
+    for words in
+        ["Unleash 7.4.1 is older than what flaglink is made for", "Unleash 8 and later", "update Unleash"]
+    {
+        assert!(said.out.contains(words), "{words}: {said:?}");
+    }
+}

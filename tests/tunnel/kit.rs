@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use flaglink::config::{HostPattern, Span, TunnelSettings};
+use flaglink::config::{HostPattern, NamedAgents, Span, TunnelSettings};
 use flaglink::domain::Delivery;
 use flaglink::flags::{Verdict, WebhookRequest};
 use flaglink::gitlab::Standing;
@@ -295,6 +295,7 @@ pub(crate) fn settings() -> TunnelSettings {
         ngrok: Vec::new(),
         cloudflared: Vec::new(),
         tailscale: Vec::new(),
+        named: NamedAgents::default(),
         check_every: "100ms".parse::<Span>().unwrap(),
         embedded: None,
     }

@@ -14,9 +14,13 @@ use crate::http::NO_WEBHOOK;
 use crate::http::api_types::{AddressProof, ProveAddress};
 use crate::net::{ClientError, Failure, HttpClient, HttpOptions};
 use crate::telemetry::Metrics;
+use crate::tunnel::{AT_ADMIN, Survey};
 
 /// A path of webhooks that no webhook has.
 const NO_PATH: &str = "hooks/gitlab/0-0";
+/// What is to be done when there is a tunnel.
+const BY_ITSELF: &str =
+    "flaglink notices a tunnel that leads to its `listen.webhooks` by itself, as soon as there is one";
 /// How long a proof may take.
 const PROOF: Duration = Duration::from_secs(15);
 
@@ -33,7 +37,11 @@ pub(super) async fn look(
         Some(socket) if public.is_some() || config.listen.public_auto => prove(socket, limit).await,
         _ => None,
     };
-    let findings = match (proof, public) {
+    let survey = match config.listen.public_auto && config.tunnel.embedded.is_none() {
+        true => Survey::take(&config.tunnel, config.listen.webhooks).await.ok(),
+        false => None,
+    };
+    let mut findings = match (proof, public) {
         (Some(proof), _) => {
             let url = proof.url.as_deref().filter(|_| proof.proven).and_then(|url| Url::parse(url).ok());
             let mut findings = told(proof, config);
@@ -43,16 +51,44 @@ pub(super) async fn look(
             findings
         }
         (None, Some(public)) => ask(public, config, socket.is_some(), limit).await,
-        (None, None) if config.listen.public_auto => vec![Finding::note(
-            Id::PublicAddress,
-            "the public address is asked of the tunnel's agent, which only the running flaglink does",
-        )],
+        (None, None) if config.listen.public_auto => vec![offered(survey.as_ref())],
         (None, None) => vec![Finding::note(Id::PublicAddress, "no public address is configured, so it cannot be asked").with(
             "write `public_url` in [listen]: the address of your tunnel or reverse proxy. It shows whether webhooks can \
              arrive, and flaglink then knows its own webhooks from those of others",
         )],
     };
+    findings.extend(missed(survey.as_ref(), &findings));
     Group::new("Public address", findings)
+}
+
+/// What the agents say where nobody is there who could prove it.
+fn offered(survey: Option<&Survey>) -> Finding {
+    let Some(survey) = survey else {
+        let says = "the public address is that of the tunnel, which only the running flaglink finds out";
+        return Finding::note(Id::PublicAddress, says);
+    };
+    match (&survey.why_none, survey.offers.first()) {
+        (Some(why), _) => Finding::look(Id::PublicAddress, format!("no tunnel is found: {why}"), BY_ITSELF),
+        (None, Some(offer)) => Finding::note(
+            Id::PublicAddress,
+            format!(
+                "{} offers {}; whether that leads here the running flaglink finds out",
+                offer.agent, offer.url
+            ),
+        ),
+        (None, None) => Finding::note(Id::PublicAddress, "the public address is not known yet"),
+    }
+}
+
+/// The agents that the file names and that are not there, unless that is said already.
+fn missed(survey: Option<&Survey>, said: &[Finding]) -> Vec<Finding> {
+    let all = survey.into_iter().flat_map(|survey| &survey.missed);
+    let news = all.filter(|line| !said.iter().any(|finding| finding.says.contains(line.as_str())));
+    news.map(|line| {
+        let (says, remedy) = line.rsplit_once(": ").unwrap_or((line, BY_ITSELF));
+        Finding::look(Id::PublicAddress, says, remedy)
+    })
+    .collect()
 }
 
 /// The proof that the running flaglink gives; `None` where it gives none.
@@ -77,7 +113,9 @@ fn told(proof: AddressProof, config: &Config) -> Vec<Finding> {
     let trouble = proof.trouble.unwrap_or_default();
     let id = match trouble.as_str() {
         "no_address" => Id::PublicAddress,
-        "upstream" | "page" | "other_program" | "sign_in" | "not_found" | "redirect" => Id::AddressAnswers,
+        "upstream" | "page" | "other_program" | "sign_in" | "not_found" | "admin_listener" | "redirect" => {
+            Id::AddressAnswers
+        }
         _ => Id::AddressReachable,
     };
     if trouble == "busy" {
@@ -85,9 +123,7 @@ fn told(proof: AddressProof, config: &Config) -> Vec<Finding> {
     }
     let remedy = match trouble.as_str() {
         // What is the matter with each agent, and how one is started, stands in the reason.
-        "no_address" if config.listen.public_auto => {
-            "flaglink notices a tunnel that leads to its `listen.webhooks` by itself, as soon as there is one"
-        }
+        "no_address" if config.listen.public_auto => BY_ITSELF,
         _ if config.gitlab.register_hooks => {
             "when that is mended, `flaglink hooks sync` brings the webhooks into step"
         }
@@ -141,6 +177,11 @@ async fn ask(public: &Url, config: &Config, runs: bool, limit: Duration) -> Vec<
                 "flaglink answers, and takes no webhooks made by hand, because it has no secret for them",
             )
         }
+        Some(Err(failure)) if failure.said.contains(AT_ADMIN) => Finding::wrong(
+            Id::AddressAnswers,
+            format!("{public} leads to flaglink's admin listener, which is for this machine alone"),
+            format!("point the tunnel or the proxy at {}, where webhooks come in", config.listen.webhooks),
+        ),
         Some(Err(failure)) => Finding::wrong(
             Id::AddressAnswers,
             format!("the path of the webhooks does not answer as flaglink does: {}", failure.message),

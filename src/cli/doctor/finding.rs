@@ -65,6 +65,7 @@ ids! {
     AddressReachable = "address-reachable",
     AddressAnswers = "address-answers",
     ProviderKey = "provider-key",
+    ProviderVersion = "provider-version",
     ProviderProject = "provider-project",
     ProviderEnvironments = "provider-environments",
     ProviderWebhook = "provider-webhook",

@@ -33,7 +33,7 @@ use url::Url;
 use super::progress::Progress;
 use super::{Context, Trouble, document, screen};
 use crate::config::{Config, Places};
-use crate::flags::{Registry, Surroundings};
+use crate::flags::{Registry, Surroundings, TooOld};
 use crate::gitlab::GitlabApi;
 use crate::http::api_types::Status;
 use crate::net::{HttpClient, HttpOptions, Peers};
@@ -43,7 +43,8 @@ use fix::Fixed;
 use gitlab::Access;
 use ours::Ours;
 pub(super) use projects::Needs;
-pub(super) use words::is_unsigned;
+pub(super) use whose::Own;
+pub(super) use words::{is_no_tls, is_unsigned, wants_tls};
 
 /// Check everything that can be checked, and say what to do about each failure
 #[derive(Debug, Args)]
@@ -82,6 +83,12 @@ pub(super) fn explain(error: &crate::gitlab::GitlabError, whose: &str, address: 
 /// Why the bot's role is too small for something in the projects that are `named`, and what to do.
 pub(super) fn role_too_small(bot: &str, level: u32, named: &str, needs: Needs) -> Option<String> {
     wants_attention(projects::judge_role(bot, level, named, needs))
+}
+
+/// That a flag service is older than what flaglink is made for, and what to do.
+pub(super) fn service_too_old(service: &str, old: &TooOld) -> String {
+    let (says, remedy) = providers::too_old(service, old);
+    format!("{says}; {remedy}")
 }
 
 /// That this machine's clock and GitLab's differ, and what to do; GitLab has just answered, and that `took` so long.

@@ -15,7 +15,8 @@ use super::within;
 use super::words::{SLOW, WAIT_LONGER, of_provider};
 use crate::config::Config;
 use crate::flags::{
-    FlagProvider, Provided, ProviderError, Registry, ServiceProject, Verdict, WebhookRequest, WebhookThere,
+    FlagProvider, Provided, ProviderError, Registry, ServiceProject, TooOld, Verdict, WebhookRequest,
+    WebhookThere,
 };
 use crate::http::api_types::Status;
 use crate::pipeline::HookReport;
@@ -111,7 +112,9 @@ fn report_of<'a>(reported: &'a Reported, name: &str) -> Option<&'a HookReport> {
 
 async fn one(provider: Arc<dyn FlagProvider>, public: Option<&Url>, own_ca: bool, limit: Duration) -> Asked {
     let name = provider.name().to_owned();
-    let (findings, answers) = key(provider.as_ref(), own_ca, limit).await;
+    let ((mut findings, answers), version) =
+        tokio::join!(key(provider.as_ref(), own_ca, limit), version(provider.as_ref(), limit));
+    findings.extend(version);
     let mut asked = Asked { name, environments: None, provider, findings, webhook: None, after: None };
     if !answers {
         return asked;
@@ -162,6 +165,22 @@ async fn key(provider: &dyn FlagProvider, own_ca: bool, limit: Duration) -> (Vec
         finding.remedy = Some(remedy);
     }
     (vec![finding], false)
+}
+
+/// That the service is too old. One that does not tell is none to complain of.
+async fn version(provider: &dyn FlagProvider, limit: Duration) -> Option<Finding> {
+    let old = within(limit, provider.too_old()).await?.ok()??;
+    let (says, remedy) = too_old(provider.service(), &old);
+    Some(Finding::look(Id::ProviderVersion, says, remedy))
+}
+
+/// That a service is of that version, and what to do.
+pub(super) fn too_old(service: &str, old: &TooOld) -> (String, String) {
+    let TooOld { version, least } = old;
+    (
+        format!("{service} {version} is older than what flaglink is made for ({service} {least} and later)"),
+        format!("update {service}: what flaglink asks for may be missing there, or be otherwise"),
+    )
 }
 
 /// What to do where the project is not there, by the projects that the key sees.

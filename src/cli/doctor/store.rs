@@ -1,7 +1,10 @@
 //! The store: whose it is, who else may look into it, how much room is left, and the key that belongs to it.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::Access;
+use rustix::io::Errno;
 
 use super::finding::{Finding, Group, Id, Repair};
 use crate::cli::show;
@@ -38,13 +41,13 @@ fn folder(path: &Path) -> Vec<Finding> {
             )];
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return vec![
+            return vec![unmakeable(path).unwrap_or_else(|| {
                 Finding::note(
                     Id::StoreFolder,
                     format!("{} is not there yet; it is made at the first start", show(path)),
                 )
-                .repaired_by(Repair::Folder(path.to_owned())),
-            ];
+                .repaired_by(Repair::Folder(path.to_owned()))
+            })];
         }
         Err(error) => {
             return vec![Finding::wrong(
@@ -84,9 +87,13 @@ fn folder(path: &Path) -> Vec<Finding> {
             format!("`chmod 700 {}`, or `flaglink doctor --fix`", show(path)),
         )
         .repaired_by(Repair::Mode(path.to_owned(), 0o700))
+    } else if let Some((inside, error)) =
+        unwritable(path).filter(|(_, error)| owner == me || *error == Errno::ROFS)
+    {
+        not_written(&inside, error)
     } else if owner == me || me == 0 {
         Finding::good(Id::StoreFolder, says)
-    } else if rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_err() {
+    } else if rustix::fs::access(path, Access::WRITE_OK).is_err() {
         // Whoever can read the secrets is the user that runs flaglink, as far as can be told.
         Finding::wrong(
             Id::StoreFolder,
@@ -104,6 +111,57 @@ fn folder(path: &Path) -> Vec<Finding> {
     } else {
         Finding::note(Id::StoreFolder, format!("{says}; flaglink has to run as that user"))
     }]
+}
+
+/// The first of what flaglink writes that cannot be written, and what the system says. Asked without writing anything.
+fn unwritable(path: &Path) -> Option<(PathBuf, Errno)> {
+    let inside = ["lock", "db", "db/db"].map(|name| path.join(name));
+    let all = std::iter::once(path.to_owned()).chain(inside.into_iter().filter(|path| path.exists()));
+    all.into_iter().find_map(|path| {
+        let error = rustix::fs::access(&path, Access::WRITE_OK).err()?;
+        Some((path, error))
+    })
+}
+
+fn not_written(path: &Path, error: Errno) -> Finding {
+    if error == Errno::ROFS {
+        return Finding::wrong(
+            Id::StoreFolder,
+            format!("{} is on a file system that is read-only: flaglink cannot start", show(path)),
+            "mount it so that it can be written (`findmnt -T` says where it is from), or let `[store] path` name another folder; in a \
+             container give the store a volume that is not read-only",
+        );
+    }
+    Finding::wrong(
+        Id::StoreFolder,
+        format!("{} cannot be written: {}; flaglink cannot start", show(path), std::io::Error::from(error)),
+        format!("`chmod u+w {}`, and see that its disk is good", show(path)),
+    )
+}
+
+/// Why the folder cannot be made where it is not there.
+fn unmakeable(path: &Path) -> Option<Finding> {
+    let here = |path| if path == Path::new("") { Path::new(".") } else { path };
+    let above = path.ancestors().skip(1).map(here).find(|above| above.is_dir())?;
+    let error = rustix::fs::access(above, Access::WRITE_OK | Access::EXEC_OK).err()?;
+    if error == Errno::ROFS {
+        return Some(not_written(above, error));
+    }
+    // systemd makes it for its service.
+    Some(Finding::look(
+        Id::StoreFolder,
+        format!(
+            "{} is not there yet, and {} may not make it: {} cannot be written",
+            show(path),
+            user_name(rustix::process::geteuid().as_raw()),
+            show(above)
+        ),
+        format!(
+            "under systemd `StateDirectory=` makes it; else `install -d -m 700 -o {} {}` as root",
+            user_name(rustix::process::geteuid().as_raw()),
+            show(path)
+        ),
+    ))
 }
 
 fn mode(path: &Path) -> Option<Finding> {

@@ -1,6 +1,6 @@
 //! Whose a webhook in GitLab is, by the address that it leads to.
 
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretSlice};
 use url::Url;
 
 use crate::config::Config;
@@ -29,7 +29,7 @@ pub(super) enum Whose {
 }
 
 /// By what this flaglink knows its own webhooks.
-pub(super) struct Own {
+pub(in crate::cli) struct Own {
     public: Option<Url>,
     /// `None` where it is not there yet: nothing was made with it.
     key: Option<MarkerKey>,
@@ -45,6 +45,16 @@ impl Own {
             key: key.map(|key| MarkerKey::new(key.expose_secret())),
             by_hand: config.gitlab.takes_by_hand(),
         }
+    }
+
+    /// That with this key, or without one, knows its own: where nothing is known of an address.
+    pub(in crate::cli) fn of(key: Option<SecretSlice<u8>>) -> Self {
+        Self { public: None, key: key.map(|key| MarkerKey::new(key.expose_secret())), by_hand: false }
+    }
+
+    /// Whether another flaglink has registered the webhook of that project or group.
+    pub(in crate::cli) fn is_of_another(&self, target: &HookTarget, address: &str) -> bool {
+        self.whose(target, address) == Whose::OtherFlaglink
     }
 
     /// Whose the webhook of that project or group is.

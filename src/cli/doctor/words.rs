@@ -39,7 +39,7 @@ pub(in crate::cli) fn is_unsigned(said: &str) -> bool {
 fn unanswered(failure: &Failure, way: &Way<'_>) -> (String, String) {
     let said = failure.message.to_lowercase();
     let key = way.key;
-    let remedy = if said.contains("corrupt message") || said.contains("invalidcontenttype") {
+    let remedy = if is_no_tls(&said) {
         let says = format!("what answers there does not speak TLS: {}", failure.message);
         return (
             says,
@@ -78,13 +78,19 @@ fn unanswered(failure: &Failure, way: &Way<'_>) -> (String, String) {
     (failure.message.clone(), remedy)
 }
 
-/// Whether what answers speaks TLS, and was asked in plain http.
-fn wants_tls(failure: &Failure) -> bool {
-    let said = failure.said.to_lowercase();
-    failure.status == Some(400)
+/// Whether an answer means that TLS is spoken there, and that it was asked in plain http.
+pub(in crate::cli) fn wants_tls(status: Option<u16>, said: &str) -> bool {
+    let said = said.to_lowercase();
+    status == Some(400)
         && ["plain http request", "http request to an https", "speaking plain http"]
             .iter()
             .any(|word| said.contains(word))
+}
+
+/// Whether these words of TLS mean that what answers does not speak it.
+pub(in crate::cli) fn is_no_tls(said: &str) -> bool {
+    let said = said.to_lowercase();
+    said.contains("corrupt message") || said.contains("invalidcontenttype")
 }
 
 /// Why GitLab gave no good answer with the token that `whose` names.
@@ -147,7 +153,7 @@ pub(super) fn of_gitlab(error: &GitlabError, whose: &str, address: &str, own_ca:
             format!("{address} leads elsewhere: {}", failure.message),
             led(failure, address),
         ),
-        Some(400) if wants_tls(failure) => Finding::wrong(
+        Some(400) if wants_tls(failure.status, &failure.said) => Finding::wrong(
             Id::GitlabReachable,
             format!("what answers at {address} speaks TLS, and is asked in plain http: {}", failure.message),
             format!("write https in place of http in {key}"),
@@ -263,7 +269,9 @@ fn no_good(failure: &Failure, service: &str, key: &str) -> String {
             "write the address that it leads to as {key}, where {service} is there; a sign-in page means that one stands before \
              {service}: let flaglink ask its API without it"
         ),
-        Some(400) if wants_tls(failure) => format!("write https in place of http in {key}"),
+        Some(400) if wants_tls(failure.status, &failure.said) => {
+            format!("write https in place of http in {key}")
+        }
         Some(408 | 409 | 423 | 425 | 429 | 500..) => {
             "nothing to mend here if it passes: flaglink shows what it last saw and tries again".to_owned()
         }

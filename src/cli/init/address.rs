@@ -1,12 +1,12 @@
-//! Addresses as people paste them: with the API's path, of a project, without a scheme, with the wrong one.
+//! Addresses as people paste them: with the API's path, of a project, without a scheme, with the wrong one; and what answers there.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::header::{ACCEPT, HeaderMap, HeaderValue};
 use url::{Host, Url};
 
-use crate::cli::doctor::is_unsigned;
+use crate::cli::doctor::{is_no_tls, is_unsigned, wants_tls};
 use crate::cli::proxy_words::in_the_way;
 use crate::cli::redirect::gitlab_at;
 use crate::flags::{OwnService, Pasted};
@@ -71,14 +71,64 @@ fn bases(url: &Url) -> Vec<Url> {
         .collect()
 }
 
+/// An address at which nobody answers as they should.
+struct Not {
+    why: String,
+    speaks: Speaks,
+}
+
+/// What is spoken at an address, as far as that shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Speaks {
+    Unknown,
+    Http,
+    Https,
+}
+
+impl Speaks {
+    fn of(url: &Url) -> Self {
+        if url.scheme() == "https" { Self::Https } else { Self::Http }
+    }
+}
+
+impl Not {
+    /// Something that speaks as it is asked.
+    fn answers(base: &Url, why: String) -> Self {
+        Self { why, speaks: Speaks::of(base) }
+    }
+
+    fn unknown(why: String) -> Self {
+        Self { why, speaks: Speaks::Unknown }
+    }
+}
+
+/// That what answers at an address is to be asked with the other scheme, if it seems so. `other`: what came of asking it so.
+fn wrong_scheme(typed: &Url, not: &Not, other: Option<&Not>) -> Option<String> {
+    let seems = match (not.speaks, other) {
+        (Speaks::Unknown, Some(other)) => other.speaks,
+        (speaks, _) => speaks,
+    };
+    let (is, asked) = match (seems, Speaks::of(typed)) {
+        (Speaks::Http, Speaks::Https) => ("plain http", "https"),
+        (Speaks::Https, Speaks::Http) => ("https", "plain http"),
+        _ => return None,
+    };
+    Some(format!("what answers at {typed} seems to speak {is}, and not {asked}"))
+}
+
+fn looker(ca_file: Option<PathBuf>) -> Result<Looker, String> {
+    let options = LookOptions { timeout: PATIENCE, most: MOST, ca_file };
+    Looker::new(options).map_err(|error| error.to_string())
+}
+
 /// Finds GitLab under what was typed.
 pub(super) async fn gitlab(text: &str, ca_file: Option<PathBuf>) -> Result<Found, String> {
     let typed = web_address(text)?;
     let own_ca = ca_file.is_some();
-    let looker = Looker::new(LookOptions { timeout: PATIENCE, most: MOST, ca_file })
-        .map_err(|error| error.to_string())?;
-    let mut first = None;
+    let looker = looker(ca_file)?;
+    let mut nots = Vec::new();
     for typed in with_the_other_scheme(&typed) {
+        let mut first = None;
         for base in bases(&typed) {
             match ask(&looker, &base, own_ca).await {
                 Ok(url) => {
@@ -88,50 +138,136 @@ pub(super) async fn gitlab(text: &str, ca_file: Option<PathBuf>) -> Result<Found
                     return Ok(Found { url, remark });
                 }
                 // What the address says that was typed is the reason; the others are guesses.
-                Err(why) => first = first.or(Some(why)),
+                Err(not) => first = first.or(Some((base, not))),
             }
         }
+        nots.extend(first);
     }
-    Err(first.unwrap_or_else(|| "nothing answers there".to_owned()))
-}
-
-fn with_the_other_scheme(typed: &Url) -> Vec<Url> {
-    let mut other = typed.clone();
-    let scheme = if typed.scheme() == "https" { "http" } else { "https" };
-    let _ = other.set_scheme(scheme);
-    vec![typed.clone(), other]
-}
-
-/// Asks without a token: GitLab then says in JSON that it wants one. Gives the address that answered.
-async fn ask(looker: &Looker, base: &Url, own_ca: bool) -> Result<Url, String> {
-    let url = base.join("api/v4/version").map_err(|error| error.to_string())?;
-    let seen = looker.look(&url, HeaderMap::new()).await.map_err(|error| unseen(base, &error, own_ca))?;
-    if is_gitlab(&seen) {
-        return Ok(base.clone());
-    }
-    if let Some(proxy) = in_the_way(&(&seen).into(), base, "GitLab") {
-        return Err(format!("{}; {}", proxy.says, proxy.remedy));
-    }
-    let location = seen.headers.get(http::header::LOCATION).and_then(|value| value.to_str().ok());
-    if (300..400).contains(&seen.status)
-        && let Some(to) = location.and_then(|to| base.join(to).ok())
-    {
-        return led(looker, base, &to, own_ca).await;
-    }
-    let body = String::from_utf8_lossy(&seen.body);
-    let page = body.trim_start().starts_with('<');
-    Err(match seen.status {
-        502..=504 => format!("at {base} a proxy answers {} for GitLab: is GitLab up?", seen.status),
-        _ if page => format!(
-            "at {base} a web page answers ({}), not GitLab's API: is that its own address?",
-            seen.status
-        ),
-        status => format!("at {base} something answers {status}, and it is not GitLab's API"),
+    let mut nots = nots.into_iter();
+    let Some((base, first)) = nots.next() else { return Err("nothing answers there".to_owned()) };
+    let other = nots.next().map(|(_, not)| not);
+    Err(match (wrong_scheme(&base, &first, other.as_ref()), other) {
+        (Some(seems), Some(other)) => format!("{seems}; {}", other.why),
+        _ => first.why,
     })
 }
 
+/// Whether a service of that kind may be there: what answers refuses, as it does, to say anything without a key.
+///
+/// # Errors
+/// What is there instead, and what to do.
+async fn service_is_at(
+    url: &str,
+    own: &OwnService,
+    service: &str,
+    ca_file: Option<PathBuf>,
+) -> Result<(), String> {
+    let own_ca = ca_file.is_some();
+    let looker = looker(ca_file)?;
+    let base = Url::parse(&format!("{url}/")).map_err(|error| error.to_string())?;
+    let whom = Whom { name: service, flag: "--service-url", own_ca };
+    let Err(not) = ask_service(&looker, &base, own, &whom).await else { return Ok(()) };
+    let [_, turned] = with_the_other_scheme(&base);
+    let other = match not.speaks {
+        Speaks::Unknown => match ask_service(&looker, &turned, own, &whom).await {
+            Ok(()) => Some(Not::answers(&turned, String::new())),
+            Err(other) => Some(other),
+        },
+        Speaks::Http | Speaks::Https => None,
+    };
+    Err(match wrong_scheme(&base, &not, other.as_ref()) {
+        Some(seems) => format!("{seems}: give {}", turned.as_str().trim_end_matches('/')),
+        None => not.why,
+    })
+}
+
+fn with_the_other_scheme(typed: &Url) -> [Url; 2] {
+    let mut other = typed.clone();
+    let scheme = if typed.scheme() == "https" { "http" } else { "https" };
+    let _ = other.set_scheme(scheme);
+    [typed.clone(), other]
+}
+
+/// Asks without a token: GitLab then says in JSON that it wants one. Gives the address that answered.
+async fn ask(looker: &Looker, base: &Url, own_ca: bool) -> Result<Url, Not> {
+    let whom = Whom { name: "GitLab", flag: "--gitlab-url", own_ca };
+    let url = base.join("api/v4/version").map_err(|error| Not::unknown(error.to_string()))?;
+    let seen = looker.look(&url, HeaderMap::new()).await.map_err(|error| unseen(base, &error, &whom))?;
+    if is_gitlab(&seen) {
+        return Ok(base.clone());
+    }
+    if let Some(to) = leads_to(&seen, base)
+        && in_the_way(&(&seen).into(), base, whom.name).is_none()
+    {
+        return led(looker, base, &to, &whom).await.map_err(|why| Not::answers(base, why));
+    }
+    Err(other_than(&seen, base, &whom))
+}
+
+/// The same of a flag service.
+async fn ask_service(looker: &Looker, base: &Url, own: &OwnService, whom: &Whom<'_>) -> Result<(), Not> {
+    let url = base.join(own.sign).map_err(|error| Not::unknown(error.to_string()))?;
+    let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]);
+    let seen = looker.look(&url, headers).await.map_err(|error| unseen(base, &error, whom))?;
+    let is_page = is_page(&seen);
+    if let Some(to) = leads_to(&seen, base)
+        && in_the_way(&(&seen).into(), base, whom.name).is_none()
+    {
+        let (to, name) = (format!("{}{}", to.origin().ascii_serialization(), to.path()), whom.name);
+        let why = format!(
+            "{base} leads to {to}: if {name} is there, give that; a sign-in page means that a proxy stands before it: give the \
+             address of {name}'s API itself"
+        );
+        return Err(Not::answers(base, why));
+    }
+    let is_other = match seen.status {
+        200 => is_page || serde_json::from_slice::<serde_json::Value>(&seen.body).is_err(),
+        // With a key it may be otherwise.
+        401 | 403 | 429 => is_page,
+        status => is_page || status < 500 || (502..=504).contains(&status),
+    };
+    let proxy = in_the_way(&(&seen).into(), base, whom.name).is_some();
+    if is_other || proxy { Err(other_than(&seen, base, whom)) } else { Ok(()) }
+}
+
+/// Who is asked.
+struct Whom<'a> {
+    name: &'a str,
+    /// What answers the question for the address.
+    flag: &'a str,
+    own_ca: bool,
+}
+
+fn leads_to(seen: &Seen, base: &Url) -> Option<Url> {
+    let location = seen.headers.get(http::header::LOCATION).and_then(|value| value.to_str().ok());
+    location.filter(|_| (300..400).contains(&seen.status)).and_then(|to| base.join(to).ok())
+}
+
+fn is_page(seen: &Seen) -> bool {
+    String::from_utf8_lossy(&seen.body).trim_start().starts_with('<')
+}
+
+/// Something else answers than who is asked.
+fn other_than(seen: &Seen, base: &Url, whom: &Whom<'_>) -> Not {
+    let (name, status) = (whom.name, seen.status);
+    if let Some(proxy) = in_the_way(&seen.into(), base, name) {
+        return Not::answers(base, format!("{}; {}", proxy.says, proxy.remedy));
+    }
+    let why = match status {
+        502..=504 => format!("at {base} a proxy answers {status} for {name}: is {name} up?"),
+        _ if is_page(seen) => {
+            format!("at {base} a web page answers ({status}), not {name}'s API: is that its own address?")
+        }
+        status => format!("at {base} something answers {status}, and it is not {name}'s API"),
+    };
+    match wants_tls(Some(status), &String::from_utf8_lossy(&seen.body)) {
+        true => Not { why, speaks: Speaks::Https },
+        false => Not::answers(base, why),
+    }
+}
+
 /// Where `base` leads to another address. What was led to GitLab's API or its sign-in on the same host tells where it is.
-async fn led(looker: &Looker, base: &Url, to: &Url, own_ca: bool) -> Result<Url, String> {
+async fn led(looker: &Looker, base: &Url, to: &Url, whom: &Whom<'_>) -> Result<Url, String> {
     let there = gitlab_at(to).filter(|there| there != base);
     if let Some(there) = there.as_ref().filter(|there| {
         // A token is not taken from https to plain http.
@@ -139,7 +275,7 @@ async fn led(looker: &Looker, base: &Url, to: &Url, own_ca: bool) -> Result<Url,
     }) {
         let version = there.join("api/v4/version").map_err(|error| error.to_string())?;
         let seen = looker.look(&version, HeaderMap::new()).await;
-        if is_gitlab(&seen.map_err(|error| unseen(there, &error, own_ca))?) {
+        if is_gitlab(&seen.map_err(|error| unseen(there, &error, whom).why)?) {
             return Ok(there.clone());
         }
     }
@@ -157,27 +293,46 @@ fn is_gitlab(seen: &Seen) -> bool {
     matches!(seen.status, 200 | 401 | 403) && json.is_some_and(|json| json.is_object())
 }
 
-fn unseen(base: &Url, error: &Unseen, own_ca: bool) -> String {
-    if let Some(proxy) = in_the_way(&error.into(), base, "GitLab") {
-        return format!("{}; {}", proxy.says, proxy.remedy);
+fn unseen(base: &Url, error: &Unseen, whom: &Whom<'_>) -> Not {
+    let name = whom.name;
+    if let Some(proxy) = in_the_way(&error.into(), base, name) {
+        // What the proxy says tells nothing of the address.
+        return Not::answers(base, format!("{}; {}", proxy.says, proxy.remedy));
     }
+    let speaks = match error {
+        Unseen::Tls(why) if is_no_tls(why) => Speaks::Http,
+        Unseen::Tls(_) => Speaks::Https,
+        _ => Speaks::Unknown,
+    };
     let remedy = match error {
-        Unseen::Name(_) => "is it spelled right?",
-        Unseen::Refused => "is it running, and is the port right?",
-        Unseen::Tls(why) if own_ca && is_unsigned(why) => {
-            "the certificate in --ca-file is not the one that signed GitLab's: give that of the CA, not that of the server"
+        Unseen::Name(_) => "is it spelled right?".to_owned(),
+        Unseen::Refused => "is it running, and is the port right?".to_owned(),
+        Unseen::Tls(why) if is_no_tls(why) => {
+            format!("is it plain http at that port? Then give it with http:// to {}", whom.flag)
         }
-        Unseen::Tls(_) => "if its certificate comes from a CA of your own, name that with --ca-file",
+        Unseen::Tls(why) if whom.own_ca && is_unsigned(why) => format!(
+            "the certificate in --ca-file is not the one that signed {name}'s: give that of the CA, not that of the server"
+        ),
+        Unseen::Tls(_) => {
+            "if its certificate comes from a CA of your own, name that with --ca-file".to_owned()
+        }
         Unseen::NoWay(_) | Unseen::Slow | Unseen::Broken(_) => {
-            "may this machine reach it (firewall, HTTPS_PROXY)?"
+            "may this machine reach it (firewall, HTTPS_PROXY)?".to_owned()
         }
     };
-    format!("{base} does not answer: {error}; {remedy}")
+    Not { why: format!("{base} does not answer: {error}; {remedy}"), speaks }
 }
 
-/// What was pasted as the address of a flag service, as that kind of service understands it.
-pub(super) fn service(text: &str, own: &OwnService) -> Result<Pasted, String> {
-    Ok((own.read)(&web_address(text)?))
+/// What was pasted as the address of a flag service, as that kind of service understands it, where one may be there.
+pub(super) async fn service(
+    text: &str,
+    own: &OwnService,
+    title: &str,
+    ca_file: Option<&str>,
+) -> Result<Pasted, String> {
+    let pasted = (own.read)(&web_address(text)?);
+    service_is_at(&pasted.url, own, title, ca_file.map(PathBuf::from)).await?;
+    Ok(pasted)
 }
 
 /// That no such name is known here, where the address has one: it may be mistyped, and GitLab could not reach it then.

@@ -69,9 +69,10 @@ impl Asker {
         }
     }
 
-    /// An answer does not do: whoever typed it is asked again, all others get the error.
+    /// An answer does not do: whoever typed it is asked again, all others get the error, also who takes what is proposed: it would be
+    /// proposed again.
     pub(super) fn refuse(&self, question: Question<'_>, typed: bool, why: &str) -> Result<(), Trouble> {
-        if self.terminal && typed {
+        if self.terminal && typed && !self.yes {
             let why = fold(&plain(why), error_width(), 4, 4);
             let _ = writeln!(anstream::stderr(), "  {} {why}", "✘".red().bold());
             return Ok(());

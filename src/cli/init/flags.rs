@@ -29,6 +29,8 @@ pub(super) struct Flags {
     pub(super) key: Option<SecretString>,
     /// Environments that a new rule is told of.
     pub(super) tell: Vec<String>,
+    /// What wants attention: a version that flaglink is not made for.
+    pub(super) warnings: Vec<String>,
     /// A flag to try it with.
     pub(super) example: Option<String>,
     /// The service itself, where it is one of its own.
@@ -70,6 +72,7 @@ impl Interview<'_> {
                 project,
                 key: None,
                 tell: self.tell("", &[])?,
+                warnings: Vec::new(),
                 example,
                 asked: None,
             });
@@ -127,10 +130,14 @@ impl Interview<'_> {
                         Some(given) => given,
                         None => self.answer(where_is, known_url.as_deref(), own.proposed)?,
                     };
-                    match address::service(&answer, own) {
+                    let read = {
+                        let _step = self.progress.step(format!("looking for {title}"));
+                        address::service(&answer, own, title, ca_file.as_deref()).await
+                    };
+                    match read {
                         Ok(read) => read,
                         Err(why) => {
-                            self.asker.refuse(where_is, typed_url, &why)?;
+                            self.asker.refuse(where_is, typed_url || self.asker.somebody(), &why)?;
                             continue;
                         }
                     }
@@ -171,6 +178,8 @@ impl Interview<'_> {
         };
         let provider = service::provider(kind, own, &url, &key, project.as_deref(), ca_file.as_deref());
         let provider: Arc<dyn FlagProvider> = provider.map_err(Trouble::Arguments)?;
+        let warnings: Vec<String> = service::too_old(provider.as_ref()).await.into_iter().collect();
+        warnings.iter().for_each(|warning| self.asker.warn(warning));
         let names = service::environments(provider.as_ref()).await;
         if names.is_empty() {
             self.asker.say("the project shows no environments: flags have no state there yet");
@@ -182,7 +191,7 @@ impl Interview<'_> {
         let key = variable.is_none().then_some(key);
         let tell = self.tell(&name, &names)?;
         let asked = Some(provider);
-        Ok(Flags { kind, name, url: Some(url), project, key, tell, example, asked })
+        Ok(Flags { kind, name, url: Some(url), project, key, tell, warnings, example, asked })
     }
 
     /// Which project: the one whose page was given as the address, else the one that is asked for.

@@ -10,6 +10,7 @@ mod flags;
 mod gitlab;
 mod interrupt;
 mod kinds;
+mod others;
 mod plan;
 mod secrets;
 mod service;
@@ -25,6 +26,8 @@ use super::doctor::Needs;
 use super::progress::Progress;
 use super::proxy_words::{WRITE_IT, unusable};
 use super::{Context, Trouble, document, show};
+use crate::config::TunnelSettings;
+use crate::tunnel::Survey;
 use ask::{Asker, Question};
 use file::Wanted;
 use interrupt::{Interrupt, Stage};
@@ -148,7 +151,11 @@ impl Interview<'_> {
         let public_url = self.public_url()?;
         let unknown = address::unknown_name(public_url.as_deref()).await;
         unknown.iter().for_each(|warning| self.asker.warn(warning));
+        let no_tunnel = self.no_tunnel(public_url.as_deref()).await;
+        no_tunnel.iter().for_each(|warning| self.asker.warn(warning));
         let webhooks = self.webhooks(&gitlab, &projects, public_url.as_deref()).await?;
+        let others = self.other_flaglinks(&gitlab, &projects).await;
+        others.iter().for_each(|warning| self.asker.warn(warning));
         let wanted = Wanted {
             gitlab: gitlab.url.to_string(),
             webhooks: self.init.webhooks.map(|address| address.to_string()),
@@ -177,7 +184,10 @@ impl Interview<'_> {
             .warnings
             .iter()
             .cloned()
+            .chain(flags.warnings.iter().cloned())
             .chain(unknown)
+            .chain(no_tunnel)
+            .chain(others)
             .chain(too_small)
             .chain(left_out)
             .chain(webhooks.unseen());
@@ -242,6 +252,25 @@ impl Interview<'_> {
                 Err(why) => self.asker.refuse(question, typed, &why)?,
             }
         }
+    }
+
+    /// That no tunnel on this machine leads here, where its address is to be found.
+    async fn no_tunnel(&self, public: Option<&str>) -> Option<String> {
+        public.filter(|public| *public == "auto")?;
+        let text = self.document.to_string();
+        // What is wrong with the file is said when it is loaded.
+        let settings = TunnelSettings::of_text(&text, &self.path, &self.context.env).ok()?;
+        let known = || file::text(&self.document, "listen", "webhooks")?.parse().ok();
+        let listener = self.init.webhooks.or_else(known)?;
+        if settings.embedded.is_some() {
+            return None;
+        }
+        let _step = self.progress.step("looking for a tunnel");
+        let why = Survey::take(&settings, listener).await.ok()?.why_none?;
+        Some(format!(
+            "no tunnel that leads here was found: {why}. As soon as there is one flaglink takes its address by itself, and registers \
+             the webhooks"
+        ))
     }
 
     /// An answer: what stands in the file counts where nobody can be asked; `proposed` only with --yes.

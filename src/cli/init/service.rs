@@ -8,6 +8,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+use crate::cli::doctor::service_too_old;
 use crate::cli::proxy_words::in_the_way;
 use crate::config::Config;
 use crate::flags::{
@@ -86,6 +87,12 @@ pub(super) async fn projects(
         Ok(Ok(projects)) => Ok(projects),
         Ok(Err(error)) => Err(wrong(&error, provider.service(), own, url)),
     }
+}
+
+/// That the service is older than what flaglink is made for, and what to do.
+pub(super) async fn too_old(provider: &dyn FlagProvider) -> Option<String> {
+    let old = tokio::time::timeout(PATIENCE, provider.too_old()).await.ok()?.ok()??;
+    Some(service_too_old(provider.service(), &old))
 }
 
 /// The names of the project's environments, as far as they can be had.

@@ -14,6 +14,7 @@ pub(in crate::flags) const SETUP: Setup = Setup {
     own: Some(OwnService {
         proposed: Some(HOSTED),
         read,
+        sign: "api/v1/projects/",
         key: "api_key",
         key_help: "Organisation settings → API keys.",
         // The setting must be there; which projects the key sees does not depend on it.

@@ -13,6 +13,7 @@ mod setup;
 mod state;
 mod survey;
 mod switch;
+mod version;
 mod webhook;
 mod wire;
 
@@ -38,7 +39,7 @@ use crate::flags::json_api::JsonApi;
 use crate::flags::settings::SettingError;
 use crate::flags::{
     Abilities, About, BackLink, Changes, FlagProvider, Hint, Provided, ServiceProject, Settable,
-    StandingLink, Switch, Switched, Verdict, WebhookRequest, WebhookThere,
+    StandingLink, Switch, Switched, TooOld, Verdict, WebhookRequest, WebhookThere,
 };
 use crate::net::HttpClient;
 
@@ -253,6 +254,10 @@ impl FlagProvider for Unleash {
         hint.into_iter().collect()
     }
 
+    async fn too_old(&self) -> Provided<Option<TooOld>> {
+        self.older_than_known().await
+    }
+
     async fn projects(&self) -> Provided<Vec<ServiceProject>> {
         self.all_projects().await
     }
@@ -283,6 +288,10 @@ impl FlagProvider for Unleash {
 
     async fn remove_webhook(&self, url: &Url) -> Provided<()> {
         self.unregister(url).await
+    }
+
+    fn rewrites_webhook(&self) -> bool {
+        true
     }
 
     async fn register_webhook(&self, url: &Url, secret: &str) -> Provided<bool> {

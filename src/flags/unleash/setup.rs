@@ -11,6 +11,7 @@ pub(in crate::flags) const SETUP: Setup = Setup {
     own: Some(OwnService {
         proposed: None,
         read,
+        sign: "api/admin/projects",
         key: "api_token",
         key_help: "A personal access token of an admin (Profile → Personal API tokens).",
         project: Some(ProjectSetting { what: "an id", number: false, meanwhile: None }),

@@ -94,6 +94,13 @@ pub(super) struct Features {
     pub(super) total: Option<usize>,
 }
 
+/// What Unleash tells its own pages.
+#[derive(Debug, Deserialize)]
+pub(super) struct UiConfig {
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub(super) version: String,
+}
+
 /// Something with an id, such as a project.
 #[derive(Debug, Deserialize)]
 pub(super) struct Project {

@@ -295,6 +295,9 @@ async fn stepped(
     record.former.retain(|former| former != url.as_str());
     did.extend(record.former.iter().map(|former| format!("the webhook for {former} removed")));
     if dry_run {
+        if did.is_empty() && provider.rewrites_webhook() {
+            did.push(written_anew(provider, &url));
+        }
         return Ok(true);
     }
     record.off = false;
@@ -308,7 +311,7 @@ async fn stepped(
             office.live().services().write(name);
         }
         if wrote && did.is_empty() {
-            did.push(format!("written anew at {}, for {url}", provider.service()));
+            did.push(written_anew(provider, &url));
         }
         record.confirmed = wanted;
         while let Some(former) = record.former.last().cloned() {
@@ -324,6 +327,10 @@ async fn stepped(
     }
     keep(office, &mut seen, &record).await?;
     acted.map(|()| true)
+}
+
+fn written_anew(provider: &dyn FlagProvider, url: &Url) -> String {
+    format!("written anew at {}, for {url}", provider.service())
 }
 
 /// One that leads to our address and that nothing is kept of: with another secret it may be another flaglink's, whose address was

@@ -17,6 +17,8 @@ pub struct World {
     pub searches: Option<u64>,
     /// Whether it is the enterprise edition: it has change requests.
     pub enterprise: bool,
+    /// The version that it says it is.
+    pub version: String,
     /// Tokens of the Admin API, oldest first.
     pub tokens: Vec<Token>,
     /// People: their ids by name.
@@ -45,7 +47,7 @@ pub struct World {
 impl World {
     /// What a new Unleash has: one project, two environments, one type of tags.
     pub(super) fn new() -> Self {
-        let mut world = Self { searches: Some(15), ..Self::default() };
+        let mut world = Self { searches: Some(15), version: "8.2.0".to_owned(), ..Self::default() };
         world.new_environment("development", "development");
         world.new_environment("production", "production");
         world.new_project("default", "Default");

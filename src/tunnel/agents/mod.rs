@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use url::Url;
 
 use super::Offer;
-use crate::config::TunnelSettings;
+use crate::config::{NamedAgents, TunnelSettings};
 use crate::net::{ClientError, LookOptions, Looker, Unseen};
 
 pub use cloudflared::quick_tunnel;
@@ -36,6 +36,8 @@ pub struct Strange;
 pub(super) enum Heard {
     /// It is not there.
     Away,
+    /// It is not there, and somebody has written down where it is; for people.
+    Missed(String),
     /// It is there, and something is the matter; for people.
     Trouble(String),
     /// What it offers.
@@ -52,6 +54,7 @@ pub(super) struct Agents {
     ngrok: Vec<SocketAddr>,
     cloudflared: Vec<SocketAddr>,
     tailscale: Option<tailscale::Tailscale>,
+    named: NamedAgents,
 }
 
 impl Agents {
@@ -60,7 +63,8 @@ impl Agents {
             looker: Looker::new(LookOptions { timeout: TIMEOUT, most: MOST, ca_file: None })?,
             ngrok: settings.ngrok.clone(),
             cloudflared: settings.cloudflared.clone(),
-            tailscale: tailscale::Tailscale::new(&settings.tailscale),
+            tailscale: tailscale::Tailscale::new(&settings.tailscale, settings.named.tailscale),
+            named: settings.named,
         })
     }
 
@@ -82,6 +86,16 @@ impl Agents {
         }
         let mut answers = asked.join_all().await;
         answers.sort_by(|one, other| (one.0, &one.1).cmp(&(other.0, &other.1)));
+        let named = [("ngrok", self.named.ngrok), ("cloudflared", self.named.cloudflared)];
+        for (of, (key, _)) in named.into_iter().enumerate().filter(|(_, (_, named))| *named) {
+            let first = answers.iter().find(|(kind, ..)| *kind == of).map(|(_, who, _)| who.clone());
+            // Of several places one is enough.
+            if let Some(who) = first
+                && answers.iter().all(|(kind, _, heard)| *kind != of || *heard == Heard::Away)
+            {
+                answers.push((of, who, Heard::Missed(missed(key))));
+            }
+        }
         answers.into_iter().map(|(_, who, heard)| (who, heard)).collect()
     }
 
@@ -100,6 +114,12 @@ impl Agents {
         }
         if names.is_empty() { "nobody".to_owned() } else { names.join("; ") }
     }
+}
+
+fn missed(key: &str) -> String {
+    format!(
+        "nothing answers there: start it, write where it answers as `{key}` in [tunnel], or take that out"
+    )
 }
 
 /// The body of a good answer; `Err` says what there is instead.

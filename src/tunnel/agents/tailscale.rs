@@ -102,9 +102,10 @@ pub(super) struct Tailscale {
 }
 
 impl Tailscale {
-    pub(super) fn new(command: &[String]) -> Option<Self> {
+    /// `named`: whether somebody has written it down, also as it is anyway.
+    pub(super) fn new(command: &[String], named: bool) -> Option<Self> {
         let (program, before) = command.split_first()?;
-        let named = program != PROGRAM || !before.is_empty();
+        let named = named || program != PROGRAM || !before.is_empty();
         Some(Self { program: program.clone(), named, before: before.to_vec(), runs: Arc::default() })
     }
 
@@ -136,7 +137,7 @@ fn run(mut command: Command, missed: Option<String>, runs: &Arc<AtomicBool>) -> 
             runs.store(false, Ordering::Release);
             return match (error.kind(), missed) {
                 (ErrorKind::NotFound, None) => Heard::Away,
-                (ErrorKind::NotFound, Some(program)) => Heard::Trouble(format!(
+                (ErrorKind::NotFound, Some(program)) => Heard::Missed(format!(
                     "there is no program {program}: write where it is as `tailscale` in [tunnel], or take that out (`command -v \
                      tailscale` says where)"
                 )),

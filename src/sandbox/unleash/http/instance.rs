@@ -123,13 +123,29 @@ pub(super) fn change_requests(call: &mut Call<'_>) -> Answer {
     Ok(Reply::ok(json!(shown)))
 }
 
+/// What is needed of it: the version.
+pub(super) fn ui_config(call: &mut Call<'_>) -> Answer {
+    let world = &call.world;
+    let current = json!({ "oss": world.version, "enterprise": enterprise(call) });
+    let environment = if world.enterprise { "Enterprise" } else { "Open Source" };
+    Ok(Reply::ok(json!({
+        "environment": environment,
+        "version": world.version,
+        "versionInfo": { "current": current, "latest": {}, "isLatest": true },
+    })))
+}
+
+/// The version of the enterprise edition, where it is one.
+fn enterprise(call: &Call<'_>) -> String {
+    if call.world.enterprise { call.world.version.clone() } else { String::new() }
+}
+
 /// What is needed of it: the versions.
 pub(super) fn statistics(call: &mut Call<'_>) -> Answer {
     let live = call.world.features.iter().filter(|feature| feature.archived_at.is_none());
-    let enterprise = if call.world.enterprise { json!("8.2.0") } else { Json::Null };
     Ok(Reply::ok(json!({
-        "versionOSS": "8.2.0",
-        "versionEnterprise": enterprise,
+        "versionOSS": call.world.version,
+        "versionEnterprise": enterprise(call),
         "projects": call.world.projects.len(),
         "environments": call.world.environments.len(),
         "featureToggles": live.count(),

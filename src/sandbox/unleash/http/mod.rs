@@ -30,6 +30,7 @@ const ROUTES: &[Route] = &[
     ("GET", "/environments", instance::environments),
     ("GET", "/environments/project/{}", instance::environments_of_project),
     ("GET", "/projects/{}/change-requests/config", instance::change_requests),
+    ("GET", "/ui-config", instance::ui_config),
     ("GET", "/instance-admin/statistics", instance::statistics),
     ("GET", "/projects/{}/features", features::all),
     ("POST", "/projects/{}/features", features::make),
