@@ -1,12 +1,7 @@
 //! Stories behind the reverse proxies that docs/tunnels.md has samples for: the real nginx, the real Caddy, and these samples.
 //! `tests/all --install` gets both and tells them.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a story that cannot go on has failed"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a story that cannot go on has failed")]
 
 #[expect(dead_code, reason = "each binary of stories needs another part of it")]
 #[path = "../hooks/kit.rs"]
