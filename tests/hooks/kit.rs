@@ -38,7 +38,10 @@ impl Place {
     }
 
     pub(crate) async fn with_role(role: u32) -> Self {
-        let gitlab = Gitlab::start().await.unwrap();
+        Self::around(Gitlab::start().await.unwrap(), role).await
+    }
+
+    pub(crate) async fn around(gitlab: Gitlab, role: u32) -> Self {
         let flagsmith = Flagsmith::start().await.unwrap();
         flagsmith.take_private_addresses(true);
         let bot = gitlab.bot("flag-bot");
@@ -109,6 +112,8 @@ pub(crate) struct Flaglink {
     pub(crate) public: String,
     /// Where it listens, if not at its usual place.
     pub(crate) listener: Option<SocketAddr>,
+    /// Further lines for `[listen]`.
+    pub(crate) listen: String,
     /// Lines for `[gitlab]`.
     pub(crate) gitlab: String,
     /// Lines for the rule.
@@ -133,6 +138,7 @@ impl Flaglink {
             ip,
             public: format!("http://{ip}:{PORT}"),
             listener: None,
+            listen: String::new(),
             gitlab: String::new(),
             rule: String::new(),
             more: String::new(),
@@ -164,6 +170,7 @@ impl Flaglink {
             admin = "127.0.0.1:0"
             socket = "flaglink.sock"
             public_url = "{public}"
+            {listen}
 
             [store]
             path = "store"
@@ -192,6 +199,7 @@ impl Flaglink {
             "#,
             listener = self.listener.unwrap_or(SocketAddr::new(self.ip, PORT)),
             public = self.public,
+            listen = self.listen,
             gitlab = place.gitlab.url(),
             every = self.every,
             of_gitlab = self.gitlab,

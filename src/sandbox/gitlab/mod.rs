@@ -94,9 +94,20 @@ impl Gitlab {
     ///
     /// When the address is not loopback or is taken.
     pub async fn start_at(address: SocketAddr) -> io::Result<Self> {
+        Self::start_trusting(address, &[]).await
+    }
+
+    /// Starts there, and trusts these authorities' certificates (PEM) where it sends webhooks, as an administrator can have it.
+    ///
+    /// # Errors
+    ///
+    /// When the address is not loopback or is taken, or no certificate can be read.
+    pub async fn start_trusting(address: SocketAddr, authorities: &[u8]) -> io::Result<Self> {
+        let authorities = reqwest::Certificate::from_pem_bundle(authorities).map_err(io::Error::other)?;
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
+            .tls_certs_merge(authorities)
             .build()
             .map_err(io::Error::other)?;
         let shared = Arc::new(Shared::new(Model::new(String::new())));
