@@ -80,6 +80,7 @@ impl AdminView for Daemon {
             at_the_next_start: Vec::new(),
             config_read_at: None,
             config_digest: None,
+            config_files: None,
         }
     }
 

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ConfigError;
+use super::content::Content;
 use super::section::Section;
 
 /// The longest file that is read.
@@ -30,6 +31,13 @@ pub struct TemplateFile {
     pub path: PathBuf,
     /// What is in it.
     pub text: String,
+}
+
+impl TemplateFile {
+    /// A digest of what is in it.
+    pub(crate) fn content(&self) -> Content {
+        Content::of(self.text.as_bytes())
+    }
 }
 
 /// The files of the folder, in the order of their names; none where no folder is named.

@@ -343,6 +343,27 @@ pub struct Status {
     /// The SHA-256 of the text of its file, in hex.
     #[serde(default)]
     pub config_digest: Option<String>,
+    /// What was in the files that it names; null where it is not told.
+    #[serde(default)]
+    pub config_files: Option<FilesRead>,
+}
+
+/// What was in the files that a configuration names when it was read: secrets and templates.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FilesRead {
+    /// Of nothing: where it is another one, the digests were made with another marker key.
+    pub key: String,
+    /// The files.
+    pub files: Vec<FileRead>,
+}
+
+/// What was in one file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FileRead {
+    /// The key and the table that name it, or `template` and its name.
+    pub name: String,
+    /// A digest that is made with the marker key, so that nobody guesses with it what was in the file.
+    pub digest: String,
 }
 
 /// Where one source sends its webhooks.

@@ -1,10 +1,9 @@
 //! The running flaglink: whether it runs, how it is, and what waits in it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use jiff::Timestamp;
-
+use super::files;
 use super::finding::{Finding, Group, Id, Standing};
 use super::within;
 use crate::cli::client::Client;
@@ -125,8 +124,11 @@ fn names_same(group: &Group, remark: &str) -> bool {
 pub(super) fn compare(groups: &mut [Group], config: &Config, status: Option<&Status>) {
     let differ = status.map(|status| differ(config, status)).unwrap_or_default();
     let Some(group) = groups.iter_mut().find(|group| group.title == TITLE) else { return };
-    group.findings.extend(status.and_then(|status| unread(config, status)));
-    group.findings.extend(status.and_then(|status| copied(config, status)));
+    if let Some(status) = status {
+        let changed = files::changed(config, status);
+        group.findings.extend(unread(config, status, &changed.by_reload));
+        group.findings.extend(copied(status, &changed.by_start));
+    }
     if !differ.is_empty() {
         group.findings.push(Finding::wrong(
             Id::DaemonRunning,
@@ -136,11 +138,11 @@ pub(super) fn compare(groups: &mut [Group], config: &Config, status: Option<&Sta
     }
 }
 
-/// That files were changed after the running one has read them.
-fn unread(config: &Config, status: &Status) -> Option<Finding> {
+/// That files are otherwise than the running one has read them.
+fn unread(config: &Config, status: &Status, changed: &[PathBuf]) -> Option<Finding> {
     let (read_at, digest) = (status.config_read_at?, status.config_digest.as_ref()?);
     let file = (*digest != config.digest).then_some(config.path.as_path());
-    let changed = shown(file.into_iter().chain(newer(config, false, read_at)))?;
+    let changed = shown(file.into_iter().chain(changed.iter().map(PathBuf::as_path)))?;
     Some(Finding::look(
         Id::DaemonRunning,
         format!(
@@ -151,9 +153,9 @@ fn unread(config: &Config, status: &Status) -> Option<Finding> {
     ))
 }
 
-/// That credentials were changed after the running one was started: systemd copies them then, and a reload reads the copies.
-fn copied(config: &Config, status: &Status) -> Option<Finding> {
-    let changed = shown(newer(config, true, status.started_at).into_iter())?;
+/// That credentials are otherwise than when the running one was started: systemd copies them then, and a reload reads the copies.
+fn copied(status: &Status, changed: &[PathBuf]) -> Option<Finding> {
+    let changed = shown(changed.iter().map(PathBuf::as_path))?;
     Some(Finding::look(
         Id::DaemonRunning,
         format!(
@@ -163,16 +165,6 @@ fn copied(config: &Config, status: &Status) -> Option<Finding> {
         "`systemctl restart flaglink` gives it the new one, and a reload does not; what is said above is judged by the files as they \
          are now",
     ))
-}
-
-/// The secret files that were changed after a moment: those that are credentials, or the others.
-fn newer(config: &Config, credentials: bool, moment: Timestamp) -> Vec<&Path> {
-    let is_newer = |path: &&Path| {
-        let changed = std::fs::metadata(path).and_then(|about| about.modified()).ok();
-        changed.and_then(|at| Timestamp::try_from(at).ok()).is_some_and(|at| at > moment)
-    };
-    let files = config.secret_files.iter().filter(|file| file.is_credential == credentials);
-    files.map(|file| file.path.as_path()).filter(is_newer).collect()
 }
 
 /// Paths for people; `None` where there are none.

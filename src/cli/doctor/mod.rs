@@ -5,6 +5,7 @@ mod config;
 mod daemon;
 mod environments;
 mod exposure;
+mod files;
 mod finding;
 mod fix;
 mod gitlab;
