@@ -15,6 +15,7 @@ use crate::domain::HookRecord;
 use crate::http::api_hooks::HookReports;
 use crate::http::api_types::{Queue, Status, Waiting};
 use crate::http::view;
+use crate::net::is_for_the_server;
 use crate::pipeline::HookReport;
 use crate::store::Store as _;
 
@@ -244,7 +245,7 @@ fn ready(text: &str, good: bool) -> Vec<Finding> {
     if !good {
         return lines
             .map(|line| {
-                let remedy = match only_time_helps(line) {
+                let remedy = match is_for_the_server(line) {
                     true => "wait: there is nothing to mend here, and it goes on by itself when that is over",
                     false => "mend that; it goes on by itself then",
                 };
@@ -254,7 +255,7 @@ fn ready(text: &str, good: bool) -> Vec<Finding> {
     }
     let mut findings = vec![Finding::good(Id::DaemonReady, "it is ready: it can write, and its queues move")];
     // The dead letters have a line of their own.
-    let remarks = lines.filter(|line| *line != "ready" && !line.contains(" given up"));
+    let remarks = lines.filter(|line| *line != "ready" && !is_of_letters(line));
     findings.extend(
         remarks.map(|line| {
             Finding::look(Id::DaemonReady, line, "the sentence says what to do; its log says more")
@@ -263,10 +264,10 @@ fn ready(text: &str, good: bool) -> Vec<Finding> {
     findings
 }
 
-/// Whether a server has asked for time, or has trouble of its own.
-fn only_time_helps(line: &str) -> bool {
-    let has = |words: &[&str]| words.iter().any(|word| line.contains(word));
-    has(&["asked to be left alone", ": 429 ", ": 500 ", ": 502 ", ": 503 ", ": 504 "])
+/// Whether a remark is the one that things were given up: their number comes first.
+fn is_of_letters(line: &str) -> bool {
+    let rest = line.trim_start_matches(|letter: char| letter.is_ascii_digit());
+    rest.len() < line.len() && rest.starts_with(" given up")
 }
 
 /// What waits, and what is kept of registered webhooks.

@@ -44,7 +44,6 @@ use fix::Fixed;
 use gitlab::Access;
 use ours::Ours;
 pub(super) use projects::Needs;
-pub(super) use words::is_unsigned;
 
 /// Check everything that can be checked, and say what to do about each failure
 #[derive(Debug, Args)]

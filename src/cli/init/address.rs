@@ -6,11 +6,10 @@ use std::time::Duration;
 use http::HeaderMap;
 use url::{Host, Url};
 
-use crate::cli::doctor::is_unsigned;
 use crate::cli::proxy_words::in_the_way;
 use crate::cli::redirect::gitlab_at;
 use crate::flags::{OwnService, Pasted};
-use crate::net::{LookOptions, Looker, Seen, Unseen};
+use crate::net::{LookOptions, Looker, Seen, TlsTrouble, Unseen};
 
 /// How long one look may take.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -164,7 +163,7 @@ fn unseen(base: &Url, error: &Unseen, own_ca: bool) -> String {
     let remedy = match error {
         Unseen::Name(_) => "is it spelled right?",
         Unseen::Refused => "is it running, and is the port right?",
-        Unseen::Tls(why) if own_ca && is_unsigned(why) => {
+        Unseen::Tls(why) if own_ca && TlsTrouble::of(why) == TlsTrouble::Untrusted => {
             "the certificate in --ca-file is not the one that signed GitLab's: give that of the CA, not that of the server"
         }
         Unseen::Tls(_) => "if its certificate comes from a CA of your own, name that with --ca-file",
