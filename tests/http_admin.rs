@@ -131,6 +131,7 @@ impl AdminView for Daemon {
             attempts: 1,
             next_try: None,
             reason: None,
+            todo: None,
             request: QueuedRequest::Unknown { json: "what mara wrote".to_owned() },
         }))
     }

@@ -148,6 +148,9 @@ pub struct Dead {
     pub attempts: u32,
     /// Why it was given up, for people.
     pub reason: String,
+    /// What a person does about it, a sentence or two; null where the reason alone does not tell.
+    #[serde(default)]
+    pub todo: Option<String>,
 }
 
 /// Of which provider what is missing is taken for gone.

@@ -13,10 +13,12 @@ pub fn files_read(config: &Config, markers: &MarkerKey) -> FilesRead {
     });
     let mut files: Vec<FileRead> =
         secrets.map(|(name, content)| FileRead { name, digest: digest(&content.hex()) }).collect();
-    files.extend(config.templates.iter().map(|file| FileRead {
-        name: template_name(&file.name),
-        digest: digest(&file.content().hex()),
-    }));
+    files.extend(
+        config
+            .templates
+            .iter()
+            .map(|file| FileRead { name: template_name(&file.name), digest: digest(&file.content().hex()) }),
+    );
     FilesRead { key: digest(""), files }
 }
 

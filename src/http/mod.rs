@@ -18,6 +18,7 @@ mod connection;
 mod files_read;
 mod forwarded;
 mod gate;
+mod letter_todo;
 pub mod letter_view;
 pub mod link_view;
 mod probes;
