@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use url::Url;
 
-use crate::net::{Failure, Seen, Sent, Unseen, is_proxy, proxy_for};
+use crate::net::{Failure, Seen, Sent, Unanswered, Unseen, is_proxy, proxy_for};
 
 /// Where the proxy's address comes from.
 const FROM: &str = "HTTPS_PROXY, HTTP_PROXY or ALL_PROXY";
@@ -30,7 +30,7 @@ impl From<&Failure> for Came {
         Self {
             status: failure.status,
             said: failure.message.clone(),
-            no_way: nobody && !matches!(failure.unseen, Some(Unseen::Tls(_))),
+            no_way: nobody && !matches!(failure.unseen, Some(Unanswered::Tls(_))),
             foreign: failure.foreign,
         }
     }

@@ -132,7 +132,7 @@ pub(super) fn unanswered(asked: &Asked, error: &reqwest::Error) -> (Failure, &'s
         message: clean_line(asked, &why),
         said: String::new(),
         foreign: false,
-        unseen: (word != "unsendable").then(|| unseen(error)),
+        unseen: (word != "unsendable").then(|| unseen(error).into()),
     };
     (failure, word)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Unseen;
+use super::{TlsTrouble, Unseen};
 
 /// How the words of a failure begin where a server has asked to be left alone, and nothing was sent.
 pub(super) const ASKED_FOR_TIME: &str = "not sent, the server has asked to be left alone for another";
@@ -20,6 +20,36 @@ pub enum Sent {
     Perhaps,
     /// 502, 503, 504, a time-out, a reset: the server may still be at work on it.
     StillAtWork,
+}
+
+/// Why there was no answer at all: [`Unseen`] without its words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unanswered {
+    /// No such name.
+    Name,
+    /// The connection was refused.
+    Refused,
+    /// There is no way there.
+    NoWay,
+    /// TLS was not agreed on.
+    Tls(TlsTrouble),
+    /// It took too long.
+    Slow,
+    /// The connection broke, or what came is not HTTP.
+    Broken,
+}
+
+impl From<Unseen> for Unanswered {
+    fn from(unseen: Unseen) -> Self {
+        match unseen {
+            Unseen::Name(_) => Self::Name,
+            Unseen::Refused => Self::Refused,
+            Unseen::NoWay(_) => Self::NoWay,
+            Unseen::Tls(said) => Self::Tls(TlsTrouble::of(&said)),
+            Unseen::Slow => Self::Slow,
+            Unseen::Broken(_) => Self::Broken,
+        }
+    }
 }
 
 /// A request without a good answer.
@@ -40,7 +70,7 @@ pub struct Failure {
     /// forward proxy puts on an answer of its own.
     pub foreign: bool,
     /// Why there was no answer at all, where that is known. Its words in `message` name host and path, which may say anything.
-    pub unseen: Option<Unseen>,
+    pub unseen: Option<Unanswered>,
 }
 
 impl Failure {

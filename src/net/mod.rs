@@ -15,7 +15,7 @@ mod tls;
 
 pub use backoff::delay;
 pub use client::{ClientError, HttpClient, HttpOptions, LastWord};
-pub use failure::{Failure, Sent, is_for_the_server, status_in, without_request};
+pub use failure::{Failure, Sent, Unanswered, is_for_the_server, status_in, without_request};
 pub use limit::Share;
 pub use look::{LookOptions, Looker, Seen, Unseen};
 pub use peers::Peers;

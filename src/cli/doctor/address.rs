@@ -12,7 +12,7 @@ use crate::cli::client::Client;
 use crate::config::Config;
 use crate::http::NO_WEBHOOK;
 use crate::http::api_types::{AddressProof, ProveAddress};
-use crate::net::{ClientError, Failure, HttpClient, HttpOptions, Unseen};
+use crate::net::{ClientError, Failure, HttpClient, HttpOptions, Unanswered};
 use crate::telemetry::Metrics;
 
 /// A path of webhooks that no webhook has.
@@ -212,7 +212,7 @@ fn unreached(public: &Url, failure: Option<&Failure>, runs: bool, limit: Duratio
     // Nothing is there that could answer: whether the way leads here cannot be told.
     let by_itself = failure.is_none_or(|failure| {
         matches!(failure.status, None | Some(502..=504))
-            && !matches!(failure.unseen, Some(Unseen::Name(_) | Unseen::Tls(_)))
+            && !matches!(failure.unseen, Some(Unanswered::Name | Unanswered::Tls(_)))
     });
     if !runs && by_itself {
         let why = failure.map_or_else(
@@ -247,11 +247,11 @@ fn unreached(public: &Url, failure: Option<&Failure>, runs: bool, limit: Duratio
             "something asks for a sign-in there, which GitLab cannot give: let /hooks/ and /healthz through"
         }
         Some(_) => "see what answers at that address",
-        None if matches!(failure.unseen, Some(Unseen::Tls(_))) => {
+        None if matches!(failure.unseen, Some(Unanswered::Tls(_))) => {
             "GitLab does not send to an address whose certificate it does not trust: put the certificate right, or name your \
              CA with `ca_file` if GitLab trusts it"
         }
-        None if matches!(failure.unseen, Some(Unseen::Name(_))) => {
+        None if matches!(failure.unseen, Some(Unanswered::Name)) => {
             "no such host is known: the tunnel's address may have changed. Put `public_url` right, then the webhooks"
         }
         None => {

@@ -9,7 +9,7 @@ use crate::cli::proxy_words::in_the_way;
 use crate::cli::redirect::gitlab_at;
 use crate::flags::{FlagProvider, ProviderError};
 use crate::gitlab::GitlabError;
-use crate::net::{Failure, TlsTrouble, Unseen};
+use crate::net::{Failure, TlsTrouble, Unanswered};
 
 /// A server whose answers take so long is slow.
 pub(super) const SLOW: Duration = Duration::from_secs(2);
@@ -31,8 +31,8 @@ struct Way<'a> {
 /// What a request that got no answer at all means, and what to do.
 fn unanswered(failure: &Failure, way: &Way<'_>) -> (String, String) {
     let key = way.key;
-    let remedy = match &failure.unseen {
-        Some(Unseen::Tls(said)) => match TlsTrouble::of(said) {
+    let remedy = match failure.unseen {
+        Some(Unanswered::Tls(trouble)) => match trouble {
             TlsTrouble::NotTls => {
                 let says = format!("what answers there does not speak TLS: {}", failure.message);
                 return (
@@ -53,15 +53,15 @@ fn unanswered(failure: &Failure, way: &Way<'_>) -> (String, String) {
                  that the host in {key} is the one that the certificate is for"
             ),
         },
-        Some(Unseen::Name(_)) => {
+        Some(Unanswered::Name) => {
             format!(
                 "no such host is known here: is {key} spelled right, and does this machine's DNS know it?"
             )
         }
-        Some(Unseen::Refused) => {
+        Some(Unanswered::Refused) => {
             format!("nothing listens there: does it run, and are host and port in {key} right?")
         }
-        Some(Unseen::Broken(_)) if way.plain => format!(
+        Some(Unanswered::Broken) if way.plain => format!(
             "does it speak https there? Then write https in place of http in {key}. Else: does it run, and is anything in \
              between (a firewall, HTTP_PROXY)?"
         ),
