@@ -80,6 +80,7 @@ impl AdminView for Daemon {
             at_the_next_start: Vec::new(),
             config_read_at: None,
             config_digest: None,
+            config_files: None,
         }
     }
 
@@ -130,6 +131,7 @@ impl AdminView for Daemon {
             attempts: 1,
             next_try: None,
             reason: None,
+            todo: None,
             request: QueuedRequest::Unknown { json: "what mara wrote".to_owned() },
         }))
     }

@@ -247,6 +247,7 @@ fn everything(text: &str) -> Vec<Markdown> {
         told::told(&told).unwrap(),
         reply::no_such_flag(&[text], text, &[text.to_owned()], &write),
         reply::which_one(text, &[text.to_owned(), text.to_owned()], &write),
+        reply::gone_there(text, text, text),
         reply::flag_line(&flag, text, Some(&states), true),
         reply::found_line(&flag, text, true),
         reply::linked_line(reply::key(text), text, Timestamp::UNIX_EPOCH),

@@ -13,6 +13,7 @@ fn failure(retry_after: Option<Duration>) -> Failure {
         message: String::new(),
         said: String::new(),
         foreign: false,
+        unseen: None,
     }
 }
 

@@ -200,7 +200,7 @@ fn no_answer(silent: &resolve::Silent) -> String {
 
 fn no_such_flag(near: &[String]) -> String {
     let none = "its project sees no such flag";
-    if near.is_empty() { none.to_owned() } else { format!("{none}; near to it are {}", near.join(", ")) }
+    if near.is_empty() { none.to_owned() } else { format!("{none}. Did you mean {}?", near.join(" or ")) }
 }
 
 async fn unlink(world: &World, page: &Page, flags: &[NamedFlag], now: Timestamp) -> Result<Made, Trouble> {

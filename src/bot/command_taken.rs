@@ -114,7 +114,10 @@ async fn refusal(project: &Project, record: &NoteRecord, found: &Found) -> Resul
         Ok(Command::Unlink { .. }) => "unlinking flags here",
         _ => roles::words(found.permission()),
     };
-    let Some(needed_level) = needed.level() else { return Ok(Some(Ran::not_done(reply::nobody_may(what)))) };
+    let Some(needed_level) = needed.level() else {
+        let key = roles::key(found.permission());
+        return Ok(Some(Ran::not_done(reply::nobody_may(what, key))));
+    };
     if level < needed_level {
         return Ok(Some(Ran::not_done(reply::needs_role(what, needed.words(), Role::of_level(level)))));
     }

@@ -4,7 +4,7 @@ use super::Trouble;
 use super::limits::NEAR_KEYS;
 use super::world::{Project, World};
 use crate::config::ProjectRule;
-use crate::domain::{Flag, Link, ProjectId};
+use crate::domain::{Flag, FlagRef, Link, ProjectId};
 use crate::flags::{FlagProvider, Provided};
 
 /// What a key means in a project.
@@ -110,6 +110,21 @@ pub(super) fn linked<'a>(links: &'a [Link], written: &str) -> Vec<&'a Link> {
             link.flag.key.eq_ignore_ascii_case(written) || link.flag.words().eq_ignore_ascii_case(written)
         })
         .collect()
+}
+
+/// A link of the page to a flag of that key in another service than the one that is meant. That service was asked, too, and does not
+/// have the flag any more: whoever wrote the bare key may have meant that one.
+pub(super) fn gone_beside<'a>(
+    world: &World,
+    rule: &ProjectRule,
+    links: &'a [Link],
+    written: &str,
+    meant: &FlagRef,
+) -> Option<&'a Link> {
+    let was_asked =
+        |flag: &FlagRef| rule.sees(&flag.provider, &flag.key) && world.flags().get(&flag.provider).is_some();
+    let mut others = linked(links, written).into_iter().filter(|link| link.flag.provider != meant.provider);
+    others.find(|link| was_asked(&link.flag))
 }
 
 /// How flags are named on a page: by key, with the provider in front where flags of several are there.

@@ -32,6 +32,18 @@ pub(super) fn words(permission: Permission) -> &'static str {
     }
 }
 
+/// The key of the configuration that says who has it.
+pub(super) fn key(permission: Permission) -> &'static str {
+    match permission {
+        Permission::Read => "permissions.read",
+        Permission::Link => "permissions.link",
+        Permission::Toggle => "permissions.toggle",
+        Permission::Create => "permissions.create",
+        Permission::Archive => "permissions.archive",
+        Permission::CleanupIssue => "permissions.cleanup_issue",
+    }
+}
+
 /// A person's access level in a project, as GitLab says now; 0 for who is no member.
 pub(super) async fn level(project: &Project, person: UserId) -> Result<u32, Trouble> {
     let level = project.gitlab.access_level(project.detail.id, person).await?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use url::Url;
 
-use crate::net::{Failure, Seen, Unseen, is_proxy, proxy_for};
+use crate::net::{Failure, Seen, Sent, Unanswered, Unseen, is_proxy, proxy_for};
 
 /// Where the proxy's address comes from.
 const FROM: &str = "HTTPS_PROXY, HTTP_PROXY or ALL_PROXY";
@@ -26,11 +26,11 @@ pub(super) struct Came {
 
 impl From<&Failure> for Came {
     fn from(failure: &Failure) -> Self {
-        let said = failure.message.to_lowercase();
+        let nobody = failure.sent == Sent::No && failure.unseen.is_some();
         Self {
             status: failure.status,
             said: failure.message.clone(),
-            no_way: said.contains("no connection") && !is_about_tls(&said),
+            no_way: nobody && !matches!(failure.unseen, Some(Unanswered::Tls(_))),
             foreign: failure.foreign,
         }
     }
@@ -98,11 +98,6 @@ fn wants_password(proxy: &str, past: &str) -> (String, String) {
         format!("the proxy {proxy} wants a user and a password"),
         format!("write them into its address in {FROM} (http://USER:PASSWORD@HOST:PORT), {past}"),
     )
-}
-
-/// Whether the words are about a certificate or TLS.
-fn is_about_tls(said: &str) -> bool {
-    ["certificate", "unknownissuer", "tls", "corrupt message"].iter().any(|word| said.contains(word))
 }
 
 /// The variables that are to name a proxy and do not, each with what is wrong with it. Their values may hold a password.

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use clap::{Args, Subcommand};
 
-use crate::http::api_types::{self, LettersDealt, Queue as Queues, Waiting};
+use crate::http::api_types::{self, Dead, LettersDealt, Queue as Queues, Waiting};
 use crate::pipeline::How;
 
 use super::document;
@@ -118,6 +118,7 @@ fn list(queues: &Queues) -> Result<(), Trouble> {
         ]);
     }
     table.write(&mut out)?;
+    what_to_do(&mut out, &queues.dead)?;
     writeln!(
         out,
         "\nWaiting: {} in the inbox, {} to be done once (edges), {} to be brought up to date (levels). Given up: {}.",
@@ -131,6 +132,19 @@ fn list(queues: &Queues) -> Result<(), Trouble> {
     }
     if all > shown as u64 {
         writeln!(out, "Only the first {shown} are shown.")?;
+    }
+    Ok(())
+}
+
+/// What to do about each that was given up, where that is known.
+fn what_to_do(out: &mut impl Write, dead: &[Dead]) -> Result<(), Trouble> {
+    let told: Vec<(u64, &str)> =
+        dead.iter().filter_map(|dead| Some((dead.id, dead.todo.as_deref()?))).collect();
+    if !told.is_empty() {
+        writeln!(out, "\nWhat to do:")?;
+    }
+    for (id, todo) in told {
+        writeln!(out, "  {id}: {}", plain(todo))?;
     }
     Ok(())
 }

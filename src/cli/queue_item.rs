@@ -18,6 +18,7 @@ pub(super) fn show(item: &QueueItem) -> Result<(), Trouble> {
     let mut fields = Fields { out: &mut out };
     fields.one("about", item.work.as_deref().or(item.about.as_deref()))?;
     fields.one("reason", item.reason.as_deref())?;
+    fields.one("what to do", item.todo.as_deref())?;
     fields.at("begun", item.begun)?;
     fields.at("given up", item.given_up)?;
     fields.one("tries", Some(&item.attempts.to_string()))?;

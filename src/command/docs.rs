@@ -45,7 +45,8 @@ const TAIL: &str = r#"## How to write them
 - A key with spaces stands in quotes: `/flag link "new checkout"`. Backticks around a key do no harm.
 - `KEY` may be `provider:key`, with the name that the flag service has in the configuration, for example
   `flagsmith:checkout_v2`. Without it, the key is looked up in all flag services of the project. If more than one has it, flaglink asks
-  which one you mean.
+  which one you mean. So it does before it switches or archives a flag of that key where the one that is linked here is gone in
+  its own service and another service has one.
 - `—all` with the long dash that some keyboards make is the same as `--all`.
 
 ## What the bot answers

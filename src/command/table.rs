@@ -216,7 +216,8 @@ const ON: CommandSpec = CommandSpec {
     detail: "The flag is switched in its own service, within two minutes after the command was written or not at all. If \
              somebody else changes it meanwhile, it is left as it is and you are told. Who asked for it and the reason, which \
              takes the rest of the line, stand in the panel's history. Where the flag service demands a change request, the \
-             answer leads to the page for it. Nobody may do this unless the configuration says who (`permissions.toggle`, \
+             answer leads to the page for it. Where it stays on in part, or off, although it was done (GitLab's scopes such as \
+             `review/one` beside `review/*`; a share where the flag is off), the answer says so. Nobody may do this unless the configuration says who (`permissions.toggle`, \
              `toggle_in`). `off` and `set` work in the same way.",
     permission: Permission::Toggle,
     examples: &[

@@ -3,6 +3,7 @@
 //! `file` holds the tables as people write them, with their documentation; [`Config::load`] makes the checked
 //! settings of them. Nothing here reads the process environment: the caller passes it in.
 
+mod content;
 mod error;
 mod file;
 mod hooks;
@@ -27,6 +28,7 @@ mod toggle;
 mod tree;
 mod tunnel;
 
+pub use content::Content;
 pub use error::ConfigError;
 pub(crate) use error::suggestion;
 pub use hooks::Hooks;

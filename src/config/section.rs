@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::ConfigError;
+use super::content::Content;
 use super::read;
 use super::secret::{Surroundings, around_token};
 use super::tree::Node;
@@ -21,6 +22,8 @@ pub struct SecretFile {
     pub named_by: String,
     /// Whether it is in `$CREDENTIALS_DIRECTORY`: of what is there, systemd gives a service copies when it starts.
     pub is_credential: bool,
+    /// What was in it; `None` where it could not be read.
+    pub content: Option<Content>,
 }
 
 /// One table.
@@ -127,6 +130,7 @@ impl Section {
                 let path = self.around.find(self.node.text(&entry.key)?)?;
                 let is_credential = self.around.is_credential(&path);
                 Some(SecretFile {
+                    content: Content::of_file(&path),
                     path,
                     named_by: format!("`{}` in {}", entry.key, self.name),
                     is_credential,

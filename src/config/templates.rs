@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ConfigError;
+use super::content::Content;
 use super::section::Section;
 
 /// The longest file that is read.
@@ -32,6 +33,13 @@ pub struct TemplateFile {
     pub text: String,
 }
 
+impl TemplateFile {
+    /// A digest of what is in it.
+    pub(crate) fn content(&self) -> Content {
+        Content::of(self.text.as_bytes())
+    }
+}
+
 /// The files of the folder, in the order of their names; none where no folder is named.
 pub(crate) fn check(section: &Section, warnings: &mut Vec<String>) -> Result<Vec<TemplateFile>, ConfigError> {
     let table: TemplatesTable = section.read()?;
@@ -50,12 +58,11 @@ fn read(folder: &Path, warnings: &mut Vec<String>) -> Result<Vec<TemplateFile>, 
     for entry in entries {
         let path = entry.map_err(|why| unread(folder, why.to_string()))?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        // What editors and file systems leave there.
-        if name.starts_with('.') || name.ends_with('~') {
+        if is_left_over(&name) {
             continue;
         }
-        // What people write about the folder.
-        if name.to_ascii_lowercase().ends_with(".md") {
+        // What people keep beside them.
+        if !name.to_ascii_lowercase().ends_with(".jinja") {
             warnings.push(format!(
                 "{} is no template and is left out: only files that end in .jinja are read there",
                 path.display()
@@ -64,10 +71,7 @@ fn read(folder: &Path, warnings: &mut Vec<String>) -> Result<Vec<TemplateFile>, 
         }
         let about = std::fs::metadata(&path).map_err(|why| unread(&path, why.to_string()))?;
         if !about.is_file() {
-            return Err(format!(
-                "{} is no file; the folder holds templates and nothing else",
-                path.display()
-            ));
+            return Err(format!("{} is called like a template and is no file", path.display()));
         }
         if about.len() > MOST {
             return Err(unread(&path, "it is far too long for templates".to_owned()));
@@ -80,4 +84,11 @@ fn read(folder: &Path, warnings: &mut Vec<String>) -> Result<Vec<TemplateFile>, 
     }
     files.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(files)
+}
+
+/// Whether that is what editors, version control and file systems leave there.
+fn is_left_over(name: &str) -> bool {
+    let ends = ["~", ".bak", ".orig", ".rej", ".swp", ".tmp"];
+    let lower = name.to_ascii_lowercase();
+    name.starts_with(['.', '#']) || ends.iter().any(|end| lower.ends_with(end))
 }

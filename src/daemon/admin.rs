@@ -142,6 +142,7 @@ impl AdminView for View {
             at_the_next_start: self.reloader.at_the_next_start(),
             config_read_at: Some(reading.read_at),
             config_digest: Some(reading.digest.clone()),
+            config_files: Some(reading.files.clone()),
         }
     }
 

@@ -14,6 +14,8 @@ use crate::config::{Config, ConfigError};
 use crate::domain::InstanceId;
 use crate::flags::{FlagProvider, Registry, Surroundings};
 use crate::gitlab::GitlabApi;
+use crate::http::api_types::FilesRead;
+use crate::http::files_read;
 use crate::markdown::{MarkerKey, Templates, read_templates};
 use crate::store::sled::{SledStore, StoreOptions, Visits};
 use crate::store::{Store, StoreError};
@@ -128,6 +130,11 @@ impl Lasting {
     /// A digest that nobody else can make.
     pub(super) fn print(&self, of: &str) -> [u8; 32] {
         self.markers.derived("configuration", of)
+    }
+
+    /// What was in the files that the configuration names.
+    pub(super) fn files_read(&self, config: &Config) -> FilesRead {
+        files_read(config, &self.markers)
     }
 
     /// Whether the marker key that the configuration names is another one by now, or not there any more.

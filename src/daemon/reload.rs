@@ -19,7 +19,7 @@ use super::tried::{self, Prints};
 use super::{notify, renamed};
 use crate::config::{Config, ConfigError};
 use crate::http::TcpGate;
-use crate::http::api_types::Reloaded;
+use crate::http::api_types::{FilesRead, Reloaded};
 use crate::pipeline::rules_changed;
 use crate::tunnel::Prover;
 
@@ -44,11 +44,13 @@ struct Present {
 pub(super) struct Reading {
     pub(super) read_at: Timestamp,
     pub(super) digest: String,
+    pub(super) files: FilesRead,
 }
 
 impl Reading {
-    fn of(config: &Config) -> Arc<Self> {
-        Arc::new(Self { read_at: config.read_at, digest: config.digest.clone() })
+    fn of(config: &Config, lasting: &Lasting) -> Arc<Self> {
+        let files = lasting.files_read(config);
+        Arc::new(Self { read_at: config.read_at, digest: config.digest.clone(), files })
     }
 }
 
@@ -78,7 +80,7 @@ impl Reloader {
     ) -> Arc<Self> {
         let (shift, search) = (Some(Shift::begin(&gear, &config)), Search::begin(&gear, &config));
         let prints = tried::prints(&lasting, &config);
-        let reading = ArcSwap::new(Reading::of(&config));
+        let reading = ArcSwap::new(Reading::of(&config, &lasting));
         let present = Mutex::new(Present { config, prints, shift, search });
         Arc::new(Self {
             lasting,
@@ -181,7 +183,7 @@ impl Reloader {
             at_the_next_start: fixed(&present.config, &config, marker_key_is_new),
         };
         present.prints = prints;
-        self.reading.store(Reading::of(&config));
+        self.reading.store(Reading::of(&config, &self.lasting));
         // What cannot change stays as it is in force, so that it is told again until it is so.
         present.config = Config {
             listen: crate::config::Listen {

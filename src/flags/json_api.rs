@@ -100,6 +100,7 @@ impl JsonApi {
             message: format!("no request can be made for {}", bare(path)),
             said: String::new(),
             foreign: false,
+            unseen: None,
         })?;
         let answer = self.http.send(request).await?;
         // A proxy that wants a sign-in answers with a page and a good status; where the body is not read that

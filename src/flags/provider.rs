@@ -8,7 +8,8 @@ use secrecy::SecretString;
 use url::Url;
 
 use crate::domain::{
-    Claim, Flag, FlagPointer, FlagRef, FlagState, NoteableKind, ProjectId, Switch, WorkState,
+    Claim, EnvironmentState, Flag, FlagPointer, FlagRef, FlagState, NoteableKind, ProjectId, Switch,
+    WorkState,
 };
 use crate::net::{Failure, one_line};
 
@@ -439,6 +440,16 @@ pub trait FlagProvider: Send + Sync + 'static {
         Err(ProviderError::Unsupported)
     }
 
+    /// What somebody who has switched a flag there has to be told, where it stands as it was to be; for people.
+    fn remark(&self, flag: &FlagRef, environment: &str, to: &Switch, state: &FlagState) -> Option<String> {
+        still_off(&flag.key, to, state.environment(environment)?)
+    }
+
+    /// How long the service may still go by what a webhook was before it was written.
+    fn webhook_settles(&self) -> std::time::Duration {
+        std::time::Duration::ZERO
+    }
+
     /// The name of the header by which a webhook request proves who sent it, for people: a proxy may take it away.
     fn webhook_proof(&self) -> Option<&'static str> {
         None
@@ -477,4 +488,12 @@ pub trait FlagProvider: Send + Sync + 'static {
     async fn remove_webhook(&self, _url: &Url) -> Provided<()> {
         Err(ProviderError::Unsupported)
     }
+}
+
+/// That a share of users was set where the flag is off: nobody has it yet.
+pub(super) fn still_off(key: &str, to: &Switch, now: &EnvironmentState) -> Option<String> {
+    let off = to.on.is_none() && to.rollout.is_some() && !now.on;
+    off.then(|| {
+        format!("{key} is still off in {0}: the share counts once it is switched on there.", now.environment)
+    })
 }

@@ -279,6 +279,7 @@ fn unsendable(why: String) -> ApiError<Failure> {
         message: why,
         said: String::new(),
         foreign: false,
+        unseen: None,
     })
 }
 

@@ -34,9 +34,21 @@ impl LoggedAnswer {
         self.answer.trim().parse().ok()
     }
 
-    fn says(&self, words: &[&str]) -> bool {
-        let said = self.said.to_lowercase();
-        words.iter().any(|word| said.contains(word))
+    /// Why there was no answer.
+    fn unsent(&self) -> Unsent {
+        let said = without_names(&self.said);
+        let says = |words: &[&str]| words.iter().any(|word| said.contains(word));
+        if says(&["certificate", "ssl_connect"]) {
+            Unsent::Certificate
+        } else if says(&["getaddrinfo", "resolve", "name or service"]) {
+            Unsent::Name
+        } else if says(&["is blocked", "not allowed", "local network"]) {
+            Unsent::Blocked
+        } else if says(&["refused", "timeout", "timed out", "execution expired", "unreachable"]) {
+            Unsent::NoWay
+        } else {
+            Unsent::Unknown
+        }
     }
 
     /// Whether it was taken. GitLab also counts as delivered what it was to send on elsewhere (3xx), which it does not do
@@ -74,18 +86,18 @@ impl LoggedAnswer {
                  not reach it"
             }
             Some(_) => "see what answers at that address: it may not be flaglink",
-            None if self.says(&["certificate", "ssl_connect", "tls"]) => {
+            None if self.unsent() == Unsent::Certificate => {
                 "GitLab does not trust the certificate at flaglink's public address: use one that it trusts, with the whole chain, or \
                  have an admin of GitLab add your CA to those that it trusts"
             }
-            None if self.says(&["getaddrinfo", "resolve", "name or service"]) => {
+            None if self.unsent() == Unsent::Name => {
                 "GitLab does not know the host of flaglink's public address: is it spelled right, and does GitLab's DNS know it?"
             }
-            None if self.says(&["blocked", "not allowed", "local network"]) => {
+            None if self.unsent() == Unsent::Blocked => {
                 "GitLab sends to addresses in private networks only where an admin allows it (Admin → Settings → Network → Outbound \
                  requests)"
             }
-            None if self.says(&["refused", "timeout", "timed out", "expired", "unreachable"]) => {
+            None if self.unsent() == Unsent::NoWay => {
                 "GitLab reached nobody: does the tunnel or the proxy run, is the port right, and does no firewall stand between?"
             }
             None => {
@@ -94,6 +106,40 @@ impl LoggedAnswer {
             }
         }
     }
+}
+
+/// Why GitLab got no answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Unsent {
+    /// It does not trust the certificate.
+    Certificate,
+    /// It does not know the host.
+    Name,
+    /// It does not send there.
+    Blocked,
+    /// Nobody was reached.
+    NoWay,
+    /// It does not say, or not in words that are known.
+    Unknown,
+}
+
+/// GitLab's own words in lower case, without the hosts and addresses among them: those may be called anything. It puts them in quotes
+/// (`URL "http://…" is blocked`) or behind `connection to`.
+fn without_names(said: &str) -> String {
+    let outside_quotes = said.split('"').step_by(2).collect::<Vec<_>>().join(" ").to_lowercase();
+    let mut words = Vec::new();
+    let mut all = outside_quotes.split_whitespace();
+    while let Some(word) = all.next() {
+        if word.contains("://") {
+            continue;
+        }
+        words.push(word);
+        if words.ends_with(&["connection", "to"]) {
+            // The host.
+            let _ = all.next();
+        }
+    }
+    words.join(" ")
 }
 
 /// The longest that is shown of GitLab's words, in characters.

@@ -34,6 +34,9 @@ pub struct QueueItem {
     pub next_try: Option<Timestamp>,
     /// Why it is not done, for people; null where it was not tried.
     pub reason: Option<String>,
+    /// What a person does about it where it was given up, a sentence or two; null where the reason alone does not tell.
+    #[serde(default)]
+    pub todo: Option<String>,
     /// What is to be done.
     pub request: QueuedRequest,
 }

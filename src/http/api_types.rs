@@ -148,6 +148,9 @@ pub struct Dead {
     pub attempts: u32,
     /// Why it was given up, for people.
     pub reason: String,
+    /// What a person does about it, a sentence or two; null where the reason alone does not tell.
+    #[serde(default)]
+    pub todo: Option<String>,
 }
 
 /// Of which provider what is missing is taken for gone.
@@ -343,6 +346,27 @@ pub struct Status {
     /// The SHA-256 of the text of its file, in hex.
     #[serde(default)]
     pub config_digest: Option<String>,
+    /// What was in the files that it names; null where it is not told.
+    #[serde(default)]
+    pub config_files: Option<FilesRead>,
+}
+
+/// What was in the files that a configuration names when it was read: secrets and templates.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FilesRead {
+    /// Of nothing: where it is another one, the digests were made with another marker key.
+    pub key: String,
+    /// The files.
+    pub files: Vec<FileRead>,
+}
+
+/// What was in one file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FileRead {
+    /// The key and the table that name it, or `template` and its name.
+    pub name: String,
+    /// A digest that is made with the marker key, so that nobody guesses with it what was in the file.
+    pub digest: String,
 }
 
 /// Where one source sends its webhooks.

@@ -10,6 +10,7 @@ use crate::store::{Store, StoreError};
 
 use super::api_letter::{Due, QueueItem, QueuedRequest};
 use super::api_types::{LetterLeft, Letters, LettersDealt, Waiting};
+use super::letter_todo;
 use super::view;
 use crate::pipeline::{Dealt, NotDealt, Which};
 
@@ -44,12 +45,15 @@ fn of_waiting(id: u64, waiting: Waiting, request: QueuedRequest) -> QueueItem {
         attempts: waiting.attempts,
         next_try: waiting.next_try,
         reason: waiting.reason,
+        todo: None,
         request,
     }
 }
 
 async fn dead(store: &dyn Store, letter: DeadLetter) -> Result<QueueItem, StoreError> {
     let (what, about) = view::of_letter(store, &letter).await?;
+    let work = view::work_of(store, about.as_deref()).await?;
+    let todo = letter_todo::todo(&letter, work.as_deref());
     let mut begun = letter.begun;
     let request = match letter.what {
         DeadThing::Inbox(id) => match store.inbox_entry(id).await {
@@ -74,13 +78,14 @@ async fn dead(store: &dyn Store, letter: DeadLetter) -> Result<QueueItem, StoreE
         id: letter.id,
         dead: true,
         what,
-        work: view::work_of(store, about.as_deref()).await?,
+        work,
         about,
         begun,
         given_up: Some(letter.at),
         attempts: letter.attempts,
         next_try: None,
         reason: Some(letter.reason),
+        todo,
         request,
     })
 }

@@ -12,6 +12,7 @@ use crate::store::export::Export;
 use crate::store::{Store, StoreError};
 
 use super::api_types::{Dead, LinkView, LinkedNoteable, LinksPage, Queue, QueueCounts, Waiting};
+use super::letter_todo;
 
 /// One page of the noteables that have links: at most `limit` of them, after the given one.
 pub async fn links_page(
@@ -164,10 +165,12 @@ pub(super) fn waiting_edge(edge: &Edge, now: Timestamp) -> Waiting {
 
 async fn dead_letter(store: &dyn Store, letter: DeadLetter, now: Timestamp) -> Result<Dead, StoreError> {
     let (what, about) = of_letter(store, &letter).await?;
+    let work = work_of(store, about.as_deref()).await?;
     Ok(Dead {
         id: letter.id,
         what,
-        work: work_of(store, about.as_deref()).await?,
+        todo: letter_todo::todo(&letter, work.as_deref()),
+        work,
         about,
         begun: letter.begun,
         since: letter.at,

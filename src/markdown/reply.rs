@@ -90,14 +90,26 @@ pub fn which_one(wanted: &str, choices: &[String], write: &dyn Fn(&str) -> Strin
     phrase("which_one", [("wanted", key(wanted).into()), ("commands", commands.into())])
 }
 
+/// The flag of that key that is linked there is gone in its service, and another service has one of the same key.
+pub fn gone_there(provider: &str, wanted: &str, command: &str) -> Markdown {
+    phrase(
+        "gone_there",
+        [
+            ("provider", quoted(provider).into()),
+            ("wanted", key(wanted).into()),
+            ("command", line(command).into()),
+        ],
+    )
+}
+
 /// A role is missing.
 pub fn needs_role(what: &'static str, needed: &'static str, has: &'static str) -> Markdown {
     phrase("needs_role", [("what", what.into()), ("needed", needed.into()), ("has", has.into())])
 }
 
-/// Nobody may do this here.
-pub fn nobody_may(what: &'static str) -> Markdown {
-    phrase("nobody_may", [("what", what.into())])
+/// Nobody may do this here; `key` of the configuration says so.
+pub fn nobody_may(what: &'static str, key: &'static str) -> Markdown {
+    phrase("nobody_may", [("what", what.into()), ("key", Markdown::code(key, 40).into())])
 }
 
 /// A flag service that does not answer; the command is kept.

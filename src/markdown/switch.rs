@@ -68,20 +68,24 @@ pub fn not_a_share(provider: &str, written: &str) -> Markdown {
 
 /// Nobody may switch flags in that environment.
 pub fn nobody_may_switch(environment: &str) -> Markdown {
-    phrase(
-        "nobody_may_switch",
-        [
-            ("environment", quoted(environment).into()),
-            ("key", Markdown::code("permissions.toggle", 40).into()),
-            ("key_by_environment", Markdown::code("toggle_in", 40).into()),
-        ],
-    )
+    let [key, by_environment] = keys();
+    phrase("nobody_may_switch", [("environment", quoted(environment).into()), key, by_environment])
+}
+
+/// The keys of the configuration that say who may switch flags.
+fn keys() -> [(&'static str, Part); 2] {
+    [("key", "permissions.toggle"), ("key_by_environment", "toggle_in")]
+        .map(|(name, key)| (name, Markdown::code(key, 40).into()))
 }
 
 /// A role is missing for that environment.
 pub fn needs_role_to_switch(environment: &str, needed: &'static str, has: &'static str) -> Markdown {
     let environment = ("environment", Part::from(quoted(environment)));
-    phrase("needs_role_to_switch", [environment, ("needed", needed.into()), ("has", has.into())])
+    let [key, by_environment] = keys();
+    phrase(
+        "needs_role_to_switch",
+        [environment, ("needed", needed.into()), ("has", has.into()), key, by_environment],
+    )
 }
 
 /// The role was taken away before it was done.
@@ -91,7 +95,7 @@ pub fn not_allowed_any_more(environment: &str) -> Markdown {
 
 /// It is done, and the flag service has something to say.
 pub fn done_with(remark: &str) -> Markdown {
-    phrase("switch_done_with", [("remark", quoted(remark).into())])
+    phrase("switch_done_with", [("remark", quoted_long(remark).into())])
 }
 
 /// The environment takes changes through change requests only.

@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode, header};
 
 use super::failure::{LEADS_TO, NOT_FOLLOWED};
+use super::look::unseen;
 use super::said::{clean, said};
 use super::{Failure, Sent};
 
@@ -74,6 +75,7 @@ pub(super) fn refused(
         message,
         said,
         foreign: is_foreign(headers),
+        unseen: None,
     }
 }
 
@@ -107,6 +109,7 @@ pub(super) fn half(asked: &Asked, status: StatusCode, broken: &Broken, wait: Opt
         message: clean_line(asked, &why),
         said: String::new(),
         foreign: false,
+        unseen: None,
     }
 }
 
@@ -129,6 +132,7 @@ pub(super) fn unanswered(asked: &Asked, error: &reqwest::Error) -> (Failure, &'s
         message: clean_line(asked, &why),
         said: String::new(),
         foreign: false,
+        unseen: (word != "unsendable").then(|| unseen(error).into()),
     };
     (failure, word)
 }
@@ -142,6 +146,7 @@ pub(super) fn kept_back(asked: &Asked, wait: Duration, why: &str) -> Failure {
         message: format!("{}: not sent, {why} {}", asked.what, seconds(wait)),
         said: String::new(),
         foreign: false,
+        unseen: None,
     }
 }
 

@@ -128,6 +128,7 @@ impl HttpClient {
                 message: format!("{}: the address names no server", asked.what),
                 said: String::new(),
                 foreign: false,
+                unseen: None,
             });
         };
         let host = inner.limiter.host(&authority);

@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use super::{TlsTrouble, Unseen};
+
+/// How the words of a failure begin where a server has asked to be left alone, and nothing was sent.
+pub(super) const ASKED_FOR_TIME: &str = "not sent, the server has asked to be left alone for another";
 /// What stands before the place to which a redirect leads, in a failure's words.
 pub(super) const LEADS_TO: &str = " to ";
 /// And behind it.
@@ -16,6 +20,36 @@ pub enum Sent {
     Perhaps,
     /// 502, 503, 504, a time-out, a reset: the server may still be at work on it.
     StillAtWork,
+}
+
+/// Why there was no answer at all: [`Unseen`] without its words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unanswered {
+    /// No such name.
+    Name,
+    /// The connection was refused.
+    Refused,
+    /// There is no way there.
+    NoWay,
+    /// TLS was not agreed on.
+    Tls(TlsTrouble),
+    /// It took too long.
+    Slow,
+    /// The connection broke, or what came is not HTTP.
+    Broken,
+}
+
+impl From<Unseen> for Unanswered {
+    fn from(unseen: Unseen) -> Self {
+        match unseen {
+            Unseen::Name(_) => Self::Name,
+            Unseen::Refused => Self::Refused,
+            Unseen::NoWay(_) => Self::NoWay,
+            Unseen::Tls(said) => Self::Tls(TlsTrouble::of(&said)),
+            Unseen::Slow => Self::Slow,
+            Unseen::Broken(_) => Self::Broken,
+        }
+    }
 }
 
 /// A request without a good answer.
@@ -35,6 +69,8 @@ pub struct Failure {
     /// Whether the answer looks like that of somebody on the way: it is not JSON, which APIs also refuse in, or has a header that a
     /// forward proxy puts on an answer of its own.
     pub foreign: bool,
+    /// Why there was no answer at all, where that is known. Its words in `message` name host and path, which may say anything.
+    pub unseen: Option<Unanswered>,
 }
 
 impl Failure {
@@ -73,11 +109,7 @@ impl Failure {
 
 /// The same of a text that a failure's message was kept as; others are left as they are.
 pub fn without_request(message: &str) -> &str {
-    const METHODS: [&str; 5] = ["GET ", "POST ", "PUT ", "PATCH ", "DELETE "];
-    let what = match message.split_once(": ") {
-        Some((_, what)) if METHODS.iter().any(|method| message.starts_with(method)) => what,
-        _ => return message,
-    };
+    let Some(what) = behind_request(message) else { return message };
     // What a certificate is for says where it is.
     let unanswered =
         ["no connection (", "the connection broke", "the answer broke off (", "the request cannot be sent ("];
@@ -87,4 +119,27 @@ pub fn without_request(message: &str) -> &str {
     // Where a redirect leads to is nobody's business either.
     let redirect = what.starts_with('3').then(|| what.split_once(" to ")).flatten();
     redirect.map_or(what, |(status, _)| status)
+}
+
+/// What stands behind method, host and path.
+fn behind_request(message: &str) -> Option<&str> {
+    const METHODS: [&str; 5] = ["GET ", "POST ", "PUT ", "PATCH ", "DELETE "];
+    let (_, what) = message.split_once(": ")?;
+    METHODS.iter().any(|method| message.starts_with(method)).then_some(what)
+}
+
+/// The status in a text that a failure's message was kept as; `None` where there was no answer, or it is another text.
+pub fn status_in(message: &str) -> Option<u16> {
+    behind_request(message)?.split([' ', ':']).next()?.parse().ok()
+}
+
+/// Whether a server has asked for time or has trouble of its own, by a line that ends in a failure's message.
+pub fn is_for_the_server(line: &str) -> bool {
+    let begins = line.match_indices(": ").map(|(at, colon)| at + colon.len());
+    let messages = std::iter::once(0).chain(begins).filter_map(|at| line.get(at..));
+    let Some(message) = messages.into_iter().find(|message| behind_request(message).is_some()) else {
+        return false;
+    };
+    behind_request(message).is_some_and(|what| what.starts_with(ASKED_FOR_TIME))
+        || matches!(status_in(message), Some(429 | 500 | 502..=504))
 }

@@ -123,7 +123,7 @@ impl Looker {
 }
 
 /// What an error means.
-fn unseen(error: &reqwest::Error) -> Unseen {
+pub(super) fn unseen(error: &reqwest::Error) -> Unseen {
     if error.is_timeout() {
         return Unseen::Slow;
     }

@@ -73,7 +73,9 @@ impl OnItsWay<'_> {
             return self.waited.end(&edge, SwitchEnd::Refused(why)).await;
         };
         if self.toggle.to.holds_in(now) {
-            return self.waited.end(&edge, SwitchEnd::Done { remark: None }).await;
+            let toggle = self.toggle;
+            let remark = provider.remark(&toggle.flag, &now.environment, &toggle.to, state);
+            return self.waited.end(&edge, SwitchEnd::Done { remark }).await;
         }
         if let Some(attempt) = &edge.uncertain {
             match self.touched_since(provider, attempt).await {

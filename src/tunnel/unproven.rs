@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::net::{Seen, Unseen, one_line};
+use crate::net::{Seen, TlsTrouble, Unseen, one_line};
 
 /// What flaglink's admin listener answers where a webhook or a proof comes to it.
 pub const AT_ADMIN: &str = "this is flaglink's admin listener, and no webhook comes in here";
@@ -136,17 +136,18 @@ pub(super) fn of_silence(url: &Url, unseen: &Unseen, timeout: Duration) -> Unpro
 fn of_tls(host: &str, port: u16, said: &str) -> String {
     let lower = said.to_ascii_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
-    if has(&["expired"]) {
+    let trouble = TlsTrouble::of(said);
+    if trouble == TlsTrouble::Expired {
         return format!(
             "the certificate of {host} has expired ({said}). Renew it where TLS ends, in the reverse proxy"
         );
     }
-    if has(&["notvalidyet", "not valid yet"]) {
+    if trouble == TlsTrouble::NotYetValid {
         return format!(
             "the certificate of {host} is not valid yet ({said}). Is this machine's clock right?"
         );
     }
-    if has(&["notvalidforname", "not valid for name", "not valid for any names"]) {
+    if trouble == TlsTrouble::OtherName {
         return format!(
             "the certificate that {host} shows is for another name ({said}). Give the reverse proxy one for {host}, or correct \
              `public_url` in [listen]"
@@ -159,7 +160,7 @@ fn of_tls(host: &str, port: u16, said: &str) -> String {
              GitLab, which checks it as well"
         );
     }
-    if has(&["corrupt message", "invalidcontenttype", "invalid content type"]) {
+    if trouble == TlsTrouble::NotTls {
         return format!(
             "what answers at {host} on port {port} does not speak TLS. Is it plain http, or another port?"
         );

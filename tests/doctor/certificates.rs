@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use crate::loopback::free_port;
 use crate::place::Place;
 use crate::tls_end::{tls, with_tls};
 
@@ -37,4 +38,15 @@ async fn what_is_wrong_with_a_certificate_is_told_by_what_ca_file_names() {
         ("FLAGLINK_PROVIDERS__FLAGSMITH__CA_FILE", server.as_str()),
     ];
     place.doctor(&[], &env).await.says("wrong", "provider-key", &["is not the one that signed Flagsmith's"]);
+}
+
+/// What an address is called says nothing of why there is no answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_in_an_address_is_not_taken_for_the_reason() {
+    let place = Place::quiet().await;
+    let url = format!("http://{}/tls-certificate-expired", free_port());
+    let env = [("FLAGLINK_GITLAB__URL", url.as_str()), ("FLAGLINK_PROVIDERS__FLAGSMITH__URL", url.as_str())];
+    let found = place.doctor(&[], &env).await;
+    found.says("wrong", "gitlab-reachable", &["nothing listens there"]);
+    found.says("wrong", "provider-key", &["Flagsmith", "nothing listens there"]);
 }

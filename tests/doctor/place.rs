@@ -1,9 +1,9 @@
 //! GitLab, Flagsmith and Unleash, the daemon between them, and the program that looks at all of it.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use flaglink::config::Config;
 use flaglink::daemon::Daemon;
@@ -199,9 +199,29 @@ impl Place {
         self.write("flaglink.toml", &config.replace(from, to));
     }
 
+    /// Puts a file there that brings a time from long ago along, as `cp -p` and a secret's symbolic link do.
+    pub(crate) fn put_old(&self, name: &str, text: &str) {
+        let draft = format!("{name}.draft");
+        self.write(&draft, text);
+        let file = std::fs::File::options().append(true).open(self.path(&draft)).unwrap();
+        file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000)).unwrap();
+        std::fs::rename(self.path(&draft), self.path(name)).unwrap();
+    }
+
     pub(crate) async fn start(&mut self) {
-        let config = Config::load(&self.path("flaglink.toml"), &BTreeMap::new()).unwrap();
-        let daemon = Daemon::start(config).await.unwrap();
+        self.start_in(BTreeMap::new()).await;
+    }
+
+    /// As systemd starts it, with copies of its credentials.
+    pub(crate) async fn start_with_credentials(&mut self, copies: &Path) {
+        let copies = copies.display().to_string();
+        self.start_in(BTreeMap::from([("CREDENTIALS_DIRECTORY".to_owned(), copies)])).await;
+    }
+
+    async fn start_in(&mut self, env: BTreeMap<String, String>) {
+        let path = self.path("flaglink.toml");
+        let reader = Box::new(move || Config::load(&path, &env));
+        let daemon = Daemon::start_with(reader().unwrap(), reader).await.unwrap();
         tokio::time::timeout(PATIENCE, daemon.caught_up(1)).await.unwrap();
         self.daemon = Some(daemon);
     }

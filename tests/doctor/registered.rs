@@ -220,6 +220,22 @@ async fn a_newest_delivery_that_was_not_taken_is_named_and_a_test_tells_that_it_
             Fate::Failed("SSL_connect: certificate verify failed (self-signed certificate)".to_owned()),
             ["certificate verify failed", "does not trust the certificate"],
         ),
+        // A host may be called anything.
+        (
+            Fate::Failed(
+                "Failed to open TCP connection to tls.example.com:443 (getaddrinfo: Name or service not known)"
+                    .to_owned(),
+            ),
+            ["Name or service not known", "does not know the host"],
+        ),
+        (
+            Fate::Failed(
+                "Failed to open TCP connection to resolve.example.com:443 (Connection refused - connect(2) for \
+                 \"resolve.example.com\" port 443)"
+                    .to_owned(),
+            ),
+            ["Connection refused", "is the port right"],
+        ),
     ] {
         place.gitlab.change(|model| {
             let newest = model.deliveries.values_mut().max_by_key(|one| one.id).unwrap();

@@ -255,20 +255,50 @@ async fn what_was_changed_and_not_read_again_is_named() {
     assert_eq!(place.run(&["reload"], &[]).await.code, 0);
     assert!(place.doctor(&[], &[]).await.all("look").is_empty());
 
+    // Written again and the same: nothing is to be done.
     place.write("unleash-token", &place.unleash_token);
+    assert!(place.doctor(&[], &[]).await.all("look").is_empty());
+    // Another content, put there with its old time.
+    place.put_old("unleash-token", &format!("{}\n", place.unleash_token));
     let found = place.doctor(&[], &[]).await;
     found.says("look", "daemon-running", &["unleash-token changed after", "`flaglink reload`"]);
     assert_eq!(place.run(&["reload"], &[]).await.code, 0);
     assert!(place.doctor(&[], &[]).await.all("look").is_empty());
 }
 
+/// Templates are read with the configuration, and forgotten with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn templates_that_were_changed_and_not_read_again_are_named() {
+    let mut place = Place::quiet().await;
+    std::fs::create_dir(place.path("words")).unwrap();
+    place.write("words/told.jinja", "[told_back]\n{{ flag }} is back\n");
+    place.rewrite("[store]", "[templates]\nfolder = \"words\"\n\n[store]");
+    place.start().await;
+    assert!(place.doctor(&[], &[]).await.all("look").is_empty());
+    place.put_old("words/told.jinja", "[told_back]\n{{ flag }} is there again\n");
+    let found = place.doctor(&[], &[]).await;
+    found.says("look", "daemon-running", &["words/told.jinja changed after", "`flaglink reload`"]);
+    assert_eq!(place.run(&["reload"], &[]).await.code, 0);
+    assert!(place.doctor(&[], &[]).await.all("look").is_empty());
+    std::fs::remove_file(place.path("words/told.jinja")).unwrap();
+    let found = place.doctor(&[], &[]).await;
+    found.says("look", "daemon-running", &["told.jinja changed after", "`flaglink reload`"]);
+}
+
 /// Under systemd the running one has copies of its credentials, which a reload reads again.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_changed_credential_it_is_said_that_only_a_start_brings_it() {
-    let place = Place::new().await;
-    let folder = place.path("unleash-token").parent().unwrap().display().to_string();
+    let mut place = Place::quiet().await;
+    let (originals, copies) = (place.path("originals"), place.path("copies"));
+    for folder in [&originals, &copies] {
+        std::fs::create_dir(folder).unwrap();
+        std::fs::copy(place.path("unleash-token"), folder.join("unleash-token")).unwrap();
+    }
+    place.start_with_credentials(&copies).await;
+    let (folder, token) = (originals.display().to_string(), place.unleash_token.clone());
     let env = [("CREDENTIALS_DIRECTORY", folder.as_str())];
-    place.write("unleash-token", &place.unleash_token);
+    assert!(place.doctor(&[], &env).await.all("look").is_empty());
+    place.put_old("originals/unleash-token", &format!("{token}\n"));
     for _ in 0..2 {
         let found = place.doctor(&[], &env).await;
         found.says(

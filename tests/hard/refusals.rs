@@ -57,6 +57,7 @@ fn a_token_without_the_scope_waits_for_an_admin() {
         message: String::new(),
         said: said.to_owned(),
         foreign: false,
+        unseen: None,
     };
     assert!(failure(401, "").is_unauthorized());
     assert!(failure(403, "insufficient_scope: The request requires higher privileges").is_unauthorized());

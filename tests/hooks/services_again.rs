@@ -1,8 +1,10 @@
 //! The webhooks at the flag services: taken away by people, moved, renamed, and left behind.
 
+use flaglink::sandbox::faults::{Fault, Rule};
 use flaglink::sandbox::flagsmith::{Flagsmith, Scope};
 use flaglink::sandbox::unleash::Unleash;
-use serde_json::Value;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
@@ -39,6 +41,60 @@ async fn registered() -> (Place, Flaglink) {
     (place, flaglink)
 }
 
+/// A flaglink with an Unleash, at which it registers its webhook.
+async fn with_unleash(place: &Place, unleash: &Unleash) -> Flaglink {
+    let mut flaglink = Flaglink::new();
+    flaglink.write("unleash-token", &unleash.token());
+    flaglink.write("unleash-webhook", "Bearer of-unleashs-webhook");
+    flaglink.more = format!(
+        "[providers.unleash]\nkind = \"unleash\"\nurl = \"{}\"\napi_token_file = \"unleash-token\"\n\
+         webhook_secret_file = \"unleash-webhook\"\npoll = \"1h\"",
+        unleash.url()
+    );
+    flaglink.start(place).await;
+    flaglink
+}
+
+/// Which failure was before the webhook was written is told by Unleash's own dates: its clock is not ours.
+#[tokio::test]
+async fn what_failed_before_unleashs_webhook_was_written_is_past_whatever_its_clock_says() {
+    let place = Place::new().await;
+    let unleash = Unleash::start().await.unwrap();
+    unleash.take_private_addresses(true);
+    let mut flaglink = with_unleash(&place, &unleash).await;
+    let url = ours(&flaglink, "unleash");
+    let failed = |after: i64| {
+        let at = Timestamp::now() + SignedDuration::from_secs(after);
+        let details = "Webhook request failed with status code: 401.";
+        let sent = json!({
+            "createdAt": at.to_string(), "state": "failed", "stateDetails": details, "details": { "url": url },
+        });
+        let body = json!({ "integrationEvents": [sent] }).to_string();
+        let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+        unleash.faults().clear();
+        let answer = Fault::Answer { status: 200, headers, body };
+        unleash.faults().add(Rule::new("GET", r"/addons/\d+/events", answer).times(100));
+    };
+    for ahead in [300, -300] {
+        failed(ahead);
+        assert_eq!(standing(&flaglink, "unleash").await, "wrong", "{ahead}");
+        let (code, out, _) = said(&flaglink, &["hooks", "sync", "unleash"]).await;
+        assert_eq!(code, 0, "{out}");
+        assert_eq!(standing(&flaglink, "unleash").await, "right", "{ahead}");
+        failed(ahead + 60);
+        assert_eq!(standing(&flaglink, "unleash").await, "wrong", "{ahead}");
+        let (code, out, _) = said(&flaglink, &["hooks", "sync", "unleash"]).await;
+        assert_eq!(code, 0, "{out}");
+        unleash.faults().clear();
+        let (code, out, _) = said(&flaglink, &["hooks", "sync", "unleash"]).await;
+        assert_eq!(code, 0, "{out}");
+    }
+    // It does not go by it at once, and that is said.
+    let (_, out, _) = said(&flaglink, &["hooks", "test", "unleash"]).await;
+    assert!(out.contains("up to 60 s after it is made or changed"), "{out}");
+    flaglink.stop().await;
+}
+
 /// How `hooks list` says that the webhook of a service stands.
 async fn standing(flaglink: &Flaglink, name: &str) -> Value {
     let (_, out, _) = said(flaglink, &["hooks", "list", name, "--json"]).await;
@@ -65,15 +121,7 @@ async fn the_same_at_unleash_and_without_writing_at_each_look() {
     let place = Place::new().await;
     let unleash = Unleash::start().await.unwrap();
     unleash.take_private_addresses(true);
-    let mut flaglink = Flaglink::new();
-    flaglink.write("unleash-token", &unleash.token());
-    flaglink.write("unleash-webhook", "Bearer of-unleashs-webhook");
-    flaglink.more = format!(
-        "[providers.unleash]\nkind = \"unleash\"\nurl = \"{}\"\napi_token_file = \"unleash-token\"\n\
-         webhook_secret_file = \"unleash-webhook\"\npoll = \"1h\"",
-        unleash.url()
-    );
-    flaglink.start(&place).await;
+    let mut flaglink = with_unleash(&place, &unleash).await;
     let count = || {
         let urls = unleash.read(|world| world.addons.clone());
         let mine = urls.iter().filter(|addon| addon.parameter("url") == Some(&ours(&flaglink, "unleash")));

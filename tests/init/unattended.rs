@@ -7,9 +7,10 @@ use std::process::Command;
 
 use flaglink::config::Config;
 use flaglink::daemon::Daemon;
+use flaglink::sandbox::faults::{Fault, Rule};
 use flaglink::sandbox::gitlab::{HookSpec, level};
 
-use crate::place::{PATIENCE, Place};
+use crate::place::{PATIENCE, Place, Said};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn from_nothing_to_the_first_link() {
@@ -426,6 +427,31 @@ async fn why_webhooks_are_made_by_hand_and_what_a_small_role_lacks() {
     let place = Place::new().await;
     let said = place.init(&place.flags_but("--service", "gitlab")).await;
     assert!(said.code == 0 && !said.out.contains('⚠'), "{said:?}");
+}
+
+/// What has a ✘ is an exit code; what could not be tried has another sign, and is none.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_that_fails_is_an_exit_code_and_one_that_cannot_be_sent_is_none() {
+    let place = Place::new().await;
+    assert_eq!(place.init(&place.flags()).await.code, 0);
+    let config = Config::load(&place.path("flaglink.toml"), &BTreeMap::new()).unwrap();
+    let daemon = Daemon::start(config).await.unwrap();
+    tokio::time::timeout(PATIENCE, daemon.caught_up(1)).await.unwrap();
+    let begins = |said: &Said, sign: char| {
+        let line = said.out.lines().find(|line| line.contains("a test from shop/web"));
+        line.is_some_and(|line| line.starts_with(sign))
+    };
+    let said = place.init(&place.flags()).await;
+    assert!(said.code == 0 && begins(&said, '…') && !said.out.contains('✘'), "{said:?}");
+
+    place.gitlab.issue(place.mara, place.shop, "Checkout is slow", "").unwrap();
+    let rule = place.gitlab.faults().add(Rule::new("POST", "/test/", Fault::status(422)).times(9));
+    let said = place.init(&place.flags()).await;
+    assert!(said.code == 1 && begins(&said, '✘'), "{said:?}");
+    place.gitlab.faults().remove(rule);
+    let said = place.init(&place.flags()).await;
+    assert!(said.code == 0 && begins(&said, '✔'), "{said:?}");
+    daemon.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

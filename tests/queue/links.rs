@@ -37,7 +37,7 @@ async fn a_link_made_by_hand_is_as_one_that_was_written() {
     let again = links(&town, &["add", &short(issue), "checkout_v2", "--json"]).await;
     assert_eq!(again.json()["links"][0]["became"], "linked_before", "{again:?}");
     for (work, flag, why) in [
-        (short(issue), "chekout_v2", "near to it are checkout_v2"),
+        (short(issue), "chekout_v2", "Did you mean checkout_v2?"),
         ("other/thing#1".to_owned(), "checkout_v2", "rule"),
         ("shop/web#4711".to_owned(), "checkout_v2", "does not see it"),
         ("https://gitlab.example.com/shop/web/-/issues/1".to_owned(), "checkout_v2", "names no issue"),

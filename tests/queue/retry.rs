@@ -95,6 +95,13 @@ async fn all_of_a_dead_letter_is_shown() {
     {
         assert!(said.out.contains(word), "{word}: {}", said.out);
     }
+    // What a person does about it, here and in the list.
+    let todo = shown["todo"].as_str().unwrap();
+    let place = format!("role in project {} is too small", town.shop);
+    assert!(todo.contains(&place) && todo.contains("at least Reporter"), "{todo}");
+    assert!(said.out.contains(todo), "{}", said.out);
+    let list = queue(&town, &["list"]).await;
+    assert!(list.out.contains(&format!("{id}: {todo}")), "{}", list.out);
     let nothing = queue(&town, &["show", "99999"]).await;
     assert_eq!(nothing.code, 1);
     assert!(nothing.err.contains("99999"), "{nothing:?}");

@@ -73,7 +73,8 @@ async fn nobody_may_make_flags_unless_it_is_allowed() {
     assert_eq!(town.reactions(note), ["eyes", "x"]);
     assert_eq!(
         town.answer(issue, note),
-        "making flags here is switched off for this project in flaglink's configuration."
+        "making flags here is switched off for this project in flaglink's configuration. \
+         An admin of flaglink can allow it (`permissions.create`)."
     );
     let help = town.says(issue, "/flag help").await;
     assert!(!town.answer(issue, help).contains("/flag create"));

@@ -136,6 +136,39 @@ async fn a_key_that_two_services_have_is_asked_about_and_never_guessed() {
     services.town.end().await;
 }
 
+/// Whoever writes a bare key may mean the flag that is gone: the other one is not switched in its place.
+#[tokio::test]
+async fn a_key_whose_flag_is_gone_in_one_service_is_asked_about_while_that_one_is_linked() {
+    let services = Services::new(may_switch(), SELDOM).await;
+    let town = &services.town;
+    services.uma.new_flag("checkout_v2", "").unwrap();
+    let issue = town.issue();
+    services.says(issue, "/flag link unleash:checkout_v2 flagsmith:checkout_v2").await;
+    services.uma.archive("checkout_v2").unwrap();
+    services.uma.delete("checkout_v2").unwrap();
+    services.rest().await;
+
+    let is_on = || town.ada.state("checkout_v2", "production").unwrap().0;
+    let note = services.says(issue, "/flag on checkout_v2 --env production").await;
+    assert_eq!(town.reactions(note), ["eyes", "x"]);
+    assert_eq!(
+        town.answer(issue, note),
+        "the `checkout_v2` that is linked here is of `unleash`, which does not have it any more, so nothing was done. If you \
+         mean the other service's, write `/flag on flagsmith:checkout_v2 --env production`."
+    );
+    assert!(!is_on());
+    let note = services.says(issue, "/flag on flagsmith:checkout_v2 --env production").await;
+    assert_eq!(town.reactions(note), ["eyes", "white_check_mark"]);
+    assert!(is_on());
+
+    // Without that link there is one that can be meant.
+    services.says(issue, "/flag unlink unleash:checkout_v2").await;
+    let note = services.says(issue, "/flag off checkout_v2 --env production").await;
+    assert_eq!(town.reactions(note), ["eyes", "white_check_mark"]);
+    assert!(!is_on());
+    services.town.end().await;
+}
+
 #[tokio::test]
 async fn while_one_service_cannot_answer_a_bare_key_is_not_linked_and_a_full_name_is() {
     let services =
@@ -259,6 +292,38 @@ async fn a_flag_of_gitlabs_own_is_switched_by_a_comment_and_the_change_is_its_au
     assert!(panel.contains("on → off in `production`, by `mara` (reason: `too fast`)"), "{panel}");
     assert!(panel.contains("on → off in `staging`, by `mara`"), "{panel}");
     assert!(!panel.contains("flag-bot"), "{panel}");
+    services.town.end().await;
+}
+
+/// A scope of its own is not switched with the pattern, and a share is for nobody where the flag is off.
+#[tokio::test]
+async fn what_stays_on_or_off_at_gitlab_is_said() {
+    let services = Services::new(may_switch(), SELDOM).await;
+    let town = &services.town;
+    town.gitlab.environment(town.shop, "review/two", "development");
+    services.own_flag("fast_cart", &["production", "review/*", "review/one"]);
+    let request = town.merge_request();
+    services.says(request, "/flag link fast_cart").await;
+    for once in ["", " --reason again"] {
+        let note = services.says(request, &format!("/flag off fast_cart --env 'review/*'{once}")).await;
+        let answer = town.answer(request, note);
+        assert_eq!(town.reactions(note), ["eyes", "white_check_mark"], "{answer}");
+        assert!(
+            answer.contains("fast_cart is still on in review/one, which is named by a scope of its own"),
+            "{answer}"
+        );
+    }
+    let note = services.says(request, "/flag off fast_cart --env review/one").await;
+    assert_eq!(town.reactions(note), ["eyes", "white_check_mark"]);
+
+    services.own_flag("slow_cart", &["production"]);
+    town.gitlab.set_flag_active(town.tobias, town.shop, "slow_cart", false).unwrap();
+    for share in ["100%", "25%"] {
+        let note = services.says(request, &format!("/flag set slow_cart {share} --env production")).await;
+        assert_eq!(town.reactions(note), ["eyes", "white_check_mark"]);
+        let answer = town.answer(request, note);
+        assert!(answer.contains("slow_cart is still off in production"), "{answer}");
+    }
     services.town.end().await;
 }
 

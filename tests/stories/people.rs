@@ -106,7 +106,8 @@ async fn what_is_switched_off_nobody_may() {
     assert_eq!(town.reactions(note), ["eyes", "x"]);
     assert_eq!(
         town.answer(issue, note),
-        "linking flags here is switched off for this project in flaglink's configuration."
+        "linking flags here is switched off for this project in flaglink's configuration. \
+         An admin of flaglink can allow it (`permissions.link`)."
     );
     town.end().await;
 }

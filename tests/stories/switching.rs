@@ -118,7 +118,11 @@ async fn nobody_may_switch_unless_it_is_allowed() {
 
     assert_eq!(town.reactions(note), ["eyes", "x"]);
     let answer = town.answer(issue, note);
-    assert_eq!(answer, "switching flags here is switched off for this project in flaglink's configuration.");
+    assert_eq!(
+        answer,
+        "switching flags here is switched off for this project in flaglink's configuration. \
+         An admin of flaglink can allow it (`permissions.toggle`)."
+    );
     let help = town.says(issue, "/flag help").await;
     assert!(!town.answer(issue, help).contains("/flag on"), "help shows what can be done here");
     assert_eq!(sent(&town), 0);
@@ -134,7 +138,8 @@ async fn an_environment_may_need_a_greater_role() {
     assert_eq!(
         town.answer(issue, note),
         "switching flags in `production` needs the role Maintainer in this project, and yours is Developer. Ask \
-         somebody who has it, or a maintainer for the role."
+         somebody who has it, or a maintainer for the role; an admin of flaglink can let another one do \
+         (`permissions.toggle`, `toggle_in`)."
     );
     assert_eq!(sent(&town), 0);
 

@@ -86,6 +86,20 @@ async fn everything_is_said_in_the_words_of_the_folder() {
 async fn a_folder_with_a_readme_and_a_file_with_a_byte_order_mark_is_read() {
     let mut town = Town::new().await;
     put(&town, "README.md", "# Our words");
+    // What editors and others leave there.
+    for name in [
+        "#panel.jinja#",
+        ".panel.jinja.swp",
+        "panel.jinja~",
+        "panel.jinja.bak",
+        ".DS_Store",
+        "panel.jinja.orig",
+    ] {
+        put(&town, name, "[column_flag\n\0");
+    }
+    for name in [".git", "drafts"] {
+        std::fs::create_dir(town.folder().join("words").join(name)).unwrap();
+    }
     put(&town, "panel.jinja", "\u{feff}[column_flag]\nSchalter\n");
     town.start_with("\n[templates]\nfolder = \"words\"\n", &[]).await;
     let issue = town.issue();

@@ -30,6 +30,9 @@ pub(super) async fn run(
         }
         Meaning::Several(choices) => return Ok(Ran::not_done(reply::which_one(written, &choices, &write))),
     };
+    if let Some(asks) = asked.gone_there(decision, written, &flag.flag, &write(&flag.flag.words())).await? {
+        return Ok(asks);
+    }
     let name = &flag.flag.provider;
     let Some(provider) = asked.world.provider(&flag.flag).filter(|provider| provider.abilities().archive)
     else {

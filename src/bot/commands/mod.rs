@@ -14,12 +14,12 @@ mod switch;
 mod unlink;
 
 use super::linking::Hindrance;
-use super::resolve::Silent;
+use super::resolve::{self, Silent};
 use super::world::{Project, World};
 use super::{Entry, Trouble};
 use crate::command::{Command, Misread};
-use crate::domain::{CommandRecord, Decision, NoteKey, NoteRecord, NoteableRecord, Outcome};
-use crate::markdown::Markdown;
+use crate::domain::{CommandRecord, Decision, FlagRef, NoteKey, NoteRecord, NoteableRecord, Outcome};
+use crate::markdown::{Markdown, reply};
 
 /// A command as it was asked for.
 pub(super) struct Asked<'a> {
@@ -41,6 +41,20 @@ impl Asked<'_> {
         let noteable = &self.note.note.noteable;
         let seen = self.world.store().noteable(noteable).await?;
         Ok(decision.rests_on(seen).unwrap_or_else(|| NoteableRecord::new(noteable.clone())))
+    }
+
+    /// Why a bare key is asked about though one service alone has it: another one's flag of that key is linked here, and is gone.
+    /// `command` is for the one that is there.
+    async fn gone_there(
+        &self,
+        decision: &mut Decision,
+        written: &str,
+        meant: &FlagRef,
+        command: &str,
+    ) -> Result<Option<Ran>, Trouble> {
+        let record = self.noteable(decision).await?;
+        let gone = resolve::gone_beside(self.world, &self.project.rule, &record.links, written, meant);
+        Ok(gone.map(|link| Ran::not_done(reply::gone_there(&link.flag.provider, written, command))))
     }
 }
 
@@ -70,7 +84,7 @@ impl Ran {
             (0, false) => Outcome::NotDone,
             (_, false) => Outcome::Partly,
         };
-        Self { outcome, say: (!problems.is_empty()).then(|| crate::markdown::reply::paragraphs(problems)) }
+        Self { outcome, say: (!problems.is_empty()).then(|| reply::paragraphs(problems)) }
     }
 }
 

@@ -93,6 +93,10 @@ pub(super) async fn run(
             return Ok(Ran::not_done(reply::which_one(wanted.key, &choices, &write)));
         }
     };
+    let command = wanted.line(&flag.flag.words(), wanted.environment);
+    if let Some(asks) = asked.gone_there(decision, wanted.key, &flag.flag, &command).await? {
+        return Ok(asks);
+    }
     let Some(provider) = world.provider(&flag.flag) else {
         return Ok(ended(
             &SwitchEnd::Refused("its flag service is not configured any more".to_owned()),
@@ -125,7 +129,8 @@ pub(super) async fn run(
         return Ok(Ran::not_done(switch::archived(wanted.key)));
     }
     if to.holds_in(before) {
-        return Ok(Ran::done());
+        let remark = provider.remark(&flag.flag, &before.environment, &to, &state);
+        return Ok(ended(&SwitchEnd::Done { remark }, wanted));
     }
     let waited = asked.entry.now.duration_since(asked.written_at());
     if waited > AT_ONCE

@@ -12,7 +12,7 @@ use crate::cli::client::Client;
 use crate::config::Config;
 use crate::http::NO_WEBHOOK;
 use crate::http::api_types::{AddressProof, ProveAddress};
-use crate::net::{ClientError, Failure, HttpClient, HttpOptions};
+use crate::net::{ClientError, Failure, HttpClient, HttpOptions, Unanswered};
 use crate::telemetry::Metrics;
 use crate::tunnel::{AT_ADMIN, Survey};
 
@@ -252,8 +252,8 @@ async fn posted(public: &Url, config: &Config, limit: Duration) -> Option<Findin
 fn unreached(public: &Url, failure: Option<&Failure>, runs: bool, limit: Duration) -> Finding {
     // Nothing is there that could answer: whether the way leads here cannot be told.
     let by_itself = failure.is_none_or(|failure| {
-        let said = failure.message.to_lowercase();
-        matches!(failure.status, None | Some(502..=504)) && !of_name(&said) && !of_certificate(&said)
+        matches!(failure.status, None | Some(502..=504))
+            && !matches!(failure.unseen, Some(Unanswered::Name | Unanswered::Tls(_)))
     });
     if !runs && by_itself {
         let why = failure.map_or_else(
@@ -273,7 +273,6 @@ fn unreached(public: &Url, failure: Option<&Failure>, runs: bool, limit: Duratio
             "does the tunnel run, and is a firewall in between?",
         );
     };
-    let said = failure.message.to_lowercase();
     let remedy = match failure.status {
         Some(502..=504) => {
             "the tunnel or the proxy answers and flaglink does not: start flaglink, and let them point at `listen.webhooks`"
@@ -289,11 +288,11 @@ fn unreached(public: &Url, failure: Option<&Failure>, runs: bool, limit: Duratio
             "something asks for a sign-in there, which GitLab cannot give: let /hooks/ and /healthz through"
         }
         Some(_) => "see what answers at that address",
-        None if of_certificate(&said) => {
+        None if matches!(failure.unseen, Some(Unanswered::Tls(_))) => {
             "GitLab does not send to an address whose certificate it does not trust: put the certificate right, or name your \
              CA with `ca_file` if GitLab trusts it"
         }
-        None if of_name(&said) => {
+        None if matches!(failure.unseen, Some(Unanswered::Name)) => {
             "no such host is known: the tunnel's address may have changed. Put `public_url` right, then the webhooks"
         }
         None => {
@@ -308,14 +307,6 @@ fn unreached(public: &Url, failure: Option<&Failure>, runs: bool, limit: Duratio
     )
 }
 
-fn of_certificate(said: &str) -> bool {
-    said.contains("certificate") || said.contains("tls")
-}
-
-fn of_name(said: &str) -> bool {
-    said.contains("dns") || said.contains("lookup") || said.contains("name or service")
-}
-
 async fn get(client: &HttpClient, base: &Url, path: &str) -> Result<String, Failure> {
     let request = http::Request::get(format!("{base}{path}")).body(Vec::new());
     let request = request.map_err(|error| Failure {
@@ -325,6 +316,7 @@ async fn get(client: &HttpClient, base: &Url, path: &str) -> Result<String, Fail
         message: error.to_string(),
         said: String::new(),
         foreign: false,
+        unseen: None,
     })?;
     let answer = client.send(request).await?;
     Ok(String::from_utf8_lossy(answer.body()).chars().take(200).collect())

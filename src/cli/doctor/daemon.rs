@@ -1,10 +1,9 @@
 //! The running flaglink: whether it runs, how it is, and what waits in it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use jiff::Timestamp;
-
+use super::files;
 use super::finding::{Finding, Group, Id, Standing};
 use super::within;
 use crate::cli::client::Client;
@@ -16,6 +15,7 @@ use crate::domain::HookRecord;
 use crate::http::api_hooks::HookReports;
 use crate::http::api_types::{Queue, Status, Waiting};
 use crate::http::view;
+use crate::net::is_for_the_server;
 use crate::pipeline::HookReport;
 use crate::store::Store as _;
 
@@ -126,8 +126,11 @@ fn names_same(group: &Group, remark: &str) -> bool {
 pub(super) fn compare(groups: &mut [Group], config: &Config, status: Option<&Status>) {
     let differ = status.map(|status| differ(config, status)).unwrap_or_default();
     let Some(group) = groups.iter_mut().find(|group| group.title == TITLE) else { return };
-    group.findings.extend(status.and_then(|status| unread(config, status)));
-    group.findings.extend(status.and_then(|status| copied(config, status)));
+    if let Some(status) = status {
+        let changed = files::changed(config, status);
+        group.findings.extend(unread(config, status, &changed.by_reload));
+        group.findings.extend(copied(status, &changed.by_start));
+    }
     if !differ.is_empty() {
         group.findings.push(Finding::wrong(
             Id::DaemonRunning,
@@ -137,11 +140,11 @@ pub(super) fn compare(groups: &mut [Group], config: &Config, status: Option<&Sta
     }
 }
 
-/// That files were changed after the running one has read them.
-fn unread(config: &Config, status: &Status) -> Option<Finding> {
+/// That files are otherwise than the running one has read them.
+fn unread(config: &Config, status: &Status, changed: &[PathBuf]) -> Option<Finding> {
     let (read_at, digest) = (status.config_read_at?, status.config_digest.as_ref()?);
     let file = (*digest != config.digest).then_some(config.path.as_path());
-    let changed = shown(file.into_iter().chain(newer(config, false, read_at)))?;
+    let changed = shown(file.into_iter().chain(changed.iter().map(PathBuf::as_path)))?;
     Some(Finding::look(
         Id::DaemonRunning,
         format!(
@@ -152,9 +155,9 @@ fn unread(config: &Config, status: &Status) -> Option<Finding> {
     ))
 }
 
-/// That credentials were changed after the running one was started: systemd copies them then, and a reload reads the copies.
-fn copied(config: &Config, status: &Status) -> Option<Finding> {
-    let changed = shown(newer(config, true, status.started_at).into_iter())?;
+/// That credentials are otherwise than when the running one was started: systemd copies them then, and a reload reads the copies.
+fn copied(status: &Status, changed: &[PathBuf]) -> Option<Finding> {
+    let changed = shown(changed.iter().map(PathBuf::as_path))?;
     Some(Finding::look(
         Id::DaemonRunning,
         format!(
@@ -164,16 +167,6 @@ fn copied(config: &Config, status: &Status) -> Option<Finding> {
         "`systemctl restart flaglink` gives it the new one, and a reload does not; what is said above is judged by the files as they \
          are now",
     ))
-}
-
-/// The secret files that were changed after a moment: those that are credentials, or the others.
-fn newer(config: &Config, credentials: bool, moment: Timestamp) -> Vec<&Path> {
-    let is_newer = |path: &&Path| {
-        let changed = std::fs::metadata(path).and_then(|about| about.modified()).ok();
-        changed.and_then(|at| Timestamp::try_from(at).ok()).is_some_and(|at| at > moment)
-    };
-    let files = config.secret_files.iter().filter(|file| file.is_credential == credentials);
-    files.map(|file| file.path.as_path()).filter(is_newer).collect()
 }
 
 /// Paths for people; `None` where there are none.
@@ -253,7 +246,7 @@ fn ready(text: &str, good: bool) -> Vec<Finding> {
     if !good {
         return lines
             .map(|line| {
-                let remedy = match only_time_helps(line) {
+                let remedy = match is_for_the_server(line) {
                     true => "wait: there is nothing to mend here, and it goes on by itself when that is over",
                     false => "mend that; it goes on by itself then",
                 };
@@ -263,7 +256,7 @@ fn ready(text: &str, good: bool) -> Vec<Finding> {
     }
     let mut findings = vec![Finding::good(Id::DaemonReady, "it is ready: it can write, and its queues move")];
     // The dead letters have a line of their own.
-    let remarks = lines.filter(|line| *line != "ready" && !line.contains(" given up"));
+    let remarks = lines.filter(|line| *line != "ready" && !is_of_letters(line));
     findings.extend(
         remarks.map(|line| {
             Finding::look(Id::DaemonReady, line, "the sentence says what to do; its log says more")
@@ -272,10 +265,10 @@ fn ready(text: &str, good: bool) -> Vec<Finding> {
     findings
 }
 
-/// Whether a server has asked for time, or has trouble of its own.
-fn only_time_helps(line: &str) -> bool {
-    let has = |words: &[&str]| words.iter().any(|word| line.contains(word));
-    has(&["asked to be left alone", ": 429 ", ": 500 ", ": 502 ", ": 503 ", ": 504 "])
+/// Whether a remark is the one that things were given up: their number comes first.
+fn is_of_letters(line: &str) -> bool {
+    let rest = line.trim_start_matches(|letter: char| letter.is_ascii_digit());
+    rest.len() < line.len() && rest.starts_with(" given up")
 }
 
 /// What waits, and what is kept of registered webhooks.

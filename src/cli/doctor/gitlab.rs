@@ -114,6 +114,7 @@ pub(super) fn late(limit: Duration) -> GitlabError {
         message: format!("no answer within {} s", limit.as_secs().max(1)),
         said: String::new(),
         foreign: false,
+        unseen: None,
     })
 }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::files::changed_at;
 use super::finding::{Finding, Id};
 use super::ours::Ours;
 use crate::cli::words::moment;
@@ -135,6 +136,5 @@ fn secret_file(config: &Config) -> Option<&Path> {
 }
 
 fn secret_since(config: &Config) -> Option<Timestamp> {
-    let changed = std::fs::metadata(secret_file(config)?).ok()?.modified().ok()?;
-    Timestamp::try_from(changed).ok()
+    changed_at(secret_file(config)?)
 }

@@ -5,6 +5,7 @@ mod config;
 mod daemon;
 mod environments;
 mod exposure;
+mod files;
 mod finding;
 mod fix;
 mod gitlab;
@@ -44,7 +45,7 @@ use gitlab::Access;
 use ours::Ours;
 pub(super) use projects::Needs;
 pub(super) use whose::Own;
-pub(super) use words::{is_no_tls, is_unsigned, wants_tls};
+pub(super) use words::wants_tls;
 
 /// Check everything that can be checked, and say what to do about each failure
 #[derive(Debug, Args)]

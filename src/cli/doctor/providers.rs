@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 use url::Url;
 
 use super::daemon::Reported;
+use super::files::changed_at;
 use super::finding::{Finding, Group, Id};
 use super::own_flags::Shown;
 use super::provider_webhook::Webhook;
@@ -102,7 +103,7 @@ pub(super) fn look(
 fn secret_since(config: &Config, name: &str) -> Option<Timestamp> {
     let key = format!("`webhook_secret_file` in [providers.{name}]");
     let file = config.secret_files.iter().find(|file| file.named_by.contains(&key))?;
-    Timestamp::try_from(std::fs::metadata(&file.path).ok()?.modified().ok()?).ok()
+    changed_at(&file.path)
 }
 
 fn report_of<'a>(reported: &'a Reported, name: &str) -> Option<&'a HookReport> {

@@ -9,7 +9,7 @@ use crate::cli::proxy_words::in_the_way;
 use crate::cli::redirect::gitlab_at;
 use crate::flags::{FlagProvider, ProviderError};
 use crate::gitlab::GitlabError;
-use crate::net::Failure;
+use crate::net::{Failure, TlsTrouble, Unanswered};
 
 /// A server whose answers take so long is slow.
 pub(super) const SLOW: Duration = Duration::from_secs(2);
@@ -28,52 +28,47 @@ struct Way<'a> {
     own_ca: bool,
 }
 
-/// Whether these words of TLS mean that nobody is known who signed the certificate.
-pub(in crate::cli) fn is_unsigned(said: &str) -> bool {
-    let said = said.to_lowercase();
-    let other = ["notvalidforname", "not valid for name", "expired", "notvalidyet", "not valid yet"];
-    said.contains("certificate") && !other.iter().any(|word| said.contains(word))
-}
-
 /// What a request that got no answer at all means, and what to do.
 fn unanswered(failure: &Failure, way: &Way<'_>) -> (String, String) {
-    let said = failure.message.to_lowercase();
     let key = way.key;
-    let remedy = if is_no_tls(&said) {
-        let says = format!("what answers there does not speak TLS: {}", failure.message);
-        return (
-            says,
-            format!(
-                "is it plain http at that port? Then write http in place of https in {key}, or the port that speaks TLS"
+    let remedy = match failure.unseen {
+        Some(Unanswered::Tls(trouble)) => match trouble {
+            TlsTrouble::NotTls => {
+                let says = format!("what answers there does not speak TLS: {}", failure.message);
+                return (
+                    says,
+                    format!(
+                        "is it plain http at that port? Then write http in place of https in {key}, or the port that speaks TLS"
+                    ),
+                );
+            }
+            TlsTrouble::Untrusted if way.own_ca => format!(
+                "the certificate in `ca_file` beside {key} is not the one that signed {}'s: name that of the CA there, not that of \
+                 the server",
+                way.whose
             ),
-        );
-    } else if way.own_ca && is_unsigned(&said) {
-        format!(
-            "the certificate in `ca_file` beside {key} is not the one that signed {}'s: name that of the CA there, not that of \
-             the server",
-            way.whose
-        )
-    } else if said.contains("certificate") && said.contains("expired") {
-        "its certificate has expired, or this machine's clock is wrong".to_owned()
-    } else if said.contains("certificate") || said.contains("unknownissuer") || said.contains("tls") {
-        format!(
-            "its certificate is not trusted here. Where it comes from a CA of your own, name that with `ca_file`; else see \
-             that the host in {key} is the one that the certificate is for"
-        )
-    } else if said.contains("dns") || said.contains("lookup") || said.contains("name or service") {
-        format!("no such host is known here: is {key} spelled right, and does this machine's DNS know it?")
-    } else if said.contains("refused") {
-        format!("nothing listens there: does it run, and are host and port in {key} right?")
-    } else if way.plain && said.contains("connection broke") {
-        format!(
+            TlsTrouble::Expired => "its certificate has expired, or this machine's clock is wrong".to_owned(),
+            _ => format!(
+                "its certificate is not trusted here. Where it comes from a CA of your own, name that with `ca_file`; else see \
+                 that the host in {key} is the one that the certificate is for"
+            ),
+        },
+        Some(Unanswered::Name) => {
+            format!(
+                "no such host is known here: is {key} spelled right, and does this machine's DNS know it?"
+            )
+        }
+        Some(Unanswered::Refused) => {
+            format!("nothing listens there: does it run, and are host and port in {key} right?")
+        }
+        Some(Unanswered::Broken) if way.plain => format!(
             "does it speak https there? Then write https in place of http in {key}. Else: does it run, and is anything in \
              between (a firewall, HTTP_PROXY)?"
-        )
-    } else {
-        format!(
+        ),
+        _ => format!(
             "does it run, is {key} right, and may this machine reach it (firewall, HTTPS_PROXY)? flaglink keeps what comes in \
              until it answers"
-        )
+        ),
     };
     (failure.message.clone(), remedy)
 }
@@ -85,12 +80,6 @@ pub(in crate::cli) fn wants_tls(status: Option<u16>, said: &str) -> bool {
         && ["plain http request", "http request to an https", "speaking plain http"]
             .iter()
             .any(|word| said.contains(word))
-}
-
-/// Whether these words of TLS mean that what answers does not speak it.
-pub(in crate::cli) fn is_no_tls(said: &str) -> bool {
-    let said = said.to_lowercase();
-    said.contains("corrupt message") || said.contains("invalidcontenttype")
 }
 
 /// Why GitLab gave no good answer with the token that `whose` names.

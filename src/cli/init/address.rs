@@ -6,11 +6,11 @@ use std::time::Duration;
 use http::header::{ACCEPT, HeaderMap, HeaderValue};
 use url::{Host, Url};
 
-use crate::cli::doctor::{is_no_tls, is_unsigned, wants_tls};
+use crate::cli::doctor::wants_tls;
 use crate::cli::proxy_words::in_the_way;
 use crate::cli::redirect::gitlab_at;
 use crate::flags::{OwnService, Pasted};
-use crate::net::{LookOptions, Looker, Seen, Unseen};
+use crate::net::{LookOptions, Looker, Seen, TlsTrouble, Unseen};
 
 /// How long one look may take.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -300,17 +300,17 @@ fn unseen(base: &Url, error: &Unseen, whom: &Whom<'_>) -> Not {
         return Not::answers(base, format!("{}; {}", proxy.says, proxy.remedy));
     }
     let speaks = match error {
-        Unseen::Tls(why) if is_no_tls(why) => Speaks::Http,
+        Unseen::Tls(why) if TlsTrouble::of(why) == TlsTrouble::NotTls => Speaks::Http,
         Unseen::Tls(_) => Speaks::Https,
         _ => Speaks::Unknown,
     };
     let remedy = match error {
         Unseen::Name(_) => "is it spelled right?".to_owned(),
         Unseen::Refused => "is it running, and is the port right?".to_owned(),
-        Unseen::Tls(why) if is_no_tls(why) => {
+        Unseen::Tls(why) if TlsTrouble::of(why) == TlsTrouble::NotTls => {
             format!("is it plain http at that port? Then give it with http:// to {}", whom.flag)
         }
-        Unseen::Tls(why) if whom.own_ca && is_unsigned(why) => format!(
+        Unseen::Tls(why) if whom.own_ca && TlsTrouble::of(why) == TlsTrouble::Untrusted => format!(
             "the certificate in --ca-file is not the one that signed {name}'s: give that of the CA, not that of the server"
         ),
         Unseen::Tls(_) => {

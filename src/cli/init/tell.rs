@@ -25,6 +25,8 @@ pub(super) struct Told<'a> {
     webhooks: &'a [String],
     /// What could not be done.
     problems: &'a [String],
+    /// What is not done yet, or could not be tried.
+    not_yet: &'a [String],
     /// What wants attention before long.
     warnings: &'a [String],
 }
@@ -36,6 +38,7 @@ impl<'a> Told<'a> {
             changes,
             webhooks: &hooks.done,
             problems: &hooks.not,
+            not_yet: &hooks.not_yet,
             warnings: &plan.warnings,
         }
     }
@@ -64,6 +67,9 @@ pub(super) fn done(
     }
     for not in &hooks.not {
         line("✘".red().bold().to_string(), not)?;
+    }
+    for not_yet in &hooks.not_yet {
+        line("…".yellow().bold().to_string(), not_yet)?;
     }
     for warning in &plan.warnings {
         line("⚠".yellow().bold().to_string(), &format!("{warning}."))?;

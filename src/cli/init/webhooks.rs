@@ -27,7 +27,9 @@ pub(super) struct Registered {
     pub(super) done: Vec<String>,
     /// What could not be done, likewise.
     pub(super) not: Vec<String>,
-    /// Whether a webhook that there should be is not in step.
+    /// What is not done yet and passes by itself, or could not be tried, likewise.
+    pub(super) not_yet: Vec<String>,
+    /// Whether a webhook that there should be is not in step, or something could not be done.
     pub(super) failed: bool,
     /// Whether flaglink runs.
     pub(super) runs: bool,
@@ -102,7 +104,7 @@ pub(super) async fn register(config: &Config, plan: &Plan, progress: &Progress) 
     let client = match Client::connect(&config.listen.socket).await {
         Ok(client) => client,
         Err(trouble) => {
-            told.not.push(words(trouble));
+            told.fail(words(trouble));
             None
         }
     };
@@ -148,11 +150,16 @@ async fn by_daemon(socket: &Path, told: &mut Registered) {
                 if one.arrived {
                     told.done.push(format!("a test from {} arrived here", one.name));
                 } else if let Some(problem) = one.problem {
-                    told.not.push(format!("a test from {}: {}. {}", one.name, problem.what, problem.todo));
+                    let said = format!("a test from {}: {}. {}", one.name, problem.what, problem.todo);
+                    // What could not even be sent, or passes, says nothing of the webhook.
+                    match one.trigger.is_none() || problem.passes {
+                        true => told.not_yet.push(said),
+                        false => told.fail(said),
+                    }
                 }
             }
         }
-        Err(trouble) => told.not.push(words(trouble)),
+        Err(trouble) => told.fail(words(trouble)),
     }
 }
 
@@ -181,7 +188,14 @@ impl Registered {
         for one in all {
             self.done.extend(one.did.iter().map(|did| format!("the webhook of {}: {did}", one.name)));
             if let Some(problem) = one.problem {
-                self.fail(format!("the webhook of {}: {}. {}", one.name, problem.what, problem.todo));
+                let said = format!("the webhook of {}: {}. {}", one.name, problem.what, problem.todo);
+                match problem.passes {
+                    true => {
+                        self.failed = true;
+                        self.not_yet.push(said);
+                    }
+                    false => self.fail(said),
+                }
             }
         }
     }

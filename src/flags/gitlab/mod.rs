@@ -23,6 +23,7 @@ use self::home::Home;
 use self::plan::Plan;
 use crate::domain::{Flag, FlagRef, FlagState, ProjectId};
 use crate::flags::named::environment_named;
+use crate::flags::provider::still_off;
 use crate::flags::rank::{Searched, best_first};
 use crate::flags::{
     Abilities, About, FlagProvider, Hint, Provided, ProviderError, Settable, Switch, Switched,
@@ -273,7 +274,15 @@ impl FlagProvider for GitlabFlags {
         if let Some(left_out) = plan.left_out(&planned.change, &now) {
             return Err(ProviderError::Strange(left_out));
         }
-        Ok(planned.says.map_or(Switched::Done, Switched::DoneWith))
+        let state = state::state_in(&all, &now, &home.page);
+        let says = planned.says.into_iter().chain(self.remark(flag, named, to, &state));
+        let says = says.collect::<Vec<_>>().join(" ");
+        Ok(if says.is_empty() { Switched::Done } else { Switched::DoneWith(says) })
+    }
+
+    fn remark(&self, flag: &FlagRef, environment: &str, to: &Switch, state: &FlagState) -> Option<String> {
+        let now = state.environment(environment)?;
+        scope::still_on(&flag.key, to, now, state).or_else(|| still_off(&flag.key, to, now))
     }
 
     async fn mark(&self, flag: &FlagRef, internal_id: &str, _environment: &str) -> Provided<Option<String>> {

@@ -129,6 +129,7 @@ impl Unleash {
             ),
             said: String::new(),
             foreign: false,
+            unseen: None,
         })
     }
 

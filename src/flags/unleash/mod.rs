@@ -270,6 +270,11 @@ impl FlagProvider for Unleash {
         self.webhook_there(url).await
     }
 
+    fn webhook_settles(&self) -> Duration {
+        // Its integrations are remembered for a minute (`src/lib/services/addon-service.ts`, `fetchAddonConfigs`).
+        Duration::from_secs(60)
+    }
+
     fn webhook_proof(&self) -> Option<&'static str> {
         Some("Authorization")
     }

@@ -3,13 +3,27 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+
+/// How far a flag service's clock may be ahead of ours.
+const CLOCK_SLACK: SignedDuration = SignedDuration::from_mins(1);
+
+/// What had failed when flaglink wrote a webhook, by the service's own dates: its clock is not ours.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Before {
+    /// The service did not tell.
+    Unknown,
+    /// Nothing.
+    Nothing,
+    /// The newest delivery, of that moment.
+    Newest(Timestamp),
+}
 
 /// What is known of one service's path, since the start.
 #[derive(Debug, Clone, Copy, Default)]
 struct Heard {
     refused_at: Option<Timestamp>,
-    written_at: Option<Timestamp>,
+    written: Option<(Timestamp, Before)>,
 }
 
 /// The paths of the flag services, by the provider's name.
@@ -29,10 +43,10 @@ impl ServicePaths {
         self.change(provider, |heard| heard.refused_at = None);
     }
 
-    /// flaglink has written the webhook at the service: what was refused before says nothing of it.
-    pub(super) fn write(&self, provider: &str) {
+    /// flaglink has written the webhook at the service: what was refused, or failed, before says nothing of it.
+    pub(super) fn write(&self, provider: &str, before: Before) {
         self.change(provider, |heard| {
-            *heard = Heard { refused_at: None, written_at: Some(Timestamp::now()) };
+            *heard = Heard { refused_at: None, written: Some((Timestamp::now(), before)) };
         });
     }
 
@@ -41,9 +55,14 @@ impl ServicePaths {
         self.of(provider).refused_at
     }
 
-    /// Whether something of that moment says how the webhook stands now: flaglink has not written it since.
+    /// Whether a failure that the service dates so says how the webhook stands now: flaglink has not written it since.
     pub(super) fn counts(&self, provider: &str, at: Option<Timestamp>) -> bool {
-        self.of(provider).written_at.is_none_or(|written| at.is_some_and(|at| at > written))
+        let Some((written, before)) = self.of(provider).written else { return true };
+        at.is_some_and(|at| match before {
+            Before::Newest(newest) => at > newest,
+            Before::Nothing => true,
+            Before::Unknown => at.duration_since(written) > CLOCK_SLACK,
+        })
     }
 
     fn of(&self, provider: &str) -> Heard {

@@ -3,6 +3,7 @@
 use secrecy::ExposeSecret;
 use url::Url;
 
+use super::heard::Before;
 use super::report::{HookDone, HookProblem, HookProblemKind, HookReport, HookStanding};
 use super::step::keep;
 use super::{Office, words};
@@ -305,10 +306,11 @@ async fn stepped(
     record.place = Some(provider.place());
     keep(office, &mut seen, &record).await?;
     let acted = async {
+        let before = failed_before(provider, &url).await;
         let registered = provider.register_webhook(&url, secret).await;
         let wrote = registered.map_err(|error| refused(provider, &error))?;
         if wrote {
-            office.live().services().write(name);
+            office.live().services().write(name, before);
         }
         if wrote && did.is_empty() {
             did.push(written_anew(provider, &url));
@@ -331,6 +333,16 @@ async fn stepped(
 
 fn written_anew(provider: &dyn FlagProvider, url: &Url) -> String {
     format!("written anew at {}, for {url}", provider.service())
+}
+
+/// What had failed of the webhook that is to be written.
+async fn failed_before(provider: &dyn FlagProvider, url: &Url) -> Before {
+    match provider.webhook_standing(url).await {
+        Ok(WebhookThere::Failing(newest)) => newest.at.map_or(Before::Unknown, Before::Newest),
+        Ok(WebhookThere::Good | WebhookThere::Perhaps | WebhookThere::Elsewhere(_)) => Before::Nothing,
+        // What else it is hides what was sent.
+        Ok(_) | Err(_) => Before::Unknown,
+    }
 }
 
 /// One that leads to our address and that nothing is kept of: with another secret it may be another flaglink's, whose address was

@@ -44,8 +44,8 @@ pub struct HookProblem {
     /// What to do about it: a sentence.
     pub todo: String,
     /// Whether it may pass without anybody doing anything.
-    #[serde(skip)]
-    pub(super) passes: bool,
+    #[serde(default)]
+    pub passes: bool,
 }
 
 impl HookProblem {

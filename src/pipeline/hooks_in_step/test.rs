@@ -136,7 +136,9 @@ async fn of_service(office: &Office<'_>, provider: &dyn FlagProvider) -> HookTes
         (report.standing, (!report.problems.is_empty()).then(|| report.problems.remove(0)))
     });
     let stands = match (standing, problem) {
-        (HookStanding::Right, _) => "; its webhook is registered, and switched on".to_owned(),
+        (HookStanding::Right, _) => {
+            format!("; its webhook is registered, and switched on{}", settling(provider))
+        }
         (HookStanding::Wrong | HookStanding::Missing, Some(problem)) => {
             return tested_in_vain("provider", name, problem);
         }
@@ -149,6 +151,14 @@ async fn of_service(office: &Office<'_>, provider: &dyn FlagProvider) -> HookTes
         ),
     );
     tested_in_vain("provider", name, problem)
+}
+
+/// That a service does not go by a new webhook at once.
+fn settling(provider: &dyn FlagProvider) -> String {
+    match provider.webhook_settles().as_secs() {
+        0 => String::new(),
+        seconds => format!(" (up to {seconds} s after it is made or changed nothing may come of it)"),
+    }
 }
 
 /// Somebody else took it.
