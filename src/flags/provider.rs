@@ -491,7 +491,7 @@ pub trait FlagProvider: Send + Sync + 'static {
 }
 
 /// That a share of users was set where the flag is off: nobody has it yet.
-pub(super) fn still_off(key: &str, to: &Switch, now: &EnvironmentState) -> Option<String> {
+pub fn still_off(key: &str, to: &Switch, now: &EnvironmentState) -> Option<String> {
     let off = to.on.is_none() && to.rollout.is_some() && !now.on;
     off.then(|| {
         format!("{key} is still off in {0}: the share counts once it is switched on there.", now.environment)
