@@ -414,6 +414,24 @@ async fn a_tag_that_is_lost_to_somebody_elses_write_is_put_on_again() {
     assert!(error.unwrap_err().to_string().contains("somebody else"));
 }
 
+/// Flagsmith takes a list of tags as a whole, and none with a tag that is not there any more.
+#[tokio::test]
+async fn a_tag_that_somebody_deletes_meanwhile_is_one_more_look() {
+    let stage = Plain::set_up().await;
+    stage.make("checkout", "").await;
+    let provider = stage.provider();
+    let flag = provider.look_up(1, "checkout").await.unwrap().unwrap();
+    let body = json!({ "tags": ["Invalid pk \"9\" - object does not exist."] }).to_string();
+    let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+    let refused = Fault::Answer { status: 400, headers, body };
+    stage.flagsmith.faults().add(Rule::new("PATCH", "/features/", refused.clone()).times(1));
+    provider.change_tags(&flag.flag, &flag.internal_id, &["ours".to_owned()], &[]).await.unwrap();
+    assert_eq!(stage.ada.labels("checkout").unwrap(), ["ours"]);
+    stage.flagsmith.faults().add(Rule::new("PATCH", "/features/", refused));
+    let error = provider.change_tags(&flag.flag, &flag.internal_id, &[], &["ours".to_owned()]).await;
+    assert!(error.unwrap_err().to_string().contains("Invalid pk"));
+}
+
 #[tokio::test]
 async fn the_webhook_is_registered_once_and_brought_up_to_date() {
     let stage = Plain::set_up().await;
