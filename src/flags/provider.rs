@@ -156,8 +156,8 @@ pub enum Switched {
 pub struct About {
     /// When anything last changed that decides who gets what, or when it was made.
     pub changed_at: Option<Timestamp>,
-    /// The mail address of its owner.
-    pub owner: Option<String>,
+    /// The mail addresses of its owners.
+    pub owners: Vec<String>,
     /// Whether the service marks it as one that is there to stay.
     pub permanent: bool,
 }

@@ -224,6 +224,7 @@ fn replies() -> Vec<Markdown> {
         reply::not_linked(KEY, &near),
         reply::too_many_linked(KEY, 200),
         reply::page_gone(),
+        reply::issues_off(),
         reply::found_nothing("checkout"),
         reply::found_more(),
         reply::cannot_search(["flagsmith", "unleash"]),
