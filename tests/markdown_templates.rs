@@ -144,6 +144,10 @@ fn a_template_cannot_write_what_only_people_may_write() {
         "[x]({{ flag }})",
         "[x](https://evil.example/{{ flag }})",
         "[x](javascript:alert)",
+        "https://x.example/{{ flag }}",
+        "see (HTTPS://x.example){{ flag }}.",
+        "www.x.example/?flag={{ flag }}",
+        "[https://x.example/{{ flag }}](https://docs.example.com/flags)",
         "[x]{{ flag }}",
         "[[wiki]]",
         "[a]: https://evil.example",
@@ -170,6 +174,7 @@ fn a_template_cannot_write_what_only_people_may_write() {
     }
     for good in [
         "{{ flag }} ist wieder da, **endlich** (siehe [unser Handbuch](https://docs.example.com/flags#da)).",
+        "{{ flag }} (https://docs.example.com/flags#da, [hier](https://docs.example.com){{ provider }})",
         "<b>{{ flag }}</b> & <code>{{ provider }}</code>",
         "„{{ flag }}“ — là, déjà: 100 % #1",
         "{# nothing to see #}{{ flag }}{% if provider %} {{ provider }}{% endif %}",
