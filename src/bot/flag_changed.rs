@@ -143,7 +143,7 @@ async fn look(
             what
         }
     };
-    let (unseen, seen) = not_shown_yet(claims, &record, now.as_ref());
+    let (unseen, seen) = not_shown_yet(claims, &record, now.as_ref(), &what, entry.now);
     let again = READ_AGAIN.get(entry.attempts as usize).filter(|_| !unseen.is_empty());
     let not_yet = again
         .map(|after| Trouble::again_in(*after, format!("{} does not show the change yet", provider.name())));

@@ -202,6 +202,10 @@ pub struct Claim {
     /// Which part of the environment's state it is about, where that is said and nothing more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<StatePart>,
+    /// Whether it claims that something was changed there that shows, and does not say what: a read that shows no change is worth
+    /// repeating.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub changed: bool,
     /// Whether it claims that the flag was deleted.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deleted: bool,

@@ -121,6 +121,8 @@ fn audit_log(project: u64, data: &Value) -> Read {
             let of_a_state = claim.environment.is_some() || log.starts_with("Multivariate ");
             claim.part = of_a_state.then(|| part_of(log));
             claim.deleted = log.starts_with("Flag / Remote Config Deleted: ");
+            // Archived, restored, or its description written: tags and links tell nobody.
+            claim.changed = log.starts_with("Flag / Remote Config updated: ");
             let flag = id.as_u64().map_or_else(|| named(project, log), |id| FlagPointer::Id(id.to_string()));
             let mut read = Read { flags: true, ..Read::hint(flag, claim) };
             if let Some(key) = log.strip_prefix("New Flag / Remote Config created: ") {
@@ -134,7 +136,10 @@ fn audit_log(project: u64, data: &Value) -> Read {
             Read::hint(named(project, log), claim)
         }
         // A version may hold anything.
-        Some("EF_VERSION") => Read::hint(named(project, log), claim),
+        Some("EF_VERSION") => {
+            claim.changed = claim.environment.is_some() && log.starts_with("New version published");
+            Read::hint(named(project, log), claim)
+        }
         // A segment takes its overrides with it when it goes, and nobody says which those are.
         Some("SEGMENT") if log.starts_with("New Segment created") || log.starts_with("Segment updated") => {
             Read::default()
