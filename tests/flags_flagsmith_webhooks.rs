@@ -215,7 +215,7 @@ fn a_deletion_claims_neither_author_nor_moment_because_it_carries_those_of_an_ol
         let body: Value = serde_json::from_str(&delivery.body).unwrap();
         if body["event_type"] == "FLAG_DELETED" {
             let hints = provider.read_webhook(delivery.body.as_bytes());
-            assert_eq!(hints[0].claim, Some(Claim { visible: true, ..Claim::default() }));
+            assert_eq!(hints[0].claim, Some(Claim { deleted: true, visible: true, ..Claim::default() }));
         }
     }
 }

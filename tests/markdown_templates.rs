@@ -289,7 +289,7 @@ fn panel_of(text: &str, templates: Option<&Templates>) -> String {
         value: Some(value.to_owned()),
         ..EnvironmentState::default()
     };
-    let what = ChangeKind::Environment { before: Some(env("a")), after: env(text) };
+    let what = ChangeKind::Environment { before: Some(env("as it was")), after: env(text) };
     let by = Some(text.to_owned());
     let history = [Change {
         at: Timestamp::UNIX_EPOCH,
