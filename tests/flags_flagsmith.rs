@@ -99,6 +99,34 @@ async fn identity_overrides_count_beside_those_of_segments() {
 }
 
 #[tokio::test]
+async fn of_overrides_so_many_are_known_and_of_long_values_enough_to_tell_them_apart() {
+    let stage = Plain::set_up().await;
+    stage.make("checkout", "").await;
+    let provider = stage.provider();
+    for number in 0..25 {
+        let segment = format!("segment {number}");
+        stage.ada.new_segment(&segment);
+        stage.ada.override_for_segment("checkout", "production", &segment, true, "x").unwrap();
+        let user = format!("user {number}");
+        stage.ada.override_for_identity("checkout", "production", &user, true, "x").unwrap();
+    }
+    let before = state_of(&provider, "checkout").await.environment("production").unwrap().clone();
+    assert_eq!((before.overrides, before.overridden.as_ref().unwrap().len()), (50, 40));
+    let long = |end: &str| format!("{}{end}", "é".repeat(500));
+    stage.ada.override_for_segment("checkout", "production", "segment 3", true, long("1").as_str()).unwrap();
+    let first = state_of(&provider, "checkout").await.environment("production").unwrap().clone();
+    stage.ada.override_for_segment("checkout", "production", "segment 3", true, long("2").as_str()).unwrap();
+    stage.ada.drop_override_for_segment("checkout", "production", "segment 5").unwrap();
+    let second = state_of(&provider, "checkout").await.environment("production").unwrap().clone();
+    // Which of those that are only counted comes into the list for one that goes is not known for new.
+    let changes = first.override_changes(&second);
+    assert_eq!(changes.len(), 1, "{changes:?}");
+    let (was, now) = (changes[0].0.unwrap(), changes[0].1.unwrap());
+    assert_eq!((was.name.as_deref(), now.name.as_deref()), (Some("segment 3"), Some("segment 3")));
+    assert!(was.value.as_ref().unwrap().chars().count() < 150);
+}
+
+#[tokio::test]
 async fn a_segments_override_is_known_by_its_segment_not_by_the_number_of_its_row() {
     let stage = Versioned::set_up().await;
     stage.make("checkout", "").await;

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Entry;
 use super::shares::{self, Share};
-use crate::domain::{Change, ChangeKind, Claim, FlagRecord, FlagState};
+use crate::domain::{Change, ChangeKind, Claim, FlagRecord, FlagState, Variant};
 
 /// A webhook that comes within this time after a change was noticed can still say who it was.
 pub(super) const NAMED_LATER: SignedDuration = SignedDuration::from_mins(10);
@@ -161,6 +161,8 @@ pub(super) fn attributed(
 /// end of their own.
 fn kept(claim: &Claim, what: &ChangeKind) -> Claim {
     let is_read = |value: &Option<String>| matches!(what, ChangeKind::Environment { after, .. } if after.value == *value);
+    let as_read = |variants: &Vec<Variant>| matches!(what, ChangeKind::Environment { after, .. } if shares::same_variants(variants, &after.variants));
+    let another = || vec![Variant { name: ANOTHER_VALUE.to_owned(), share: None }];
     let short = |text: &String| text.chars().take(LONGEST).collect::<String>();
     Claim {
         value: claim
@@ -170,6 +172,11 @@ fn kept(claim: &Claim, what: &ChangeKind) -> Claim {
         environment: claim.environment.as_ref().map(short),
         by: claim.by.as_ref().map(short),
         reason: claim.reason.as_ref().map(short),
+        variants: claim
+            .variants
+            .clone()
+            .map(|variants| if as_read(&variants) { variants } else { another() }),
+        user: None,
         ..claim.clone()
     }
 }

@@ -289,7 +289,10 @@ async fn overrides_are_counted_also_when_only_the_audit_log_tells_of_them() {
     town.rest().await;
     town.ada.override_for_segment("checkout_v2", "staging", "beta users", true, "red").unwrap();
     town.rest().await;
-    assert_eq!(history(&panel(&town, issue), &["overrides or variants changed"]).len(), 1);
+    assert_eq!(
+        history(&panel(&town, issue), &["override for segment `beta users` value `green` → `red`"]).len(),
+        1
+    );
     town.end().await;
 }
 
