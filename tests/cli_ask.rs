@@ -237,6 +237,7 @@ async fn what_is_missing_is_taken_for_gone_by_the_daemon_alone() {
     let other = house.run(&["links", "believe", "unleash"]).await;
     assert_eq!(other.code, 1);
     assert!(other.err.contains("nothing of `unleash` is in doubt"), "{other:?}");
+    assert!(other.err.contains("No provider is called so. The providers are `flagsmith`."), "{other:?}");
     running.stopped().await;
     let alone = house.run(&["links", "believe", "flagsmith"]).await;
     assert!(alone.code == 1 && alone.err.contains("start it"), "{alone:?}");

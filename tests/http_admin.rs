@@ -106,6 +106,7 @@ impl AdminView for Daemon {
                 providers: 1,
                 warnings: Vec::new(),
                 at_the_next_start: vec!["store.path".to_owned()],
+                secrets_of_the_start: false,
             }),
         }
     }

@@ -91,14 +91,29 @@ pub async fn decide(
     now: Timestamp,
 ) -> Result<Made, Trouble> {
     let Some(page) = Page::read(world, work).await? else {
-        return Ok(Made::refused(
-            flags,
-            "this names no issue or merge request of this GitLab: write shop/web#12, shop/web!7 or the address of its page",
-        ));
+        return Ok(Made::refused(flags, &not_here(work, flags)));
     };
     match wish {
         Wish::Link => link(world, &page, flags, now).await,
         Wish::Unlink => unlink(world, &page, flags, now).await,
+    }
+}
+
+/// That it is no page of this GitLab. In an export nobody has mistyped it.
+fn not_here(work: &NamedWork, flags: &[NamedFlag]) -> String {
+    let exported = flags.iter().any(|flag| flag.linked.is_some());
+    match url::Url::parse(&work.name).ok().filter(|_| exported) {
+        Some(url) => {
+            let there = url.origin().ascii_serialization();
+            format!(
+                "this names no issue or merge request of this GitLab, but of the one at {there}: where that is its former address, \
+                 write `formerly = [\"{there}\"]` in [gitlab]"
+            )
+        }
+        None => {
+            "this names no issue or merge request of this GitLab: write shop/web#12, shop/web!7 or the address of its page"
+                .to_owned()
+        }
     }
 }
 

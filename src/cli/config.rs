@@ -11,6 +11,7 @@ use crate::config::{Config, ConfigError, configuration_markdown};
 use crate::daemon::{StartError, could_start};
 use crate::flags::kinds;
 
+use super::credentials::hinted;
 use super::document;
 use super::words::{count, plain};
 use super::{Context, Trouble, show};
@@ -67,7 +68,7 @@ fn check(context: &Context) -> Result<(), Trouble> {
     let file = context.config_file()?;
     let (config, error) = match load(context, &file) {
         Ok(config) => (Some(config), None),
-        Err(error) => (None, Some(error)),
+        Err(error) => (None, Some(hinted(error, &file, &context.env))),
     };
     let warnings = config.as_ref().map_or(&[][..], |config| &config.warnings);
     if context.json {

@@ -12,7 +12,9 @@ use crate::http::api_hooks::{HookReports, HooksAsked, HooksDone, HooksTested};
 use crate::pipeline::{HookChoice, HookProblem, HookReport, HookStanding};
 
 use super::client::Client;
+use super::credentials::hinted;
 use super::progress::Progress;
+use super::screen::{fold, width};
 use super::source::daemon_or_own_store;
 use super::trouble::remark;
 use super::words::{count, plain};
@@ -63,7 +65,9 @@ impl Desk {
         if let Some(client) = daemon_or_own_store(context).await? {
             return Ok(Self::Daemon(client.patient(PATIENCE)));
         }
-        let config = Config::load(&context.config_file()?, &context.env)?;
+        let file = context.config_file()?;
+        let config = Config::load(&file, &context.env);
+        let config = config.map_err(|error| hinted(error, &file, &context.env))?;
         remark("flaglink is not running; GitLab is asked from here.");
         Ok(Self::Alone(HookDesk::alone(&config).await?))
     }
@@ -200,7 +204,7 @@ fn is_good(report: &HookReport) -> bool {
 fn list(reports: &HookReports) -> Result<(), Trouble> {
     let mut out = anstream::stdout().lock();
     if reports.hooks.is_empty() {
-        writeln!(out, "{NONE}.")?;
+        writeln!(out, "{}", fold(&format!("{NONE}."), width(), 0, 0))?;
     }
     for report in &reports.hooks {
         let what = match (report.standing, report.hook) {
@@ -216,7 +220,8 @@ fn list(reports: &HookReports) -> Result<(), Trouble> {
             _ => "✘".red().to_string(),
         };
         let leads = report.url.as_deref().map(|url| format!(", leads to {}", plain(url))).unwrap_or_default();
-        writeln!(out, "{sign} {} ({}): {what}{leads}", plain(&report.name), plain(&report.kind))?;
+        let line = format!("{} ({}): {what}{leads}", plain(&report.name), plain(&report.kind));
+        writeln!(out, "{sign} {}", folded(&line))?;
         for problem in &report.problems {
             tell_problem(&mut out, problem)?;
         }
@@ -228,15 +233,21 @@ fn list(reports: &HookReports) -> Result<(), Trouble> {
                 "not delivered in the last seven days ({}), answer {}{answer}",
                 failure.trigger, failure.status
             );
-            writeln!(out, "    {}", plain(&line).dimmed())?;
+            writeln!(out, "    {}", fold(&plain(&line), width(), 4, 4).dimmed())?;
         }
     }
     Ok(())
 }
 
 fn tell_problem(out: &mut impl Write, problem: &HookProblem) -> Result<(), Trouble> {
-    writeln!(out, "    {}. {}", plain(&problem.what), plain(&problem.todo))?;
+    let line = format!("{}. {}", plain(&problem.what), plain(&problem.todo));
+    writeln!(out, "    {}", fold(&line, width(), 4, 4))?;
     Ok(())
+}
+
+/// What stands behind a sign, in lines that the terminal has room for.
+fn folded(line: &str) -> String {
+    fold(line, width(), 2, 4)
 }
 
 fn tell(done: &HooksDone, remove: bool, dry_run: bool) -> Result<(), Trouble> {
@@ -245,12 +256,12 @@ fn tell(done: &HooksDone, remove: bool, dry_run: bool) -> Result<(), Trouble> {
     for one in &done.hooks {
         let name = format!("{} ({})", plain(&one.name), plain(&one.kind));
         if let Some(problem) = &one.problem {
-            writeln!(out, "{} {name}", "✘".red())?;
+            writeln!(out, "{} {}", "✘".red(), folded(&name))?;
             tell_problem(&mut out, problem)?;
             continue;
         }
         let did = if one.did.is_empty() { nothing.to_owned() } else { plain(&one.did.join("; ")) };
-        writeln!(out, "{} {name}: {did}", "✔".green())?;
+        writeln!(out, "{} {}", "✔".green(), folded(&format!("{name}: {did}")))?;
     }
     if dry_run {
         writeln!(out, "This is what would be done; nothing was.")?;
@@ -263,16 +274,20 @@ fn tell(done: &HooksDone, remove: bool, dry_run: bool) -> Result<(), Trouble> {
 fn tell_tests(tested: &HooksTested) -> Result<(), Trouble> {
     let mut out = anstream::stdout().lock();
     if tested.hooks.is_empty() {
-        writeln!(out, "There is nothing to test. {NONE}.")?;
+        let line = format!("There is nothing to test. {NONE}.");
+        writeln!(out, "{}", fold(&line, width(), 0, 0))?;
     }
     for one in &tested.hooks {
         let name = format!("{} ({})", plain(&one.name), plain(&one.kind));
         match &one.problem {
             Some(problem) => {
-                writeln!(out, "{} {name}", "✘".red())?;
+                writeln!(out, "{} {}", "✘".red(), folded(&name))?;
                 tell_problem(&mut out, problem)?;
             }
-            None => writeln!(out, "{} {name}: GitLab sent one, and it came here", "✔".green())?,
+            None => {
+                let line = format!("{name}: GitLab sent one, and it came here");
+                writeln!(out, "{} {}", "✔".green(), folded(&line))?;
+            }
         }
     }
     Ok(())

@@ -5,10 +5,12 @@ use std::io::{self, Write};
 use clap::Subcommand;
 
 use crate::bot::WORK;
+use crate::config::suggestion;
 use crate::http::api_types::{Believed, LinkWish, LinkedNoteable, LinksPage};
 
 use super::document;
 use super::links_change::{self, Change, Import};
+use super::screen::{fold, width};
 use super::source::Source;
 use super::table::Table;
 use super::words::{count, moment, plain};
@@ -46,11 +48,31 @@ impl Links {
                 if context.json { document::write(&links) } else { list(&links) }
             }
             Self::Believe { provider } => {
-                let believed = Source::open(context).await?.believe(provider).await?;
+                let believed = Source::open(context).await?.believe(provider.clone()).await;
+                let believed = believed.map_err(|trouble| of_nobody(context, &provider, trouble))?;
                 if context.json { document::write(&believed) } else { taken_for_gone(&believed) }
             }
             Self::Export => Source::open(context).await?.export(&mut io::BufWriter::new(io::stdout())).await,
         }
+    }
+}
+
+/// Where no provider of that name is configured, that is said, too.
+fn of_nobody(context: &Context, provider: &str, trouble: Trouble) -> Trouble {
+    let near = || {
+        let text = std::fs::read_to_string(context.config_file().ok()?).ok()?;
+        let document = text.parse::<toml_edit::DocumentMut>().ok()?;
+        let names: Vec<&str> =
+            document.get("providers")?.as_table_like()?.iter().map(|(name, _)| name).collect();
+        let name = provider.strip_suffix("/links").unwrap_or(provider);
+        let is_known = provider == WORK || names.contains(&name);
+        (!is_known).then(|| format!("No provider is called so. {}", suggestion(name, &names, "providers")))
+    };
+    match (trouble, near()) {
+        (Trouble::World(said), Some(near)) => {
+            Trouble::World(format!("{}. {near}", said.trim_end_matches('.')))
+        }
+        (trouble, _) => trouble,
     }
 }
 
@@ -100,7 +122,8 @@ fn list(page: &LinksPage) -> Result<(), Trouble> {
     }
     table.write(&mut out)?;
     let noteables = count(page.noteables.len(), "issue or merge request", "issues and merge requests");
-    writeln!(out, "\n{} on {noteables}.", count(links, "link", "links"))?;
+    let all = format!("{} on {noteables}.", count(links, "link", "links"));
+    writeln!(out, "\n{}", fold(&all, width(), 0, 0))?;
     Ok(())
 }
 

@@ -16,6 +16,7 @@ use crate::http::api_types::{
 use crate::store::export::{ExportedLink, read_links};
 
 use super::client::Client;
+use super::credentials::hinted;
 use super::progress::Progress;
 use super::source::may_open_store;
 use super::table::Table;
@@ -167,7 +168,8 @@ impl Hand {
             return Ok(Self::Daemon(client.patient(PATIENCE)));
         }
         may_open_store(&socket, &store)?;
-        let config = Config::load(&file, &context.env)?;
+        let config = Config::load(&file, &context.env);
+        let config = config.map_err(|error| hinted(error, &file, &context.env))?;
         Ok(Self::Ourselves(Box::new(ByHand::open(&config).await?)))
     }
 

@@ -3,6 +3,7 @@
 mod client;
 mod completions;
 mod config;
+mod credentials;
 #[cfg(feature = "demo")]
 mod demo;
 pub mod doctor;

@@ -25,7 +25,7 @@ pub(super) async fn reload(context: &Context) -> Result<(), Trouble> {
     if context.json {
         return document::write(&reloaded);
     }
-    let Reloaded { rules, providers, warnings, at_the_next_start } = reloaded;
+    let Reloaded { rules, providers, warnings, at_the_next_start, secrets_of_the_start } = reloaded;
     let mut out = std::io::stdout().lock();
     for warning in &warnings {
         writeln!(out, "Worth a look: {}", plain(warning))?;
@@ -45,5 +45,8 @@ pub(super) async fn reload(context: &Context) -> Result<(), Trouble> {
         many(rules, "project rule"),
         many(providers, "flag service")
     )?;
+    if secrets_of_the_start {
+        writeln!(out, "Its secrets are those of its start: `systemctl restart flaglink` gives it new ones.")?;
+    }
     Ok(())
 }

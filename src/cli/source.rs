@@ -172,6 +172,17 @@ pub(super) fn open_store(socket: &Path, path: &Path) -> Result<SledStore, Troubl
     })
 }
 
+/// The user whose it is, where that is not ourselves. Where the system does not tell who we are, its own permissions have to do.
+fn another_owner(there: &std::fs::Metadata) -> Option<String> {
+    let ourselves = std::fs::metadata("/proc/self").ok()?;
+    (ourselves.uid() != there.uid()).then(|| user_name(there.uid()))
+}
+
+/// The user whose store it is, where there is one that is not ours.
+pub(super) fn owner_of_store(path: &Path) -> Option<String> {
+    another_owner(&std::fs::metadata(path).ok()?)
+}
+
 /// Whether there is a store that is ours to open. It is not made here, and not opened as another user: files that would then
 /// belong to that one would keep the daemon from starting.
 pub(super) fn may_open_store(socket: &Path, path: &Path) -> Result<(), Trouble> {
@@ -188,17 +199,13 @@ pub(super) fn may_open_store(socket: &Path, path: &Path) -> Result<(), Trouble> 
         Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
             return Err(Trouble::World(format!(
                 "flaglink is not running, and you may not look into its store {}. Run this as the user that runs \
-                 flaglink, for example with `sudo -u flaglink`.",
+                 flaglink, for example with `sudo -u flaglink`; where its secrets are read by systemd alone, start flaglink and ask again.",
                 show(path)
             )));
         }
         Err(_) => return Err(none()),
     };
-    // Where the system does not tell who we are, the store's own permissions have to do.
-    if let Ok(ourselves) = std::fs::metadata("/proc/self")
-        && ourselves.uid() != there.uid()
-    {
-        let owner = user_name(there.uid());
+    if let Some(owner) = another_owner(&there) {
         return Err(Trouble::World(format!(
             "flaglink is not running, and its store {} belongs to another user ({owner}). Start flaglink and ask again, or run this as \
              that one: `sudo -u '{owner}' flaglink …`, who has to be able to read its secrets then, too.",

@@ -102,6 +102,17 @@ pub(crate) fn text_of(path: &Path) -> Result<String, ConfigError> {
 }
 
 impl Config {
+    /// The command that has a new secret of that table (`[gitlab]`) read. Of its credentials systemd gives a service copies when it starts,
+    /// and a reload reads these again.
+    pub fn read_anew_by(&self, table: &str) -> &'static str {
+        let of_table = format!(" in {table}");
+        let mut files = self.secret_files.iter().filter(|file| file.named_by.ends_with(&of_table));
+        match files.any(|file| file.is_credential) {
+            true => "systemctl restart flaglink",
+            false => "flaglink reload",
+        }
+    }
+
     /// Reads and checks the file. `env` is the environment: overrides, secrets, `CREDENTIALS_DIRECTORY`.
     pub fn load(path: &Path, env: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
         let read_at = Timestamp::now();

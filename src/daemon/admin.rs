@@ -183,7 +183,7 @@ impl AdminView for View {
             .first()
             .map(|letter| format!(" (the oldest since {})", letter.at.strftime("%Y-%m-%d %H:%M UTC")));
         remarks.push(format!(
-            "{dead} given up{}: `flaglink queue list` says why; `flaglink queue retry` and `drop` deal with it",
+            "{dead} given up{}: `flaglink queue list` says why; `flaglink queue retry --all` tries again, `flaglink queue drop --all` forgets",
             since.unwrap_or_default()
         ));
         remarks

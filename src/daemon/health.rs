@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::notify;
 use crate::bot::World;
+use crate::config::Config;
 use crate::flags::ProviderError;
 use crate::gitlab::GitlabError;
 use crate::http::api_types;
@@ -29,6 +30,8 @@ const FRESH: Duration = Duration::from_millis(500);
 #[derive(Default)]
 pub(super) struct Health {
     heard: Mutex<BTreeMap<String, Result<(), String>>>,
+    /// What has a new secret read, likewise by name.
+    read_anew_by: Mutex<BTreeMap<String, &'static str>>,
     /// When it was last begun to ask all of them. Held while they are asked.
     asked: tokio::sync::Mutex<Option<Instant>>,
 }
@@ -63,6 +66,22 @@ impl Health {
         }
         // What does not answer in time stays as it was last heard.
         let _ = tokio::time::timeout(ANEW, ask(pipeline, self, FRESH)).await;
+    }
+
+    /// Goes by that configuration where it says how a new secret is read.
+    pub(super) fn configure(&self, config: &Config) {
+        let rules = config.rules.rules.iter().map(|rule| (of_rule(&rule.pattern), "[[projects]]".to_owned()));
+        let tables = config.providers.iter().map(|table| &table.name);
+        let tables = tables.map(|name| (of_provider(name), format!("[providers.{name}]")));
+        let gitlab = ("gitlab".to_owned(), "[gitlab]".to_owned());
+        let all = std::iter::once(gitlab).chain(rules).chain(tables);
+        let all = all.map(|(name, table)| (name, config.read_anew_by(&table))).collect();
+        *self.read_anew_by.lock().unwrap_or_else(PoisonError::into_inner) = all;
+    }
+
+    fn read_anew_by(&self, name: &str) -> &'static str {
+        let all = self.read_anew_by.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(name).copied().unwrap_or("flaglink reload")
     }
 
     /// Forgets whoever is not asked any more.
@@ -133,8 +152,10 @@ async fn ask_all(pipeline: &Pipeline, health: &Health) -> bool {
     asked.extend(world.flags().iter().map(|provider| of_provider(provider.name())));
     health.keep(&asked);
     let providers = join_all(world.flags().iter().map(async |provider| {
-        let said = provider.check().await.map_err(|error| of_service(provider.service(), &error));
-        health.hear(of_provider(provider.name()), said)
+        let name = of_provider(provider.name());
+        let anew = health.read_anew_by(&name);
+        let said = provider.check().await.map_err(|error| of_service(provider.service(), &error, anew));
+        health.hear(name, said)
     }));
     let (gitlab, providers) = tokio::join!(ask_gitlab(&world, health), providers);
     gitlab && providers.into_iter().all(|well| well)
@@ -150,11 +171,14 @@ async fn ask_gitlab(world: &World, health: &Health) -> bool {
             tracing::debug!(reason = %trouble, rule = rule.pattern, "GitLab does not say who we are");
         }
     }
-    let gitlab = world.gitlab().me().await.map(|_| ()).map_err(|error| of_gitlab(&error));
+    let anew = health.read_anew_by("gitlab");
+    let gitlab = world.gitlab().me().await.map(|_| ()).map_err(|error| of_gitlab(&error, anew));
     let mut all_well = health.hear("gitlab".to_owned(), gitlab);
     for (pattern, client) in world.gitlab_by_rule() {
-        let said = client.me().await.map(|_| ()).map_err(|error| of_gitlab(&error));
-        all_well &= health.hear(of_rule(pattern), said);
+        let name = of_rule(pattern);
+        let anew = health.read_anew_by(&name);
+        let said = client.me().await.map(|_| ()).map_err(|error| of_gitlab(&error, anew));
+        all_well &= health.hear(name, said);
     }
     all_well
 }
@@ -167,15 +191,15 @@ fn of_provider(name: &str) -> String {
     format!("providers.{name}")
 }
 
-/// What is the matter with GitLab, and what to do about it where somebody must.
-fn of_gitlab(error: &GitlabError) -> String {
+/// What is the matter with GitLab, and what to do about it where somebody must. `anew`: what has a new token read.
+fn of_gitlab(error: &GitlabError, anew: &str) -> String {
     match error {
         GitlabError::Failed(failure) if failure.status == Some(403) => {
             format!("the access token may not do what flaglink needs: it wants the scope `api` ({failure})")
         }
         GitlabError::Failed(failure) if failure.is_unauthorized() => format!(
             "GitLab does not accept the access token: mistyped, expired or revoked? Put a new one in its place and have \
-             it read: `flaglink reload` ({failure})"
+             it read: `{anew}` ({failure})"
         ),
         GitlabError::Failed(failure) if failure.is_not_found() => {
             format!("there is no GitLab at `url` in [gitlab] ({failure})")
@@ -185,11 +209,11 @@ fn of_gitlab(error: &GitlabError) -> String {
 }
 
 /// The same of a flag service.
-fn of_service(service: &str, error: &ProviderError) -> String {
+fn of_service(service: &str, error: &ProviderError, anew: &str) -> String {
     match error {
         ProviderError::Failed(failure) if failure.is_unauthorized() => format!(
             "{service} does not accept the key: mistyped, expired or deleted? Put a new one in its place and have it \
-             read: `flaglink reload` ({failure})"
+             read: `{anew}` ({failure})"
         ),
         other => other.to_string(),
     }

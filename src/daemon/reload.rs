@@ -181,6 +181,7 @@ impl Reloader {
             providers: config.providers.len(),
             warnings: config.warnings.iter().cloned().chain(untried).collect(),
             at_the_next_start: fixed(&present.config, &config, marker_key_is_new),
+            secrets_of_the_start: config.secret_files.iter().any(|file| file.is_credential),
         };
         present.prints = prints;
         self.reading.store(Reading::of(&config, &self.lasting));

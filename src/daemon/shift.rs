@@ -94,6 +94,7 @@ impl Shift {
         };
         tasks.spawn(keep_hooks_in_step(Arc::clone(&gear.pipeline), plan, stop.clone()));
         tasks.spawn(remind(Arc::clone(&gear.pipeline), config.reminders.clone(), stop.clone()));
+        gear.health.configure(config);
         tasks.spawn(health::watch(Arc::clone(&gear.pipeline), Arc::clone(&gear.health), stop.clone()));
         Self { stop, tasks }
     }

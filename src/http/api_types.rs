@@ -285,6 +285,9 @@ pub struct Reloaded {
     pub warnings: Vec<String>,
     /// Keys that are different now and are followed at the next start only.
     pub at_the_next_start: Vec<String>,
+    /// Whether it has secrets of systemd's (`LoadCredential=`), which are those of its start.
+    #[serde(default)]
+    pub secrets_of_the_start: bool,
 }
 
 /// Which dead letters are meant: some, or all.

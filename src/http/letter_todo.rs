@@ -38,7 +38,7 @@ pub(super) fn todo(letter: &DeadLetter, work: Option<&str>) -> Option<String> {
         ),
         (Refuser::Service(name), 401 | 403) => format!(
             "The key of [providers.{name}] is not accepted, or may not do that: give it the right or put another one in its place, \
-             `flaglink reload`, {retry}."
+             `flaglink reload` (or start flaglink again, where systemd hands it over), {retry}."
         ),
         (Refuser::Service(name), 404 | 410) => {
             format!(

@@ -6,7 +6,7 @@ use flaglink::sandbox::faults::{Fault, Rule};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::loopback::free_port;
-use crate::place::Place;
+use crate::place::{PATIENCE, Place};
 use crate::proxy::{BROKEN, CLOSED, STRICT, proxy};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -306,7 +306,38 @@ async fn of_a_changed_credential_it_is_said_that_only_a_start_brings_it() {
             "daemon-running",
             &["unleash-token changed after", "`systemctl restart flaglink`"],
         );
-        assert_eq!(place.run(&["reload"], &[]).await.code, 0);
+        let reloaded = place.run(&["reload"], &[]).await;
+        assert!(reloaded.code == 0 && reloaded.out.contains("those of its start"), "{}", reloaded.out);
+    }
+    // And of one that is refused, what has the next one read: by the daemon, and by the doctor.
+    place.unleash.revoke_token(&place.unleash_token);
+    place.stop().await;
+    place.start_with_credentials(&copies).await;
+    let restart = "`systemctl restart flaglink`";
+    let found = place.doctor(&[], &env).await;
+    found.says("wrong", "provider-key", &["does not accept the key of unleash", restart]);
+    place.gitlab.revoke_token(&place.token);
+    let found = place.doctor(&[], &env).await;
+    found.says("wrong", "token-alive", &["`flaglink reload`"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_refused_credential_the_daemon_says_that_only_a_start_brings_another() {
+    let mut place = Place::quiet().await;
+    let copies = place.path("copies");
+    std::fs::create_dir(&copies).unwrap();
+    std::fs::copy(place.path("unleash-token"), copies.join("unleash-token")).unwrap();
+    place.unleash.revoke_token(&place.unleash_token);
+    place.start_with_credentials(&copies).await;
+    let began = Instant::now();
+    loop {
+        let found = place.doctor(&[], &[]).await;
+        let all = found.all("wrong").into_iter().find(|said| said.starts_with("daemon-ready: "));
+        if let Some(said) = all.filter(|said| said.contains("does not accept the key")) {
+            assert!(said.contains("`systemctl restart flaglink`"), "{said}");
+            return;
+        }
+        assert!(began.elapsed() < PATIENCE, "{:#}", found.report);
     }
 }
 

@@ -3,6 +3,7 @@
 use flaglink::sandbox::gitlab::{HookSpec, level};
 
 use crate::kit::{Flaglink, Place, path_of};
+use crate::told::said;
 
 #[tokio::test]
 async fn a_group_has_one_webhook_for_all_its_projects() {
@@ -80,6 +81,33 @@ async fn a_group_takes_over_from_its_projects() {
     flaglink.restart(&place).await;
     let left = place.hook_of(place.shop);
     assert_eq!(left.id, by_hand, "only ours went");
+    flaglink.works(&place, place.issue(place.shop)).await;
+    flaglink.stop().await;
+}
+
+/// Where GitLab makes none for the group, those that work go on.
+#[tokio::test]
+async fn the_projects_keep_theirs_until_the_group_has_one() {
+    let place = Place::new().await;
+    let group = place.gitlab.group("shop");
+    place.gitlab.group_member(group, place.bot, level::OWNER);
+    place.gitlab.change(|model| model.settings.group_hooks = false);
+    let mut flaglink = Flaglink::new();
+    flaglink.start(&place).await;
+    let hook = place.hook_of(place.shop);
+    flaglink.rule = "hooks = \"group\"".to_owned();
+    flaglink.restart(&place).await;
+    assert_eq!(place.hook_of(place.shop).id, hook.id);
+    flaglink.works(&place, place.issue(place.shop)).await;
+    let (code, out, _) = said(&flaglink, &["hooks", "list"]).await;
+    assert!(code == 1 && out.contains("✔ shop/web (project)") && out.contains("Premium"), "{out}");
+    let (_, out, _) = said(&flaglink, &["hooks", "sync"]).await;
+    assert!(out.contains("it stays until the webhook of its group is there"), "{out}");
+
+    place.gitlab.change(|model| model.settings.group_hooks = true);
+    flaglink.restart(&place).await;
+    let hooks: Vec<_> = place.gitlab.read(|model| model.hooks.values().map(|hook| hook.group).collect());
+    assert_eq!(hooks, [Some(group)]);
     flaglink.works(&place, place.issue(place.shop)).await;
     flaglink.stop().await;
 }

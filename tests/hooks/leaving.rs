@@ -122,6 +122,25 @@ async fn where_none_are_registered_any_more_those_that_were_go() {
     assert!(store(&flaglink).hooks().await.unwrap().is_empty());
 }
 
+/// What `sync` would refuse is not advised.
+#[tokio::test]
+async fn where_webhooks_are_made_by_hand_nobody_is_sent_to_register_them() {
+    let place = Place::new().await;
+    let mut flaglink = Flaglink::new();
+    flaglink.start(&place).await;
+    assert_eq!(said(&flaglink, &["hooks", "remove"]).await.0, 0);
+    flaglink.gitlab = "webhook_secret_file = \"by-hand\"".to_owned();
+    flaglink.write("by-hand", "a-secret-that-was-made-by-hand");
+    flaglink.restart(&place).await;
+    let (code, out, err) = said(&flaglink, &["hooks", "list"]).await;
+    assert!(code == 0 && out.contains("– shop/web (project): none is registered"), "{out}{err}");
+    assert!(!out.contains("hooks sync"), "{out}");
+    let (code, out, err) = said(&flaglink, &["hooks", "test"]).await;
+    assert!(code == 1 && out.contains("can have none tested but its own"), "{out}{err}");
+    assert!(out.contains("Settings → Webhooks → Test") && !out.contains("hooks sync"), "{out}");
+    flaglink.stop().await;
+}
+
 /// The word of a person counts at once, also where GitLab is away, and where there is nothing yet.
 #[tokio::test]
 async fn removed_by_hand_the_path_is_closed_first_and_gitlab_is_asked_again() {

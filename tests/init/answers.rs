@@ -70,6 +70,26 @@ async fn addresses_as_people_paste_them() {
         .await;
 }
 
+/// There webhooks would go, with their secrets.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_public_address_that_is_somebody_elses() {
+    let place = Place::new().await;
+    for (address, whose) in [
+        (place.gitlab.url(), "GitLab's own address"),
+        (format!("{}/hooks/gitlab", place.gitlab.url()), "GitLab's own address"),
+        (place.flagsmith.url(), "Flagsmith's own address"),
+    ] {
+        place.refuses(&place.flags_but("--public-url", &address), "--public-url", &[whose]).await;
+    }
+    // What it is nobody knows: that is told, and it is taken.
+    let dry =
+        |address: &str| [place.flags_but("--public-url", address), vec!["--dry-run".to_owned()]].concat();
+    let said = place.init(&dry(&place.unleash.url())).await;
+    assert!(said.code == 0 && said.out.contains("something else than flaglink answers at"), "{said:?}");
+    let said = place.init(&dry(&format!("http://{}", place.webhooks))).await;
+    assert!(said.code == 0 && !said.out.contains("something else"), "nothing runs there yet: {said:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gitlab_that_is_something_else() {
     let place = Place::new().await;

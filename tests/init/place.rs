@@ -122,7 +122,17 @@ impl Place {
     }
 
     pub(crate) async fn init(&self, arguments: &[String]) -> Said {
-        let mut command = self.command(arguments);
+        self.said(self.command(arguments)).await
+    }
+
+    /// Any subcommand, with that in its environment.
+    pub(crate) async fn program(&self, arguments: &[&str], env: &[(&str, &str)]) -> Said {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_flaglink"));
+        command.args(arguments).current_dir(self.folder.path()).env_clear().envs(env.iter().copied());
+        self.said(command).await
+    }
+
+    async fn said(&self, mut command: Command) -> Said {
         command.stdin(Stdio::null());
         let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
         let said = Said {

@@ -188,7 +188,8 @@ async fn the_advice_for_a_service_is_what_it_takes() {
     // As it stands there, but for where the system's folders are, and for whom the key is.
     let root = place.path("root");
     let here = |path: &str| root.join(path.trim_start_matches('/'));
-    for line in service.lines().map(str::trim).filter(|line| line.starts_with("install ")) {
+    let typed = |line: &&str| line.starts_with("install ") || line.starts_with("cp ");
+    for line in service.lines().map(str::trim).filter(typed) {
         let line = line.replace(" -o flaglink -g flaglink", "");
         let line = line.replace(" /etc/", &format!(" {}/etc/", root.display()));
         let line = line.replace(" /var/", &format!(" {}/var/", root.display()));
@@ -201,6 +202,13 @@ async fn the_advice_for_a_service_is_what_it_takes() {
     assert_eq!(mode("/var/lib/flaglink-keys/marker-key"), 0o600);
     assert!(service.contains("In /etc/systemd/system/flaglink.service.d/secrets.conf"), "{service}");
     assert!(here("/etc/systemd/system/flaglink.service.d").is_dir(), "a file can be made in it");
+    // The store goes along, with what is in it, to its user, and before the service starts.
+    assert_eq!(mode("/var/lib/flaglink"), 0o700);
+    assert!(here("/var/lib/flaglink/db").exists(), "{service}");
+    let at = |words: &str| service.find(words).unwrap_or(usize::MAX);
+    let (copied, owned) =
+        (at("cp -a ./store/. /var/lib/flaglink/"), at("chown -R flaglink: /var/lib/flaglink"));
+    assert!(copied < owned && owned < at("systemctl daemon-reload"), "{service}");
     let credentials = place.path("credentials");
     std::fs::create_dir(&credentials).unwrap();
     let drop_in = said_after("secrets.conf");
@@ -227,6 +235,50 @@ async fn the_advice_for_a_service_is_what_it_takes() {
     let place = Place::new().await;
     let said = place.init(&place.flags_but("--public-url", "none")).await;
     assert!(said.out.contains("As a service") && !said.out.contains("-o flaglink"), "{said:?}");
+}
+
+/// The service's own configuration, with its secrets in a folder that the environment names.
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_of_the_service_are_found_and_written_back_where_they_are() {
+    let place = Place::new().await;
+    assert_eq!(place.init(&place.flags()).await.code, 0);
+    let names = ["gitlab-token", "flagsmith-key", "flagsmith-webhook"];
+    std::fs::create_dir(place.path("secrets")).unwrap();
+    for name in names {
+        std::fs::rename(place.path(name), place.path("secrets").join(name)).unwrap();
+    }
+    let before = place.files();
+
+    // Not told where they are, nobody takes others in their place.
+    let told = format!("CREDENTIALS_DIRECTORY={}", place.path("secrets").display());
+    let blind = place.init(&[]).await;
+    assert!(blind.code == 2 && blind.err.contains("nobody can be asked"), "{blind:?}");
+    let check = place.program(&["config", "check"], &[]).await;
+    assert!(check.code == 2 && check.err.contains("there is no file"), "{check:?}");
+    for said in [&blind, &check] {
+        assert!(said.err.contains("run this as root with") && said.err.contains(&told), "{said:?}");
+    }
+
+    let folder = place.path("secrets").display().to_string();
+    let env = [("CREDENTIALS_DIRECTORY", folder.as_str())];
+    let same = place.program(&["init"], &env).await;
+    assert!(same.code == 0 && same.out.contains("Nothing to change"), "{same:?}");
+    assert!(!same.out.contains("LoadCredential"), "{same:?}");
+
+    let (token, webhook) = (place.gitlab.token(place.bot, &["api"]), place.read("secrets/flagsmith-webhook"));
+    std::fs::write(place.path("given/token"), &token).unwrap();
+    let said = place.program(&["init", "--gitlab-token-file", "given/token"], &env).await;
+    assert_eq!(said.code, 0, "{said:?}");
+    assert_eq!(place.read("secrets/gitlab-token").trim(), token);
+    assert_eq!(place.read("secrets/flagsmith-webhook"), webhook);
+    assert_eq!(place.files(), before, "nothing new is beside the configuration");
+    // What is in its place is not put there.
+    assert!(!said.out.contains("install -m 600") && !said.out.contains("/etc/flaglink"), "{said:?}");
+    for name in names {
+        assert!(said.out.contains(&format!("LoadCredential={name}:{folder}/{name}")), "{said:?}");
+    }
+    assert!(said.out.contains("systemctl daemon-reload && systemctl restart flaglink"), "{said:?}");
+    assert!(!said.out.contains("flaglink run"), "{said:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -184,6 +184,8 @@ async fn what_cannot_be_brought_along_is_said_link_by_link() {
     let said = import(&foreign).await;
     assert_eq!(said.code, 1, "{said:?}");
     assert_eq!(said.out.matches("names no issue").count(), 2, "{said:?}");
+    let formerly = "`formerly = [\"https://gitlab.elsewhere.example\"]` in [gitlab]";
+    assert_eq!(said.out.matches(formerly).count(), 2, "{said:?}");
 
     // What can be done is done; of what was made again since, it is said.
     let said = import(&exported).await;

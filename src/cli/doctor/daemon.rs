@@ -243,6 +243,8 @@ fn running(status: &Status) -> Finding {
 /// Reads `/readyz`: what is wrong line by line, or `ready` and remarks below it.
 fn ready(text: &str, good: bool) -> Vec<Finding> {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    // The dead letters have a line of their own.
+    let lines = lines.filter(|line| !is_of_letters(line));
     if !good {
         return lines
             .map(|line| {
@@ -255,8 +257,7 @@ fn ready(text: &str, good: bool) -> Vec<Finding> {
             .collect();
     }
     let mut findings = vec![Finding::good(Id::DaemonReady, "it is ready: it can write, and its queues move")];
-    // The dead letters have a line of their own.
-    let remarks = lines.filter(|line| *line != "ready" && !is_of_letters(line));
+    let remarks = lines.filter(|line| *line != "ready");
     findings.extend(
         remarks.map(|line| {
             Finding::look(Id::DaemonReady, line, "the sentence says what to do; its log says more")
@@ -332,7 +333,7 @@ fn queues(queue: &Queue, runs: bool) -> Group {
             Finding::look(
                 Id::DeadLetters,
                 format!("{} given up{why}", counts.dead),
-                "`flaglink queue list` says why; `flaglink queue retry` tries again, `flaglink queue drop` forgets",
+                "`flaglink queue list` says why; `flaglink queue retry --all` tries again, `flaglink queue drop --all` forgets",
             )
         }
     });

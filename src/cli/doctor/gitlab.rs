@@ -28,6 +28,8 @@ pub(super) struct Access {
     pub(super) api: GitlabApi,
     /// Whether there is a `ca_file` for it.
     pub(super) own_ca: bool,
+    /// What has a new one read.
+    pub(super) anew: &'static str,
     /// Whose it is; `None` where GitLab does not say.
     pub(super) me: Option<Me>,
 }
@@ -192,7 +194,7 @@ fn token(access: &Access, told: &Told, address: &str) -> Vec<Finding> {
     let me = match &told.me {
         Ok(me) => me,
         Err(error) => {
-            let mut finding = of_gitlab(error, name, address, access.own_ca);
+            let mut finding = of_gitlab(error, name, address, access.own_ca, access.anew);
             if finding.id == Id::TokenScope
                 && let Some(scopes) = scopes
             {

@@ -74,7 +74,7 @@ pub fn checks() -> Vec<&'static str> {
 
 /// Why GitLab gave no good answer with that token, and what to do: one sentence or two.
 pub(super) fn explain(error: &crate::gitlab::GitlabError, whose: &str, address: &str) -> String {
-    let finding = words::of_gitlab(error, whose, address, false);
+    let finding = words::of_gitlab(error, whose, address, false, "flaglink reload");
     match finding.remedy {
         Some(remedy) => format!("{}; {remedy}", finding.says),
         None => finding.says,
@@ -278,6 +278,7 @@ fn accesses(config: &Config, limit: Duration) -> Result<(Vec<Access>, Registry),
         rule: None,
         api: api(config.gitlab.token.clone()),
         own_ca,
+        anew: config.read_anew_by("[gitlab]"),
         me: None,
     }];
     for rule in &config.rules.rules {
@@ -287,6 +288,7 @@ fn accesses(config: &Config, limit: Duration) -> Result<(Vec<Access>, Registry),
             rule: Some(rule.pattern.clone()),
             api: api(token),
             own_ca,
+            anew: config.read_anew_by("[[projects]]"),
             me: None,
         });
     }

@@ -77,7 +77,7 @@ pub(super) async fn look(
         let projects = match &list.live {
             Ok(projects) => projects,
             Err(error) => {
-                findings.push(of_gitlab(error, &access.name, address, access.own_ca));
+                findings.push(of_gitlab(error, &access.name, address, access.own_ca, access.anew));
                 continue;
             }
         };

@@ -13,7 +13,7 @@ use super::finding::{Finding, Group, Id};
 use super::own_flags::Shown;
 use super::provider_webhook::Webhook;
 use super::within;
-use super::words::{SLOW, WAIT_LONGER, of_provider};
+use super::words::{Around, SLOW, WAIT_LONGER, of_provider};
 use crate::config::Config;
 use crate::flags::{
     FlagProvider, Provided, ProviderError, Registry, ServiceProject, TooOld, Verdict, WebhookRequest,
@@ -54,7 +54,9 @@ pub(super) async fn ask(
         let (provider, public) = (Arc::clone(provider), public.cloned());
         let table = config.providers.iter().find(|table| table.name == provider.name());
         let own_ca = table.is_some_and(|table| matches!(table.file("ca_file"), Ok(Some(_))));
-        asked.spawn(async move { (at, one(provider, public.as_ref(), own_ca, limit).await) });
+        let anew = config.read_anew_by(&format!("[providers.{}]", provider.name()));
+        let around = Around { own_ca, anew };
+        asked.spawn(async move { (at, one(provider, public.as_ref(), around, limit).await) });
     }
     let mut all = Vec::new();
     while let Some(one) = asked.join_next().await {
@@ -111,10 +113,15 @@ fn report_of<'a>(reported: &'a Reported, name: &str) -> Option<&'a HookReport> {
     reports.iter().find(|report| report.kind == "provider" && report.name == name)
 }
 
-async fn one(provider: Arc<dyn FlagProvider>, public: Option<&Url>, own_ca: bool, limit: Duration) -> Asked {
+async fn one(
+    provider: Arc<dyn FlagProvider>,
+    public: Option<&Url>,
+    around: Around,
+    limit: Duration,
+) -> Asked {
     let name = provider.name().to_owned();
     let ((mut findings, answers), version) =
-        tokio::join!(key(provider.as_ref(), own_ca, limit), version(provider.as_ref(), limit));
+        tokio::join!(key(provider.as_ref(), around, limit), version(provider.as_ref(), limit));
     findings.extend(version);
     let mut asked = Asked { name, environments: None, provider, findings, webhook: None, after: None };
     if !answers {
@@ -126,7 +133,7 @@ async fn one(provider: Arc<dyn FlagProvider>, public: Option<&Url>, own_ca: bool
         webhook(provider, public, limit),
         within(limit, provider.back_links_refused())
     );
-    asked.findings.extend(judge_environments(provider, environments.as_ref(), own_ca, limit));
+    asked.findings.extend(judge_environments(provider, environments.as_ref(), around, limit));
     asked.environments = environments.and_then(Result::ok);
     asked.webhook = Some(webhook);
     asked.after = refused.and_then(Result::ok).flatten().map(|why| {
@@ -142,7 +149,7 @@ async fn one(provider: Arc<dyn FlagProvider>, public: Option<&Url>, own_ca: bool
 }
 
 /// Whether it answers and accepts the key.
-async fn key(provider: &dyn FlagProvider, own_ca: bool, limit: Duration) -> (Vec<Finding>, bool) {
+async fn key(provider: &dyn FlagProvider, around: Around, limit: Duration) -> (Vec<Finding>, bool) {
     let (name, service) = (provider.name(), provider.service());
     let began = Instant::now();
     let Some(checked) = within(limit, provider.check()).await else {
@@ -158,7 +165,7 @@ async fn key(provider: &dyn FlagProvider, own_ca: bool, limit: Duration) -> (Vec
     let Err(error) = checked else {
         return (vec![answered(service, began.elapsed())], true);
     };
-    let mut finding = of_provider(&error, provider, own_ca);
+    let mut finding = of_provider(&error, provider, around);
     if finding.id == Id::ProviderProject
         && let Some(seen) = within(limit, provider.projects()).await
         && let Some(remedy) = other_project(name, service, &seen)
@@ -229,7 +236,7 @@ fn answered(service: &str, took: Duration) -> Finding {
 fn judge_environments(
     provider: &dyn FlagProvider,
     environments: Option<&Provided<Vec<String>>>,
-    own_ca: bool,
+    around: Around,
     limit: Duration,
 ) -> Option<Finding> {
     let (name, service) = (provider.name(), provider.service());
@@ -244,7 +251,7 @@ fn judge_environments(
             format!("environments: {}", names.iter().take(12).cloned().collect::<Vec<_>>().join(", ")),
         ),
         Some(Err(ProviderError::Unsupported)) => return None,
-        Some(Err(error)) => of_provider(error, provider, own_ca),
+        Some(Err(error)) => of_provider(error, provider, around),
         None => Finding::look(
             Id::ProviderEnvironments,
             format!("the environments are not told within {} s", limit.as_secs()),

@@ -83,7 +83,14 @@ pub(in crate::cli) fn wants_tls(status: Option<u16>, said: &str) -> bool {
 }
 
 /// Why GitLab gave no good answer with the token that `whose` names.
-pub(super) fn of_gitlab(error: &GitlabError, whose: &str, address: &str, own_ca: bool) -> Finding {
+/// `anew`: what has a new one read.
+pub(super) fn of_gitlab(
+    error: &GitlabError,
+    whose: &str,
+    address: &str,
+    own_ca: bool,
+    anew: &str,
+) -> Finding {
     let key = "`url` in [gitlab]";
     let plain = address.starts_with("http://");
     let failure = match error {
@@ -119,7 +126,7 @@ pub(super) fn of_gitlab(error: &GitlabError, whose: &str, address: &str, own_ca:
             Finding::wrong(
                 Id::TokenAlive,
                 format!("GitLab does not accept {whose}: {why}"),
-                format!("{remedy}, and run `flaglink reload`"),
+                format!("{remedy}, and run `{anew}`"),
             )
         }
         Some(403) if said.contains("insufficient_scope") || said.contains("higher privileges") => {
@@ -197,8 +204,18 @@ fn elsewhere(failure: &Failure, address: &str) -> Option<Url> {
 pub(super) const SCOPE: &str = "flaglink reads and writes comments and labels, so it needs the scope `api`: make a token with it, and put it in the old \
      one's place";
 
+/// What the configuration has for a flag service.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Around {
+    /// Whether there is a `ca_file`.
+    pub(super) own_ca: bool,
+    /// What has a new key read.
+    pub(super) anew: &'static str,
+}
+
 /// Why a flag service gave no good answer.
-pub(super) fn of_provider(error: &ProviderError, provider: &dyn FlagProvider, own_ca: bool) -> Finding {
+pub(super) fn of_provider(error: &ProviderError, provider: &dyn FlagProvider, around: Around) -> Finding {
+    let Around { own_ca, anew } = around;
     let (name, service) = (provider.name(), provider.service());
     let table = format!("[providers.{name}]");
     // A place begins with its address, where it has one.
@@ -215,7 +232,7 @@ pub(super) fn of_provider(error: &ProviderError, provider: &dyn FlagProvider, ow
         ProviderError::Failed(failure) if failure.is_unauthorized() => Finding::wrong(
             Id::ProviderKey,
             format!("{service} does not accept the key of {name}: mistyped, expired or revoked"),
-            format!("make a new key there, put it in the file that {table} names, and run `flaglink reload`"),
+            format!("make a new key there, put it in the file that {table} names, and run `{anew}`"),
         ),
         ProviderError::Failed(failure) if failure.status == Some(403) => Finding::wrong(
             Id::ProviderKey,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use http::header::{ACCEPT, HeaderMap, HeaderValue};
+use http::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
 use url::{Host, Url};
 
 use crate::cli::doctor::wants_tls;
@@ -347,4 +347,37 @@ pub(super) async fn unknown_name(public: Option<&str>) -> Option<String> {
              flag service know it nothing is wrong; else give the right one with --public-url"
         )
     })
+}
+
+/// Whether both are the same place: the host, its port, and the path.
+pub(super) fn is_same(one: &str, other: &str) -> bool {
+    let place = |text: &str| {
+        let url = Url::parse(text).ok()?;
+        let path = url.path().trim_end_matches('/').to_owned();
+        Some((url.host_str()?.to_owned(), url.port_or_known_default(), path))
+    };
+    place(one).is_some_and(|one| Some(one) == place(other))
+}
+
+/// That another program answers at the address that is to be flaglink's. Nothing that answers is no fault: flaglink may not run yet.
+pub(super) async fn other_program(public: Option<&str>, ca_file: Option<PathBuf>) -> Option<String> {
+    let base = Url::parse(&format!("{}/", public?)).ok()?;
+    // A tunnel's page for browsers is not shown to this.
+    let headers = HeaderMap::from_iter([(
+        HeaderName::from_static("ngrok-skip-browser-warning"),
+        HeaderValue::from_static("1"),
+    )]);
+    let seen = looker(ca_file).ok()?.look(&base.join("healthz").ok()?, headers).await.ok()?;
+    let is_flaglink = seen.status == 200 && seen.body.trim_ascii() == b"ok";
+    // A proxy or a tunnel, before a flaglink that does not run.
+    let is_before_it = seen.status >= 500 || seen.headers.contains_key("ngrok-error-code");
+    if is_flaglink || is_before_it || in_the_way(&(&seen).into(), &base, "flaglink").is_some() {
+        return None;
+    }
+    Some(format!(
+        "something else than flaglink answers at {base}healthz ({}), and there GitLab and the flag service would send what is for \
+         flaglink: is that its address? A proxy is to pass on /healthz and all below /hooks/; a mistyped address is put right \
+         with --public-url",
+        seen.status
+    ))
 }

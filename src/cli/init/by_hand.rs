@@ -92,8 +92,8 @@ impl Interview<'_> {
         if name != FILE || other.iter().any(|key| file::text(&self.document, "gitlab", key).is_some()) {
             return false;
         }
-        let text = std::fs::read_to_string(self.beside(name)).unwrap_or_default();
-        let secret = secrets::read(&self.beside(name));
+        let text = std::fs::read_to_string(self.secret_at(name)).unwrap_or_default();
+        let secret = secrets::read(&self.secret_at(name));
         let made =
             |secret: &str| secret.len() == DIGITS && secret.bytes().all(|byte| byte.is_ascii_hexdigit());
         // Several lines: somebody is changing it.

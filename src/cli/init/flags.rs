@@ -108,7 +108,9 @@ impl Interview<'_> {
         let variable = in_file(&own.key_env()).map(str::to_owned);
         let known_key = match &variable {
             Some(variable) => self.context.env.get(variable).cloned().map(SecretString::from),
-            None => secrets::read(&self.beside(in_file(&own.key_file()).unwrap_or(&format!("{name}-key")))),
+            None => {
+                secrets::read(&self.secret_at(in_file(&own.key_file()).unwrap_or(&format!("{name}-key"))))
+            }
         };
         let mut given_key = match &self.init.service_key_file {
             Some(file) => Some(
@@ -146,7 +148,7 @@ impl Interview<'_> {
             let typed_key = given_key.is_none();
             let secret = match given_key.take() {
                 Some(given) => given,
-                None => self.asker.secret(key_question)?,
+                None => self.secret(key_question)?,
             };
             let step = self.progress.step(format!("asking {title}"));
             let tried = match secrets::cleaned(&secret, "key") {

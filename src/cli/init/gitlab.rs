@@ -127,7 +127,7 @@ impl Interview<'_> {
         let known = match &variable {
             Some(variable) => self.context.env.get(variable).cloned().map(SecretString::from),
             None => secrets::read(
-                &self.beside(file::text(&self.document, "gitlab", "token_file").unwrap_or("gitlab-token")),
+                &self.secret_at(file::text(&self.document, "gitlab", "token_file").unwrap_or("gitlab-token")),
             ),
         };
         let mut given = match &self.init.gitlab_token_file {
@@ -141,7 +141,7 @@ impl Interview<'_> {
             let typed = given.is_none();
             let secret = match given.take() {
                 Some(given) => given,
-                None => self.asker.secret(question)?,
+                None => self.secret(question)?,
             };
             let by_variable = variable.is_some();
             let tried = match secrets::cleaned(&secret, "token") {

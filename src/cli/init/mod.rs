@@ -21,7 +21,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
+use secrecy::SecretString;
 
+use super::credentials;
 use super::doctor::Needs;
 use super::progress::Progress;
 use super::proxy_words::{WRITE_IT, unusable};
@@ -30,6 +32,8 @@ use crate::config::TunnelSettings;
 use crate::tunnel::Survey;
 use ask::{Asker, Question};
 use file::Wanted;
+use flags::Flags;
+use gitlab::Gitlab;
 use interrupt::{Interrupt, Stage};
 
 /// Write a configuration by asking; check every answer at once, register the webhooks, say what to type where
@@ -148,9 +152,14 @@ impl Interview<'_> {
         let gitlab = self.gitlab().await?;
         let projects = self.projects(&gitlab).await?;
         let flags = self.flag_service(&gitlab).await?;
-        let public_url = self.public_url()?;
+        let public_url = self.public_url(&gitlab, &flags)?;
         let unknown = address::unknown_name(public_url.as_deref()).await;
         unknown.iter().for_each(|warning| self.asker.warn(warning));
+        let other = {
+            let _step = self.progress.step("asking at the public address");
+            address::other_program(public_url.as_deref(), self.ca_file()).await
+        };
+        other.iter().for_each(|warning| self.asker.warn(warning));
         let no_tunnel = self.no_tunnel(public_url.as_deref()).await;
         no_tunnel.iter().for_each(|warning| self.asker.warn(warning));
         let webhooks = self.webhooks(&gitlab, &projects, public_url.as_deref()).await?;
@@ -186,6 +195,7 @@ impl Interview<'_> {
             .cloned()
             .chain(flags.warnings.iter().cloned())
             .chain(unknown)
+            .chain(other)
             .chain(no_tunnel)
             .chain(others)
             .chain(too_small)
@@ -215,14 +225,14 @@ impl Interview<'_> {
         if self.context.json {
             document::write(&tell::Told::new(&plan, &changes, &hooks))?;
         } else {
-            tell::done(&plan, &changes, &hooks, &projects, &gitlab, &flags)?;
+            tell::done(&plan, &changes, &hooks, &projects, &gitlab, &flags, &config)?;
         }
         // What is written stands; whoever runs it unattended wants to know that it is not all.
         if hooks.failed { Err(Trouble::Told) } else { Ok(()) }
     }
 
     /// How flaglink is reached from outside; `None`: not known, or not yet.
-    fn public_url(&self) -> Result<Option<String>, Trouble> {
+    fn public_url(&self, gitlab: &Gitlab, flags: &Flags) -> Result<Option<String>, Trouble> {
         let question = Question {
             words: "How do GitLab and the flag service reach flaglink from outside?",
             help: "The address of your tunnel or reverse proxy, such as https://flags.example.com; `auto`: a tunnel on this \
@@ -246,8 +256,17 @@ impl Interview<'_> {
             match address::web_address(&plain) {
                 Ok(url) => {
                     let url = url.as_str();
-                    let url = url.split("/hooks").next().unwrap_or(url);
-                    return Ok(Some(url.trim_end_matches('/').to_owned()));
+                    let url = url.split("/hooks").next().unwrap_or(url).trim_end_matches('/');
+                    let service = flags.url.as_deref().map(|at| (flags.kind.service, at));
+                    let others = [("GitLab", gitlab.url.as_str())].into_iter().chain(service);
+                    let Some((whose, _)) = others.into_iter().find(|(_, at)| address::is_same(url, at))
+                    else {
+                        return Ok(Some(url.to_owned()));
+                    };
+                    let why = format!(
+                        "that is {whose}'s own address; flaglink needs one of its own, at which a proxy or tunnel leads to it"
+                    );
+                    self.asker.refuse(question, typed, &why)?;
                 }
                 Err(why) => self.asker.refuse(question, typed, &why)?,
             }
@@ -292,6 +311,31 @@ impl Interview<'_> {
             Some(dir) => dir.join(name),
             None => PathBuf::from(name),
         }
+    }
+
+    /// Where the daemon finds a secret's file: in `$CREDENTIALS_DIRECTORY`, then beside the configuration.
+    fn found(&self, name: &str) -> Option<PathBuf> {
+        self.of_service(name).into_iter().chain([self.beside(name)]).find(|path| path.exists())
+    }
+
+    /// The same, or where a new one is to be.
+    fn secret_at(&self, name: &str) -> PathBuf {
+        self.found(name).or_else(|| self.of_service(name)).unwrap_or_else(|| self.beside(name))
+    }
+
+    fn of_service(&self, name: &str) -> Option<PathBuf> {
+        let folder = credentials::folder(&self.context.env)?;
+        Path::new(name).is_relative().then(|| folder.join(name))
+    }
+
+    /// A secret that is asked for. Those of the service may only not have been found.
+    fn secret(&self, question: Question<'_>) -> Result<SecretString, Trouble> {
+        let hint = credentials::hint(&self.path, &self.context.env);
+        hint.iter().for_each(|hint| self.asker.warn(hint));
+        self.asker.secret(question).map_err(|trouble| match (trouble, hint) {
+            (Trouble::Arguments(why), Some(hint)) => Trouble::Arguments(format!("{why} {hint}")),
+            (trouble, _) => trouble,
+        })
     }
 
     fn ca_file(&self) -> Option<PathBuf> {

@@ -41,11 +41,9 @@ impl Interview<'_> {
         let key = match text("marker_key_env") {
             Some(variable) => MarkerKeySource::Given(self.context.env.get(variable)?.clone().into()),
             None => {
-                let path = self.beside(text("marker_key_file").unwrap_or("marker-key"));
-                if !path.exists() {
-                    // It has made none yet.
-                    return Some(Own::of(None));
-                }
+                let found = self.found(text("marker_key_file").unwrap_or("marker-key"));
+                // It has made none yet.
+                let Some(path) = found else { return Some(Own::of(None)) };
                 MarkerKeySource::File(path)
             }
         };

@@ -12,7 +12,7 @@ use super::gitlab::Gitlab;
 use super::secrets::{self, SecretToBe};
 use super::{Interview, file};
 use crate::cli::words::plain;
-use crate::cli::{Context, Trouble, show};
+use crate::cli::{Context, Trouble, credentials, show};
 use crate::config::Config;
 
 /// Everything that is to be written.
@@ -40,6 +40,8 @@ pub(super) struct Plan {
     pub(super) ca_file: Option<PathBuf>,
     /// Where the marker key is, once there is one.
     pub(super) marker_key: PathBuf,
+    /// The folder of the service's secrets, where the environment names it.
+    pub(super) credentials: Option<PathBuf>,
 }
 
 impl Plan {
@@ -54,7 +56,7 @@ impl Plan {
         let mut all = Vec::new();
         if !gitlab.by_variable {
             let name = file::text(document, "gitlab", "token_file").unwrap_or("gitlab-token");
-            let path = interview.beside(name);
+            let path = interview.secret_at(name);
             // Several lines, or spaces around it, are as good as they are.
             let same = secrets::read(&path).is_some_and(|is| gitlab.has_token(&is));
             let token = if same {
@@ -66,7 +68,7 @@ impl Plan {
         }
         let mut webhook_secret = None;
         if let Some(name) = file::text(document, "gitlab", "webhook_secret_file") {
-            let path = interview.beside(name);
+            let path = interview.secret_at(name);
             all.push(SecretToBe {
                 secret: kept(&path)?,
                 path: path.clone(),
@@ -79,18 +81,19 @@ impl Plan {
             && let Some(name) = in_table(&own.key_file())
         {
             all.push(SecretToBe {
-                path: interview.beside(name),
+                path: interview.secret_at(name),
                 secret: key.clone(),
                 what: "the key of the flag service",
             });
         }
         let mut service_secret = None;
         if let Some(name) = in_table("webhook_secret_file") {
-            let path = interview.beside(name);
+            let path = interview.secret_at(name);
             let secret = kept(&path)?;
             service_secret = Some(secret.clone());
             all.push(SecretToBe { secret, path, what: "the secret of the flag service's webhook" });
         }
+        let marker_key = file::text(document, "store", "marker_key_file").unwrap_or("marker-key");
         Ok(Self {
             path: interview.path.clone(),
             before: interview.text.clone(),
@@ -104,8 +107,8 @@ impl Plan {
             public,
             warnings: Vec::new(),
             ca_file: file::text(document, "gitlab", "ca_file").map(|name| interview.beside(name)),
-            marker_key: interview
-                .beside(file::text(document, "store", "marker_key_file").unwrap_or("marker-key")),
+            marker_key: interview.found(marker_key).unwrap_or_else(|| interview.beside(marker_key)),
+            credentials: credentials::folder(&interview.context.env).map(Path::to_owned),
         })
     }
 

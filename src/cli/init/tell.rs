@@ -13,6 +13,7 @@ use super::webhooks::Registered;
 use crate::cli::screen::{fold, width};
 use crate::cli::words::plain;
 use crate::cli::{Trouble, show};
+use crate::config::Config;
 use crate::gitlab::needed_triggers;
 
 /// What `--json` says.
@@ -52,6 +53,7 @@ pub(super) fn done(
     chosen: &Chosen,
     gitlab: &Gitlab,
     flags: &Flags,
+    config_now: &Config,
 ) -> Result<(), Trouble> {
     let mut out = anstream::stdout().lock();
     let wide = width();
@@ -77,6 +79,10 @@ pub(super) fn done(
     writeln!(out)?;
     let file = show(&plan.path);
     let config = if file == "flaglink.toml" { String::new() } else { format!(" --config {file}") };
+    let is_service = as_service::is_in_place(plan);
+    let with_secrets = plan.credentials.as_deref();
+    let with_secrets = with_secrets.map(|folder| format!("CREDENTIALS_DIRECTORY={} ", show(folder)));
+    let with_secrets = with_secrets.unwrap_or_default();
     let mut step = 0;
     let mut next = |text: &str| {
         step += 1;
@@ -96,7 +102,7 @@ pub(super) fn done(
     if let Some(because) = &plan.because {
         next(&format!(
             "Webhooks stay made by hand: {because}. For flaglink to register them itself, delete those that lead to \
-             /hooks/gitlab, take `webhook_secret_file` out of [gitlab], and run `flaglink init{config}` again."
+             /hooks/gitlab, take `webhook_secret_file` out of [gitlab], and run `{with_secrets}flaglink init{config}` again."
         ))?;
     }
     if hooks.waits {
@@ -105,18 +111,20 @@ pub(super) fn done(
         )?;
     } else if hooks.runs {
         next("flaglink runs already. What it does not take over while it runs it takes at its next start.")?;
+    } else if is_service {
+        next("Start it: `systemctl restart flaglink`")?;
     } else {
         next(&format!("Start it: `flaglink run{config}`"))?;
     }
-    next(&format!("Look whether all is well: `flaglink doctor{config}`"))?;
+    next(&format!("Look whether all is well: `{with_secrets}flaglink doctor{config}`"))?;
     let key = flags.example.as_deref().map_or_else(|| "KEY".to_owned(), plain);
     let page = chosen.matched.first().map(|project| gitlab.api.page(&format!("{}/-/issues", project.path)));
     next(&format!(
         "Write `/flag link {key}` in a comment on an issue, for example at {}",
         page.unwrap_or_default()
     ))?;
-    if !hooks.runs && !changes.is_empty() {
-        as_service::tell(&mut out, plan)?;
+    if !is_service || !changes.is_empty() {
+        as_service::tell(&mut out, plan, config_now)?;
     }
     Ok(())
 }

@@ -10,9 +10,10 @@ use url::Url;
 use super::flags::Flags;
 use super::gitlab::{Chosen, Gitlab};
 use super::plan::Plan;
-use crate::cli::Trouble;
 use crate::cli::client::Client;
 use crate::cli::progress::Progress;
+use crate::cli::source::owner_of_store;
+use crate::cli::{Trouble, show};
 use crate::config::Config;
 use crate::daemon::HookDesk;
 use crate::gitlab::HookHome;
@@ -117,6 +118,14 @@ pub(super) async fn register(config: &Config, plan: &Plan, progress: &Progress) 
         Some(_) => by_daemon(&config.listen.socket, &mut told).await,
         // The tunnel's address is found out by the daemon, which registers them then.
         None if config.listen.public_url.is_none() => {}
+        // What we would write there could not be read by its owner any more.
+        None if owner_of_store(&config.store.path).is_some() => {
+            let owner = owner_of_store(&config.store.path).unwrap_or_default();
+            let store = show(&config.store.path);
+            told.not_yet.push(format!(
+                "webhooks are brought into step when flaglink starts: its store {store} belongs to another user ({owner})."
+            ));
+        }
         None => match HookDesk::alone(config).await {
             Ok(desk) => match desk.sync(&HookChoice::default(), false).await {
                 Ok(done) => told.take(done),

@@ -69,6 +69,25 @@ impl Leaving {
         kind_of(&self.target)
     }
 
+    /// Whether the group is to have a webhook in place of this project, and has none yet. `done`: what was just done.
+    pub(super) fn waits_for_its_group(
+        &self,
+        world: &World,
+        done: &[HookDone],
+        records: &[HookRecord],
+    ) -> bool {
+        let rule = world.rules().for_project(&self.name).filter(|_| self.kind() == "project");
+        let Some(group) = rule.and_then(|rule| rule.hooked_group()) else { return false };
+        let is_its = |kind: &str, name: &str| kind == "group" && name.eq_ignore_ascii_case(&group);
+        match done.iter().find(|done| is_its(&done.kind, &done.name)) {
+            Some(done) => done.problem.is_some(),
+            // Where it was taken away by hand nothing comes in its place.
+            None => !records.iter().any(|record| {
+                is_its(kind_of(&record.target), &record.name) && (record.hook.is_some() || record.off)
+            }),
+        }
+    }
+
     pub(super) fn id(&self) -> u64 {
         match self.home {
             HookHome::Project(id) | HookHome::Group(id) => id,

@@ -181,6 +181,12 @@ pub async fn sync_hooks(
     // Where the rules want none any more, ours goes.
     let leaving = leaving::find(&office.world, &targets, &records).await;
     for one in leaving.iter().filter(|one| choice.has(&one.name)) {
+        if one.waits_for_its_group(&office.world, &all, &records) {
+            let did = vec!["it stays until the webhook of its group is there".to_owned()];
+            let (kind, name) = (one.kind().to_owned(), one.name.clone());
+            all.extend(asked_for.then_some(HookDone { kind, name, did, problem: None }));
+            continue;
+        }
         all.push(match one.why {
             // Not "right already": nobody could look.
             Why::Unseen { .. } if asked_for && !targets.complete => {

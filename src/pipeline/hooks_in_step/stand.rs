@@ -47,6 +47,12 @@ pub async fn report_hooks(
     };
     for one in leaving.iter().filter(|one| choice.has(&one.name)) {
         let kept = records.iter().find(|record| record.target == one.target && leaving::is_left(record));
+        if let Some(kept) = kept
+            && one.waits_for_its_group(&office.world, &[], &records)
+        {
+            all.push(staying_report(one, kept));
+            continue;
+        }
         all.extend(kept.map(|kept| leaving_report(one, kept, !targets.complete)));
     }
     for (name, problem) in targets.lost.iter().filter(|(name, _)| choice.has(name)) {
@@ -63,6 +69,13 @@ pub async fn report_hooks(
         all.push(report);
     }
     Ok(all)
+}
+
+/// One that does its work until that of the group is there.
+fn staying_report(leaving: &Leaving, kept: &HookRecord) -> HookReport {
+    let mut report = HookReport::new(leaving.kind(), &leaving.name, Some(leaving.id()), HookStanding::Right);
+    report.hook = kept.hook;
+    report
 }
 
 /// One that is still there, and that nobody wants.
@@ -95,11 +108,11 @@ fn leaving_report(leaving: &Leaving, kept: &HookRecord, refused: bool) -> HookRe
 
 async fn one_report(office: &Office<'_>, wanted: &Wanted, kept: Option<&HookRecord>) -> HookReport {
     let mut report = HookReport::new(wanted.kind(), &wanted.name, Some(wanted.id()), HookStanding::Off);
-    if kept.is_some_and(|kept| kept.off) {
-        report.problems.push(taken_away(&wanted.name));
+    if !office.live().registers() {
         return report;
     }
-    if !office.live().registers() {
+    if kept.is_some_and(|kept| kept.off) {
+        report.problems.push(taken_away(&wanted.name));
         return report;
     }
     report.standing = HookStanding::Unknown;

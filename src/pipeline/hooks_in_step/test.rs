@@ -49,6 +49,10 @@ fn tested_in_vain(kind: &str, name: &str, problem: HookProblem) -> HookTested {
 
 async fn one_test(office: &Office<'_>, wanted: &Wanted) -> HookTested {
     let mut tested = tested_in_vain(wanted.kind(), &wanted.name, words::no_address());
+    if !office.live().registers() {
+        tested.problem = Some(words::made_by_hand());
+        return tested;
+    }
     let Some(base) = &office.base else { return tested };
     let sight = match look(office, wanted, base).await {
         Ok(sight) => sight,

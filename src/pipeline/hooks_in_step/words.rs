@@ -25,8 +25,8 @@ pub(super) fn of_gitlab(error: &GitlabError, target: &HookTarget, name: &str, ba
 pub(super) fn token_refused() -> HookProblem {
     HookProblem::new(
         "GitLab does not accept flaglink's token, so it cannot be looked at",
-        "Nothing is changed for now. Put a token that is valid and has the scope `api` into its file, then run `flaglink reload`; \
-         `flaglink doctor` says which token it is.",
+        "Nothing is changed for now. Put a token that is valid and has the scope `api` into its file, then run `flaglink reload` (`systemctl \
+         restart flaglink` where systemd hands it over); `flaglink doctor` says which token it is.",
     )
     .of(HookProblemKind::TokenRefused)
 }
@@ -95,6 +95,14 @@ pub(super) fn not_there(name: &str) -> HookProblem {
         format!("`flaglink hooks sync {name}` makes it."),
     )
     .of(HookProblemKind::NotThere)
+}
+
+/// Somebody else makes them, and flaglink has none tested but its own.
+pub(super) fn made_by_hand() -> HookProblem {
+    HookProblem::new(
+        "flaglink registers no webhooks, as [gitlab] says, and can have none tested but its own",
+        "Test the one that was made by hand in GitLab (Settings → Webhooks → Test): `flaglink doctor` says how such ones stand.",
+    )
 }
 
 /// The newest delivery was not taken.

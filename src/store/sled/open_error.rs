@@ -96,7 +96,7 @@ pub enum OpenError {
     },
     /// The disk is full, read-only or broken.
     #[error(
-        "the store cannot be opened: {}: {error}. See that the disk is there, has room and can be written.",
+        "the store cannot be opened: {}: {error}. See that the disk is there, has room and can be written, and that `path` in [store] is the right folder.",
         path.display()
     )]
     Io {
