@@ -101,7 +101,7 @@ pub async fn decide(
 
 /// That it is no page of this GitLab. In an export nobody has mistyped it.
 fn not_here(work: &NamedWork, flags: &[NamedFlag]) -> String {
-    let exported = flags.iter().any(|flag| flag.linked.is_some());
+    let exported = flags.iter().any(|flag| flag.internal_id.is_some());
     match url::Url::parse(&work.name).ok().filter(|_| exported) {
         Some(url) => {
             let there = url.origin().ascii_serialization();

@@ -473,6 +473,11 @@ pub trait FlagProvider: Send + Sync + 'static {
         Err(ProviderError::Unsupported)
     }
 
+    /// Where webhooks with flaglink's secret lead to that lead to no flaglink at that URL's address. Only reads.
+    async fn webhooks_astray(&self, _url: &Url) -> Provided<Vec<String>> {
+        Ok(Vec::new())
+    }
+
     /// Whether registering a webhook that stands writes it anew each time, because the service shows nobody whether it is right.
     fn rewrites_webhook(&self) -> bool {
         false

@@ -98,6 +98,12 @@ async fn another_secret_is_said_to_be_why_deliveries_are_refused() {
         let fixed = place.doctor(&["--fix"], &[]).await;
         assert_eq!((fixed.code, fixed.all("wrong").len()), (0, 0), "{:#}", fixed.report);
     }
+    // With another address there nobody finds it again: one more is made, and where the first leads is told.
+    let typo = "https://typo.example.com/hooks/providers/flagsmith";
+    place.flagsmith.change(|world| world.webhooks.iter_mut().for_each(|hook| typo.clone_into(&mut hook.url)));
+    let fixed = place.doctor(&["--fix"], &[]).await;
+    assert_eq!(fixed.all("wrong").len(), 0, "{:#}", fixed.report);
+    fixed.says("look", "provider-webhook", &["flaglink's secret", typo, "delete it in Flagsmith"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -24,7 +24,7 @@ pub(super) fn unread(error: &ConfigError) -> Group {
         "put the file there. Under systemd secrets are given to the service alone: then run this as root with \
          CREDENTIALS_DIRECTORY=/etc/flaglink/secrets in front"
     } else if has("ermission denied") {
-        "run this as the user that runs flaglink, for example with `sudo -u flaglink`"
+        "run this as the user that runs flaglink, for example with `sudo -u flaglink`, or as root where systemd hands the secrets over"
     } else if has("is empty; it should hold") {
         "write the secret into that file, on one line"
     } else if has("write the token alone") {

@@ -31,6 +31,7 @@ pub(super) struct Asked {
     provider: Arc<dyn FlagProvider>,
     findings: Vec<Finding>,
     webhook: Option<Heard>,
+    astray: Option<Finding>,
     after: Option<Finding>,
 }
 
@@ -95,7 +96,7 @@ pub(super) fn look(
             }
             None => {}
         }
-        findings.extend(one.after.clone());
+        findings.extend(one.astray.iter().chain(&one.after).cloned());
         Group::new(format!("Flags: {name} ({service})"), findings)
     };
     asked.iter().map(group).collect()
@@ -123,7 +124,8 @@ async fn one(
     let ((mut findings, answers), version) =
         tokio::join!(key(provider.as_ref(), around, limit), version(provider.as_ref(), limit));
     findings.extend(version);
-    let mut asked = Asked { name, environments: None, provider, findings, webhook: None, after: None };
+    let mut asked =
+        Asked { name, environments: None, provider, findings, webhook: None, astray: None, after: None };
     if !answers {
         return asked;
     }
@@ -135,6 +137,10 @@ async fn one(
     );
     asked.findings.extend(judge_environments(provider, environments.as_ref(), around, limit));
     asked.environments = environments.and_then(Result::ok);
+    if let Heard::Webhook(target, Some(Ok(WebhookThere::Good))) = &webhook {
+        let astray = within(limit, provider.webhooks_astray(target)).await.and_then(Result::ok);
+        asked.astray = astray.filter(|all| !all.is_empty()).map(|all| astray_to(provider, &all));
+    }
     asked.webhook = Some(webhook);
     asked.after = refused.and_then(Result::ok).flatten().map(|why| {
         let how = provider.changing_over().map(|page| format!("{page} says how to change over; until then "));
@@ -146,6 +152,16 @@ async fn one(
         )
     });
     asked
+}
+
+/// Somebody has changed its address in the service after flaglink had made it, which has made another one then.
+fn astray_to(provider: &dyn FlagProvider, all: &[String]) -> Finding {
+    let service = provider.service();
+    Finding::look(
+        Id::ProviderWebhook,
+        format!("{service} has a webhook with flaglink's secret that leads to {}", all.join(" and ")),
+        format!("where no other flaglink of yours is, delete it in {service}: its address was changed there"),
+    )
 }
 
 /// Whether it answers and accepts the key.

@@ -294,6 +294,10 @@ impl FlagProvider for Flagsmith {
         self.has_registered(url, secret).await
     }
 
+    async fn webhooks_astray(&self, url: &Url) -> Provided<Vec<String>> {
+        self.astray(url).await
+    }
+
     async fn remove_webhook(&self, url: &Url) -> Provided<()> {
         self.unregister(url).await
     }

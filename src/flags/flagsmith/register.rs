@@ -1,6 +1,7 @@
 //! Registering flaglink's webhook: one hook of the organisation hears of all projects and environments, and of the audit log.
 
 use http::Method;
+use secrecy::ExposeSecret as _;
 use serde::de::IgnoredAny;
 use serde_json::json;
 use url::Url;
@@ -40,8 +41,26 @@ impl Flagsmith {
         Ok(())
     }
 
+    /// Where webhooks lead to that have a secret of ours, and neither that address nor that of another table of the same flaglink.
+    pub(super) async fn astray(&self, url: &Url) -> Provided<Vec<String>> {
+        let (_, mut all) = self.webhooks().await?;
+        let below = url.as_str().rsplit_once('/').map_or(url.as_str(), |(below, _)| below);
+        let is_known = |hook: &Webhook| {
+            self.webhook_secrets.iter().any(|secret| secret.expose_secret() == hook.secret())
+        };
+        all.retain(|hook| is_known(hook) && !hook.url.starts_with(below));
+        Ok(all.into_iter().map(|hook| hook.url).collect())
+    }
+
     /// Where the organisation's webhooks are, and those with that address.
     async fn webhooks_with(&self, url: &Url) -> Provided<(String, Vec<Webhook>)> {
+        let (path, mut there) = self.webhooks().await?;
+        there.retain(|hook| hook.url == url.as_str());
+        Ok((path, there))
+    }
+
+    /// Where the organisation's webhooks are, and all of them.
+    async fn webhooks(&self) -> Provided<(String, Vec<Webhook>)> {
         let project = self.check_project().await?;
         let Some(organisation) = project.organisation else {
             return Err(ProviderError::Strange(format!(
@@ -55,7 +74,6 @@ impl Flagsmith {
             .list(&path, |hook: Webhook| there.push(hook))
             .await
             .map_err(|error| self.not_allowed(error))?;
-        there.retain(|hook| hook.url == url.as_str());
         Ok((path, there))
     }
 
