@@ -36,7 +36,8 @@ fn try_one(key: &str, address: SocketAddr) -> Option<Finding> {
             Id::ListenAddress,
             format!("{address} (`{key}` in [listen]) is taken by another program, so flaglink cannot start"),
             format!(
-                "`ss -ltnp 'sport = :{}'` (as root) says which: stop that one, or write another port as `{key}`{}",
+                "`ss -ltnp 'sport = :{}'` (as root) says which: stop that one, or write another port as `{key}`{}. A flaglink that is there runs \
+                 with another `listen.socket`",
                 address.port(),
                 if key == "webhooks" { " and let the proxy or the tunnel point there" } else { "" }
             ),
