@@ -73,6 +73,7 @@ impl AdminView for Daemon {
             gitlab: GitlabStatus {
                 instance: None,
                 url: "https://gitlab.example.com/".to_owned(),
+                webhooks_refused: None,
                 bot: None,
                 health: Health::Bad { why: "it does not answer".to_owned() },
             },

@@ -13,6 +13,7 @@ use crate::pipeline::{HookChoice, HookProblem, HookReport, HookStanding};
 
 use super::client::Client;
 use super::credentials::hinted;
+use super::doctor::{hand_is_wrong, hand_words};
 use super::progress::Progress;
 use super::screen::{fold, width};
 use super::source::daemon_or_own_store;
@@ -81,7 +82,7 @@ impl Desk {
             }
             Self::Alone(desk) => {
                 let hooks = desk.report(&HookChoice { names }).await.map_err(Trouble::World)?;
-                Ok(HookReports { hooks })
+                Ok(HookReports { hooks, refused_by_hand: None })
             }
         }
     }
@@ -129,7 +130,9 @@ impl Hooks {
                 } else {
                     list(&reports)?
                 }
-                let bad = reports.hooks.iter().filter(|report| !is_good(report)).count();
+                let by_hand = reports.refused_by_hand.as_ref().is_some_and(hand_is_wrong);
+                let bad =
+                    reports.hooks.iter().filter(|report| !is_good(report)).count() + usize::from(by_hand);
                 all_good(bad, "is not as it should be", "are not as they should be")
             }
             Self::Sync(change) => changed(context, &mut desk, false, change).await,
@@ -206,9 +209,16 @@ fn list(reports: &HookReports) -> Result<(), Trouble> {
     if reports.hooks.is_empty() {
         writeln!(out, "{}", fold(&format!("{NONE}."), width(), 0, 0))?;
     }
+    if let Some(refused) = &reports.refused_by_hand {
+        let sign = if hand_is_wrong(refused) { "✘".red().to_string() } else { "!".yellow().to_string() };
+        let (what, todo) = hand_words(refused, "the file that `webhook_secret_file` in [gitlab] names");
+        writeln!(out, "{sign} webhooks made by hand: {what}")?;
+        writeln!(out, "    → {todo}")?;
+    }
     for report in &reports.hooks {
         let what = match (report.standing, report.hook) {
-            (HookStanding::Off, _) => "none is registered".to_owned(),
+            (HookStanding::Off, Some(hook)) => format!("webhook {hook}, which goes"),
+            (HookStanding::Off, None) => "none is registered".to_owned(),
             (HookStanding::Missing, _) => "is missing".to_owned(),
             (HookStanding::Unknown, _) => "could not be looked at".to_owned(),
             (_, Some(hook)) => format!("webhook {hook}"),

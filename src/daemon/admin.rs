@@ -135,6 +135,7 @@ impl AdminView for View {
             gitlab: GitlabStatus {
                 instance: Some(world.instance().to_string()),
                 url: self.gitlab_url.to_string(),
+                webhooks_refused: self.pipeline.hooks().by_hand().refused(),
                 bot: world.known_me().map(|me| me.username),
                 health: self.health.of_gitlab(),
             },

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use jiff::Timestamp;
+use secrecy::{ExposeSecret as _, SecretString};
+use url::Url;
 
 use crate::config::Config;
 use crate::domain::{Delivery, DeliverySource};
@@ -18,18 +20,24 @@ pub(super) struct FrontDoor {
     pipeline: Arc<Pipeline>,
     /// For the path that hooks made by hand use. Hooks that flaglink registers have paths and secrets of their own.
     by_hand: ArcSwap<WebhookSecrets>,
+    gitlab: Url,
 }
 
 impl FrontDoor {
     pub(super) fn new(pipeline: Arc<Pipeline>, config: &Config) -> Self {
-        let door = Self { pipeline, by_hand: ArcSwap::from_pointee(by_hand(config)) };
+        let by_hand = ArcSwap::from_pointee(by_hand(config));
+        let door = Self { pipeline, by_hand, gitlab: config.gitlab.url.clone() };
         door.change(config);
         door
     }
 
     /// From now on the secrets are those of that configuration. Those of the flag services come with the pipeline's world.
     pub(super) fn change(&self, config: &Config) {
-        self.by_hand.store(Arc::new(by_hand(config)));
+        let new = Arc::new(by_hand(config));
+        let before = self.by_hand.swap(Arc::clone(&new));
+        if !are_same(&before, &new) {
+            self.pipeline.hooks().by_hand().forget();
+        }
         self.pipeline.hooks().configure(config.gitlab.register_hooks, config.gitlab.require_signature);
     }
 
@@ -70,6 +78,22 @@ fn by_hand(config: &Config) -> WebhookSecrets {
         signing: config.gitlab.signing_tokens.clone(),
         require_signature: config.gitlab.require_signature,
     }
+}
+
+/// Whether the same requests are taken with them.
+fn are_same(one: &WebhookSecrets, other: &WebhookSecrets) -> bool {
+    let same = |one: &[SecretString], other: &[SecretString]| {
+        one.iter().map(|secret| secret.expose_secret()).eq(other.iter().map(|secret| secret.expose_secret()))
+    };
+    one.require_signature == other.require_signature
+        && same(&one.tokens, &other.tokens)
+        && same(&one.signing, &other.signing)
+}
+
+/// Whether a request says that it comes from that GitLab.
+fn names(headers: &Headers, gitlab: &Url) -> bool {
+    let named = headers.get("x-gitlab-instance").and_then(|named| Url::parse(named).ok());
+    named.is_some_and(|named| named.origin() == gitlab.origin())
 }
 
 /// Whether a provider has a secret to check webhooks with.
@@ -113,13 +137,23 @@ impl Door for FrontDoor {
         verdict
     }
 
+    fn refused(&self, source: &DeliverySource, headers: &Headers, standing: Standing) {
+        // One that is refused for its time alone has the right secret.
+        if *source == (DeliverySource::Gitlab { hook: String::new() }) && !standing.is_of_another_time() {
+            self.pipeline.hooks().by_hand().refuse(names(headers, &self.gitlab));
+        }
+    }
+
     fn provider_key(&self, provider: &str, request: &WebhookRequest<'_>) -> Option<String> {
         self.provider(provider)?.webhook_key(request)
     }
 
     async fn take(&self, delivery: Delivery) -> Taken {
         if let DeliverySource::Gitlab { hook } = &delivery.source {
-            self.pipeline.hooks().arrive(hook);
+            match hook.as_str() {
+                "" => self.pipeline.hooks().by_hand().arrive(),
+                hook => self.pipeline.hooks().arrive(hook),
+            }
         }
         match self.pipeline.take_in(delivery).await {
             Intake::Kept => Taken::Kept,

@@ -12,7 +12,7 @@ use super::asked::unknown_parameter;
 use super::body::{Answer, RequestBody, json};
 use super::change::read_change;
 use super::probes::problem;
-use crate::pipeline::{HookChoice, HookDone, HookReport, HookTested};
+use crate::pipeline::{HookChoice, HookDone, HookReport, HookTested, RefusedByHand};
 
 /// Which webhooks are meant.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -29,6 +29,9 @@ pub struct HooksAsked {
 pub struct HookReports {
     /// Projects first, then groups, then providers.
     pub hooks: Vec<HookReport>,
+    /// What came over the path of webhooks made by hand and was refused; null where nothing was, it is past, or names were asked for.
+    #[serde(default)]
+    pub refused_by_hand: Option<RefusedByHand>,
 }
 
 /// What became of webhooks.
@@ -65,7 +68,12 @@ pub(super) async fn hooks(view: &dyn AdminView, query: &str) -> Answer {
             _ => return unknown_parameter(&name, "`name`"),
         }
     }
-    answer(view.hooks(HookChoice { names }).await.map(|hooks| HookReports { hooks }))
+    let refused_by_hand = match names.is_empty() {
+        true => view.status().await.gitlab.webhooks_refused,
+        false => None,
+    };
+    let hooks = view.hooks(HookChoice { names }).await;
+    answer(hooks.map(|hooks| HookReports { hooks, refused_by_hand }))
 }
 
 /// Brings webhooks into step, also those that were removed by hand. Over TCP this needs the admin token.

@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::pipeline::RefusedByHand;
+
 /// An error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
@@ -390,6 +392,9 @@ pub struct GitlabStatus {
     pub instance: Option<String>,
     /// Its URL.
     pub url: String,
+    /// What came over the path of webhooks made by hand and was refused; null where nothing was, or it is past.
+    #[serde(default)]
+    pub webhooks_refused: Option<RefusedByHand>,
     /// The bot's user name there; null until it was reached.
     pub bot: Option<String>,
     /// How it was when it was last asked.

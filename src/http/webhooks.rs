@@ -85,6 +85,9 @@ pub trait Door: Send + Sync + 'static {
     /// secret does not depend on the body), and with the body.
     fn provider_verdict(&self, provider: &str, request: &WebhookRequest<'_>) -> Verdict;
 
+    /// A request was refused for its secret or signature.
+    fn refused(&self, _source: &DeliverySource, _headers: &Headers, _standing: Standing) {}
+
     /// What tells a repeat of this provider's request from another one.
     fn provider_key(&self, provider: &str, request: &WebhookRequest<'_>) -> Option<String>;
 
@@ -200,7 +203,7 @@ impl Webhooks {
             return not_allowed("POST");
         }
         if let Standing::Forged(why) = before {
-            return self.forged(&source, why, from);
+            return self.forged(&source, &headers, why, from);
         }
         let body = match body.collect(MAX_BODY).await {
             Ok(body) => body,
@@ -219,8 +222,10 @@ impl Webhooks {
         if before == Standing::NeedsBody {
             match self.with_body(&source, &headers, &body, now) {
                 Some(Standing::Genuine) => {}
-                Some(Standing::Forged(why)) => return self.forged(&source, why, from),
-                Some(Standing::NeedsBody) => return self.forged(&source, "nothing proves who sent it", from),
+                Some(Standing::Forged(why)) => return self.forged(&source, &headers, why, from),
+                Some(Standing::NeedsBody) => {
+                    return self.forged(&source, &headers, "nothing proves who sent it", from);
+                }
                 None => return no_webhook(),
             }
         }
@@ -316,7 +321,8 @@ impl Webhooks {
         }
     }
 
-    fn forged(&self, source: &DeliverySource, why: &'static str, from: IpAddr) -> Answer {
+    fn forged(&self, source: &DeliverySource, headers: &Headers, why: &'static str, from: IpAddr) -> Answer {
+        self.door.refused(source, headers, Standing::Forged(why));
         tracing::warn!(why, %from, "a webhook request was refused");
         self.metrics.delivery(name(source), "forged");
         text(StatusCode::UNAUTHORIZED, "the secret or the signature is missing or wrong\n")

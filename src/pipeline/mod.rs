@@ -45,8 +45,8 @@ use crate::store::{CommitError, StoreError};
 pub use catch_up::{CatchingUp, HooksOff, OwnAddress, catch_up};
 pub use hooks_in_step::{
     HookChoice, HookDone, HookFailure, HookProblem, HookProblemKind, HookReport, HookSettings, HookStanding,
-    HookTested, KeepingInStep, LiveHooks, Spoiled, keep_hooks_in_step, remove_hooks, report_hooks,
-    sync_hooks, test_hooks,
+    HookTested, KeepingInStep, LiveHooks, RefusedByHand, Spoiled, keep_hooks_in_step, remove_hooks,
+    report_hooks, sync_hooks, test_hooks,
 };
 pub use intake::Intake;
 pub use letters::{Dealt, Desk, How, NotDealt, Which};

@@ -288,3 +288,59 @@ async fn a_token_that_is_refused_is_told_once() {
     found.says("note", "hook-there", &["shop/app", "shop/web", "does not accept flaglink's token"]);
     assert!(!found.report.to_string().contains("`flaglink doctor`"), "{:#}", found.report);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_marker_key_our_own_webhooks_are_not_called_a_strangers() {
+    let mut place = Place::registering().await;
+    place.start().await;
+    place.until_registered().await;
+    place.stop().await;
+    std::fs::rename(place.path("marker-key"), place.path("copy")).unwrap();
+    let found = place.doctor(&[], &[]).await;
+    found.says("note", "hook-there", &["shop/web", "cannot be judged", "leave them as they are"]);
+    found.says("wrong", "marker-key", &["put it back"]);
+    let said = found.report.to_string();
+    assert!(!said.contains("remove it in GitLab") && !said.contains("no webhook of this flaglink"), "{said}");
+    std::fs::rename(place.path("copy"), place.path("marker-key")).unwrap();
+    place.doctor(&[], &[]).await.says("good", "hook-there", &["all is well"]);
+
+    // Another store is begun, and GitLab knows that this is not the first one.
+    let known = place.doctor(&[], &[]).await;
+    assert!(!known.report.to_string().contains("there is no store"), "{:#}", known.report);
+    place.rewrite("path = \"store\"", "path = \"stor\"");
+    let found = place.doctor(&[], &[]).await;
+    found.says(
+        "look",
+        "store-folder",
+        &["there is no store in", "stor", "(shop/web)", "`flaglink links import`"],
+    );
+}
+
+/// flaglink takes the webhook away by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_webhook_of_an_archived_project_is_nothing_wrong() {
+    let mut place = Place::registering().await;
+    let app = place.gitlab.project("shop/app", Visibility::Private);
+    place.gitlab.member(app, place.bot, level::MAINTAINER);
+    place.start().await;
+    place.until_registered().await;
+    place.gitlab.set_archived(app, true);
+    let found = place.doctor(&[], &[]).await;
+    found.says("note", "project-archived", &["shop/app"]);
+    found.says("note", "hook-there", &["shop/app", "no webhook is wanted there any more", "by itself"]);
+    assert_eq!((found.code, found.all("wrong").len()), (0, 0), "{:#}", found.report);
+    let list = place.run(&["hooks", "list"], &[]).await;
+    assert!(list.code == 0 && list.out.contains("which goes"), "{}{}", list.out, list.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_project_that_was_renamed_is_told_with_its_new_path() {
+    let mut place = Place::registering().await;
+    place.rewrite("match = \"shop/**\"", "match = \"shop/web\"");
+    place.start().await;
+    place.until_registered().await;
+    place.gitlab.move_project(place.shop, "shop/store");
+    let found = place.doctor(&[], &[]).await;
+    found.names("rule-matches", &["shop/web is shop/store now", "write `shop/store` as `match`"]);
+    found.says("note", "hook-there", &["it is shop/store now"]);
+}

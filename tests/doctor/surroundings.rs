@@ -112,6 +112,19 @@ async fn a_proxy_that_takes_the_path_away_is_named_before_a_webhook_was_lost() {
     found.says("wrong", "address-answers", &["without that path", "in nginx"]);
 }
 
+/// It passes on what GitLab sends, and not what flag services do.
+fn for_gitlab_alone(asked: &str) -> Result<String, &'static str> {
+    let unknown = "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    if asked.contains(" /hooks/providers/") { Err(unknown) } else { Ok(asked.to_owned()) }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_that_lets_no_webhooks_of_flag_services_through_is_named() {
+    let place = behind(for_gitlab_alone).await;
+    let found = place.doctor(&[], &[]).await;
+    found.says("wrong", "address-answers", &["a POST to", "/hooks/providers/ was answered 404"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn https_at_a_port_of_plain_http() {
     let place = Place::quiet().await;
@@ -145,6 +158,25 @@ async fn of_registered_webhooks_the_running_flaglink_tells_also_while_gitlab_is_
     let found = place.doctor(&["--patience", "1"], &[]).await;
     assert!(!found.all("wrong").iter().any(|said| said.starts_with("hook-")), "{:#}", found.report);
     found.says("look", "hook-there", &["does not say within 4 s"]);
+}
+
+/// What the running flaglink asks about does not add up where it does not hang together.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_that_is_off_is_seen_also_while_all_servers_are_slow() {
+    let mut place = Place::registering().await;
+    place.start().await;
+    place.until_registered().await;
+    place.gitlab.change(|model| {
+        for hook in model.hooks.values_mut() {
+            hook.disabled_until = Some(jiff::Timestamp::MAX);
+        }
+    });
+    let slow = || Rule::everything(Fault::Delay(Duration::from_millis(1500)));
+    place.gitlab.faults().add(slow());
+    place.flagsmith.faults().add(slow());
+    place.unleash.faults().add(slow());
+    let found = place.doctor(&["--patience", "4"], &[]).await;
+    found.says("wrong", "hook-off", &["shop/web", "for good"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -207,6 +239,21 @@ async fn a_tunnel_that_is_not_there() {
     assert_eq!(said.matches("no agent of a tunnel").count(), 1, "{said}");
 }
 
+/// What is said goes by what runs, and the new address is looked at before webhooks are led to it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_public_address_that_leads_nowhere_is_named_before_the_start() {
+    let place = Place::new().await;
+    let nowhere = format!("http://{}", free_port());
+    place.rewrite(&format!("public_url = \"{}\"", place.address), &format!("public_url = \"{nowhere}\""));
+    let found = place.doctor(&[], &[]).await;
+    found.names(
+        "daemon-running",
+        &[&nowhere, "first see to it that the new address leads here", "Then start"],
+    );
+    found.says("look", "daemon-running", &["flaglink.toml changed", "but for what needs a start"]);
+    assert!(!found.report.to_string().contains("what is said above is judged by the files"));
+}
+
 /// What a server sends that expects TLS, and is asked without.
 const WANTS_TLS: &str = "HTTP/1.1 400 Bad Request\r\ncontent-type: text/html\r\ncontent-length: 96\r\nconnection: close\r\n\r\n\
     <html><head><title>400 The plain HTTP request was sent to HTTPS port</title></head></html>      ";
@@ -240,6 +287,13 @@ async fn a_slow_flag_service_is_said_to_be_slow() {
     let rule = place.flagsmith.faults().add(Rule::new("GET", r"/webhooks/", Fault::Hold));
     let found = place.doctor(&["--patience", "2"], &[]).await;
     found.says("look", "provider-webhook", &["does not tell of its webhooks in time", "--patience 60"]);
+    // That is not taken for all being well.
+    let said = place.run(&["doctor", "--patience", "2"], &[]).await;
+    assert!(
+        said.out.contains("Nothing wrong was found, and 1 thing could not be looked at."),
+        "{}",
+        said.out
+    );
     place.flagsmith.faults().remove(rule);
     place.flagsmith.faults().release(rule);
 }

@@ -7,7 +7,9 @@ use std::time::Duration;
 use url::Url;
 
 use super::finding::{Finding, Group, Id};
+use super::listens::Listens;
 use super::within;
+use super::words::WAIT_LONGER;
 use crate::cli::client::Client;
 use crate::config::Config;
 use crate::http::NO_WEBHOOK;
@@ -16,8 +18,9 @@ use crate::net::{ClientError, Failure, HttpClient, HttpOptions, Unanswered};
 use crate::telemetry::Metrics;
 use crate::tunnel::{AT_ADMIN, Survey};
 
-/// A path of webhooks that no webhook has.
-const NO_PATH: &str = "hooks/gitlab/0-0";
+/// Paths of webhooks that no webhook has: GitLab's, and those of flag services.
+const NO_PATHS: [(&str, &str); 2] =
+    [("hooks/gitlab/0-0", "hooks/"), ("hooks/providers/0-0", "hooks/providers/")];
 /// What is to be done when there is a tunnel.
 const BY_ITSELF: &str =
     "flaglink notices a tunnel that leads to its `listen.webhooks` by itself, as soon as there is one";
@@ -26,11 +29,15 @@ const PROOF: Duration = Duration::from_secs(15);
 
 /// Asks at the address from here. What a firewall or GitLab's own settings do to others cannot be told from here.
 ///
+/// `of_services`: whether flag services send webhooks, too.
+///
 /// Where flaglink runs it proves the address itself: only its own answer tells it from another flaglink's.
 pub(super) async fn look(
     config: &Config,
     public: Option<&Url>,
     socket: Option<&Path>,
+    listens: Listens,
+    of_services: bool,
     limit: Duration,
 ) -> Group {
     let proof = match socket {
@@ -41,22 +48,27 @@ pub(super) async fn look(
         true => Survey::take(&config.tunnel, config.listen.webhooks).await.ok(),
         false => None,
     };
-    let mut findings = match (proof, public) {
+    let mut findings = listens.findings;
+    findings.extend(match (proof, public) {
         (Some(proof), _) => {
             let url = proof.url.as_deref().filter(|_| proof.proven).and_then(|url| Url::parse(url).ok());
             let mut findings = told(proof, config);
             if let Some(proven) = url {
-                findings.extend(posted(&proven, config, limit).await);
+                findings.extend(posted(&proven, config, of_services, limit).await);
             }
             findings
         }
+        (None, Some(public)) if listens.no_webhooks => vec![Finding::note(
+            Id::AddressReachable,
+            format!("whether {public} leads here can be told when flaglink can listen for webhooks"),
+        )],
         (None, Some(public)) => ask(public, config, socket.is_some(), limit).await,
         (None, None) if config.listen.public_auto => vec![offered(survey.as_ref())],
         (None, None) => vec![Finding::note(Id::PublicAddress, "no public address is configured, so it cannot be asked").with(
             "write `public_url` in [listen]: the address of your tunnel or reverse proxy. It shows whether webhooks can \
              arrive, and flaglink then knows its own webhooks from those of others",
         )],
-    };
+    });
     findings.extend(missed(survey.as_ref(), &findings));
     Group::new("Public address", findings)
 }
@@ -192,10 +204,10 @@ async fn ask(public: &Url, config: &Config, runs: bool, limit: Duration) -> Vec<
             format!("{public}hooks/gitlab answers a question that flaglink refuses: it is not flaglink"),
             "point the tunnel or the proxy at `listen.webhooks`",
         ),
-        None => Finding::look(
+        None => Finding::unseen(
             Id::AddressAnswers,
             format!("{public}hooks/gitlab does not answer within {} s", limit.as_secs()),
-            "look again later",
+            WAIT_LONGER,
         ),
     });
     findings
@@ -214,9 +226,25 @@ fn client(config: &Config, limit: Duration) -> Result<HttpClient, ClientError> {
 
 /// Whether what is posted to the path of the webhooks comes here, too: to a path that no webhook has, which flaglink refuses in
 /// words of its own. `None`: it does.
-async fn posted(public: &Url, config: &Config, limit: Duration) -> Option<Finding> {
+async fn posted(public: &Url, config: &Config, of_services: bool, limit: Duration) -> Option<Finding> {
     let client = client(config, limit).ok()?;
-    let request = http::Request::post(format!("{public}{NO_PATH}"));
+    for (path, below) in NO_PATHS.into_iter().take(if of_services { 2 } else { 1 }) {
+        let found = posted_to(&client, public, path, below, limit).await;
+        if found.is_some() {
+            return found;
+        }
+    }
+    None
+}
+
+async fn posted_to(
+    client: &HttpClient,
+    public: &Url,
+    path: &str,
+    below: &str,
+    limit: Duration,
+) -> Option<Finding> {
+    let request = http::Request::post(format!("{public}{path}"));
     let request = request.header("content-type", "application/json").body(b"{}".to_vec()).ok()?;
     let says = match within(limit, client.send(request)).await {
         Some(Err(failure)) if failure.status == Some(404) && failure.said.contains(NO_WEBHOOK) => {
@@ -229,7 +257,7 @@ async fn posted(public: &Url, config: &Config, limit: Duration) -> Option<Findin
             return Some(Finding::wrong(
                 Id::AddressAnswers,
                 format!(
-                    "a POST to {public}hooks/ comes to this flaglink without that path: a proxy takes it away"
+                    "a POST to {public}{below} comes to this flaglink without that path: a proxy takes it away"
                 ),
                 "let the proxy pass the path below /hooks/ on whole; in nginx: `proxy_pass` with no path behind the port, not even \
                  a slash",
@@ -243,10 +271,23 @@ async fn posted(public: &Url, config: &Config, limit: Duration) -> Option<Findin
     Some(Finding::wrong(
         Id::AddressAnswers,
         format!(
-            "a POST to {public}hooks/ {says}, and not by flaglink, though other paths of that address lead to it"
+            "a POST to {public}{below} {says}, and not by flaglink, though other paths of that address lead to it"
         ),
         "the proxy is to pass POST below /hooks/ on as it is, with headers and body; a sign-in before it locks GitLab out",
     ))
+}
+
+/// Why the public address that the file has does not lead to a flaglink, where the running one has another.
+pub(super) async fn of_file(config: &Config, runs_at: Option<&Url>, limit: Duration) -> Option<String> {
+    let new =
+        config.listen.public_url.as_ref().filter(|new| runs_at.is_some_and(|runs_at| runs_at != *new))?;
+    let client = client(config, limit).ok()?;
+    match within(limit, get(&client, new, "healthz")).await {
+        Some(Ok(text)) if text.trim() == "ok" => None,
+        Some(Ok(_)) => Some(format!("something else than flaglink answers at {new}healthz")),
+        Some(Err(failure)) => Some(failure.message),
+        None => Some(format!("{new} does not answer within {} s", limit.as_secs())),
+    }
 }
 
 fn unreached(public: &Url, failure: Option<&Failure>, runs: bool, limit: Duration) -> Finding {

@@ -27,6 +27,8 @@ const STUCK: u64 = 15 * 60;
 /// What is known of the running one, or of the store where none runs.
 #[derive(Default)]
 pub(super) struct Known {
+    /// Whether none runs: nothing answers on its socket.
+    pub(super) is_down: bool,
     /// How it is; `None` where none runs or it does not say.
     pub(super) status: Option<Status>,
     /// What the store keeps of registered webhooks, where none runs.
@@ -59,7 +61,7 @@ pub(super) async fn look(places: &Places, limit: Duration) -> Known {
             let mut groups = vec![Group::new(TITLE, vec![down])];
             let (queue, records) = of_store(places).await;
             groups.extend(queue);
-            return Known { records, groups, ..Known::default() };
+            return Known { is_down: true, records, groups, ..Known::default() };
         }
         Some(Err(trouble)) => return silent(&trouble),
         None => return silent(&slow(limit)),
@@ -122,26 +124,36 @@ fn names_same(group: &Group, remark: &str) -> bool {
     group.findings.iter().any(about)
 }
 
-/// Says where the file is another than what the running one goes by.
-pub(super) fn compare(groups: &mut [Group], config: &Config, status: Option<&Status>) {
+/// Says where the file is another than what the running one goes by. `unreached`: why the public address that the file has does not
+/// lead here.
+pub(super) fn compare(
+    groups: &mut [Group],
+    config: &Config,
+    status: Option<&Status>,
+    unreached: Option<&str>,
+) {
     let differ = status.map(|status| differ(config, status)).unwrap_or_default();
     let Some(group) = groups.iter_mut().find(|group| group.title == TITLE) else { return };
     if let Some(status) = status {
         let changed = files::changed(config, status);
-        group.findings.extend(unread(config, status, &changed.by_reload));
+        group.findings.extend(unread(config, status, &changed.by_reload, !differ.is_empty()));
         group.findings.extend(copied(status, &changed.by_start));
     }
     if !differ.is_empty() {
-        group.findings.push(Finding::wrong(
-            Id::DaemonRunning,
-            differ.join("; "),
-            "start flaglink again, for example with `systemctl restart flaglink`: that cannot change while it runs",
-        ));
+        let start = "start flaglink again, for example with `systemctl restart flaglink`: that cannot change while it runs";
+        let remedy = match unreached {
+            None => start.to_owned(),
+            Some(why) => format!(
+                "first see to it that the new address leads here, or write the one from before: {why}. Then {start}, and all \
+                 webhooks are led to the new address"
+            ),
+        };
+        group.findings.push(Finding::wrong(Id::DaemonRunning, differ.join("; "), remedy));
     }
 }
 
-/// That files are otherwise than the running one has read them.
-fn unread(config: &Config, status: &Status, changed: &[PathBuf]) -> Option<Finding> {
+/// That files are otherwise than the running one has read them. `needs_start`: something in them cannot change while it runs.
+fn unread(config: &Config, status: &Status, changed: &[PathBuf], needs_start: bool) -> Option<Finding> {
     let (read_at, digest) = (status.config_read_at?, status.config_digest.as_ref()?);
     let file = (*digest != config.digest).then_some(config.path.as_path());
     let changed = shown(file.into_iter().chain(changed.iter().map(PathBuf::as_path)))?;
@@ -151,7 +163,15 @@ fn unread(config: &Config, status: &Status, changed: &[PathBuf]) -> Option<Findi
             "{changed} changed after the running flaglink has read it ({}), and it goes by what was there before",
             moment(read_at)
         ),
-        "`flaglink reload` has it read again; what is said above is judged by the files as they are now",
+        match needs_start {
+            true => {
+                "`flaglink reload` has it read again, but for what needs a start (next line). What is said above of the public address \
+                 and of webhooks is judged by what flaglink runs with, all else by the files as they are now"
+            }
+            false => {
+                "`flaglink reload` has it read again; what is said above is judged by the files as they are now"
+            }
+        },
     ))
 }
 
@@ -224,7 +244,7 @@ fn silent(trouble: &Trouble) -> Known {
 }
 
 fn not_told(trouble: &Trouble) -> Finding {
-    Finding::look(Id::DaemonReady, words(trouble), "see its log (`journalctl -u flaglink`)")
+    Finding::unseen(Id::DaemonReady, words(trouble), "see its log (`journalctl -u flaglink`)")
 }
 
 fn running(status: &Status) -> Finding {

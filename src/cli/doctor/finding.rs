@@ -61,6 +61,7 @@ ids! {
     HookOff = "hook-off",
     HookSecret = "hook-secret",
     HookAnswers = "hook-answers",
+    ListenAddress = "listen-address",
     PublicAddress = "public-address",
     AddressReachable = "address-reachable",
     AddressAnswers = "address-answers",
@@ -123,11 +124,13 @@ pub(super) struct Finding {
     pub(super) remedy: Option<String>,
     /// What `--fix` does about it.
     pub(super) repair: Option<Repair>,
+    /// Whether nothing can be said of it, because it could not be looked at.
+    pub(super) is_unseen: bool,
 }
 
 impl Finding {
     fn new(id: Id, standing: Standing, says: impl Into<String>) -> Self {
-        Self { id, standing, says: says.into(), remedy: None, repair: None }
+        Self { id, standing, says: says.into(), remedy: None, repair: None, is_unseen: false }
     }
 
     /// As it should be.
@@ -143,6 +146,11 @@ impl Finding {
     /// Should be looked at; `remedy` says what to do.
     pub(super) fn look(id: Id, says: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self::new(id, Standing::Look, says).with(remedy)
+    }
+
+    /// Could not be looked at; `remedy` says how it can be.
+    pub(super) fn unseen(id: Id, says: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { is_unseen: true, ..Self::look(id, says, remedy) }
     }
 
     /// Does not work; `remedy` says what to do.

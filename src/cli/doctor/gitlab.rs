@@ -7,9 +7,10 @@ use jiff::tz::TimeZone;
 
 use super::finding::{Finding, Group, Id};
 use super::within;
-use super::words::{SCOPE, SLOW, of_gitlab};
+use super::words::{SCOPE, SLOW, WAIT_LONGER, of_gitlab};
 use crate::cli::words::expires;
 use crate::gitlab::{GitlabApi, GitlabError, Me, OwnToken, Release};
+use crate::net::Sent;
 
 /// A clock that is off by more than this is wrong: signatures are good for five minutes.
 const CLOCK_WRONG: u64 = 2 * 60;
@@ -111,13 +112,23 @@ async fn futures_of(all: &[Access], limit: Duration) -> Vec<Told> {
 pub(super) fn late(limit: Duration) -> GitlabError {
     GitlabError::Failed(crate::net::Failure {
         status: None,
-        sent: crate::net::Sent::StillAtWork,
+        sent: Sent::StillAtWork,
         retry_after: None,
         message: format!("no answer within {} s", limit.as_secs().max(1)),
         said: String::new(),
         foreign: false,
         unseen: None,
     })
+}
+
+/// What to do about a question that was not answered well.
+pub(super) fn again(error: &GitlabError) -> &'static str {
+    match error {
+        GitlabError::Failed(failure) if failure.status.is_none() && failure.sent == Sent::StillAtWork => {
+            WAIT_LONGER
+        }
+        _ => "look again later",
+    }
 }
 
 async fn timed(api: &GitlabApi, limit: Duration) -> (Result<Me, GitlabError>, Option<i64>, Duration) {

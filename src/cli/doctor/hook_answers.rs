@@ -135,6 +135,7 @@ fn secret_file(config: &Config) -> Option<&Path> {
     config.secret_files.iter().find(by_hand).map(|file| file.path.as_path())
 }
 
-fn secret_since(config: &Config) -> Option<Timestamp> {
+/// When the file with the secret of webhooks made by hand was last changed.
+pub(super) fn secret_since(config: &Config) -> Option<Timestamp> {
     changed_at(secret_file(config)?)
 }

@@ -32,7 +32,9 @@ pub(super) fn judge(ours: &Ours<'_>, one: &Matched, hooks: &[Seen]) -> Vec<Findi
     // Of several that may lead here some are others'.
     let unsure = here.len() > 1 && here.iter().all(|seen| seen.whose == Whose::Perhaps);
     let mut findings = Vec::new();
-    if here.is_empty() {
+    // Ours may be among those that are not known.
+    let told = ours.lost_key && ours.config.gitlab.register_hooks;
+    if here.is_empty() && !told {
         findings.push(missing(ours, one, hooks));
     }
     for seen in &here {

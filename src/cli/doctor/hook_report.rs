@@ -23,6 +23,7 @@ pub(super) fn registered(report: &HookReport) -> Vec<Finding> {
     let finding = |problem: &HookProblem| {
         let (says, todo) = (words(report, problem), problem.todo.clone());
         match report.standing {
+            _ if problem.kind == HookProblemKind::Leaving => Finding::note(id, says).with(todo),
             HookStanding::Right | HookStanding::Off => Finding::look(id, says, todo),
             _ if id == Id::HookOff => {
                 Finding::wrong(id, says, todo).repaired_by(Repair::SwitchOn(name.clone()))

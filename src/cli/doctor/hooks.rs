@@ -6,13 +6,13 @@ use tokio::task::JoinSet;
 
 use super::daemon::Reported;
 use super::finding::{Finding, Group, Id};
-use super::gitlab::{Access, late};
+use super::gitlab::{Access, again, late};
 use super::hook_judge::{Seen, judge, left};
 use super::hook_report::registered;
 use super::ours::Ours;
 use super::projects::{Matched, names};
 use super::whose::{Own, Whose};
-use super::within;
+use super::{by_hand, within};
 use crate::domain::{HookTarget, ProjectId};
 use crate::gitlab::{GitlabApi, GitlabError, GitlabResult, HookHome, LoggedAnswer, ProjectDetail};
 use crate::pipeline::{HookProblemKind, HookReport};
@@ -95,24 +95,66 @@ pub(super) fn look(ours: &Ours<'_>, matched: &[Matched], listed: &Listed, report
                 ));
             }
         }
-        Reported::Late(limit) => findings.push(Finding::look(
+        Reported::Late(limit) => findings.push(Finding::unseen(
             Id::HookThere,
             format!(
                 "the running flaglink does not say within {} s how its webhooks stand: it asks GitLab about each",
                 limit.as_secs()
             ),
-            "look again later, or wait for `flaglink hooks list`",
+            "wait longer for it: `flaglink doctor --patience 60`, or `flaglink hooks list`",
         )),
         Reported::Nothing => {
             findings.extend(unseen(matched));
             findings.extend(unread(matched, listed));
+            findings.extend(unknown(ours, matched, listed));
             for (at, hooks) in listed {
                 let (Some(one), Ok(hooks)) = (matched.get(*at), hooks) else { continue };
                 findings.extend(judge(ours, one, hooks));
             }
         }
     }
+    let refused = ours.known.status.as_ref().and_then(|status| status.gitlab.webhooks_refused.as_ref());
+    if let Some(refused) = refused
+        && !findings.iter().any(|finding| finding.id == Id::HookSecret)
+    {
+        // Of what GitLab shows, its own log tells more.
+        let all_seen = !matched.is_empty()
+            && matched.iter().all(|one| one.level.unwrap_or(0) >= 40)
+            && listed.iter().all(|(_, hooks)| hooks.is_ok());
+        findings.extend(by_hand::judge(refused, ours.config, all_seen));
+    }
     Group::new(TITLE, findings)
+}
+
+/// The projects in which flaglink has registered a webhook with the marker key that is there.
+pub(super) fn registered_before<'a>(matched: &'a [Matched], listed: &Listed) -> Vec<&'a str> {
+    let has_own = |hooks: &[Seen]| {
+        hooks.iter().any(|seen| {
+            matches!(seen.whose, Whose::Here | Whose::Elsewhere) && seen.hook.url.contains("/hooks/gitlab/")
+        })
+    };
+    let each = listed.iter().filter(|(_, hooks)| hooks.as_ref().is_ok_and(|hooks| has_own(hooks)));
+    each.filter_map(|(at, _)| Some(matched.get(*at)?.project.path.as_str())).collect()
+}
+
+/// That flaglink's own cannot be told from others'.
+fn unknown(ours: &Ours<'_>, matched: &[Matched], listed: &Listed) -> Option<Finding> {
+    let is_unknown = |seen: &Seen| seen.whose == Whose::Unknown;
+    let of: Vec<&str> = seen(matched, listed)
+        .filter(|(_, hooks)| hooks.iter().any(is_unknown))
+        .map(|(path, _)| path)
+        .take(5)
+        .collect();
+    (ours.lost_key && !of.is_empty()).then(|| {
+        Finding::note(
+            Id::HookThere,
+            format!(
+                "the webhooks of {} to a flaglink cannot be judged: flaglink knows its own by the marker key, which cannot be read",
+                of.join(", ")
+            ),
+        )
+        .with("leave them as they are, mend `marker-key` (below) first, and look again")
+    })
 }
 
 /// Whether nothing is said of it but that GitLab refuses a token: that is told where the token is looked at.
@@ -158,7 +200,7 @@ fn unread(matched: &[Matched], listed: &Listed) -> Vec<Finding> {
                      and ask GitLab's administrators whether they restrict webhooks",
                 )
             }
-            _ => Finding::look(Id::HookThere, says, "look again later"),
+            _ => Finding::unseen(Id::HookThere, says, again(error)),
         })
     };
     listed.iter().filter_map(one).collect()

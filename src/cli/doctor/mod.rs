@@ -1,6 +1,7 @@
 //! `flaglink doctor`: everything that can be checked, one line each, and what to do about it.
 
 mod address;
+mod by_hand;
 mod config;
 mod daemon;
 mod environments;
@@ -13,6 +14,7 @@ mod hook_answers;
 mod hook_judge;
 mod hook_report;
 mod hooks;
+mod listens;
 mod ours;
 mod own_flags;
 mod projects;
@@ -39,6 +41,7 @@ use crate::gitlab::GitlabApi;
 use crate::http::api_types::Status;
 use crate::net::{HttpClient, HttpOptions, Peers};
 use crate::telemetry::Metrics;
+pub(super) use by_hand::{is_wrong as hand_is_wrong, words as hand_words};
 use finding::{Finding, Group, Id, Standing};
 use fix::Fixed;
 use gitlab::Access;
@@ -174,7 +177,13 @@ impl Doctor {
                 return groups;
             }
         };
-        let ours = Ours { config: &config, public: public.as_ref(), known: &known, clock_ahead: None };
+        let ours = Ours {
+            config: &config,
+            public: public.as_ref(),
+            known: &known,
+            lost_key: whose::is_key_lost(&config),
+            clock_ahead: None,
+        };
         let registers = known.status.is_some() && config.gitlab.register_hooks;
         let of_gitlab = async {
             let _step = progress.step("asking GitLab");
@@ -199,28 +208,43 @@ impl Doctor {
         let of_address = async {
             let _step = progress.step("asking at the public address");
             let socket = known.status.is_some().then_some(config.listen.socket.as_path());
-            address::look(&config, public.as_ref(), socket, limit).await
+            let listens = match known.is_down {
+                true => listens::look(&config),
+                false => listens::Listens::default(),
+            };
+            let of_services = providers::send_webhooks(&registry);
+            let runs_at = known.status.as_ref().and(public.as_ref());
+            tokio::join!(
+                address::look(&config, public.as_ref(), socket, listens, of_services, limit),
+                address::of_file(&config, runs_at, limit)
+            )
         };
         let of_providers = async {
             let _step = progress.step("asking the flag services");
             providers::ask(&registry, &config, public.as_ref(), limit).await
         };
-        let (of_gitlab, reported, address, asked) =
+        let (of_gitlab, reported, (address, unreached), asked) =
             tokio::join!(of_gitlab, of_hooks, of_address, of_providers);
         let (gitlab, clock_ahead, mut projects, matched, listed, of_reminders) = of_gitlab;
         let ours = Ours { clock_ahead, ..ours };
         projects.findings.extend(environments::look(&config, &asked));
         projects.findings.extend(of_reminders);
         let hooks = hooks::look(&ours, &matched, &listed, &reported);
+        let hooks_before = hooks::registered_before(&matched, &listed);
         let shown = own_flags::look(&registry, &config, &matched, limit).await;
         let providers = providers::look(&asked, &config, &reported, known.status.as_ref(), &shown);
         let mut of_daemon = known.groups.clone();
         daemon::leave_out(&mut of_daemon, &[&projects, &hooks, &address]);
-        daemon::compare(&mut of_daemon, &config, known.status.as_ref());
+        daemon::compare(&mut of_daemon, &config, known.status.as_ref(), unreached.as_deref());
         groups.extend([gitlab, projects, hooks]);
         groups.push(address);
         groups.extend(providers);
-        groups.push(store::look(&config, self.least_free.saturating_mul(1024 * 1024)));
+        let owners = known.is_down.then(|| store::owners(&config, &context.env)).flatten();
+        let mut store = store::look(&config, self.least_free.saturating_mul(1024 * 1024), owners);
+        if known.is_down {
+            store.findings.extend(store::begun_anew(&config, &hooks_before));
+        }
+        groups.push(store);
         groups.extend(of_daemon);
         groups.push(exposure::look(&config, &matched));
         groups

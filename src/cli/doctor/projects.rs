@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::finding::{Finding, Group, Id};
-use super::gitlab::{Access, late};
+use super::gitlab::{Access, again, late};
 use super::within;
 use super::words::of_gitlab;
 use crate::cli::words::count;
@@ -85,8 +85,15 @@ pub(super) async fn look(
             config.rules.for_project(&project.path).is_some_and(|first| first.pattern == rule.pattern)
         };
         let mut found: Vec<ProjectDetail> = projects.iter().filter(holds).cloned().collect();
-        if found.is_empty() {
-            found.extend(named_exactly(rule, access, limit).await);
+        let mut moved = None;
+        if found.is_empty()
+            && let Some(project) = named_exactly(rule, access, limit).await
+        {
+            match project.path.eq_ignore_ascii_case(&rule.pattern) {
+                true => found.push(project),
+                // GitLab leads on from where it was.
+                false => moved = Some(project.path),
+            }
         }
         let mut gone: Vec<ProjectDetail> = list.archived.iter().filter(holds).cloned().collect();
         gone.extend(found.iter().filter(|project| project.archived).cloned());
@@ -97,7 +104,9 @@ pub(super) async fn look(
             continue;
         }
         if found.is_empty() {
-            findings.push(nothing(config, rule, access, projects));
+            findings.push(
+                moved.map_or_else(|| nothing(config, rule, access, projects), |path| renamed(rule, &path)),
+            );
             continue;
         }
         let many = found.len();
@@ -140,12 +149,24 @@ fn archived(rule: &ProjectRule, gone: &[ProjectDetail], alone: bool) -> Option<F
     ))
 }
 
-/// The project that a rule without any `*` names, also where the bot is no member of it.
+/// The project that a rule without any `*` names, also where the bot is no member of it, and wherever it is now.
 async fn named_exactly(rule: &ProjectRule, access: &Access, limit: Duration) -> Option<ProjectDetail> {
     if rule.pattern.contains(['*', '?', '[', '{']) {
         return None;
     }
-    within(limit, access.api.project_at(&rule.pattern)).await?.ok()?
+    within(limit, access.api.project_once_at(&rule.pattern)).await?.ok()?
+}
+
+/// The project that a rule names has another path now.
+fn renamed(rule: &ProjectRule, path: &str) -> Finding {
+    let pattern = &rule.pattern;
+    Finding::wrong(
+        Id::RuleMatches,
+        format!(
+            "`{pattern}` matches no project any more, so nothing is answered there: {pattern} is {path} now"
+        ),
+        format!("write `{path}` as `match` of that rule"),
+    )
 }
 
 fn nothing(config: &Config, rule: &ProjectRule, access: &Access, seen: &[ProjectDetail]) -> Finding {
@@ -224,10 +245,10 @@ fn roles(
             Err(GitlabError::Failed(failure)) if failure.status.is_some() => {
                 by_level.entry(0).or_default().push(project);
             }
-            Err(error) => findings.push(Finding::look(
+            Err(error) => findings.push(Finding::unseen(
                 Id::ProjectRole,
                 format!("the role of {bot} in {} cannot be read: {error}", project.path),
-                "look again later",
+                again(error),
             )),
         }
     }

@@ -31,7 +31,7 @@ impl Webhook<'_> {
         let (service, target, poll) = (self.provider.service(), self.target, self.poll());
         let good = |says| Finding::good(Id::ProviderWebhook, says);
         let note = |says| Finding::note(Id::ProviderWebhook, says);
-        let later = |says| Finding::look(Id::ProviderWebhook, says, "look again later");
+        let later = |says| Finding::unseen(Id::ProviderWebhook, says, "look again later");
         match stands {
             Some(Ok(WebhookThere::Failing(newest))) => self.failing(newest),
             Some(Ok(WebhookThere::Good | WebhookThere::Perhaps)) if let Some(at) = self.refused_at => {
@@ -87,7 +87,7 @@ impl Webhook<'_> {
                 note(format!("{service} does not tell of its webhooks; it is polled every {poll} s"))
             }
             Some(Err(error)) => later(format!("{service}'s webhooks cannot be looked at: {error}")),
-            None => Finding::look(
+            None => Finding::unseen(
                 Id::ProviderWebhook,
                 format!("{service} does not tell of its webhooks in time"),
                 WAIT_LONGER,

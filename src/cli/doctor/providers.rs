@@ -67,6 +67,17 @@ pub(super) async fn ask(
     all.into_iter().map(|(_, asked)| asked).collect()
 }
 
+/// Whether one of them sends webhooks to paths of their own.
+pub(super) fn send_webhooks(registry: &Registry) -> bool {
+    registry.iter().any(|provider| !provider.hears_gitlab() && takes_webhooks(provider.as_ref()))
+}
+
+/// Whether there is a secret to check its webhooks with.
+fn takes_webhooks(provider: &dyn FlagProvider) -> bool {
+    let nothing = std::collections::BTreeMap::new();
+    provider.verify_webhook(&WebhookRequest { headers: &nothing, body: b"" }) != Verdict::NoSecret
+}
+
 /// What that means. What was registered the running one knows best: also why a service refused it.
 pub(super) fn look(
     asked: &[Asked],
@@ -268,7 +279,7 @@ fn judge_environments(
         ),
         Some(Err(ProviderError::Unsupported)) => return None,
         Some(Err(error)) => of_provider(error, provider, around),
-        None => Finding::look(
+        None => Finding::unseen(
             Id::ProviderEnvironments,
             format!("the environments are not told within {} s", limit.as_secs()),
             WAIT_LONGER,
@@ -285,8 +296,7 @@ async fn webhook(provider: &dyn FlagProvider, public: Option<&Url>, limit: Durat
             format!("changes are heard of by GitLab's own webhook, and looked for every {poll} s"),
         ));
     }
-    let nothing = std::collections::BTreeMap::new();
-    if provider.verify_webhook(&WebhookRequest { headers: &nothing, body: b"" }) == Verdict::NoSecret {
+    if !takes_webhooks(provider) {
         let note = Finding::note(
             Id::ProviderWebhook,
             format!("it is polled every {poll} s; without a webhook secret it has no webhook path (404)"),

@@ -24,6 +24,8 @@ pub(super) struct Report<'a> {
     fixed: &'a [String],
     /// What `--fix` could not do, one sentence each.
     not_fixed: &'a [String],
+    /// How many things could not be looked at.
+    not_looked_at: usize,
     findings: Vec<Line<'a>>,
 }
 
@@ -47,12 +49,23 @@ pub(super) fn report<'a>(groups: &'a [Group], fixed: &'a Fixed) -> Report<'a> {
             remedy: finding.remedy.as_deref(),
         })
     });
-    Report { good: wrong(groups) == 0, fixed: &fixed.done, not_fixed: &fixed.not, findings: lines.collect() }
+    Report {
+        good: wrong(groups) == 0,
+        fixed: &fixed.done,
+        not_fixed: &fixed.not,
+        not_looked_at: unseen(groups),
+        findings: lines.collect(),
+    }
 }
 
 /// How many are wrong.
 pub(super) fn wrong(groups: &[Group]) -> usize {
     many(groups, Standing::Wrong)
+}
+
+/// How many could not be looked at.
+fn unseen(groups: &[Group]) -> usize {
+    groups.iter().flat_map(|group| &group.findings).filter(|finding| finding.is_unseen).count()
 }
 
 fn many(groups: &[Group], standing: Standing) -> usize {
@@ -104,15 +117,21 @@ pub(super) fn text(groups: &[Group], fixed: &Fixed, width: Option<usize>) -> Str
             }
         }
     }
-    let (wrong, look) = (wrong(groups), many(groups, Standing::Look));
+    let (wrong, unseen) = (wrong(groups), unseen(groups));
+    let look = many(groups, Standing::Look).saturating_sub(unseen);
+    let unlooked = match unseen {
+        0 => String::new(),
+        unseen => format!(", and {} could not be looked at", count(unseen, "thing", "things")),
+    };
     let looks = match look {
         0 => String::new(),
         look => format!(", and {} should be looked at", count(look, "thing", "things")),
     };
     let end = match wrong {
+        0 if unseen > 0 => format!("{} Nothing wrong was found{unlooked}{looks}.", "!".yellow().bold()),
         0 => format!("{} Nothing is wrong{looks}.", "✔".green().bold()),
         wrong => format!(
-            "{} {}{looks}. docs/troubleshooting.md says more under the name in [ ].",
+            "{} {}{unlooked}{looks}. docs/troubleshooting.md says more under the name in [ ].",
             "✘".red().bold(),
             count(wrong, "thing is wrong", "things are wrong")
         ),

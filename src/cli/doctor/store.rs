@@ -1,12 +1,13 @@
 //! The store: whose it is, who else may look into it, how much room is left, and the key that belongs to it.
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::Access;
 use rustix::io::Errno;
 
-use super::finding::{Finding, Group, Id, Repair};
+use super::finding::{Finding, Group, Id, Repair, Standing};
 use crate::cli::show;
 use crate::cli::source::user_name;
 use crate::config::{Config, MarkerKeySource};
@@ -17,7 +18,8 @@ const SPACE_LOOK: u64 = 512 * 1024 * 1024;
 
 /// Looks at the folder and at what is in it, without opening the database.
 /// With less than `least` bytes of free room something is wrong.
-pub(super) fn look(config: &Config, least: u64) -> Group {
+/// `owners`: what [`owners`] has found.
+pub(super) fn look(config: &Config, least: u64, owners: Option<Finding>) -> Group {
     let path = &config.store.path;
     let mut findings = folder(path);
     let is_there = path.is_dir();
@@ -27,7 +29,87 @@ pub(super) fn look(config: &Config, least: u64) -> Group {
     }
     findings.extend(free(path).map(|free| space(path, free, least)));
     findings.push(marker_key(config));
+    let is_wrong = |finding: &Finding| finding.id == Id::StoreFolder && finding.standing == Standing::Wrong;
+    if let Some(owners) = owners
+        && !findings.iter().any(is_wrong)
+    {
+        let at = findings.iter().position(|finding| finding.id == owners.id).unwrap_or(0);
+        findings.retain(|finding| finding.id != owners.id);
+        findings.insert(at.min(findings.len()), owners);
+    }
     Group::new("Store", findings)
+}
+
+/// The marker key is for one user alone, and the store is another one's: whoever of both runs flaglink, it does not start. `env` says
+/// where systemd has put credentials, which it gives to whoever runs.
+pub(super) fn owners(config: &Config, env: &BTreeMap<String, String>) -> Option<Finding> {
+    let MarkerKeySource::File(key) = &config.store.marker_key else { return None };
+    if env.get("CREDENTIALS_DIRECTORY").is_some_and(|folder| key.starts_with(folder)) {
+        return None;
+    }
+    let store = &config.store.path;
+    let log = std::fs::metadata(store.join("db/db")).ok();
+    let (in_use, about) = (log.is_some(), log.or_else(|| std::fs::metadata(store).ok())?);
+    let about_key = std::fs::metadata(key).ok()?;
+    let (of_store, of_key, mode) = (about.uid(), about_key.uid(), about_key.mode() & 0o777);
+    if of_store == of_key || mode & 0o077 != 0 {
+        return None;
+    }
+    let (owner, reader) = (user_name(of_store), user_name(of_key));
+    if of_store != 0 {
+        let says = format!(
+            "only {reader} can read the marker key {} (mode {mode:o}), and the store belongs to {owner}: flaglink does not start as \
+             {owner}",
+            show(key)
+        );
+        let remedy = format!("`chown {} {}`", of_number(&owner), show(key));
+        return Some(match in_use {
+            true => Finding::wrong(Id::MarkerKey, says, remedy),
+            // It may be root who begins a new one.
+            false => Finding::look(Id::MarkerKey, says, remedy),
+        });
+    }
+    let folder = config
+        .listen
+        .socket
+        .parent()
+        .map(|folder| if folder == Path::new("") { Path::new(".") } else { folder });
+    let of_socket = folder.and_then(|folder| std::fs::metadata(folder).ok()).map(|about| about.uid());
+    let says = format!(
+        "{} belongs to root, and the marker key {} to {reader}: flaglink does not start as {reader}. It was copied by root, or \
+         flaglink was run as root once",
+        show(store),
+        show(key)
+    );
+    let remedy =
+        format!("`chown -R {} {}`, where flaglink runs as {reader}", of_number(&reader), show(store));
+    Some(match of_socket == Some(of_key) {
+        true => Finding::wrong(Id::StoreFolder, says, remedy),
+        // Root can read that key as well.
+        false => Finding::look(Id::StoreFolder, says, remedy),
+    })
+}
+
+/// No store is there, and `before` are projects in which flaglink has registered webhooks with the marker key that is there.
+pub(super) fn begun_anew(config: &Config, before: &[&str]) -> Option<Finding> {
+    if before.is_empty() || config.store.path.join("db").exists() {
+        return None;
+    }
+    let (path, named) =
+        (show(&config.store.path), before.iter().take(5).copied().collect::<Vec<_>>().join(", "));
+    Some(Finding::look(
+        Id::StoreFolder,
+        format!(
+            "there is no store in {path}, though flaglink was in use: GitLab has webhooks that it registered with this marker key ({named})"
+        ),
+        "if `path` in [store] has changed, write the one from before; if the store is lost, `flaglink links import` takes the links from \
+         a copy of its links.jsonl",
+    ))
+}
+
+/// A user as `chown` takes it: one without a name is a bare number there.
+fn of_number(user: &str) -> &str {
+    user.trim_start_matches('#')
 }
 
 fn folder(path: &Path) -> Vec<Finding> {
@@ -73,7 +155,11 @@ fn folder(path: &Path) -> Vec<Finding> {
                 user_name(of),
                 user_name(owner)
             ),
-            format!("`chown -R {} {}`, and run flaglink as that user always", user_name(owner), show(path)),
+            format!(
+                "`chown -R {} {}`, and run flaglink as that user always",
+                of_number(&user_name(owner)),
+                show(path)
+            ),
         )];
     }
     let says = format!("{} belongs to {}", show(path), user_name(owner));

@@ -3,7 +3,7 @@
 use secrecy::{ExposeSecret as _, SecretSlice};
 use url::Url;
 
-use crate::config::Config;
+use crate::config::{Config, MarkerKeySource};
 use crate::domain::HookTarget;
 use crate::markdown::MarkerKey;
 use crate::pipeline::is_own_hook;
@@ -24,6 +24,8 @@ pub(super) enum Whose {
     Left,
     /// It is that of another flaglink, which is at another address.
     OtherFlaglink,
+    /// flaglink may have registered it: the marker key, by which that is known, cannot be read.
+    Unknown,
     /// It is another's.
     Others,
 }
@@ -31,8 +33,9 @@ pub(super) enum Whose {
 /// By what this flaglink knows its own webhooks.
 pub(in crate::cli) struct Own {
     public: Option<Url>,
-    /// `None` where it is not there yet: nothing was made with it.
+    /// `None` where it is not there yet: nothing was made with it, unless it is `lost`.
     key: Option<MarkerKey>,
+    lost: bool,
     by_hand: bool,
 }
 
@@ -43,13 +46,15 @@ impl Own {
         Self {
             public: public.cloned(),
             key: key.map(|key| MarkerKey::new(key.expose_secret())),
+            lost: is_key_lost(config),
             by_hand: config.gitlab.takes_by_hand(),
         }
     }
 
     /// That with this key, or without one, knows its own: where nothing is known of an address.
     pub(in crate::cli) fn of(key: Option<SecretSlice<u8>>) -> Self {
-        Self { public: None, key: key.map(|key| MarkerKey::new(key.expose_secret())), by_hand: false }
+        let key = key.map(|key| MarkerKey::new(key.expose_secret()));
+        Self { public: None, key, lost: false, by_hand: false }
     }
 
     /// Whether another flaglink has registered the webhook of that project or group.
@@ -62,6 +67,7 @@ impl Own {
         let Some((url, before, by_hand)) = parts(address) else { return Whose::Others };
         let ours = match by_hand {
             true => self.by_hand,
+            false if self.lost => return Whose::Unknown,
             false => self.key.as_ref().is_some_and(|key| is_own_hook(key, target, address)),
         };
         let same = self.public.as_ref().map(|public| is_below(&url, &before, public));
@@ -76,6 +82,15 @@ impl Own {
             (false, _) => Whose::OtherFlaglink,
         }
     }
+}
+
+/// Whether the marker key cannot be read, though the store was in use with one.
+pub(super) fn is_key_lost(config: &Config) -> bool {
+    let was_there = match &config.store.marker_key {
+        MarkerKeySource::Given(_) => false,
+        MarkerKeySource::File(path) => path.exists() || config.store.path.join("db").exists(),
+    };
+    was_there && config.store.marker_key.read_or_make(false).is_err()
 }
 
 /// The address of a webhook to a flaglink, what stands in its path before ours, and whether it is of those made by hand.

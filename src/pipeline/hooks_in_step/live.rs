@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::heard::ServicePaths;
+use super::heard::{HandPath, ServicePaths};
 use super::path;
 use super::report::HookProblem;
 use super::spoiled::Spoiled;
@@ -20,6 +20,7 @@ use crate::markdown::MarkerKey;
 pub struct LiveHooks {
     known: RwLock<Known>,
     services: ServicePaths,
+    by_hand: HandPath,
     /// Held by whoever brings webhooks into step: one at a time.
     pub(super) turn: tokio::sync::Mutex<()>,
 }
@@ -78,6 +79,11 @@ impl LiveHooks {
     /// What came over the paths of the flag services.
     pub fn services(&self) -> &ServicePaths {
         &self.services
+    }
+
+    /// What came over the path of webhooks made by hand.
+    pub fn by_hand(&self) -> &HandPath {
+        &self.by_hand
     }
 
     /// Takes in what the store keeps: once, at the start.

@@ -35,7 +35,9 @@ use crate::tunnel::PublicAddress;
 pub use keep::{KeepingInStep, keep_hooks_in_step};
 pub use live::LiveHooks;
 pub(super) use path::{in_url, is_ours};
-pub use report::{HookDone, HookFailure, HookProblem, HookProblemKind, HookReport, HookStanding, HookTested};
+pub use report::{
+    HookDone, HookFailure, HookProblem, HookProblemKind, HookReport, HookStanding, HookTested, RefusedByHand,
+};
 pub use spoiled::Spoiled;
 
 pub use stand::report_hooks;
@@ -103,10 +105,20 @@ struct Office<'a> {
 
 impl<'a> Office<'a> {
     async fn open(pipeline: &'a Pipeline, settings: &HookSettings) -> Self {
+        let mut office = Self::unasked(pipeline, settings);
+        office.release = office.release_told().await;
+        office
+    }
+
+    /// One that has not asked GitLab yet which version it is.
+    fn unasked(pipeline: &'a Pipeline, settings: &HookSettings) -> Self {
         let world = pipeline.world();
-        // Where GitLab does not say, it is asked for nothing that an old one does not have.
-        let release = world.gitlab().release().await.ok();
-        Self { pipeline, world, base: settings.address.now(), release, apart: settings.apart }
+        Self { pipeline, world, base: settings.address.now(), release: None, apart: settings.apart }
+    }
+
+    /// Where GitLab does not say, it is asked for nothing that an old one does not have.
+    async fn release_told(&self) -> Option<Release> {
+        self.world.gitlab().release().await.ok()
     }
 
     fn live(&self) -> &LiveHooks {

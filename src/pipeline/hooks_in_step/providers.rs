@@ -80,10 +80,14 @@ pub(super) async fn report(office: &Office<'_>, provider: &dyn FlagProvider) -> 
     let right = confirmed == confirmation(office, &url, secret.expose_secret());
     report.address_right = report.url.as_ref().map(|is| is == url.as_str());
     report.secret_in_step = (!confirmed.is_empty()).then_some(right);
-    let there = match right {
-        true => provider.has_webhook(&url, secret.expose_secret()).await,
-        false => Ok(true),
+    let there = async {
+        match right {
+            true => provider.has_webhook(&url, secret.expose_secret()).await,
+            false => Ok(true),
+        }
     };
+    let (there, stands) = tokio::join!(there, provider.webhook_standing(&url));
+    let stands = stands.ok();
     let right = right && there.as_ref().is_ok_and(|there| *there);
     report.standing = match (right, there) {
         (true, _) => HookStanding::Right,
@@ -95,7 +99,6 @@ pub(super) async fn report(office: &Office<'_>, provider: &dyn FlagProvider) -> 
         (_, Ok(there)) if !there || confirmed.is_empty() => HookStanding::Missing,
         _ => HookStanding::Wrong,
     };
-    let stands = provider.webhook_standing(&url).await.ok();
     let told = at_the_service(office, provider, stands.as_ref(), right);
     let is_told = told.is_some();
     if let Some(problem) = told {

@@ -1,5 +1,6 @@
 //! What is told of webhooks: to the command line, to `doctor`, over the API. Fields are only ever added.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -9,6 +10,8 @@ use utoipa::ToSchema;
 pub enum HookProblemKind {
     /// There is none, and nothing is known to be in the way of making it.
     NotThere,
+    /// Nobody wants it any more, and flaglink removes it by itself.
+    Leaving,
     /// At a flag service: it is not there, or not as it should be, and nothing is known to be in the way of putting that right.
     NotInStep,
     /// It is there, and it has to be changed.
@@ -152,6 +155,22 @@ impl HookReport {
             problems: Vec::new(),
         }
     }
+}
+
+/// What came over the path of webhooks made by hand, and was refused (401) for its secret or signature.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RefusedByHand {
+    /// How many requests.
+    pub count: u64,
+    /// When the last one came.
+    #[schema(value_type = String, format = DateTime)]
+    pub last_at: Timestamp,
+    /// Whether one of them said that it comes from flaglink's GitLab. Anybody can say that.
+    pub names_gitlab: bool,
+    /// How many right ones came after the last one; after some the refused ones are forgotten.
+    pub right_since: u64,
+    /// Whether no right one came at all since flaglink was started, or since its secret was changed.
+    pub none_right: bool,
 }
 
 /// What was done, or would be done, about one webhook.

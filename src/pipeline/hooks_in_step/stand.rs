@@ -4,7 +4,7 @@ use futures_util::FutureExt as _;
 use jiff::SignedDuration;
 
 use super::leaving::{Leaving, Why};
-use super::report::{HookFailure, HookProblem, HookReport, HookStanding};
+use super::report::{HookFailure, HookProblem, HookProblemKind, HookReport, HookStanding};
 use super::step::{Sight, look};
 use super::targets::Wanted;
 use super::{
@@ -12,7 +12,7 @@ use super::{
     words,
 };
 use crate::bot::Trouble;
-use crate::domain::HookRecord;
+use crate::domain::{HookRecord, HookTarget};
 use crate::gitlab::{Hook, HookState, SentFailure};
 use crate::pipeline::Pipeline;
 
@@ -30,21 +30,29 @@ pub async fn report_hooks(
     settings: &HookSettings,
     choice: &HookChoice,
 ) -> Result<Vec<HookReport>, Trouble> {
-    let office = Office::open(pipeline, settings).await;
-    let targets = office.targets().await?;
-    let records = office.records().await?;
+    let mut office = Office::unasked(pipeline, settings);
+    // Somebody waits for it: what does not hang together is asked at the same time.
+    let (release, targets) = tokio::join!(office.release_told(), office.targets());
+    let (targets, records) = (targets?, office.records().await?);
+    office.release = release;
+    let office = &office;
     let mut each = Vec::new();
     for wanted in targets.wanted.iter().filter(|wanted| choice.has(&wanted.name)) {
         let kept = records.iter().find(|record| record.target == wanted.target);
         if office.live().registers() || !kept.is_some_and(leaving::is_left) {
-            each.push(one_report(&office, wanted, kept).boxed());
+            each.push(one_report(office, wanted, kept).boxed());
         }
     }
-    let mut all = side_by_side(each).await;
-    let leaving = match office.live().registers() {
-        true => leaving::find(&office.world, &targets, &records).await,
-        false => leaving::all(&office.world, &records),
+    let leaving = async {
+        match office.live().registers() {
+            true => leaving::find(&office.world, &targets, &records).await,
+            false => leaving::all(&office.world, &records),
+        }
     };
+    let chosen = office.world.flags().iter().filter(|provider| choice.has(provider.name()));
+    let of_services = chosen.map(|provider| providers::report(office, provider.as_ref()).boxed());
+    let (mut all, leaving, of_services) =
+        tokio::join!(side_by_side(each), leaving, side_by_side(of_services.collect()));
     for one in leaving.iter().filter(|one| choice.has(&one.name)) {
         let kept = records.iter().find(|record| record.target == one.target && leaving::is_left(record));
         if let Some(kept) = kept
@@ -53,17 +61,17 @@ pub async fn report_hooks(
             all.push(staying_report(one, kept));
             continue;
         }
-        all.extend(kept.map(|kept| leaving_report(one, kept, !targets.complete)));
+        let is_project = matches!(one.target, HookTarget::Project(_));
+        let now_at = targets.seen.get(&one.id()).filter(|path| is_project && **path != one.name);
+        all.extend(kept.map(|kept| leaving_report(one, kept, now_at, !targets.complete)));
     }
     for (name, problem) in targets.lost.iter().filter(|(name, _)| choice.has(name)) {
         let mut report = HookReport::new("group", name, None, HookStanding::Unknown);
         report.problems.push(problem.clone());
         all.push(report);
     }
-    for provider in office.world.flags().iter().filter(|provider| choice.has(provider.name())) {
-        all.extend(providers::report(&office, provider.as_ref()).await.filter(|_| office.live().registers()));
-    }
-    for (name, problem) in unlooked(&office, &targets, &records, choice) {
+    all.extend(of_services.into_iter().flatten().filter(|_| office.live().registers()));
+    for (name, problem) in unlooked(office, &targets, &records, choice) {
         let mut report = HookReport::new("project", &name, None, HookStanding::Unknown);
         report.problems.push(problem);
         all.push(report);
@@ -78,8 +86,13 @@ fn staying_report(leaving: &Leaving, kept: &HookRecord) -> HookReport {
     report
 }
 
-/// One that is still there, and that nobody wants.
-fn leaving_report(leaving: &Leaving, kept: &HookRecord, refused: bool) -> HookReport {
+/// One that is still there, and that nobody wants. `now_at`: where the project is, if it is not where it was.
+fn leaving_report(
+    leaving: &Leaving,
+    kept: &HookRecord,
+    now_at: Option<&String>,
+    refused: bool,
+) -> HookReport {
     let mut report = HookReport::new(leaving.kind(), &leaving.name, Some(leaving.id()), HookStanding::Wrong);
     report.hook = kept.hook;
     let problem = match (leaving.why, &kept.trouble) {
@@ -97,10 +110,19 @@ fn leaving_report(leaving: &Leaving, kept: &HookRecord, refused: bool) -> HookRe
             )
         }
         (Why::Unwanted, Some(_)) => words::may_not_remove(kept.hook, &leaving.name),
-        (Why::Unwanted, None) => HookProblem::new(
-            "no webhook is wanted there any more",
-            format!("flaglink removes it by itself; `flaglink hooks remove {}` does so now.", leaving.name),
-        ),
+        // That mends itself.
+        (Why::Unwanted, None) => {
+            report.standing = HookStanding::Off;
+            let now_at = now_at.map(|path| format!("it is {path} now, and ")).unwrap_or_default();
+            HookProblem::new(
+                format!("{now_at}no webhook is wanted there any more"),
+                format!(
+                    "flaglink removes it by itself; `flaglink hooks remove {}` does so now.",
+                    leaving.name
+                ),
+            )
+            .of(HookProblemKind::Leaving)
+        }
     };
     report.problems.push(problem);
     report
@@ -143,7 +165,11 @@ async fn one_report(office: &Office<'_>, wanted: &Wanted, kept: Option<&HookReco
         report.problems.extend(kept_trouble(office, &wanted.name, kept));
     }
     report.problems.extend(office.unsigned());
-    if let Ok(failures) = wanted.gitlab.last_failures(wanted.home, hook.id, FAILURES).await {
+    let (failures, not_taken) = tokio::join!(
+        wanted.gitlab.last_failures(wanted.home, hook.id, FAILURES),
+        not_taken(office, wanted, hook)
+    );
+    if let Ok(failures) = failures {
         let failure =
             |one: SentFailure| HookFailure { status: one.status, answer: one.answer, trigger: one.trigger };
         report.failures = Some(failures.into_iter().map(failure).collect());
@@ -151,7 +177,7 @@ async fn one_report(office: &Office<'_>, wanted: &Wanted, kept: Option<&HookReco
     if hook.state != HookState::On {
         report.problems.push(switched::problem(hook, &wanted.name, report.failures.as_deref()));
     } else if report.problems.is_empty() {
-        report.problems.extend(not_taken(office, wanted, hook).await);
+        report.problems.extend(not_taken);
     }
     report.standing = if report.problems.is_empty() { HookStanding::Right } else { HookStanding::Wrong };
     report
