@@ -99,6 +99,34 @@ async fn identity_overrides_count_beside_those_of_segments() {
 }
 
 #[tokio::test]
+async fn of_overrides_so_many_are_known_and_of_long_values_enough_to_tell_them_apart() {
+    let stage = Plain::set_up().await;
+    stage.make("checkout", "").await;
+    let provider = stage.provider();
+    for number in 0..25 {
+        let segment = format!("segment {number}");
+        stage.ada.new_segment(&segment);
+        stage.ada.override_for_segment("checkout", "production", &segment, true, "x").unwrap();
+        let user = format!("user {number}");
+        stage.ada.override_for_identity("checkout", "production", &user, true, "x").unwrap();
+    }
+    let before = state_of(&provider, "checkout").await.environment("production").unwrap().clone();
+    assert_eq!((before.overrides, before.overridden.as_ref().unwrap().len()), (50, 40));
+    let long = |end: &str| format!("{}{end}", "é".repeat(500));
+    stage.ada.override_for_segment("checkout", "production", "segment 3", true, long("1").as_str()).unwrap();
+    let first = state_of(&provider, "checkout").await.environment("production").unwrap().clone();
+    stage.ada.override_for_segment("checkout", "production", "segment 3", true, long("2").as_str()).unwrap();
+    stage.ada.drop_override_for_segment("checkout", "production", "segment 5").unwrap();
+    let second = state_of(&provider, "checkout").await.environment("production").unwrap().clone();
+    // Which of those that are only counted comes into the list for one that goes is not known for new.
+    let changes = first.override_changes(&second);
+    assert_eq!(changes.len(), 1, "{changes:?}");
+    let (was, now) = (changes[0].0.unwrap(), changes[0].1.unwrap());
+    assert_eq!((was.name.as_deref(), now.name.as_deref()), (Some("segment 3"), Some("segment 3")));
+    assert!(was.value.as_ref().unwrap().chars().count() < 150);
+}
+
+#[tokio::test]
 async fn a_segments_override_is_known_by_its_segment_not_by_the_number_of_its_row() {
     let stage = Versioned::set_up().await;
     stage.make("checkout", "").await;
@@ -412,6 +440,24 @@ async fn a_tag_that_is_lost_to_somebody_elses_write_is_put_on_again() {
     stage.flagsmith.faults().add(Rule::new("PATCH", "/features/", overtaken));
     let error = provider.change_tags(&flag.flag, &flag.internal_id, &[], &["ours".to_owned()]).await;
     assert!(error.unwrap_err().to_string().contains("somebody else"));
+}
+
+/// Flagsmith takes a list of tags as a whole, and none with a tag that is not there any more.
+#[tokio::test]
+async fn a_tag_that_somebody_deletes_meanwhile_is_one_more_look() {
+    let stage = Plain::set_up().await;
+    stage.make("checkout", "").await;
+    let provider = stage.provider();
+    let flag = provider.look_up(1, "checkout").await.unwrap().unwrap();
+    let body = json!({ "tags": ["Invalid pk \"9\" - object does not exist."] }).to_string();
+    let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+    let refused = Fault::Answer { status: 400, headers, body };
+    stage.flagsmith.faults().add(Rule::new("PATCH", "/features/", refused.clone()).times(1));
+    provider.change_tags(&flag.flag, &flag.internal_id, &["ours".to_owned()], &[]).await.unwrap();
+    assert_eq!(stage.ada.labels("checkout").unwrap(), ["ours"]);
+    stage.flagsmith.faults().add(Rule::new("PATCH", "/features/", refused));
+    let error = provider.change_tags(&flag.flag, &flag.internal_id, &[], &["ours".to_owned()]).await;
+    assert!(error.unwrap_err().to_string().contains("Invalid pk"));
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flaglink::domain::{EnvironmentState, Flag, FlagRef, NoteableKind, WorkState};
+use flaglink::domain::{EnvironmentState, Flag, FlagRef, NoteableKind, Override, Whom, WorkState};
 use flaglink::flags::flagsmith::{Flagsmith, FlagsmithSecrets, FlagsmithSettings};
 use flaglink::flags::{BackLink, FlagProvider, ProviderError, Switch, Switched};
 use flaglink::net::{HttpClient, HttpOptions};
@@ -174,9 +174,21 @@ async fn the_state_is_told_for_both_ways_of_versioning() {
     };
     let digest = state.environments[0].digest.clone();
     assert_eq!(digest.len(), 32);
+    let overridden = Some(vec![Override {
+        whom: Whom::Segment,
+        id: "1".to_owned(),
+        name: Some("beta users".to_owned()),
+        on: true,
+        value: Some("for-beta".to_owned()),
+        quoted: false,
+    }]);
     let wanted = [
-        // One segment and one identity.
-        EnvironmentState { digest, ..told(1, "Development", "v2-default", 2, "5YETe7hNbz2K78LQ2rA48p") },
+        // One segment and one identity; the recorded list is from before there was the identity.
+        EnvironmentState {
+            digest,
+            overridden,
+            ..told(1, "Development", "v2-default", 2, "5YETe7hNbz2K78LQ2rA48p")
+        },
         told(2, "Production", "hello", 0, "TyPpaMWmNfxqewyAqYfX6D"),
         told(3, "Staging", "exp-on-v2", 0, "b7jHmyLTsxmMxE5jjYMZRK"),
     ];

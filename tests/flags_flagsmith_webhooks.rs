@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use flaglink::domain::{Claim, FlagPointer};
+use flaglink::domain::{Claim, ClaimedUser, FlagPointer};
 use flaglink::flags::flagsmith::{Flagsmith, FlagsmithSecrets, FlagsmithSettings};
 use flaglink::flags::{FlagProvider, Hint, Verdict, WebhookRequest};
 use flaglink::net::{HttpClient, HttpOptions};
@@ -97,6 +97,41 @@ fn every_recorded_delivery_says_which_flag_to_look_at_and_claims_no_more_than_it
             assert!(seen.contains(&(file.clone(), number)), "{file}, delivery {number} is in no line");
         }
     }
+}
+
+#[test]
+fn whose_override_it_is_is_said_and_addresses_are_never_said_whole() {
+    let provider = flagsmith(1, &[]);
+    let body = &recorded("162-hook-after-identity-override.json").pop().unwrap().body;
+    let said = |body: &str| {
+        let claims = provider.read_webhook(body.as_bytes()).into_iter().filter_map(|hint| hint.claim);
+        claims.filter_map(|claim| claim.user).collect::<Vec<_>>()
+    };
+    let alice = ClaimedUser {
+        id: "1".to_owned(),
+        name: "alice".to_owned(),
+        on: true,
+        value: Some("alice-only".to_owned()),
+    };
+    assert_eq!(said(body), [alice]);
+    let mut body: Value = serde_json::from_str(body).unwrap();
+    for (identifier, shown) in [
+        ("user-17", "user-17"),
+        ("@alice", "@alice"),
+        ("alice@example.com", "a…@….com"),
+        ("mailto:alice@mail.example.co.uk", "m…@….uk"),
+        ("alice@localhost", "a…@…"),
+        ("alice@example.someverylongending", "a…@…"),
+        ("alice@home@example.com", "a…@….com"),
+        ("élise@", "é…@…"),
+        ("alice@example.com bob@", "a…@…"),
+    ] {
+        body["data"]["new_state"]["identity_identifier"] = json!(identifier);
+        let names: Vec<String> = said(&body.to_string()).into_iter().map(|user| user.name).collect();
+        assert_eq!(names, [shown], "{identifier}");
+    }
+    body["data"]["new_state"]["identity"] = Value::Null;
+    assert_eq!(said(&body.to_string()), []);
 }
 
 #[test]
@@ -215,7 +250,7 @@ fn a_deletion_claims_neither_author_nor_moment_because_it_carries_those_of_an_ol
         let body: Value = serde_json::from_str(&delivery.body).unwrap();
         if body["event_type"] == "FLAG_DELETED" {
             let hints = provider.read_webhook(delivery.body.as_bytes());
-            assert_eq!(hints[0].claim, Some(Claim { visible: true, ..Claim::default() }));
+            assert_eq!(hints[0].claim, Some(Claim { deleted: true, visible: true, ..Claim::default() }));
         }
     }
 }
@@ -262,7 +297,11 @@ fn hostile() -> impl Strategy<Value = Value> {
         "timestamp",
         "author",
         "email",
+        "identity",
         "identity_identifier",
+        "multivariate_feature_state_values",
+        "multivariate_feature_option",
+        "percentage_allocation",
         "feature_segment",
         "type",
         "string_value",

@@ -10,7 +10,9 @@ mod rendered;
 
 use std::collections::BTreeMap;
 
-use flaglink::domain::{Change, ChangeKind, EnvironmentState, Flag, FlagRef, FlagState, LinkChange, Person};
+use flaglink::domain::{
+    Change, ChangeKind, EnvironmentState, Flag, FlagRef, FlagState, LinkChange, Override, Person, Whom,
+};
 use flaglink::markdown::{GITLAB_TEXT_LIMIT, PanelFlag, PanelView, panel, visible};
 use jiff::Timestamp;
 use proptest::collection::vec;
@@ -69,6 +71,15 @@ fn flag_ref(key: &str) -> FlagRef {
 
 fn env(name: &str, on: bool) -> EnvironmentState {
     EnvironmentState { environment: name.to_owned(), on, ..EnvironmentState::default() }
+}
+
+fn of_users(whom: Whom, name: Option<&str>, value: &str) -> Override {
+    let (id, name) = ("1".to_owned(), name.map(str::to_owned));
+    Override { whom, id, name, on: true, value: Some(value.to_owned()), quoted: false }
+}
+
+fn overridden(all: Vec<Override>, state: EnvironmentState) -> EnvironmentState {
+    EnvironmentState { overrides: u32::try_from(all.len()).unwrap(), overridden: Some(all), ..state }
 }
 
 fn with_value(name: &str, on: bool, value: &str) -> EnvironmentState {
@@ -348,6 +359,30 @@ fn every_kind_of_change_has_its_words() {
             both(x(), EnvironmentState { on: false, value: None, overrides: 1, ..x() }),
             "`a` on → off in `x`, value `1` → none, overrides 0 → 1, by somebody unknown",
         ),
+        // Kept before it was kept for whom overrides are.
+        (
+            both(
+                EnvironmentState { overrides: 1, ..x() },
+                overridden(vec![of_users(Whom::Segment, Some("beta"), "1")], x()),
+            ),
+            "`a` overrides or variants changed in `x`, by somebody unknown",
+        ),
+        (
+            both(
+                overridden(
+                    vec![of_users(Whom::Segment, Some("beta"), "1"), of_users(Whom::User, None, "1")],
+                    x(),
+                ),
+                overridden(vec![of_users(Whom::Segment, Some("beta"), "2")], x()),
+            ),
+            "`a` overrides 2 → 1 in `x`, override for segment `beta` value `1` → `2`, override for one user removed, \
+             by somebody unknown",
+        ),
+        (
+            both(x(), overridden(vec![of_users(Whom::User, Some("a…@….com"), "1")], x())),
+            "`a` overrides 0 → 1 in `x`, new override for user <code>a&#8230;<!-- -->&#64;&#8230;&#46;com</code> (on, `1`), \
+             by somebody unknown",
+        ),
         (
             ChangeKind::Environment { before: None, after: x() },
             "`a` new and on in `x`, value `1`, by somebody unknown",
@@ -488,6 +523,15 @@ fn build(material: &Material, text: &mut dyn FnMut(&str) -> String) -> Panel {
             .collect();
         let before = with_value(&text(&parts[1]), false, &text(&parts[2]));
         let after = EnvironmentState { on: true, value: Some(text(&parts[0])), ..before.clone() };
+        let before = overridden(
+            vec![
+                of_users(Whom::Segment, Some(&text(&parts[1])), &text(&parts[2])),
+                of_users(Whom::User, Some(&text(&parts[5])), "1"),
+            ],
+            before,
+        );
+        let after =
+            overridden(vec![of_users(Whom::Segment, Some(&text(&parts[1])), &text(&parts[3]))], after);
         let by = Person { id: 1, username: text(&material.people[1]) };
         let mut flag = shown(&key, Vec::new());
         flag.name = text(&parts[3]);

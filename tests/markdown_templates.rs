@@ -11,7 +11,9 @@ mod rendered;
 use std::sync::{Arc, LazyLock};
 
 use flaglink::config::TemplateFile;
-use flaglink::domain::{Change, ChangeKind, Deed, EnvironmentState, Flag, FlagRef, FlagState, NoteSource};
+use flaglink::domain::{
+    Change, ChangeKind, Deed, EnvironmentState, Flag, FlagRef, FlagState, NoteSource, Override, Whom,
+};
 use flaglink::markdown::{
     DEFAULTS, Markdown, PanelFlag, PanelView, Templates, job, panel, panel_in, read_templates, reply, switch,
     told,
@@ -144,6 +146,10 @@ fn a_template_cannot_write_what_only_people_may_write() {
         "[x]({{ flag }})",
         "[x](https://evil.example/{{ flag }})",
         "[x](javascript:alert)",
+        "https://x.example/{{ flag }}",
+        "see (HTTPS://x.example){{ flag }}.",
+        "www.x.example/?flag={{ flag }}",
+        "[https://x.example/{{ flag }}](https://docs.example.com/flags)",
         "[x]{{ flag }}",
         "[[wiki]]",
         "[a]: https://evil.example",
@@ -170,6 +176,7 @@ fn a_template_cannot_write_what_only_people_may_write() {
     }
     for good in [
         "{{ flag }} ist wieder da, **endlich** (siehe [unser Handbuch](https://docs.example.com/flags#da)).",
+        "{{ flag }} (https://docs.example.com/flags#da, [hier](https://docs.example.com){{ provider }})",
         "<b>{{ flag }}</b> & <code>{{ provider }}</code>",
         "„{{ flag }}“ — là, déjà: 100 % #1",
         "{# nothing to see #}{{ flag }}{% if provider %} {{ provider }}{% endif %}",
@@ -228,6 +235,17 @@ fn everything(text: &str) -> Vec<Markdown> {
         overrides: 2,
         ..EnvironmentState::default()
     };
+    let whose = |whom, value: &str| Override {
+        whom,
+        id: "1".to_owned(),
+        name: Some(text.to_owned()),
+        on: true,
+        value: Some(value.to_owned()),
+        quoted: false,
+    };
+    let with = |one| EnvironmentState { overridden: Some(vec![one]), ..state.clone() };
+    let (was, now) = (with(whose(Whom::Segment, "1")), with(whose(Whom::Segment, text)));
+    let of_user = with(whose(Whom::User, text));
     let by = || Some(text.to_owned());
     let deeds =
         [Deed { at: Timestamp::UNIX_EPOCH, by: by(), reason: by(), asked_on: None, noticed_at: None }];
@@ -238,6 +256,8 @@ fn everything(text: &str) -> Vec<Markdown> {
         told::News::Missing { since: Timestamp::UNIX_EPOCH, was_on: vec![&state] },
         told::News::Back,
         told::News::AsItWas(&state),
+        told::News::Environment { was: Some(&was), now: &now },
+        told::News::Environment { was: Some(&now), now: &of_user },
     ];
     let told =
         news.map(|news| told::Told { flag: &flag, name: text, news, deeds: &deeds, show_values: true });
@@ -284,7 +304,7 @@ fn panel_of(text: &str, templates: Option<&Templates>) -> String {
         value: Some(value.to_owned()),
         ..EnvironmentState::default()
     };
-    let what = ChangeKind::Environment { before: Some(env("a")), after: env(text) };
+    let what = ChangeKind::Environment { before: Some(env("as it was")), after: env(text) };
     let by = Some(text.to_owned());
     let history = [Change {
         at: Timestamp::UNIX_EPOCH,

@@ -94,6 +94,10 @@ fn state(text: &str) -> EnvironmentState {
         "environment": text, "on": true, "value": text, "overrides": 2, "rollout": 25.0,
         "strategies": [{ "name": text, "share": 10.0, "limited": true }],
         "variants": [{ "name": text, "share": 50.0 }],
+        "overridden": [
+            { "whom": "segment", "id": "1", "name": text, "on": true, "value": text },
+            { "whom": "user", "id": "1", "name": text, "on": true, "value": text },
+        ],
     }))
     .unwrap()
 }
@@ -104,11 +108,13 @@ fn all(text: &str) -> Vec<Markdown> {
     let near = [text.to_owned(), text.to_owned()];
     let write = |key: &str| format!("/flag link {key}");
     let environment = state(text);
+    let before = EnvironmentState { overrides: 0, overridden: None, ..state(text) };
     let by = || Some(text.to_owned());
     let deeds = [Deed { at: at(), by: by(), reason: by(), asked_on: None, noticed_at: None }];
     let told = [
         told::News::Environment { was: Some(&environment), now: &environment },
         told::News::AsItWas(&environment),
+        told::News::Environment { was: Some(&before), now: &environment },
         told::News::EnvironmentGone(&environment),
         told::News::Archived(true),
         told::News::Missing { since: at(), was_on: vec![&environment] },
@@ -164,6 +170,10 @@ fn panel_of(text: &str) -> String {
     };
     let history = [
         change(ChangeKind::Environment { before: Some(state(text)), after: state(text) }),
+        change(ChangeKind::Environment {
+            before: Some(EnvironmentState { overrides: 0, overridden: None, ..state(text) }),
+            after: state(text),
+        }),
         change(ChangeKind::EnvironmentGone(text.to_owned())),
     ];
     let environments = vec![state(text)];

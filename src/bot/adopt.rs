@@ -88,18 +88,20 @@ pub async fn look(
 ) -> Result<Option<Looked>, Trouble> {
     let seen = world.store().flag(&flag.flag).await?;
     let linked = world.store().is_linked(&flag.flag).await?;
-    let in_doubt = |record: &FlagRecord| {
-        let gone = record.missing_since.is_some() || record.not_found_at.is_some();
-        linked && (gone || record.flag.internal_id != flag.internal_id)
+    // Of another flag with its key nothing is looked at before the deletion of the first is told.
+    let in_doubt = |record: &FlagRecord| match record.flag.internal_id == flag.internal_id {
+        true => record.missing_since.is_some() || record.not_found_at.is_some(),
+        false => record.missing_since.is_none(),
     };
-    if seen.value.as_ref().is_some_and(in_doubt) {
+    if linked && seen.value.as_ref().is_some_and(in_doubt) {
         return Ok(None);
     }
     // Of many flags each is a request: a service that wants them slower is asked slower, or none would ever be adopted.
     let patience = Patience { longest: PATIENCE, told: waits };
     let standing = patience::ask(patience, || provider.back_links(&flag.flag, &flag.internal_id)).await?;
     let mut looked = Looked { flag, seen, standing, missing: BTreeSet::new(), kept: 0 };
-    for (name, mirror) in looked.seen.value.iter().flat_map(|record| &record.mirrors) {
+    let same = looked.seen.value.iter().filter(|record| record.flag.internal_id == looked.flag.internal_id);
+    for (name, mirror) in same.flat_map(|record| &record.mirrors) {
         let Ok(noteable) = name.parse::<Noteable>() else { continue };
         // What is just being put on may not be there yet.
         if mirror.id.is_none() || mirror.sent_at.is_some() {
@@ -207,7 +209,7 @@ async fn record_of(
 ) -> Result<Option<FlagRecord>, Trouble> {
     let pages = world.store().noteables_of(&flag.flag).await?;
     if !linked {
-        return Ok(known);
+        return Ok(known.filter(|known| known.flag.internal_id == flag.internal_id));
     }
     let pointer = FlagPointer::Key { scope: flag.flag.scope.clone(), key: flag.flag.key.clone() };
     let look = Event::FlagChanged { provider: flag.flag.provider.clone(), flag: pointer, claims: Vec::new() };
@@ -265,13 +267,16 @@ impl Turned<'_> {
         let Work { noteable, project, detail } = work;
         let known = decision.rests_on(self.world.store().noteable(&noteable).await?);
         let mut record = known.unwrap_or_else(|| NoteableRecord::new(noteable.clone()));
-        if let Some(link) = record.link(&self.flag.flag) {
-            return Ok(link.internal_id == self.flag.internal_id);
+        let linked = record.link(&self.flag.flag);
+        if linked.is_some_and(|link| link.internal_id == self.flag.internal_id) {
+            return Ok(true);
         }
-        if record.links.len() >= LINKS {
+        if linked.is_none() && record.links.len() >= LINKS {
             return Ok(false);
         }
         let by = self.bot(&project).await?;
+        // A flag of that key that was there before makes room for this one, as with `/flag link`.
+        record.links.retain(|link| link.flag != self.flag.flag);
         record.links.push(Link {
             flag: self.flag.flag.clone(),
             internal_id: self.flag.internal_id.clone(),

@@ -4,12 +4,14 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Entry;
 use super::shares::{self, Share};
-use crate::domain::{Change, ChangeKind, Claim, FlagRecord, FlagState};
+use crate::domain::{Change, ChangeKind, Claim, FlagRecord, FlagState, Variant};
 
 /// A webhook that comes within this time after a change was noticed can still say who it was.
 pub(super) const NAMED_LATER: SignedDuration = SignedDuration::from_mins(10);
 /// Clocks that are set by a time server differ by no more.
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_secs(1);
+/// What was changed longer ago is shown by every read.
+const SHOWS_WITHIN: SignedDuration = SignedDuration::from_mins(1);
 /// So many claims are kept with a change.
 const HEARD: usize = 20;
 /// The longest name or reason that is kept with a claim, in characters.
@@ -20,11 +22,13 @@ const ANOTHER_VALUE: &str = "\u{e000}";
 const CLOCK_SLACK: SignedDuration = SignedDuration::from_mins(1);
 
 /// The claims that may be of a change which the state does not show yet: neither another of them nor what was heard before claims what
-/// it shows of that place, and later. After them all others.
+/// it shows of that place, and later. After them all others. `what` is what the read shows otherwise than the record.
 pub(super) fn not_shown_yet(
     claims: &[Claim],
     record: &FlagRecord,
     state: Option<&FlagState>,
+    what: &[ChangeKind],
+    now: Timestamp,
 ) -> (Vec<Claim>, Vec<Claim>) {
     let Some(state) = state else { return (Vec::new(), claims.to_vec()) };
     let overtakes = |later: &Claim, claim: &Claim| {
@@ -36,7 +40,9 @@ pub(super) fn not_shown_yet(
     };
     let heard = || record.history.iter().flat_map(|change| &change.heard);
     let is_overtaken = |claim: &Claim| claims.iter().chain(heard()).any(|later| overtakes(later, claim));
-    let is_unseen = |claim: &Claim| contradicts(claim, state) && !is_overtaken(claim);
+    let is_unseen = |claim: &Claim| {
+        (contradicts(claim, state) && !is_overtaken(claim)) || is_still_to_show(claim, record, what, now)
+    };
     // What else is said of the same moment there is of the same change, whatever it says.
     let unseen: Vec<&Claim> = claims.iter().filter(|claim| is_unseen(claim)).collect();
     let goes_with = |claim: &Claim| {
@@ -51,6 +57,19 @@ pub(super) fn not_shown_yet(
         !says_what(claim) && unseen.iter().any(with)
     };
     claims.iter().cloned().partition(|claim| is_unseen(claim) || goes_with(claim))
+}
+
+/// Whether a claim that something was changed, and no more, is of a change that no read has shown: neither this one nor, since then, one
+/// before it. Most come twice, or behind one that says more.
+fn is_still_to_show(claim: &Claim, record: &FlagRecord, what: &[ChangeKind], now: Timestamp) -> bool {
+    let Some(at) = claim.at.filter(|_| claim.changed && claim.visible) else { return false };
+    if now.duration_since(at) > SHOWS_WITHIN || what.iter().any(|what| shares::names(claim, what)) {
+        return false;
+    }
+    let there = record.history.iter().filter(|change| shares::names(claim, &change.what));
+    let shown = there.map(|change| change.noticed_at.unwrap_or(change.at)).max();
+    let shown = shown.or_else(|| record.history.is_empty().then_some(record.seen_at));
+    shown.is_none_or(|shown| at.duration_since(shown) > CLOCKS_DIFFER)
 }
 
 /// Whether a claim about what shows in a state is not what the state shows.
@@ -142,6 +161,8 @@ pub(super) fn attributed(
 /// end of their own.
 fn kept(claim: &Claim, what: &ChangeKind) -> Claim {
     let is_read = |value: &Option<String>| matches!(what, ChangeKind::Environment { after, .. } if after.value == *value);
+    let as_read = |variants: &Vec<Variant>| matches!(what, ChangeKind::Environment { after, .. } if shares::same_variants(variants, &after.variants));
+    let another = || vec![Variant { name: ANOTHER_VALUE.to_owned(), share: None }];
     let short = |text: &String| text.chars().take(LONGEST).collect::<String>();
     Claim {
         value: claim
@@ -151,6 +172,11 @@ fn kept(claim: &Claim, what: &ChangeKind) -> Claim {
         environment: claim.environment.as_ref().map(short),
         by: claim.by.as_ref().map(short),
         reason: claim.reason.as_ref().map(short),
+        variants: claim
+            .variants
+            .clone()
+            .map(|variants| if as_read(&variants) { variants } else { another() }),
+        user: None,
         ..claim.clone()
     }
 }

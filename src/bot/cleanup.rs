@@ -13,6 +13,8 @@ use crate::markdown::job::Page;
 
 /// So many issues are related to it.
 const RELATED: usize = linked::READ_AGAIN;
+/// So many of a flag's owners are looked for in GitLab.
+const OWNERS: usize = 5;
 
 /// What was found out for the issue about a flag.
 pub struct Known {
@@ -79,17 +81,19 @@ impl Known {
         issues.map(|record| (record.noteable.project, record.noteable.iid)).take(RELATED)
     }
 
-    /// Whom it is for: the flag's owner where GitLab knows the address and that person is a member, else who asked.
+    /// Whom it is for: the first of the flag's owners whose address GitLab knows and who is a member, else who asked.
     pub async fn assignee(
         &self,
         project: &Project,
         asked: Option<&Person>,
     ) -> Result<Option<UserId>, Trouble> {
-        if let Some(address) = self.about.owner.as_deref().filter(|address| address.contains('@'))
-            && let Some(owner) = project.gitlab.user_with_address(address).await?
-            && Some(roles::level(project, owner.id).await?) >= Role::Guest.level()
-        {
-            return Ok(Some(owner.id));
+        let addresses = self.about.owners.iter().filter(|address| address.contains('@'));
+        for address in addresses.take(OWNERS) {
+            if let Some(owner) = project.gitlab.user_with_address(address).await?
+                && Some(roles::level(project, owner.id).await?) >= Role::Guest.level()
+            {
+                return Ok(Some(owner.id));
+            }
         }
         Ok(asked.map(|person| person.id))
     }

@@ -12,6 +12,7 @@ use super::limits::HISTORY;
 use super::resolve;
 use super::switching::{apart, asked_for};
 use super::telling::{self, News};
+use super::users::{name_in_history, put_names};
 use super::world::World;
 use super::{Entry, Made, Trouble};
 use crate::domain::{
@@ -104,7 +105,8 @@ async fn look(
     let Some(mut record) = decision.rests_on(seen) else {
         return Ok(Made::Nothing("flag_not_linked"));
     };
-    let now = world.looks().state(world.store(), entry, provider, &record, rev).await?;
+    let mut now = world.looks().state(world.store(), entry, provider, &record, rev).await?;
+    let users_named = now.as_mut().is_some_and(|now| put_names(now, record.state.as_ref(), claims));
     let mut found_again = false;
     let what = match (&record.state, &now) {
         (_, None) if record.missing_since.is_some() => {
@@ -143,7 +145,7 @@ async fn look(
             what
         }
     };
-    let (unseen, seen) = not_shown_yet(claims, &record, now.as_ref());
+    let (unseen, seen) = not_shown_yet(claims, &record, now.as_ref(), &what, entry.now);
     let again = READ_AGAIN.get(entry.attempts as usize).filter(|_| !unseen.is_empty());
     let not_yet = again
         .map(|after| Trouble::again_in(*after, format!("{} does not show the change yet", provider.name())));
@@ -155,12 +157,14 @@ async fn look(
             (Some(before), Some(now)) => before.is_named_otherwise(now),
             _ => false,
         };
-        if renamed {
-            // An environment is called otherwise: that is no change of the flag, and its column says so.
+        if renamed || users_named {
+            // An environment is called otherwise: that is no change of the flag, and its column says so. So are overrides of which
+            // more is known.
             record.state.clone_from(&now);
+            name_in_history(&mut record);
         }
-        if renamed || found_again || !named.is_empty() {
-            tell_names(world, entry, &mut decision, flag, &named, renamed).await?;
+        if renamed || users_named || found_again || !named.is_empty() {
+            tell_names(world, entry, &mut decision, flag, &named, renamed || users_named).await?;
             decision.write(Write::PutFlag(Box::new(record)));
             return Ok(made(decision, not_yet));
         }
@@ -203,7 +207,8 @@ async fn look(
     }
     forget_heard(&mut record, entry);
     record.asked.retain(|asked| entry.now.duration_since(asked.at) < NAMED_LATER);
-    record.history.extend(changes.iter().cloned());
+    name_in_history(&mut record);
+    record.history.extend(changes.iter().map(Change::kept));
     let surplus = record.history.len().saturating_sub(HISTORY);
     record.history.drain(..surplus);
 

@@ -36,6 +36,7 @@ mod switching;
 pub mod tags;
 mod telling;
 mod trouble;
+mod users;
 mod watch;
 mod world;
 

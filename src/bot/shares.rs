@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::domain::{ChangeKind, Claim, EnvironmentState, StatePart};
+use crate::domain::{ChangeKind, Claim, EnvironmentState, StatePart, Variant};
 
 /// Everything that can change about a flag in an environment.
 const PARTS: [StatePart; 3] = [StatePart::On, StatePart::Value, StatePart::Details];
@@ -81,8 +81,10 @@ fn who_changed_details<'a>(heard: &[&'a Claim], what: &ChangeKind) -> Option<Vec
     let closeness = words().map(|(closeness, _)| closeness).min()?;
     let closest: Vec<&Claim> =
         words().filter(|(other, _)| *other == closeness).map(|(_, claim)| claim).collect();
-    if closeness == Closeness::Anything {
-        return Some(closest);
+    match closeness {
+        Closeness::Anything => return Some(closest),
+        Closeness::State => return Some(vec![first_to_show(heard, StatePart::Details, what)?]),
+        _ => {}
     }
     let last = closest.last().copied()?;
     // Somebody changed details, and then somebody changed them again, who is not known yet.
@@ -181,6 +183,10 @@ fn word_in_environment(
     if let Some(only) = claim.part {
         return (only == part).then_some(Closeness::Part);
     }
+    if let (StatePart::Details, Some(claimed)) = (part, &claim.variants) {
+        let only_variants = before.is_some_and(|before| only_variants_differ(before, after));
+        return (only_variants && same_variants(claimed, &after.variants)).then_some(Closeness::State);
+    }
     let switched = before.is_none_or(|before| before.on != after.on);
     match (part, claim.on, &claim.value) {
         // Who changed a strategy is not who switched.
@@ -196,6 +202,24 @@ fn word_in_environment(
         (StatePart::Value, _, Some(value)) => (value == &after.value).then_some(Closeness::State),
         _ => None,
     }
+}
+
+/// Whether of the details only the variants are otherwise, as far as that is known.
+fn only_variants_differ(before: &EnvironmentState, after: &EnvironmentState) -> bool {
+    // A digest is of variants and of overrides.
+    let seen = |state: &EnvironmentState| state.overrides == 0 || state.overridden.is_some();
+    before.variants != after.variants
+        && before.overrides == after.overrides
+        && seen(before)
+        && seen(after)
+        && before.override_changes(after).is_empty()
+        && before.rollout == after.rollout
+        && before.strategies == after.strategies
+}
+
+/// Whether both are the same variants, in whatever order.
+pub(super) fn same_variants(claimed: &[Variant], read: &[Variant]) -> bool {
+    claimed.len() == read.len() && claimed.iter().all(|variant| read.contains(variant))
 }
 
 /// Whether a strategy there has the share that is claimed.

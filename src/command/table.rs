@@ -279,8 +279,9 @@ const CLEANUP_ISSUE: CommandSpec = CommandSpec {
     usage: "/flag cleanup-issue KEY",
     summary: "Open an issue in which the flag is to be cleaned up, or find the one that there is",
     detail: "There is one such issue for a flag in this project. It says what the flag is set to in each environment, when it \
-             last changed and where it is linked, and has a checklist; it is for the flag's owner where GitLab knows that address, \
-             else for the one who asked, and related to the issues that carry the flag. Confidential work is not named in it. \
+             last changed and where it is linked, and has a checklist; it is for the first of the flag's owners whose address \
+             GitLab knows, else for the one who asked, and related to the issues that carry the flag. Confidential work is not \
+             named in it. \
              Where the issue is there already, the answer leads to it, and what it says of the flag is brought up to date; \
              what people wrote into it stays. Only this command and reminders (`[[reminders]]`) bring it up to date, nothing \
              does by itself: until then it says of flags and links what it said before, also of work that has become \

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{NoteKey, NoteSource, Noteable, NoteableKind, ProjectId};
+use super::{NoteKey, NoteSource, Noteable, NoteableKind, ProjectId, Variant};
 
 /// Number of an entry of the inbox; later entries have greater numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -183,6 +183,9 @@ pub struct Claim {
     /// The value now; `Some(None)` claims that there is none.
     #[serde(default, with = "claimed_value")]
     pub value: Option<Option<String>>,
+    /// The variants with their shares now, where the flag has some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variants: Option<Vec<Variant>>,
     /// The share of users, in percent, that a strategy has there now, or the flag where it has no strategies: a claim counts only where
     /// such a share was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -202,6 +205,13 @@ pub struct Claim {
     /// Which part of the environment's state it is about, where that is said and nothing more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<StatePart>,
+    /// Whether it claims that something was changed there that shows, and does not say what: a read that shows no change is worth
+    /// repeating.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub changed: bool,
+    /// Whose override it is about, and what that sets now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<ClaimedUser>,
     /// Whether it claims that the flag was deleted.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deleted: bool,
@@ -209,6 +219,19 @@ pub struct Claim {
     /// shows `on` or `value` otherwise is worth repeating.
     #[serde(default)]
     pub visible: bool,
+}
+
+/// What is claimed of the override for one user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClaimedUser {
+    /// What the service knows the user by.
+    pub id: String,
+    /// What people call the user, as far as it may be shown.
+    pub name: String,
+    /// On or off.
+    pub on: bool,
+    /// The value.
+    pub value: Option<String>,
 }
 
 /// A part of what a flag is set to in an environment.

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Claim, Noteable};
+use super::{Claim, Noteable, Override, Strategy, Variant};
 
 /// A flag by name: the provider as configured, the scope inside the service, the key.
 ///
@@ -110,29 +110,6 @@ pub struct FlagState {
     pub stale: bool,
 }
 
-/// One way in which a service decides for whom a flag is on, where it has such ways.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Strategy {
-    /// Its name, as the service calls it.
-    pub name: String,
-    /// For what share of users, in percent, where it goes by a share.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub share: Option<f64>,
-    /// Whether it is for some users only: by constraints, segments or lists of users.
-    #[serde(default)]
-    pub limited: bool,
-}
-
-/// One of several things that users may get where the flag is on.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Variant {
-    /// Its name.
-    pub name: String,
-    /// What share of users gets it, in percent, where that is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub share: Option<f64>,
-}
-
 /// What a flag is set to in one environment.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct EnvironmentState {
@@ -156,6 +133,9 @@ pub struct EnvironmentState {
     /// How many rules, segments or single users get something else than everybody.
     #[serde(default)]
     pub overrides: u32,
+    /// For whom there are overrides and what they set, where the service tells that; of many not all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overridden: Option<Vec<Override>>,
     /// The strategies that are in force, where there is more to say of them than [`rollout`](Self::rollout) does: several, or one
     /// that is for some users only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -183,12 +163,13 @@ impl FlagState {
         self.environments.iter().find(|env| env.is_same_place(other))
     }
 
-    /// Whether the environments are called otherwise than in `other`, or known by other ids.
+    /// Whether the environments are called otherwise than in `other`, or known by other ids, or more is known of their overrides.
     pub fn is_named_otherwise(&self, other: &FlagState) -> bool {
         let names = |state: &FlagState| -> Vec<(String, String)> {
             state.environments.iter().map(|env| (env.environment.clone(), env.id.clone())).collect()
         };
-        names(self) != names(other)
+        let mut both = self.environments.iter().zip(&other.environments);
+        names(self) != names(other) || both.any(|(a, b)| a.overrides_read_otherwise(b))
     }
 
     /// What changed from `self` to `now`, one entry per environment, in the order of `now`.
@@ -315,6 +296,18 @@ impl Change {
     pub fn moment(&self) -> Timestamp {
         let noticed = self.noticed_at == Some(self.at);
         self.happened_at.filter(|_| noticed).unwrap_or(self.at)
+    }
+
+    /// As it is kept: of overrides only those that changed.
+    pub fn kept(&self) -> Self {
+        let mut kept = self.clone();
+        if let ChangeKind::Environment { before, after } = &mut kept.what {
+            match before {
+                Some(was) => (*was, *after) = was.without_same_overrides(after),
+                None => after.overridden = None,
+            }
+        }
+        kept
     }
 
     /// Everybody who had a part in it, in order.

@@ -21,7 +21,7 @@ pub use pages::same_page;
 pub use pasted::Pasted;
 pub use provider::{
     Abilities, About, BackLink, Changes, FlagProvider, Hint, Provided, ProviderError, Settable, StandingLink,
-    Switched, Verdict, WebhookRequest,
+    Switched, Verdict, WebhookRequest, still_off,
 };
 pub use registry::{KindDoc, Registry, Surroundings, kinds, lives_in_gitlab};
 pub use settings::SettingError;

@@ -156,8 +156,8 @@ pub enum Switched {
 pub struct About {
     /// When anything last changed that decides who gets what, or when it was made.
     pub changed_at: Option<Timestamp>,
-    /// The mail address of its owner.
-    pub owner: Option<String>,
+    /// The mail addresses of its owners.
+    pub owners: Vec<String>,
     /// Whether the service marks it as one that is there to stay.
     pub permanent: bool,
 }
@@ -496,7 +496,7 @@ pub trait FlagProvider: Send + Sync + 'static {
 }
 
 /// That a share of users was set where the flag is off: nobody has it yet.
-pub(super) fn still_off(key: &str, to: &Switch, now: &EnvironmentState) -> Option<String> {
+pub fn still_off(key: &str, to: &Switch, now: &EnvironmentState) -> Option<String> {
     let off = to.on.is_none() && to.rollout.is_some() && !now.on;
     off.then(|| {
         format!("{key} is still off in {0}: the share counts once it is switched on there.", now.environment)

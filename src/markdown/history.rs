@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::overrides;
 use super::panel_view::{PanelFlag, PanelView, SHOWN_FLAGS};
 use super::state::{ENVIRONMENT_LIMIT, KEY_LIMIT, NAME_LIMIT, VALUE_LIMIT, strategy_list};
 use super::text::Markdown;
@@ -272,6 +273,7 @@ fn differences(before: &EnvironmentState, after: &EnvironmentState, form: Form) 
         let count = |count: u32| Markdown::number(u64::from(count));
         parts.push(from_to("overrides_changed", count(before.overrides), count(after.overrides)));
     }
+    parts.extend(overrides::changes(before, after, form.show_values, |text, limit| form.code(text, limit)));
     if before.strategies != after.strategies {
         // What is in force now where somebody may be interested, else that something changed.
         let both = !before.strategies.is_empty() && !after.strategies.is_empty();

@@ -6,6 +6,7 @@ mod history;
 pub mod job;
 mod marker;
 mod outside;
+mod overrides;
 mod own_words;
 mod panel;
 mod panel_view;

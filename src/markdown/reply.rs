@@ -267,6 +267,11 @@ pub fn page_gone() -> Markdown {
     phrase("page_gone", [])
 }
 
+/// No issue can be opened in the project.
+pub fn issues_off() -> Markdown {
+    phrase("issues_off", [])
+}
+
 /// A search has found nothing.
 pub fn found_nothing(text: &str) -> Markdown {
     phrase("found_nothing", [("text", quoted(text).into())])

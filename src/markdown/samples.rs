@@ -10,7 +10,7 @@ use super::told::{self, News, Told};
 use super::{job, panel, reply, switch};
 use crate::domain::{
     Change, ChangeKind, Deed, EnvironmentState, Flag, FlagRef, FlagState, LinkChange, NoteSource,
-    NoteableKind, Person, Strategy, Variant,
+    NoteableKind, Override, Person, Strategy, Variant, Whom,
 };
 
 const KEY: &str = "checkout_v2";
@@ -57,6 +57,37 @@ fn states() -> Vec<EnvironmentState> {
     vec![plain(true), plain(false), valued, rolled, strategic, by_one, many]
 }
 
+/// Overrides that are made, changed and removed, and more of them than are named: before and after.
+fn overrides() -> [EnvironmentState; 2] {
+    let one = |number: usize, whom, on, value: Option<&str>| Override {
+        whom,
+        id: number.to_string(),
+        name: number.is_multiple_of(2).then(|| "beta".to_owned()),
+        on,
+        value: value.map(str::to_owned),
+        quoted: false,
+    };
+    let with = |all: Vec<Override>| EnvironmentState {
+        environment: "production".to_owned(),
+        overrides: u32::try_from(all.len()).unwrap_or_default(),
+        overridden: Some(all),
+        ..EnvironmentState::default()
+    };
+    let before = vec![
+        one(1, Whom::Segment, true, Some("blue")),
+        one(2, Whom::Segment, true, None),
+        one(3, Whom::User, false, None),
+    ];
+    let after = [
+        one(1, Whom::Segment, false, Some("green")),
+        one(3, Whom::User, true, None),
+        one(4, Whom::User, true, Some("blue")),
+        one(5, Whom::User, false, None),
+    ];
+    let more = (6..10).map(|number| one(number, Whom::Segment, true, None));
+    [with(before), with(after.into_iter().chain(more).collect())]
+}
+
 /// Changes of every kind.
 fn changes(states: &[EnvironmentState]) -> Vec<Change> {
     let mut kinds: Vec<ChangeKind> =
@@ -74,6 +105,11 @@ fn changes(states: &[EnvironmentState]) -> Vec<Change> {
         if let [before, after] = pair {
             kinds.push(ChangeKind::Environment { before: Some(before.clone()), after: after.clone() });
         }
+    }
+    let [before, after] = overrides();
+    let fewer = EnvironmentState { overridden: None, overrides: 0, ..after.clone() };
+    for (before, after) in [(&before, &after), (&after, &before), (&before, &fewer)] {
+        kinds.push(ChangeKind::Environment { before: Some(before.clone()), after: after.clone() });
     }
     let by = |at: usize| at.is_multiple_of(2).then(|| "ada".to_owned());
     let reason = |at: usize| at.is_multiple_of(3).then(|| "ready".to_owned());
@@ -153,6 +189,7 @@ fn panels() -> Vec<Markdown> {
 fn told_ones() -> Vec<Markdown> {
     let flag = flag(false);
     let states = states();
+    let [before, after] = overrides();
     let deed = |by: Option<usize>, why: bool| Deed {
         at: Timestamp::UNIX_EPOCH,
         by: by.map(|number| format!("ada{number}")),
@@ -184,6 +221,7 @@ fn told_ones() -> Vec<Markdown> {
                 .take(1)
                 .flat_map(|was| (0..unseen).map(|_| News::Environment { was: Some(was), now: was })),
         );
+        news.push(News::Environment { was: Some(&before), now: &after });
         // More than a reply tells.
         news.extend((0..if deeds.is_empty() { 50 } else { 0 }).map(|_| News::Back));
         let told = |news| Told { flag: &flag, name: KEY, news, deeds: &deeds, show_values: true };
@@ -224,6 +262,7 @@ fn replies() -> Vec<Markdown> {
         reply::not_linked(KEY, &near),
         reply::too_many_linked(KEY, 200),
         reply::page_gone(),
+        reply::issues_off(),
         reply::found_nothing("checkout"),
         reply::found_more(),
         reply::cannot_search(["flagsmith", "unleash"]),

@@ -178,13 +178,31 @@ fn entities(whole: &str) -> Result<(), String> {
 /// Links go to web pages, and their addresses are the template's own.
 fn links(whole: &str) -> Result<(), String> {
     let mut rest = whole;
-    while let Some((_, after)) = rest.split_once("](") {
+    // Without the addresses that stand behind a link's text.
+    let mut text = String::new();
+    while let Some((before, after)) = rest.split_once("](") {
         let (address, behind) = after.split_once(')').ok_or("it has a link whose address has no end")?;
         let web = address.starts_with("https://") || address.starts_with("http://");
         if !web || address.contains(|c: char| c == OPEN || c.is_whitespace() || "<>\"'(`".contains(c)) {
             return Err("it has a link to something else than a web page".to_owned());
         }
+        text.push_str(before);
+        text.push(' ');
         rest = behind;
+    }
+    text.push_str(rest);
+    bare_addresses(&text)
+}
+
+/// GitLab makes a link of an address that stands by itself, up to the next space or tag: a piece in it would be part of that.
+fn bare_addresses(text: &str) -> Result<(), String> {
+    let text = text.to_ascii_lowercase();
+    let is_address = |word: &str| {
+        let begin = ["://", "www."].iter().filter_map(|sign| word.find(sign)).min();
+        begin.and_then(|begin| word.get(begin..)).is_some_and(|address| address.contains(OPEN))
+    };
+    if text.split(|c: char| c.is_whitespace() || c == '<').any(is_address) {
+        return Err("it has a piece in a web address".to_owned());
     }
     Ok(())
 }

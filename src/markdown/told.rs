@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::reply::{flag_name, paragraphs, quoted};
 use super::state::state_words;
 use super::text::{Part, and_list, phrase};
-use super::{Markdown, history};
+use super::{Markdown, history, overrides};
 use crate::domain::{Deed, EnvironmentState, Flag};
 
 /// How many people and reasons are named for one thing.
@@ -121,7 +121,8 @@ fn only_variants<'a>(told: &Told<'a>) -> Option<&'a EnvironmentState> {
     let others = |state: &EnvironmentState| {
         state_words(&EnvironmentState { variants: Vec::new(), ..state.clone() }, told.show_values)
     };
-    (was.variants != now.variants && others(was) == others(now)).then_some(now)
+    let same_overrides = was.override_changes(now).is_empty();
+    (was.variants != now.variants && others(was) == others(now) && same_overrides).then_some(now)
 }
 
 fn line(line: &Line<'_>) -> Markdown {
@@ -186,7 +187,16 @@ fn what(told: &Told<'_>) -> Markdown {
     match &told.news {
         News::Environment { was, now } => phrase(
             "told_environment",
-            [flag, environment(now), ("now", state(now).into()), ("was", was.map(state).into())],
+            [
+                flag,
+                environment(now),
+                ("now", state(now).into()),
+                ("was", was.map(state).into()),
+                (
+                    "overrides",
+                    was.map(|was| overridden(was, now, told.show_values)).unwrap_or_default().into(),
+                ),
+            ],
         ),
         News::AsItWas(now) => phrase("told_as_it_was", [flag, environment(now), ("now", state(now).into())]),
         News::EnvironmentGone(was) => {
@@ -203,6 +213,11 @@ fn what(told: &Told<'_>) -> Markdown {
         }
         News::Back => phrase("told_back", [flag, provider]),
     }
+}
+
+/// Which overrides are otherwise.
+fn overridden(was: &EnvironmentState, now: &EnvironmentState, show_values: bool) -> Vec<Markdown> {
+    overrides::changes(was, now, show_values, Markdown::code)
 }
 
 /// Who.

@@ -1,14 +1,13 @@
 //! What an answer, or its absence, means for a request.
 
-use std::error::Error;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode, header};
 
 use super::failure::{LEADS_TO, NOT_FOLLOWED};
-use super::look::unseen;
 use super::said::{clean, said};
+use super::unseen::{root, unseen};
 use super::{Failure, Sent};
 
 /// The most that is read of one answer, in bytes.
@@ -177,15 +176,4 @@ fn seconds(time: Duration) -> String {
     } else {
         format!("{} ms", time.as_millis())
     }
-}
-
-/// The innermost reason; the outer ones only say that there is one.
-pub(super) fn root(error: &reqwest::Error) -> String {
-    let mut reason: &dyn Error = error;
-    while let Some(source) = reason.source() {
-        reason = source;
-    }
-    let said = reason.to_string();
-    // The outermost error names the whole URL, with its query.
-    if error.source().is_none() { "it is not valid".to_owned() } else { said }
 }

@@ -10,6 +10,7 @@ use url::{Host, Url};
 
 use super::answer::{self, Asked};
 use super::limit::{self, Limiter, Share};
+use super::unseen::root;
 use super::{Failure, Sent, said};
 use crate::telemetry::Metrics;
 
@@ -97,7 +98,7 @@ impl HttpClient {
                 builder = builder.no_proxy();
             }
             builder.build().map_err(|error| {
-                let why = answer::root(&error);
+                let why = root(&error);
                 ClientError(format!("no HTTP client can be made for {}: {why}", options.peer))
             })
         };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{TlsTrouble, Unseen};
+use super::Unanswered;
 
 /// How the words of a failure begin where a server has asked to be left alone, and nothing was sent.
 pub(super) const ASKED_FOR_TIME: &str = "not sent, the server has asked to be left alone for another";
@@ -20,36 +20,6 @@ pub enum Sent {
     Perhaps,
     /// 502, 503, 504, a time-out, a reset: the server may still be at work on it.
     StillAtWork,
-}
-
-/// Why there was no answer at all: [`Unseen`] without its words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unanswered {
-    /// No such name.
-    Name,
-    /// The connection was refused.
-    Refused,
-    /// There is no way there.
-    NoWay,
-    /// TLS was not agreed on.
-    Tls(TlsTrouble),
-    /// It took too long.
-    Slow,
-    /// The connection broke, or what came is not HTTP.
-    Broken,
-}
-
-impl From<Unseen> for Unanswered {
-    fn from(unseen: Unseen) -> Self {
-        match unseen {
-            Unseen::Name(_) => Self::Name,
-            Unseen::Refused => Self::Refused,
-            Unseen::NoWay(_) => Self::NoWay,
-            Unseen::Tls(said) => Self::Tls(TlsTrouble::of(&said)),
-            Unseen::Slow => Self::Slow,
-            Unseen::Broken(_) => Self::Broken,
-        }
-    }
 }
 
 /// A request without a good answer.

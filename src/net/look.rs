@@ -3,8 +3,6 @@
 //! [`HttpClient`](super::HttpClient) is for the servers that flaglink works with. This is for what may be anything: an agent on
 //! this machine, or whatever answers under an address that is to be flaglink's own.
 
-use std::error::Error as _;
-use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,9 +11,9 @@ use http::HeaderMap;
 use url::Url;
 
 use super::ClientError;
-use super::answer::{is_foreign, root};
+use super::answer::is_foreign;
 use super::client::{is_here, read_roots};
-use super::said::clean;
+use super::unseen::{Unseen, root, unseen};
 
 /// How a look is taken.
 #[derive(Debug, Clone)]
@@ -55,29 +53,6 @@ impl Seen {
     pub fn is_foreign(&self) -> bool {
         is_foreign(&self.headers)
     }
-}
-
-/// Why there is no answer.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Unseen {
-    /// No such name.
-    #[error("the name is not known ({0})")]
-    Name(String),
-    /// The connection was refused.
-    #[error("nothing listens there")]
-    Refused,
-    /// There is no way there.
-    #[error("it cannot be reached ({0})")]
-    NoWay(String),
-    /// TLS was not agreed on.
-    #[error("no TLS ({0})")]
-    Tls(String),
-    /// It took too long.
-    #[error("no answer in time")]
-    Slow,
-    /// The connection broke, or what came is not HTTP.
-    #[error("the connection broke ({0})")]
-    Broken(String),
 }
 
 impl Looker {
@@ -120,54 +95,4 @@ impl Looker {
         let status = response.status().as_u16();
         Ok(Seen { status, headers: std::mem::take(response.headers_mut()), body: body.freeze(), cut })
     }
-}
-
-/// What an error means.
-pub(super) fn unseen(error: &reqwest::Error) -> Unseen {
-    if error.is_timeout() {
-        return Unseen::Slow;
-    }
-    let why = clean(&root(error), &[]);
-    let mut kind = None;
-    let mut cause = error.source();
-    while let Some(this) = cause {
-        // hyper gives its kinds of trouble no type of their own.
-        if this.to_string() == "dns error" {
-            return Unseen::Name(why);
-        }
-        if let Some(io) = this.downcast_ref::<std::io::Error>() {
-            kind = Some(io.kind());
-        }
-        cause = this.source();
-    }
-    match kind {
-        Some(ErrorKind::ConnectionRefused) => Unseen::Refused,
-        Some(ErrorKind::TimedOut) => Unseen::Slow,
-        Some(
-            ErrorKind::HostUnreachable
-            | ErrorKind::NetworkUnreachable
-            | ErrorKind::NetworkDown
-            | ErrorKind::AddrNotAvailable
-            | ErrorKind::PermissionDenied,
-        ) => Unseen::NoWay(why),
-        _ if error.is_connect() && is_of_tls(&why) => Unseen::Tls(why),
-        _ => Unseen::Broken(why),
-    }
-}
-
-/// Whether it is rustls that says so.
-fn is_of_tls(why: &str) -> bool {
-    let why = why.to_ascii_lowercase();
-    [
-        "certificate",
-        "tls",
-        "handshake",
-        "corrupt message",
-        "fatal alert",
-        "inappropriate",
-        "peer is incompatible",
-        "peer misbehaved",
-    ]
-    .iter()
-    .any(|word| why.contains(word))
 }

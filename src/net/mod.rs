@@ -12,14 +12,16 @@ mod places;
 mod proxy;
 mod said;
 mod tls;
+mod unseen;
 
 pub use backoff::delay;
 pub use client::{ClientError, HttpClient, HttpOptions, LastWord};
-pub use failure::{Failure, Sent, Unanswered, is_for_the_server, status_in, without_request};
+pub use failure::{Failure, Sent, is_for_the_server, status_in, without_request};
 pub use limit::Share;
-pub use look::{LookOptions, Looker, Seen, Unseen};
+pub use look::{LookOptions, Looker, Seen};
 pub use peers::Peers;
 pub use places::{Place, Places};
 pub use proxy::{is_proxy, proxy_for};
 pub use said::one_line;
 pub use tls::TlsTrouble;
+pub use unseen::{Unanswered, Unseen};

@@ -14,7 +14,7 @@ use crate::bot::{self, Trouble, World, may_switch};
 use crate::domain::{
     AskedSwitch, Attempt, Decision, Edge, EnvironmentState, FlagState, NoteKey, SwitchEnd, Toggle, Write,
 };
-use crate::flags::{FlagProvider, ProviderError, Switched};
+use crate::flags::{FlagProvider, ProviderError, Switched, still_off};
 use crate::net::Sent;
 use crate::store::CommitError;
 
@@ -148,7 +148,10 @@ impl OnItsWay<'_> {
         self.write_down(&edge, &person.username).await?;
         let sent = provider.switch(&toggle.flag, &toggle.internal_id, &toggle.environment, &toggle.to).await;
         match sent {
-            Ok(Switched::Done) => self.waited.end(&edge, SwitchEnd::Done { remark: None }).await,
+            Ok(Switched::Done) => {
+                let remark = still_off(&toggle.flag.key, &toggle.to, now);
+                self.waited.end(&edge, SwitchEnd::Done { remark }).await
+            }
             Ok(Switched::DoneWith(remark)) => {
                 self.waited.end(&edge, SwitchEnd::Done { remark: Some(remark) }).await
             }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use flaglink::sandbox::faults::{Fault, Received, Rule};
 use flaglink::sandbox::flagsmith::{Change, NewFeature, Order, Tasks, Value, VersionChange, signature};
 use flaglink::sandbox::gitlab::NoteableRef;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::kit::{cells, edits, flag_hook, history, panel, post_flag_hook, rest_within, until_queue};
@@ -142,6 +143,87 @@ async fn a_change_that_the_read_does_not_show_yet_is_waited_for() {
     town.end().await;
 }
 
+/// A body of `AUDIT_LOG_CREATED` about `checkout_v2` in this project, by ada.
+fn audited(
+    town: &Town,
+    kind: &str,
+    log: &str,
+    environment: Option<&str>,
+    at: Timestamp,
+) -> serde_json::Value {
+    let (project, feature) = town.flagsmith.read(|world| {
+        let feature = world.features.values().find(|feature| feature.name == "checkout_v2").unwrap();
+        (feature.project, feature.id)
+    });
+    json!({
+        "event_type": "AUDIT_LOG_CREATED",
+        "data": {
+            "log": log,
+            "created_date": at.to_string(),
+            "author": { "email": "ada@example.com" },
+            "project": { "id": project },
+            "environment": environment.map(|name| json!({ "name": name })),
+            "related_object_type": kind,
+            "related_object_id": feature,
+        },
+    })
+}
+
+#[tokio::test]
+async fn what_the_audit_log_tells_before_the_read_shows_it_is_waited_for() {
+    let (town, issue) = linked(telling("\"*\"")).await;
+    town.ada.use_versions("production").unwrap();
+    town.rest().await;
+    // Later than the flag was seen last, whatever the clocks say.
+    let at = Timestamp::now().saturating_add(SignedDuration::from_secs(2)).unwrap();
+    let published = audited(
+        &town,
+        "EF_VERSION",
+        "New version published for feature: checkout_v2",
+        Some("production"),
+        at,
+    );
+    flag_hook(&town, &published).await;
+    until_queue(&town, |queue| queue.to_string().contains("does not show the change yet")).await;
+    town.flagsmith.drop_deliveries(10);
+    town.ada.switch("checkout_v2", "production", true).unwrap();
+    rest_within(&town, WITH_READS_AGAIN).await;
+    let text = panel(&town, issue);
+    assert_eq!(cells(&text, "checkout_v2")[PRODUCTION], "🟢 on `blue`");
+    assert_eq!(history(&text, &["off → on", "ada"]).len(), 1, "{text}");
+
+    let at = Timestamp::now().saturating_add(SignedDuration::from_secs(2)).unwrap();
+    let archived = audited(&town, "FEATURE", "Flag / Remote Config updated: checkout_v2", None, at);
+    flag_hook(&town, &archived).await;
+    until_queue(&town, |queue| queue.to_string().contains("does not show the change yet")).await;
+    town.flagsmith.drop_deliveries(10);
+    town.ada.archive("checkout_v2", true).unwrap();
+    rest_within(&town, WITH_READS_AGAIN).await;
+    let text = panel(&town, issue);
+    assert_eq!(history(&text, &["archived", "ada"]).len(), 1, "{text}");
+    town.end().await;
+}
+
+#[tokio::test]
+async fn what_the_audit_log_tells_of_a_change_that_was_seen_is_not_read_again() {
+    let (town, issue) = linked(Plan::default()).await;
+    town.ada.use_versions("production").unwrap();
+    town.rest().await;
+    let at = Timestamp::now();
+    town.ada.switch("checkout_v2", "production", true).unwrap();
+    town.rest().await;
+    assert_eq!(cells(&panel(&town, issue), "checkout_v2")[PRODUCTION], "🟢 on `blue`");
+    let reads = async |kind: &str, log: &str| {
+        let before = town.flagsmith.faults().count("GET", "/features/");
+        flag_hook(&town, &audited(&town, kind, log, Some("production"), at)).await;
+        rest_within(&town, WITH_READS_AGAIN).await;
+        town.flagsmith.faults().count("GET", "/features/") - before
+    };
+    let one_look = reads("FEATURE_STATE", "Flag state updated for feature: checkout_v2").await;
+    assert_eq!(reads("EF_VERSION", "New version published for feature: checkout_v2").await, one_look);
+    town.end().await;
+}
+
 #[tokio::test]
 async fn a_claim_that_never_comes_true_changes_nothing() {
     let (town, issue) = linked(telling("\"*\"")).await;
@@ -207,7 +289,10 @@ async fn overrides_are_counted_also_when_only_the_audit_log_tells_of_them() {
     town.rest().await;
     town.ada.override_for_segment("checkout_v2", "staging", "beta users", true, "red").unwrap();
     town.rest().await;
-    assert_eq!(history(&panel(&town, issue), &["overrides or variants changed"]).len(), 1);
+    assert_eq!(
+        history(&panel(&town, issue), &["override for segment `beta users` value `green` → `red`"]).len(),
+        1
+    );
     town.end().await;
 }
 

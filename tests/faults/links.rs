@@ -1,9 +1,11 @@
 //! The links to work that stand on a flag in Flagsmith.
 
+use flaglink::sandbox::faults::{Fault, Received, Rule};
 use flaglink::sandbox::gitlab::NoteableRef;
 use serde_json::{Value, json};
 
-use crate::town::Town;
+use crate::kit::dead;
+use crate::town::{PATIENCE, Town};
 
 fn page(town: &Town, on: NoteableRef) -> String {
     town.gitlab.read(|model| model.page_of(on))
@@ -97,6 +99,23 @@ async fn title_and_state_follow_the_work() {
     town.gitlab.add_labels(town.mara, issue, &["bug"]).unwrap();
     town.rest().await;
     assert_eq!(town.flagsmith.faults().count("PUT", "external-resources"), writes);
+    town.end().await;
+}
+
+#[tokio::test]
+async fn a_link_that_somebody_takes_off_while_it_is_written_is_one_more_look() {
+    let town = Town::new().await;
+    let issue = town.issue();
+    town.says(issue, "/flag link checkout_v2").await;
+    let held = town.flagsmith.faults().add(Rule::new("PUT", "external-resources", Fault::Hold).times(1));
+    town.gitlab.retitle(town.mara, issue, "Checkout is very slow").unwrap();
+    let caught = |log: &[Received]| log.iter().any(|request| request.fault.is_some());
+    town.flagsmith.faults().until(PATIENCE, caught).await.unwrap();
+    town.ada.unlink("checkout_v2", &page(&town, issue)).unwrap();
+    town.flagsmith.faults().release(held);
+    town.rest().await;
+    assert_eq!(dead(&town).await, [""; 0]);
+    assert_eq!(metadata(&town, issue)["title"], "Checkout is very slow");
     town.end().await;
 }
 

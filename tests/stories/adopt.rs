@@ -262,3 +262,36 @@ async fn unlinked_is_unlinked_however_many_links_to_the_work_stand_there() {
     assert_eq!(town.links("checkout_v2"), [other.as_str()], "all to this work, and no other");
     town.end().await;
 }
+
+#[tokio::test]
+async fn links_on_a_flag_that_was_made_again_are_adopted_also_where_the_old_one_was_linked() {
+    let town = adopting().await;
+    let (issue, request) = (town.issue(), town.merge_request());
+    town.says(issue, "/flag link dark_mode").await;
+    town.ada.delete("dark_mode").unwrap();
+    let panel_says = |on: NoteableRef, words: &'static str| {
+        let bot = town.bot;
+        move |model: &Model| model.notes_by(on, bot).iter().any(|note| note.body.contains(words))
+    };
+    town.gitlab.until(2 * PATIENCE, panel_says(issue, "not found in `flagsmith` since")).await.unwrap();
+    town.rest().await;
+
+    town.ada.new_flag("dark_mode", true, "new").unwrap();
+    by_hand(&town, "dark_mode", "GITLAB_ISSUE", &town.page(issue));
+    by_hand(&town, "dark_mode", "GITLAB_MR", &town.page(request));
+    for page in [issue, request] {
+        town.gitlab.until(2 * PATIENCE, panel_says(page, "🟢 on `new`")).await.unwrap();
+    }
+    town.rest().await;
+    for page in [issue, request] {
+        let text = town.panel(page).unwrap().body;
+        assert!(text.contains("linked by `flag-bot`") && !text.contains("not found in"), "{text}");
+        assert_eq!(town.labels(page), ["Feature flag"]);
+    }
+    assert!(town.panel(issue).unwrap().body.contains("linked by `mara`"), "the history stays");
+    assert_eq!(titles(&town), ["Checkout is slow", "A faster checkout"], "kept up to date from now on");
+    let mut tags = town.ada.labels("dark_mode").unwrap();
+    tags.sort_unstable();
+    assert_eq!(tags, ["Issue Open", "MR Open"]);
+    town.end().await;
+}

@@ -1,6 +1,7 @@
 //! Issues in which flags are to be cleaned up: one for each flag, what they say, and what they do not.
 
 use flaglink::sandbox::faults::{Fault, Received, Rule};
+use flaglink::sandbox::flagsmith::Who;
 use flaglink::sandbox::gitlab::{Kind, Model, Noteable, NoteableRef, Order, State, Visibility, level};
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
@@ -137,6 +138,38 @@ async fn it_is_for_the_flags_owner_where_gitlab_knows_the_address() {
     let text = opened(&town)[2].description.clone();
     assert!(text.contains("It is archived.") && !text.contains("Archive the flag"), "{text}");
     assert!(text.contains("- [ ] Close this issue"), "{text}");
+    town.end().await;
+}
+
+#[tokio::test]
+async fn it_is_for_the_first_of_several_owners_whom_gitlab_knows() {
+    let town = Town::planned(allowed()).await;
+    let issue = town.issue();
+    let owners = [&town.bob, &town.ada].map(|person| match person.who() {
+        Who::User(id) => id,
+        other => panic!("{other:?} is no user"),
+    });
+    town.flagsmith.change(|world| {
+        let flag = world.features.values_mut().find(|flag| flag.name == "checkout_v2");
+        flag.unwrap().owners = owners.into();
+    });
+    let ada = town.gitlab.user("ada");
+    town.gitlab.publish_address(ada, "ada@example.com");
+    town.gitlab.member(town.shop, ada, level::REPORTER);
+    town.says(issue, "/flag cleanup-issue checkout_v2").await;
+    assert_eq!(the_one(&town).assignees.iter().copied().collect::<Vec<_>>(), [ada]);
+    town.end().await;
+}
+
+#[tokio::test]
+async fn where_issues_are_switched_off_that_is_said() {
+    let town = Town::planned(allowed()).await;
+    let request = town.merge_request();
+    town.gitlab.change(|model| model.projects.get_mut(&town.shop).unwrap().issues_off = true);
+    let note = town.says(request, "/flag cleanup-issue checkout_v2").await;
+    assert_eq!(town.reactions(note), ["eyes", "x"]);
+    assert!(town.answer(request, note).starts_with("issues are switched off in this project"));
+    assert_eq!(sent(&town), 0);
     town.end().await;
 }
 

@@ -8,6 +8,11 @@ use crate::town::{PATIENCE, Plan, Town, as_read};
 
 const VARIANTS: &str = ", variants `A` 30 % and `B` 20 %";
 
+/// As it is read, with addresses as they are written.
+fn plain(text: &str) -> String {
+    as_read(&text.replace("<!-- -->", ""))
+}
+
 struct Seen {
     town: Town,
     issue: NoteableRef,
@@ -23,7 +28,7 @@ struct Seen {
 impl Seen {
     /// Waits until `words` stand in the panel, and everything is at rest.
     async fn until(&self, words: &str) {
-        let there = |body: &str| as_read(body).contains(words);
+        let there = |body: &str| plain(body).contains(words);
         let found = self.town.gitlab.until(PATIENCE, |model| {
             model
                 .notes_by(self.issue, self.town.bot)
@@ -35,7 +40,7 @@ impl Seen {
     }
 
     fn panel(&self) -> String {
-        as_read(&self.town.panel(self.issue).unwrap().body)
+        plain(&self.town.panel(self.issue).unwrap().body)
     }
 
     /// What is new in the panel's fold: one entry with these words; and in replies: `told` lines.
@@ -57,7 +62,7 @@ impl Seen {
         let expected = self.replies + usize::from(told.is_some());
         assert_eq!(replies.len(), expected, "{entry}:\n{}", self.town.gitlab.transcript(self.issue));
         if let Some(told) = told {
-            let last = as_read(&replies[replies.len() - 1].body);
+            let last = plain(&replies[replies.len() - 1].body);
             let last = last.replace(self.variants, "");
             assert!(last.contains(told), "{told}:\n{last}");
             assert!(!last.contains("alice"), "identities are people: {last}");
@@ -113,25 +118,48 @@ async fn every_change(versions: bool, tasks: Tasks) {
     it.town.ada.override_for_segment(key, "production", "beta", true, "x").unwrap();
     it.until("overrides 0 → 1").await;
     it.one_more(
-        "overrides 0 → 1 in `production`",
+        "overrides 0 → 1 in `production`, new override for segment `beta` (on, `x`), by",
         "🟢 on `green`, 1 override",
-        Some("is now 🟢 on `green`, 1 override"),
+        Some("(was 🟢 on `green`), new override for segment `beta` (on, `x`), "),
     );
     it.town.ada.override_for_segment(key, "production", "beta", true, "y").unwrap();
-    it.until("overrides or variants changed").await;
-    let same =
-        "[`checkout_v3`]: overrides or variants changed in `production` (still 🟢 on `green`, 1 override)";
-    it.one_more("overrides or variants changed", "🟢 on `green`, 1 override", Some(same));
+    it.until("`x` → `y`").await;
+    let same = "[`checkout_v3`]: override for segment `beta` value `x` → `y` in `production` (still 🟢 on `green`, 1 override)";
+    let changed = "override for segment `beta` value `x` → `y` in `production`, by";
+    it.one_more(changed, "🟢 on `green`, 1 override", Some(same));
+    it.town.ada.override_for_segment(key, "production", "beta", false, "z").unwrap();
+    it.until("`y` → `z`").await;
+    let both = "override for segment `beta` on → off and value `y` → `z` in `production`";
+    it.one_more(both, "🟢 on `green`, 1 override", Some(both));
+    it.town.ada.override_for_segment(key, "production", "beta", false, "z").unwrap();
+    it.town.rest().await;
+    it.nothing("an override saved as it was");
     it.town.ada.drop_override_for_segment(key, "production", "beta").unwrap();
     it.until("overrides 1 → 0").await;
-    it.one_more("overrides 1 → 0", "🟢 on `green`", Some("(was 🟢 on `green`, 1 override)"));
+    it.one_more(
+        "overrides 1 → 0 in `production`, override for segment `beta` removed, by",
+        "🟢 on `green`",
+        Some("(was 🟢 on `green`, 1 override), override for segment `beta` removed, "),
+    );
 
     it.town.ada.override_for_identity(key, "production", "alice@example.com", true, "x").unwrap();
     it.town.rest().await;
-    it.one_more("overrides 0 → 1", "🟢 on `green`, 1 override", Some("1 override"));
+    it.one_more(
+        "overrides 0 → 1 in `production`, new override for user `a…@….com` (on, `x`), by",
+        "🟢 on `green`, 1 override",
+        Some("(was 🟢 on `green`), new override for "),
+    );
+    it.town.ada.override_for_identity(key, "production", "alice@example.com", false, "y").unwrap();
+    it.town.rest().await;
+    let changed = "override for user `a…@….com` on → off and value `x` → `y` in `production`";
+    it.one_more(changed, "🟢 on `green`, 1 override", Some(" on → off and value `x` → `y` in `production`"));
     it.town.ada.drop_override_for_identity(key, "production", "alice@example.com").unwrap();
     it.town.rest().await;
-    it.one_more("overrides 1 → 0", "🟢 on `green`", Some("(was 🟢 on `green`, 1 override)"));
+    it.one_more(
+        "overrides 1 → 0 in `production`, override for user `a…@….com` removed, by",
+        "🟢 on `green`",
+        Some("(was 🟢 on `green`, 1 override), override for user `a…@….com` removed, "),
+    );
 
     it.town.ada.share_out(key, "production", 45.0).unwrap();
     if !versions {
@@ -176,6 +204,50 @@ async fn every_change(versions: bool, tasks: Tasks) {
         Some("is not in `flagsmith` any more (was 🟢 on `green` in `production`)"),
     );
     assert!(it.town.labels(it.issue).is_empty(), "the last flag that was there is gone");
+    it.town.end().await;
+}
+
+#[tokio::test]
+async fn whose_an_override_is_and_what_it_sets_is_hidden_where_values_are() {
+    let rule = "tell = [\"production\"]\nvalues = \"hide\"".to_owned();
+    let town = Town::planned(Plan { rule, ..Plan::default() }).await;
+    town.ada.new_segment("big customers");
+    let issue = town.issue();
+    town.says(issue, "/flag link checkout_v2").await;
+    town.ada.override_for_segment("checkout_v2", "production", "big customers", true, "secret1").unwrap();
+    town.rest().await;
+    town.ada.override_for_segment("checkout_v2", "production", "big customers", false, "secret2").unwrap();
+    town.rest().await;
+    town.ada.override_for_identity("checkout_v2", "production", "bonnie", true, "secret3").unwrap();
+    town.rest().await;
+    let panel = as_read(&town.panel(issue).unwrap().body);
+    assert!(panel.contains("override for a segment on → off and value changed in `production`"), "{panel}");
+    assert!(panel.contains("overrides 1 → 2 in `production`, new override for one user (on)"), "{panel}");
+    let all = town.gitlab.transcript(issue);
+    for hidden in ["big", "secret", "bonnie"] {
+        assert!(!all.contains(hidden), "{hidden}: {all}");
+    }
+    town.end().await;
+}
+
+#[tokio::test]
+async fn without_any_webhook_overrides_are_told_all_the_same() {
+    let rule = "tell = [\"production\"]\nvalues = \"show\"".to_owned();
+    let town = Town::planned(Plan { rule, no_flag_webhook: true, ..Plan::default() }).await;
+    town.ada.new_segment("beta");
+    let issue = town.issue();
+    town.says(issue, "/flag link checkout_v2").await;
+    let it = Seen { town, issue, entries: Vec::new(), shown: String::new(), replies: 0, variants: VARIANTS };
+    it.town.ada.override_for_segment("checkout_v2", "production", "beta", true, "x").unwrap();
+    it.until("new override for segment `beta` (on, `x`), by somebody unknown").await;
+    it.town.ada.override_for_segment("checkout_v2", "production", "beta", false, "y").unwrap();
+    it.until("override for segment `beta` on → off and value `x` → `y` in `production`").await;
+    it.town.ada.override_for_identity("checkout_v2", "production", "bonnie", true, "x").unwrap();
+    it.until("new override for one user (on, `x`)").await;
+    it.town.ada.override_for_identity("checkout_v2", "production", "bonnie", true, "y").unwrap();
+    it.until("override for one user value `x` → `y` in `production`").await;
+    it.town.ada.drop_override_for_segment("checkout_v2", "production", "beta").unwrap();
+    it.until("override for segment `beta` removed").await;
     it.town.end().await;
 }
 

@@ -262,6 +262,25 @@ async fn what_is_unlinked_while_the_integration_is_on_is_taken_off_when_it_is_sw
 }
 
 #[tokio::test]
+async fn a_link_by_hand_to_what_is_unlinked_while_the_integration_is_on_is_not_adopted_after_it() {
+    let plan = Plan { rule: "adopt = true".to_owned(), no_flag_webhook: true, ..Plan::default() };
+    let town = Town::planned(plan).await;
+    let issue = town.issue();
+    own_integration(&town, true);
+    let by_hand = json!({ "title": "by hand", "state": "opened" });
+    town.ada.link("checkout_v2", "GITLAB_ISSUE", &town.page(issue), by_hand).unwrap();
+    town.says(issue, "/flag link checkout_v2").await;
+    town.says(issue, "/flag unlink checkout_v2").await;
+    assert_eq!((tags(&town).len(), town.links("checkout_v2").len()), (1, 1), "left alone");
+    own_integration(&town, false);
+    town.flagsmith.until(PATIENCE, |world| world.resources.is_empty()).await.unwrap();
+    town.rest().await;
+    assert!(town.row(issue, "checkout_v2").is_none(), "{}", town.panel(issue).unwrap().body);
+    assert_eq!(tags(&town), [""; 0]);
+    town.end().await;
+}
+
+#[tokio::test]
 async fn an_answer_that_is_lost_is_one_more_look() {
     let town = Town::new().await;
     town.ada.tag("checkout_v2", "team: shop").unwrap();

@@ -73,6 +73,51 @@ async fn of_two_who_change_one_environment_each_is_named_and_nobody_for_what_the
 }
 
 #[tokio::test]
+async fn who_switches_and_shares_out_variants_in_one_save_is_named_for_both() {
+    let (town, issue) = town().await;
+    let options = vec![(Value::from("A"), 30.0), (Value::from("B"), 20.0)];
+    let new = NewFeature { name: "colours".to_owned(), options, ..NewFeature::default() };
+    town.ada.new_feature(new).unwrap();
+    town.says(issue, "/flag link colours").await;
+    // Nothing tells of shares alone: what is told is the same as of one save.
+    town.bob.share_out("colours", "production", 45.0).unwrap();
+    town.bob.switch("colours", "production", true).unwrap();
+    town.rest().await;
+    let by = "by <code>bob@example.com</code>";
+    let all = told(&town, issue);
+    assert_eq!(all.len(), 1, "{all:#?}");
+    assert!(all[0].contains("variants `A` 45 % and `B` 20 % in `production`"), "{all:#?}");
+    assert!(all[0].contains(by) && !all[0].contains("somebody"), "{all:#?}");
+    let shown = panel(&town, issue);
+    assert!(
+        shown.contains(&format!("`colours` off → on in `production`, variants changed, {by}")),
+        "{shown}"
+    );
+    town.end().await;
+}
+
+#[tokio::test]
+async fn whose_override_it_is_may_come_to_be_known_later() {
+    let (town, issue) = town().await;
+    town.flagsmith.hold_deliveries();
+    town.ada.override_for_identity("checkout_v2", "production", "bonnie", true, "x").unwrap();
+    // The command makes it seen before the service says whose it is.
+    town.gitlab.comment(town.mara, issue, "/flag status checkout_v2").unwrap();
+    let is_seen = |model: &Model| {
+        let notes = model.notes_by(issue, town.bot);
+        notes.iter().any(|note| note.body.contains("new override for one user (on, `x`)"))
+    };
+    town.gitlab.until(PATIENCE, is_seen).await.unwrap();
+    town.flagsmith.release_deliveries(Order::AsTheyCame);
+    town.rest().await;
+    let shown = panel(&town, issue);
+    let entry = "new override for user `bonnie` (on, `x`), by <code>ada@example.com</code>";
+    assert!(shown.contains(entry), "{shown}");
+    assert!(!shown.contains("one user"), "{shown}");
+    town.end().await;
+}
+
+#[tokio::test]
 async fn two_versions_that_are_seen_at_once_are_of_both() {
     let (town, issue) = town().await;
     town.ada.use_versions("production").unwrap();

@@ -11,6 +11,9 @@ pub(super) async fn run(
     decision: &mut Decision,
     written: &str,
 ) -> Result<Ran, Unfinished> {
+    if asked.project.detail.has_issues == Some(false) {
+        return Ok(Ran::not_done(reply::issues_off()));
+    }
     let write = |key: &str| command_line("cleanup-issue", key);
     let flag = match resolve::meaning(asked.world, asked.project, written).await? {
         Meaning::One(flag) => *flag,

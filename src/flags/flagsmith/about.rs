@@ -27,7 +27,7 @@ impl Flagsmith {
         let read = |text: String| text.parse::<Timestamp>().ok();
         Ok(About {
             changed_at: moments.into_iter().flatten().filter_map(read).max(),
-            owner: feature.owners.into_iter().find_map(|owner| owner.email),
+            owners: feature.owners.into_iter().filter_map(|owner| owner.email).collect(),
             permanent,
         })
     }

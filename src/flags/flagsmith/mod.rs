@@ -6,6 +6,7 @@ mod api;
 mod back_links;
 mod catalog;
 mod digest;
+mod overrides;
 mod register;
 mod settings;
 mod setup;

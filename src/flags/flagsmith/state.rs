@@ -13,8 +13,8 @@ use tracing::Instrument as _;
 use super::Flagsmith;
 use super::api::Api;
 use super::wire::{Environment, Feature, FeatureSegment, FullState, plain, reads_otherwise};
-use super::{digest, variants};
-use crate::domain::{EnvironmentState, FlagRef, FlagState, Variant};
+use super::{digest, overrides, variants};
+use crate::domain::{EnvironmentState, FlagRef, FlagState, Override, Variant};
 use crate::flags::{Provided, ProviderError};
 
 /// What one environment says about the flags that were asked for, by id.
@@ -24,6 +24,7 @@ type Seen = HashMap<u64, (Feature, Unlisted)>;
 #[derive(Default)]
 struct Unlisted {
     digest: String,
+    overridden: Option<Vec<Override>>,
     variants: Vec<Variant>,
 }
 
@@ -162,6 +163,7 @@ impl Flagsmith {
                 value: plain(&default.feature_state_value),
                 quoted: reads_otherwise(&default.feature_state_value),
                 overrides: u32::try_from(overrides).unwrap_or(u32::MAX),
+                overridden: unlisted.overridden.clone(),
                 variants: unlisted.variants.clone(),
                 digest: unlisted.digest.clone(),
                 url: Some(self.page(environment, id)),
@@ -220,7 +222,8 @@ async fn unlisted(api: &Api, environment: &Environment, feature: &Feature) -> Pr
     let options = &feature.multivariate_options;
     let default = states.iter().find(|state| state.feature_segment.is_null() && state.identity.is_null());
     let variants = default.map(|default| variants::of(options, default)).unwrap_or_default();
-    Ok(Unlisted { digest: digest::of(options, &states, &segments), variants })
+    let overridden = overridden.then(|| overrides::of(&states, &segments)).flatten();
+    Ok(Unlisted { digest: digest::of(options, &states, &segments), overridden, variants })
 }
 
 /// Reads details that the state can do without: a Flagsmith that has no such list has fewer changes noticed, and

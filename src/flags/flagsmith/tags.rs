@@ -59,7 +59,7 @@ impl Flagsmith {
         }
         let path = self.feature_path(self.id(flag, internal_id)?);
         let mut known = self.project_tags().await?;
-        for _ in 0..ATTEMPTS {
+        for attempt in 1..=ATTEMPTS {
             let now = match self.tag_ids(flag, internal_id).await? {
                 Some(now) => now,
                 // They went with the flag.
@@ -71,7 +71,16 @@ impl Flagsmith {
                 return Ok(());
             }
             let body = json!({ "tags": wanted });
-            self.api.write::<IgnoredAny>(Method::PATCH, &path, &body).await?;
+            match self.api.write::<IgnoredAny>(Method::PATCH, &path, &body).await {
+                Ok(_) => {}
+                // A tag of the list was deleted since it was read (400), or the flag was (404).
+                Err(ProviderError::Failed(failure))
+                    if attempt < ATTEMPTS && (failure.status == Some(400) || failure.is_not_found()) =>
+                {
+                    known = self.project_tags().await?;
+                }
+                Err(error) => return Err(error),
+            }
         }
         let now = self.tag_ids(flag, internal_id).await?.ok_or_else(|| self.gone(flag))?;
         if self.wanted(&now, &mut known, add, remove).await? == now {

@@ -25,3 +25,14 @@ fn option_of(weight: &Value) -> Option<u64> {
     let option = weight.get("multivariate_feature_option")?;
     option.as_u64().or_else(|| option.get("id")?.as_u64())
 }
+
+/// Those that a webhook says of a default; `None` where it says none.
+pub(super) fn claimed(state: &Value) -> Option<Vec<Variant>> {
+    let weights = state.get("multivariate_feature_state_values")?.as_array().filter(|all| !all.is_empty())?;
+    let variant = |weight: &Value| {
+        let share = weight.get("percentage_allocation")?.as_f64().filter(|share| *share > 0.0)?;
+        let name = plain(weight.get("multivariate_feature_option")?).unwrap_or_default();
+        Some(Variant { name, share: Some(share) })
+    };
+    Some(weights.iter().filter_map(variant).collect())
+}

@@ -8,7 +8,8 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use super::wire::plain;
-use crate::domain::{Claim, FlagPointer, StatePart};
+use super::{overrides, variants};
+use crate::domain::{Claim, ClaimedUser, FlagPointer, StatePart};
 use crate::flags::{Hint, Verdict, WebhookRequest, genuine};
 
 /// The header with the signature: the HMAC-SHA256 of the body, in hex, without any prefix.
@@ -64,8 +65,10 @@ fn flag_updated(project: u64, data: &Value) -> Read {
     if part(state, "feature_segment").is_null() && part(state, "identity_identifier").is_null() {
         claim.on = part(state, "enabled").as_bool();
         claim.value = state.get("feature_state_value").map(plain);
+        claim.variants = variants::claimed(state);
     } else {
         claim.part = Some(StatePart::Details);
+        claim.user = user(state);
     }
     let of_all = claim.part.is_none();
     let mut read = Read::hint(pointer(project, feature), claim);
@@ -75,6 +78,16 @@ fn flag_updated(project: u64, data: &Value) -> Read {
         read.hints.extend(made(project, text(feature, "name")));
     }
     read
+}
+
+/// Whose override a state is, if it is that of one user.
+fn user(state: &Value) -> Option<ClaimedUser> {
+    Some(ClaimedUser {
+        id: part(state, "identity").as_u64()?.to_string(),
+        name: overrides::shown_user(&text(state, "identity_identifier")?),
+        on: part(state, "enabled").as_bool()?,
+        value: overrides::value(part(state, "feature_state_value")),
+    })
 }
 
 /// Its number is a new flag's, which nobody has linked. One of the same key may be, and is gone then: that one is to be looked at.
@@ -121,6 +134,8 @@ fn audit_log(project: u64, data: &Value) -> Read {
             let of_a_state = claim.environment.is_some() || log.starts_with("Multivariate ");
             claim.part = of_a_state.then(|| part_of(log));
             claim.deleted = log.starts_with("Flag / Remote Config Deleted: ");
+            // Archived, restored, or its description written: tags and links tell nobody.
+            claim.changed = log.starts_with("Flag / Remote Config updated: ");
             let flag = id.as_u64().map_or_else(|| named(project, log), |id| FlagPointer::Id(id.to_string()));
             let mut read = Read { flags: true, ..Read::hint(flag, claim) };
             if let Some(key) = log.strip_prefix("New Flag / Remote Config created: ") {
@@ -134,7 +149,10 @@ fn audit_log(project: u64, data: &Value) -> Read {
             Read::hint(named(project, log), claim)
         }
         // A version may hold anything.
-        Some("EF_VERSION") => Read::hint(named(project, log), claim),
+        Some("EF_VERSION") => {
+            claim.changed = claim.environment.is_some() && log.starts_with("New version published");
+            Read::hint(named(project, log), claim)
+        }
         // A segment takes its overrides with it when it goes, and nobody says which those are.
         Some("SEGMENT") if log.starts_with("New Segment created") || log.starts_with("Segment updated") => {
             Read::default()

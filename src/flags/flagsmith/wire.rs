@@ -111,6 +111,8 @@ pub(super) struct FeatureSegment {
     pub(super) segment: u64,
     #[serde(default)]
     pub(super) priority: Value,
+    #[serde(default)]
+    pub(super) segment_name: Option<String>,
 }
 
 /// A tag of the project.

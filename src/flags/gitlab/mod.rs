@@ -23,10 +23,9 @@ use self::home::Home;
 use self::plan::Plan;
 use crate::domain::{Flag, FlagRef, FlagState, ProjectId};
 use crate::flags::named::environment_named;
-use crate::flags::provider::still_off;
 use crate::flags::rank::{Searched, best_first};
 use crate::flags::{
-    Abilities, About, FlagProvider, Hint, Provided, ProviderError, Settable, Switch, Switched,
+    Abilities, About, FlagProvider, Hint, Provided, ProviderError, Settable, Switch, Switched, still_off,
 };
 use crate::gitlab::{Environment, FeatureFlag, GitlabApi};
 

@@ -27,7 +27,7 @@ impl Unleash {
         let by = made.as_ref().and_then(|event| event.get("createdBy")?.as_str());
         Ok(About {
             changed_at: changed_at.max(made_at),
-            owner: by.filter(|by| by.contains('@')).map(str::to_owned),
+            owners: by.filter(|by| by.contains('@')).map(str::to_owned).into_iter().collect(),
             ..About::default()
         })
     }

@@ -7,10 +7,9 @@ use url::Url;
 use super::Unleash;
 use super::state::{is_limited, share};
 use super::wire::{ChangeRequests, Environment, Feature, Strategy};
-use crate::domain::{EnvironmentState, FlagRef};
+use crate::domain::FlagRef;
 use crate::flags::json_api::part;
 use crate::flags::named::environment_named;
-use crate::flags::provider::still_off;
 use crate::flags::{Provided, ProviderError, Switch, Switched};
 
 impl Unleash {
@@ -40,12 +39,7 @@ impl Unleash {
             Some(false) if named.enabled => self.turn(&feature, named, "off").await?,
             Some(_) | None => {}
         }
-        let now = EnvironmentState {
-            environment: named.name.clone(),
-            on: named.enabled,
-            ..EnvironmentState::default()
-        };
-        Ok(still_off(&flag.key, to, &now).map_or(Switched::Done, Switched::DoneWith))
+        Ok(Switched::Done)
     }
 
     /// Only Unleash Enterprise has change requests; the open source edition does not know the address.

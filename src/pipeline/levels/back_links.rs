@@ -2,9 +2,11 @@
 //!
 //! Only links that flaglink made are changed or taken away, and where links are adopted those that it was told of.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
-use super::{Became, NotTrue, Pipeline, Sends, ceiling, is_hopeless, write_down};
+use super::{Became, NotTrue, Pipeline, Sends, ceiling, is_hopeless, is_overtaken, write_down};
 use crate::bot::adopt::decides_there;
 use crate::bot::back_links::{all_to_the_work, stands_as, wanted};
 use crate::bot::{Trouble, World};
@@ -13,6 +15,18 @@ use crate::flags::{BackLink, FlagProvider, StandingLink, same_page};
 use crate::net::Sent;
 
 pub(super) async fn make_true(
+    pipeline: &Pipeline,
+    world: &World,
+    sends: &Sends<'_>,
+    flag: &FlagRef,
+) -> Result<Became, NotTrue> {
+    match look(pipeline, world, sends, flag).await {
+        Err(NotTrue::Trouble(trouble)) if is_overtaken(&trouble) => look(pipeline, world, sends, flag).await,
+        other => other,
+    }
+}
+
+async fn look(
     pipeline: &Pipeline,
     world: &World,
     sends: &Sends<'_>,
@@ -29,18 +43,20 @@ pub(super) async fn make_true(
     if record.missing_since.is_some() {
         return Ok(Became::Unchanged);
     }
+    let wanted = wanted(world, flag).await?;
     if world.refusals().ask(provider.as_ref()).await? {
         // What is missed meanwhile is looked at when the flag is ours again, also after a restart.
-        return Ok(match &mut record.tagged {
-            Some(tagged) if !tagged.due => {
-                tagged.due = true;
-                decision.write(Write::PutFlag(Box::new(record)));
-                Became::True(decision)
-            }
-            _ => Became::Unchanged,
-        });
+        let mut changed = keep_in_mind(&mut record, &wanted);
+        if let Some(tagged) = record.tagged.as_mut().filter(|tagged| !tagged.due) {
+            tagged.due = true;
+            changed = true;
+        }
+        if !changed {
+            return Ok(Became::Unchanged);
+        }
+        decision.write(Write::PutFlag(Box::new(record)));
+        return Ok(Became::True(decision));
     }
-    let wanted = wanted(world, flag).await?;
     let internal_id = record.flag.internal_id.clone();
     let standing = provider.back_links(flag, &internal_id).await?;
     let mirror = MirrorOf { pipeline, world, sends, provider: provider.as_ref(), flag, internal_id };
@@ -91,6 +107,17 @@ pub(super) async fn make_true(
         None if changed => Ok(Became::True(Decision::new())),
         None => Ok(Became::Unchanged),
     }
+}
+
+/// Keeps in mind what is linked while nothing may be put on the flag: a link to it that stands there all the same is then known as
+/// unlinked, and not as somebody's wish, when it is not linked any more. Returns whether that is new.
+fn keep_in_mind(record: &mut FlagRecord, wanted: &BTreeMap<String, BackLink>) -> bool {
+    let before = record.mirrors.len();
+    for (noteable, link) in wanted {
+        let unseen = || Mirror { url: link.url.clone(), ..Mirror::default() };
+        record.mirrors.entry(noteable.clone()).or_insert_with(unseen);
+    }
+    record.mirrors.len() != before
 }
 
 /// What went wrong with one page's link, and is no reason to leave those of the other pages.

@@ -16,6 +16,7 @@ use super::{Pipeline, Ran, after, retry};
 use crate::bot::{Trouble, World};
 use crate::config::ProjectRule;
 use crate::domain::{DeadLetter, DeadThing, Decision, Level, NoteableRecord, Stale, Write};
+use crate::net::Failure;
 use crate::store::{CommitError, StoreError};
 use sends::Sends;
 
@@ -114,6 +115,12 @@ pub(super) async fn run(pipeline: &Pipeline, level: &Level) -> Ran {
 /// A refusal that no waiting changes. The next change of the same thing tries again anyhow.
 fn is_hopeless(trouble: &Trouble) -> bool {
     trouble.failure.as_ref().is_some_and(|failure| !failure.is_passing() && !failure.is_unauthorized())
+}
+
+/// Whether something was to be read or changed that is not there any more: somebody may have been faster, and one more look shows what
+/// stands now.
+fn is_overtaken(trouble: &Trouble) -> bool {
+    trouble.failure.as_ref().is_some_and(Failure::is_not_found)
 }
 
 /// It is true now, also where it was given up once: then nobody has to deal with that any more.

@@ -7,12 +7,19 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::{Became, NotTrue, Pipeline, ceiling, write_down};
+use super::{Became, NotTrue, Pipeline, ceiling, is_overtaken, write_down};
 use crate::bot::World;
 use crate::bot::tags::{to_go, wanted};
 use crate::domain::{Decision, FlagRecord, FlagRef, Tagged, Write};
 
 pub(super) async fn make_true(pipeline: &Pipeline, world: &World, flag: &FlagRef) -> Result<Became, NotTrue> {
+    match look(pipeline, world, flag).await {
+        Err(NotTrue::Trouble(trouble)) if is_overtaken(&trouble) => look(pipeline, world, flag).await,
+        other => other,
+    }
+}
+
+async fn look(pipeline: &Pipeline, world: &World, flag: &FlagRef) -> Result<Became, NotTrue> {
     let Some(provider) = world.provider(flag) else { return Ok(Became::Unchanged) };
     if !provider.abilities().tags {
         return Ok(Became::Unchanged);

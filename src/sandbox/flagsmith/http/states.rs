@@ -107,7 +107,6 @@ pub(super) fn everywhere(call: &mut Call<'_>) -> Answer {
         .filter(|feature| feature.project == project)
         .filter(|feature| wanted.is_none_or(|wanted| feature.id == wanted))
         .flat_map(|feature| call.world.live_states(environment, feature.id))
-        .filter(|state| state.identity.is_none())
         .collect();
     call.page(&states, |world, state| view::state_typed(world, state))
 }
