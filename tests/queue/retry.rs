@@ -7,7 +7,8 @@ use flaglink::store::Store;
 use jiff::Timestamp;
 
 use crate::kit::{
-    assert_empty, commands_given_up, dead, forbidden, given_up, picture, queue, store, the_one, write,
+    assert_empty, commands_given_up, dead, flaglink, forbidden, given_up, picture, queue, store, the_one,
+    write,
 };
 use crate::town::{PATIENCE, Plan, Town};
 
@@ -75,6 +76,23 @@ async fn one_dead_reply() -> (Town, NoteableRef, u64, String) {
     assert_eq!(town.reactions(note), ["eyes", "white_check_mark"], "a dead edge stops nothing else");
     let id = the_one(&town).await;
     (town, issue, note, id)
+}
+
+/// What doctor says is typed as it stands there.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_doctor_says_about_a_dead_letter_can_be_typed() {
+    let (town, ..) = one_dead_reply().await;
+    let found = flaglink(&town, &["doctor", "--json"]).await.json();
+    let findings = found["findings"].as_array().unwrap().iter();
+    let told: Vec<_> = findings.filter(|one| one.to_string().contains("given up")).collect();
+    assert_eq!(told.len(), 1, "once: {told:#?}");
+    let remedy = told[0]["remedy"].as_str().unwrap();
+    let typed = remedy.split('`').find(|typed| typed.starts_with("flaglink queue retry")).unwrap();
+    let said = flaglink(&town, &typed.split(' ').skip(1).collect::<Vec<_>>()).await;
+    assert_eq!((said.code, said.err.as_str()), (0, ""), "{typed}: {said:?}");
+    town.rest().await;
+    assert!(dead(&town).await.is_empty());
+    town.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
