@@ -88,6 +88,9 @@ async fn a_public_address_that_is_somebody_elses() {
     assert!(said.code == 0 && said.out.contains("something else than flaglink answers at"), "{said:?}");
     let said = place.init(&dry(&format!("http://{}", place.webhooks))).await;
     assert!(said.code == 0 && !said.out.contains("something else"), "nothing runs there yet: {said:?}");
+    // Of a webhook's whole address the path goes, and not a host that begins like it.
+    let said = place.init(&dry("https://hooks.example.invalid/hooks/gitlab")).await;
+    assert!(said.out.contains("public_url = \"https://hooks.example.invalid\""), "{said:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

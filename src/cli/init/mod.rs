@@ -254,9 +254,11 @@ impl Interview<'_> {
                 _ => {}
             }
             match address::web_address(&plain) {
-                Ok(url) => {
-                    let url = url.as_str();
-                    let url = url.split("/hooks").next().unwrap_or(url).trim_end_matches('/');
+                Ok(mut url) => {
+                    // The path of a webhook may have been pasted with it; a host may begin like one.
+                    let path = url.path().split("/hooks").next().unwrap_or_default().to_owned();
+                    url.set_path(&path);
+                    let url = url.as_str().trim_end_matches('/');
                     let service = flags.url.as_deref().map(|at| (flags.kind.service, at));
                     let others = [("GitLab", gitlab.url.as_str())].into_iter().chain(service);
                     let Some((whose, _)) = others.into_iter().find(|(_, at)| address::is_same(url, at))

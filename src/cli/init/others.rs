@@ -23,7 +23,8 @@ impl Interview<'_> {
             let hooks = gitlab.api.hooks_of(HookHome::Project(project.id)).await.unwrap_or_default();
             let target = HookTarget::Project(project.id);
             for hook in hooks.iter().filter(|hook| own.is_of_another(&target, &hook.url)) {
-                let leads = hook.url.split("/hooks/").next().unwrap_or_default();
+                // A host may be called hooks, too.
+                let leads = hook.url.rsplit_once("/hooks/").map_or(hook.url.as_str(), |(before, _)| before);
                 others.push(format!(
                     "another flaglink has a webhook in {} already (webhook {}, to {leads}): where both are at work each command is \
                      answered twice, so let the [[projects]] of only one of them match it; one that nobody needs any more is removed \

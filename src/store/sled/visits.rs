@@ -210,6 +210,8 @@ impl Store for Visits {
     async fn commit(&self, decision: Decision) -> Result<(), CommitError> {
         let mut visit = self.open().await?;
         let committed = visit.store()?.commit(decision).await;
+        // The store goes on from the greatest number that it was given.
+        self.number.fetch_max(visit.store()?.new_id(), Ordering::Relaxed);
         // Also where somebody else has changed it. What cannot be read again now is read when it is next asked for.
         visit.known = Known::read(visit.store()?).await.ok();
         visit.used();
