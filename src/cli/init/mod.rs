@@ -208,6 +208,7 @@ impl Interview<'_> {
             return plan.show(self.context, &would);
         }
         let changes = plan.changes();
+        let new_secrets = plan.secrets.iter().any(|secret| !secret.is_so());
         if !changes.is_empty() && self.asker.somebody() {
             for line in &changes {
                 self.asker.say(line);
@@ -220,7 +221,7 @@ impl Interview<'_> {
         plan.write()?;
         let config = plan.load(&self.context.env)?;
         self.interrupt.reach(Stage::Registering);
-        let hooks = webhooks::register(&config, &plan, &self.progress).await;
+        let hooks = webhooks::register(&config, &plan, new_secrets, &self.progress).await;
         drop(self.progress);
         if self.context.json {
             document::write(&tell::Told::new(&plan, &changes, &hooks))?;

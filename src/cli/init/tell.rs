@@ -105,7 +105,12 @@ pub(super) fn done(
              /hooks/gitlab, take `webhook_secret_file` out of [gitlab], and run `{with_secrets}flaglink init{config}` again."
         ))?;
     }
-    if hooks.waits {
+    if hooks.has_old_secrets {
+        next(
+            "flaglink runs, with the secrets of its start. Start it again: `systemctl restart flaglink`. Then it brings its webhooks into \
+             step.",
+        )?;
+    } else if hooks.waits {
         next(
             "flaglink runs already. Start it again: only then it takes the address, and registers its webhooks.",
         )?;

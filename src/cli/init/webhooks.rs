@@ -36,6 +36,8 @@ pub(super) struct Registered {
     pub(super) runs: bool,
     /// Whether it has to be started again before it can register any.
     pub(super) waits: bool,
+    /// Whether it has the secrets of its start, of which some are other ones now.
+    pub(super) has_old_secrets: bool,
 }
 
 /// So many projects are looked at for what would be done.
@@ -99,8 +101,13 @@ async fn would_at_service(plan: &Plan, flags: &Flags, at: &str) -> Option<String
     })
 }
 
-/// Registers the webhooks, and sends a test where flaglink runs.
-pub(super) async fn register(config: &Config, plan: &Plan, progress: &Progress) -> Registered {
+/// Registers the webhooks, and sends a test where flaglink runs. `new_secrets`: some were just written.
+pub(super) async fn register(
+    config: &Config,
+    plan: &Plan,
+    new_secrets: bool,
+    progress: &Progress,
+) -> Registered {
     let mut told = Registered::default();
     let client = match Client::connect(&config.listen.socket).await {
         Ok(client) => client,
@@ -110,7 +117,9 @@ pub(super) async fn register(config: &Config, plan: &Plan, progress: &Progress) 
         }
     };
     told.runs = client.is_some();
-    if !config.gitlab.register_hooks || plan.by_hand {
+    // systemd gives a service its secrets when it starts: what it says of the old ones is no answer.
+    told.has_old_secrets = told.runs && new_secrets && plan.credentials.is_some();
+    if told.has_old_secrets || !config.gitlab.register_hooks || plan.by_hand {
         return told;
     }
     let _step = progress.step("registering webhooks");
