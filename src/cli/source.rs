@@ -172,15 +172,12 @@ pub(super) fn open_store(socket: &Path, path: &Path) -> Result<SledStore, Troubl
     })
 }
 
-/// The user whose it is, where that is not ourselves. Where the system does not tell who we are, its own permissions have to do.
-fn another_owner(there: &std::fs::Metadata) -> Option<String> {
+/// The user whose store it is, where there is one that is not ours. The folder of one in use tells nothing: a volume's may be anybody's.
+/// Where the system does not tell who we are, the store's own permissions have to do.
+pub(super) fn owner_of_store(path: &Path) -> Option<String> {
+    let there = std::fs::metadata(path.join("db/db")).or_else(|_| std::fs::metadata(path)).ok()?;
     let ourselves = std::fs::metadata("/proc/self").ok()?;
     (ourselves.uid() != there.uid()).then(|| user_name(there.uid()))
-}
-
-/// The user whose store it is, where there is one that is not ours.
-pub(super) fn owner_of_store(path: &Path) -> Option<String> {
-    another_owner(&std::fs::metadata(path).ok()?)
 }
 
 /// Whether there is a store that is ours to open. It is not made here, and not opened as another user: files that would then
@@ -194,8 +191,8 @@ pub(super) fn may_open_store(socket: &Path, path: &Path) -> Result<(), Trouble> 
             show(path)
         ))
     };
-    let there = match std::fs::metadata(path) {
-        Ok(there) => there,
+    match std::fs::metadata(path) {
+        Ok(_) => {}
         Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
             return Err(Trouble::World(format!(
                 "flaglink is not running, and you may not look into its store {}. Run this as the user that runs \
@@ -204,8 +201,8 @@ pub(super) fn may_open_store(socket: &Path, path: &Path) -> Result<(), Trouble> 
             )));
         }
         Err(_) => return Err(none()),
-    };
-    if let Some(owner) = another_owner(&there) {
+    }
+    if let Some(owner) = owner_of_store(path) {
         return Err(Trouble::World(format!(
             "flaglink is not running, and its store {} belongs to another user ({owner}). Start flaglink and ask again, or run this as \
              that one: `sudo -u '{owner}' flaglink …`, who has to be able to read its secrets then, too.",

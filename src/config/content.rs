@@ -15,8 +15,9 @@ impl Content {
         Self(Sha256::digest(text).into())
     }
 
-    /// Of a small file; `None` where it cannot be read.
+    /// Of a small file; `None` where it cannot be read, or only once.
     pub(crate) fn of_file(path: &Path) -> Option<Self> {
+        path.is_file().then_some(())?;
         super::secret::read(path).ok().map(|text| Self::of(text.as_bytes()))
     }
 

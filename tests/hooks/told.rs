@@ -433,7 +433,7 @@ async fn a_daemon_starts_while_a_command_waits_for_gitlab() {
     for (arguments, wanted, words) in [
         (&["hooks", "list", "shop/web"][..], 0, right),
         (&["hooks", "sync", "--dry-run", "shop/web"], 0, right),
-        (&["hooks", "sync", "shop/web"], 1, "Was flaglink started meanwhile? Then say this again"),
+        (&["hooks", "sync", "shop/web"], 1, "Was flaglink started meanwhile? Then run the command again"),
     ] {
         if wanted == 1 {
             place.gitlab.change(|model| model.hooks.clear());

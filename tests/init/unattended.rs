@@ -247,7 +247,6 @@ async fn secrets_of_the_service_are_found_and_written_back_where_they_are() {
     for name in names {
         std::fs::rename(place.path(name), place.path("secrets").join(name)).unwrap();
     }
-    let before = place.files();
 
     // Not told where they are, nobody takes others in their place.
     let told = format!("CREDENTIALS_DIRECTORY={}", place.path("secrets").display());

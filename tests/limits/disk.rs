@@ -143,8 +143,9 @@ async fn a_start_on_a_full_disk_works_off_what_waits_and_takes_nothing_new() {
     }
     let asked = place.gitlab.faults();
     asked.until(PATIENCE, |log| log.iter().any(|one| one.fault.is_some())).await.unwrap();
-    let killed = Command::new("pkill").args(["-KILL", "-P", &shell.id().to_string()]).status().unwrap();
-    assert!(killed.success());
+    let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", shell.id())).unwrap();
+    let killed = Command::new("kill").arg("-KILL").args(children.split_whitespace()).status().unwrap();
+    assert!(killed.success(), "{children}");
     place.gitlab_is_back(hangs);
     place.gitlab.faults().clear();
 

@@ -44,12 +44,12 @@ impl Flagsmith {
     /// Where webhooks lead to that have a secret of ours, and neither that address nor that of another table of the same flaglink.
     pub(super) async fn astray(&self, url: &Url) -> Provided<Vec<String>> {
         let (_, mut all) = self.webhooks().await?;
-        let below = url.as_str().rsplit_once('/').map_or(url.as_str(), |(below, _)| below);
+        let below = url.as_str().rfind('/').map_or(url.as_str(), |slash| &url.as_str()[..=slash]);
         let is_known = |hook: &Webhook| {
             self.webhook_secrets.iter().any(|secret| secret.expose_secret() == hook.secret())
         };
         all.retain(|hook| is_known(hook) && !hook.url.starts_with(below));
-        Ok(all.into_iter().map(|hook| hook.url).collect())
+        Ok(all.iter().filter_map(|hook| without_secrets(&hook.url)).collect())
     }
 
     /// Where the organisation's webhooks are, and those with that address.
@@ -111,4 +111,10 @@ impl Flagsmith {
 /// Whether a webhook sends, signed with that secret.
 fn is_good(hook: &Webhook, secret: &str) -> bool {
     hook.enabled && hook.secret() == secret
+}
+
+/// An address without what only its owner should know.
+fn without_secrets(address: &str) -> Option<String> {
+    let url = Url::parse(address).ok()?;
+    Some(format!("{}{}", url.origin().ascii_serialization(), url.path()))
 }

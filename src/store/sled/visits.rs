@@ -45,6 +45,8 @@ pub struct Visits {
 struct Visit {
     open: Option<Open>,
     let_go: Option<Instant>,
+    /// Somebody else has it for good, as far as is known: that is not waited for again.
+    is_theirs: bool,
     known: Option<Known>,
 }
 
@@ -118,19 +120,21 @@ impl Visits {
         if let Some(let_go) = visit.let_go {
             sleep_until(let_go + PAUSE).await;
         }
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + if visit.is_theirs { Duration::ZERO } else { PATIENCE };
         let store = loop {
             match open(&self.path, &self.options).await {
                 Ok(store) => break store,
                 Err(OpenError::Locked { .. }) if Instant::now() < end => sleep(LOOK).await,
                 Err(OpenError::Locked { owner, .. }) => {
+                    visit.is_theirs = true;
                     return Err(StoreError::Unwritable(format!(
-                        "it is in use by {owner} now. Was flaglink started meanwhile? Then say this again: it does it"
+                        "it is in use by {owner} now. Was flaglink started meanwhile? Then run the command again: the running flaglink does it"
                     )));
                 }
                 Err(error) => return Err(StoreError::Unwritable(error.to_string())),
             }
         };
+        visit.is_theirs = false;
         self.number.fetch_max(store.new_id(), Ordering::Relaxed);
         visit.open = Some(Open::new(store));
         tokio::spawn(let_go_in_time(Arc::downgrade(&self.visit)));
