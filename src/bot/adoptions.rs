@@ -42,7 +42,8 @@ impl Adoptions {
             taken.retain(|at| now.duration_since(*at) < WORD_HOLDS);
             taken.clone()
         };
-        self.doubts.weigh(metrics, provider, Count { missing, linked: kept, taken, lately: LATELY }, now)
+        let count = Count { missing, linked: kept, taken, lately: LATELY, whole: true };
+        self.doubts.weigh(metrics, provider, count, now)
     }
 
     /// So many were taken off here, too.

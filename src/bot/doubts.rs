@@ -45,6 +45,8 @@ pub struct Count {
     pub taken: Vec<Timestamp>,
     /// How long those weigh with what is missing now.
     pub lately: SignedDuration,
+    /// Whether all was looked at, so that no more than this is missing.
+    pub whole: bool,
 }
 
 /// What an admin has said.
@@ -53,11 +55,20 @@ struct Word {
     at: Timestamp,
     /// So many were missing then. It is about no others.
     covers: usize,
+    /// Of those so many were still missing at that moment, and not taken for gone.
+    left: (usize, Timestamp),
 }
 
 impl Word {
     fn holds(&self, now: Timestamp) -> bool {
         now.duration_since(self.at) < WORD_HOLDS
+    }
+
+    /// How many of those it is about are still to be taken for gone.
+    fn left(&self, count: &Count) -> usize {
+        let (left, since) = self.left;
+        let done = count.taken.iter().filter(|at| **at >= since).count();
+        left.saturating_sub(done).min(count.missing)
     }
 }
 
@@ -105,11 +116,9 @@ impl Count {
         let Some(word) = word.filter(|word| word.holds(now)) else {
             return is_too_many(self.missing, self.linked, self.lately(now));
         };
-        let because = |at: &&Timestamp| **at >= word.at;
-        let done = self.taken.iter().filter(because).count();
-        let done_lately =
-            self.taken.iter().filter(because).filter(|at| now.duration_since(**at) < self.lately).count();
-        let still = word.covers.saturating_sub(done).min(self.missing);
+        let still = word.left(self);
+        let because = self.taken.iter().filter(|at| **at >= word.at);
+        let done_lately = because.filter(|at| now.duration_since(**at) < self.lately).count();
         let lately = self.lately(now) - done_lately.min(word.covers);
         is_too_many(self.missing - still, self.linked - still.min(self.linked), lately)
     }
@@ -131,7 +140,11 @@ impl Doubts {
         let mut minds = self.minds.lock().unwrap_or_else(PoisonError::into_inner);
         let mind = minds.entry(provider.to_owned()).or_default();
         let before = mind.doubt.take();
-        if count.is_too_many(mind.word, now) {
+        let is_too_many = count.is_too_many(mind.word, now);
+        if let Some(word) = mind.word.as_mut().filter(|_| count.whole) {
+            word.left = (word.left(&count), now);
+        }
+        if is_too_many {
             let since = before.map_or(now, |doubt| doubt.since);
             let Count { missing, linked, .. } = count;
             mind.doubt = Some(Doubt { since, missing, linked, lately: count.lately(now) });
@@ -166,7 +179,7 @@ impl Doubts {
         let mut minds = self.minds.lock().unwrap_or_else(PoisonError::into_inner);
         let mind = minds.get_mut(provider)?;
         let doubt = mind.doubt.take()?;
-        mind.word = Some(Word { at: now, covers: doubt.missing });
+        mind.word = Some(Word { at: now, covers: doubt.missing, left: (doubt.missing, now) });
         drop(minds);
         self.count(metrics, provider, 0);
         tracing::warn!(provider, missing = doubt.missing, about = ?self.about, "an admin says that what is missing is gone");
@@ -186,7 +199,7 @@ impl Doubts {
         if self.of(provider).is_some() {
             return Ok(true);
         }
-        let mut count = Count { missing: 0, linked: 0, taken: Vec::new(), lately: LATELY };
+        let mut count = Count { missing: 0, linked: 0, taken: Vec::new(), lately: LATELY, whole: false };
         for flag in store.linked_flags(provider).await? {
             let Some(other) = store.flag(&flag).await?.value else { continue };
             if other.missing_since.is_some() {

@@ -26,6 +26,13 @@ pub struct SecretFile {
     pub content: Option<Content>,
 }
 
+impl SecretFile {
+    /// Whether it is the marker key, which flaglink makes itself where there is none, after its configuration is read.
+    pub fn is_marker_key(&self) -> bool {
+        self.named_by.starts_with("`marker_key_file`")
+    }
+}
+
 /// One table.
 #[derive(Clone)]
 pub(crate) struct Section {

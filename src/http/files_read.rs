@@ -7,7 +7,8 @@ use crate::markdown::MarkerKey;
 /// What was in the files that the configuration names.
 pub fn files_read(config: &Config, markers: &MarkerKey) -> FilesRead {
     let digest = |of: &str| hex::encode(markers.derived("content of a file", of));
-    let secrets = config.secret_files.iter().filter_map(|file| {
+    // By the marker key all of them are compared.
+    let secrets = config.secret_files.iter().filter(|file| !file.is_marker_key()).filter_map(|file| {
         let content = file.content.as_ref()?;
         Some((file.named_by.clone(), content))
     });

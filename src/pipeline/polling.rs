@@ -71,7 +71,8 @@ async fn poll_once(pipeline: &Pipeline, provider: &Arc<dyn FlagProvider>) -> Res
     let doubted = match world.doubts().of(provider.name()) {
         Some(_) if trouble.is_some() => true,
         _ => {
-            let count = Count { missing: missing.len(), linked: watched, taken, lately: LATELY };
+            let (missing, whole) = (missing.len(), trouble.is_none());
+            let count = Count { missing, linked: watched, taken, lately: LATELY, whole };
             world.doubts().weigh(world.metrics(), provider.name(), count, Timestamp::now())
         }
     };

@@ -36,7 +36,7 @@ pub(super) fn changed(config: &Config, status: &Status) -> Changed {
 
 fn by_content(config: &Config, there: &FilesRead, here: &FilesRead) -> Changed {
     // In the order in which they are told.
-    let secrets = config.secret_files.iter().filter(|file| file.content.is_some());
+    let secrets = config.secret_files.iter().filter(|file| file.content.is_some() && !file.is_marker_key());
     let secrets = secrets.map(|file| (file.path.clone(), file.is_credential));
     let templates = config.templates.iter().map(|file| (file.path.clone(), false));
     let all = secrets.chain(templates).zip(&here.files);

@@ -114,7 +114,7 @@ fn name(path: &Path) -> String {
 /// All that the configuration names, each once. The marker key is only one of them where it is among the others.
 fn secrets(plan: &Plan, config: &Config) -> Vec<PathBuf> {
     let named = config.secret_files.iter();
-    let named = named.filter(|file| file.is_credential || !file.named_by.starts_with("`marker_key_file`"));
+    let named = named.filter(|file| file.is_credential || !file.is_marker_key());
     let mut all: Vec<PathBuf> = Vec::new();
     for path in plan.secrets.iter().map(|secret| &secret.path).chain(named.map(|file| &file.path)) {
         if !all.iter().any(|one| one.file_name() == path.file_name()) {
