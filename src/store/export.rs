@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 
 use super::{Store, StoreError};
 use crate::domain::{FlagRef, InstanceId, NoteSource, Noteable, NoteableRecord, Person, Register};
@@ -18,6 +18,8 @@ pub const EXPORT_VERSION: u32 = 1;
 
 /// So many noteables are read at a time.
 const PAGE: usize = 200;
+/// The last line is shorter than this, in bytes.
+const LAST_LINE: u64 = 200;
 
 /// One line of an export.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -181,10 +183,16 @@ pub fn links_file(store_path: &Path) -> PathBuf {
     store_path.join("links.jsonl")
 }
 
+/// Where a saved file is kept that had far more links than the next.
+pub fn links_file_before(store_path: &Path) -> PathBuf {
+    store_path.join("links.before.jsonl")
+}
+
 /// Saves all links to [`links_file`]; returns how many there are. `at` is now.
 ///
 /// The file is replaced as a whole: whoever reads it, and whatever happens meanwhile, finds either the
-/// old one or the new one.
+/// old one or the new one. One of far more links is kept as [`links_file_before`]: a store that was begun anew has none, and what
+/// was saved of the one before it would be the only copy.
 ///
 /// # Errors
 /// Where the store cannot be read or the file cannot be written; the old file then stays.
@@ -200,9 +208,34 @@ pub async fn save_links(store: &dyn Store, at: Timestamp, store_path: &Path) -> 
             return Err(error);
         }
     };
+    keep_if_far_more(store_path, links).await?;
     tokio::fs::rename(&new, &path).await?;
     tokio::fs::File::open(store_path).await?.sync_all().await?;
     Ok(links)
+}
+
+async fn keep_if_far_more(store_path: &Path, now: u64) -> io::Result<()> {
+    let (path, before) = (links_file(store_path), links_file_before(store_path));
+    let had = links_in(&path).await.unwrap_or(0);
+    if had / 2 <= now || links_in(&before).await.is_some_and(|kept| kept > had) {
+        return Ok(());
+    }
+    tracing::warn!(now, had, file = %before.display(), "far fewer links than were saved before: that file is kept");
+    tokio::fs::rename(&path, &before).await
+}
+
+/// How many links a saved file says it has at its end; `None` where it says nothing of that.
+async fn links_in(path: &Path) -> Option<u64> {
+    let mut file = tokio::fs::File::open(path).await.ok()?;
+    let len = file.metadata().await.ok()?.len();
+    file.seek(io::SeekFrom::Start(len.saturating_sub(LAST_LINE))).await.ok()?;
+    let mut end = Vec::new();
+    file.read_to_end(&mut end).await.ok()?;
+    let last = end.strip_suffix(b"\n")?.rsplit(|byte| *byte == b'\n').next()?;
+    match serde_json::from_slice(last) {
+        Ok(ExportLine::End { links }) => Some(links),
+        _ => None,
+    }
 }
 
 async fn write_file(store: &dyn Store, at: Timestamp, path: &Path) -> Result<u64, ExportError> {

@@ -115,6 +115,15 @@ impl Place {
         flags
     }
 
+    /// Gives the daemon a port of its own for its admin listener: those of several stories run at once.
+    pub(crate) fn own_admin(&self) {
+        let file = self.path("flaglink.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        let text = text.replacen("[listen]\n", "[listen]\nadmin = \"127.0.0.1:0\"\n", 1);
+        assert!(text.contains("127.0.0.1:0"), "{text}");
+        std::fs::write(file, text).unwrap();
+    }
+
     pub(crate) fn command(&self, arguments: &[String]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_flaglink"));
         command.arg("init").args(arguments).current_dir(self.folder.path()).env_clear();

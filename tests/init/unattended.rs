@@ -42,6 +42,7 @@ async fn from_nothing_to_the_first_link() {
     let webhooks = place.flagsmith.read(|world| world.webhooks.len());
     assert_eq!(webhooks, 1);
 
+    place.own_admin();
     let config = Config::load(&place.path("flaglink.toml"), &BTreeMap::new()).unwrap();
     let daemon = Daemon::start(config).await.unwrap();
     tokio::time::timeout(PATIENCE, daemon.caught_up(1)).await.unwrap();
@@ -188,7 +189,7 @@ async fn the_advice_for_a_service_is_what_it_takes() {
     // As it stands there, but for where the system's folders are, and for whom the key is.
     let root = place.path("root");
     let here = |path: &str| root.join(path.trim_start_matches('/'));
-    let typed = |line: &&str| line.starts_with("install ") || line.starts_with("cp ");
+    let typed = |line: &&str| line.starts_with("install ") || line.starts_with("mkdir ");
     for line in service.lines().map(str::trim).filter(typed) {
         let line = line.replace(" -o flaglink -g flaglink", "");
         let line = line.replace(" /etc/", &format!(" {}/etc/", root.display()));
@@ -265,6 +266,7 @@ async fn secrets_of_the_service_are_found_and_written_back_where_they_are() {
     assert!(!same.out.contains("LoadCredential"), "{same:?}");
 
     // The one that runs has the secrets of its start: it is not asked how it gets on with them, but to be started again.
+    place.own_admin();
     let at_start = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let daemon = Daemon::start(Config::load(&place.path("flaglink.toml"), &at_start).unwrap()).await.unwrap();
     let before = place.files();
@@ -356,6 +358,7 @@ async fn a_token_that_is_there_is_not_written_over_without_a_word() {
 async fn a_mistyped_address_binds_no_store() {
     let place = Place::new().await;
     assert_eq!(place.init(&place.flags_but("--public-url", "none")).await.code, 0);
+    place.own_admin();
     let right = place.read("flaglink.toml");
     let wrong = right.replace(&place.gitlab.url(), "http://127.0.0.1:9");
     let load = |text: &str| {
@@ -492,6 +495,7 @@ async fn why_webhooks_are_made_by_hand_and_what_a_small_role_lacks() {
 async fn a_test_that_fails_is_an_exit_code_and_one_that_cannot_be_sent_is_none() {
     let place = Place::new().await;
     assert_eq!(place.init(&place.flags()).await.code, 0);
+    place.own_admin();
     let config = Config::load(&place.path("flaglink.toml"), &BTreeMap::new()).unwrap();
     let daemon = Daemon::start(config).await.unwrap();
     tokio::time::timeout(PATIENCE, daemon.caught_up(1)).await.unwrap();

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use flaglink::domain::{Instance, InstanceId, NoteSource, Register, Write};
 use flaglink::store::Store;
 use flaglink::store::export::{
-    ExportedLink, ReadLinksError, links_file, read_links, save_links, write_links,
+    ExportedLink, ReadLinksError, links_file, links_file_before, read_links, save_links, write_links,
 };
 use flaglink::store::sled::SledStore;
 
@@ -154,6 +154,31 @@ async fn the_file_beside_the_database_is_replaced_as_a_whole() {
     std::fs::create_dir(folder.path().join("links.jsonl.new")).unwrap();
     assert!(save_links(&store, at(3), folder.path()).await.is_err());
     assert_eq!(std::fs::read(&file).unwrap(), before);
+}
+
+/// Somebody moved a damaged database away: what was saved of it is the only copy.
+#[tokio::test]
+async fn what_was_saved_of_a_store_before_is_kept_when_it_is_begun_anew() {
+    let folder = folder();
+    let store = open(folder.path());
+    fill(&store, 2).await;
+    save_links(&store, at(1), folder.path()).await.unwrap();
+    drop(store);
+    let (file, before) = (links_file(folder.path()), links_file_before(folder.path()));
+    let saved = std::fs::read(&file).unwrap();
+    std::fs::remove_dir_all(folder.path().join("db")).unwrap();
+
+    let store = open(folder.path());
+    for round in 2..4 {
+        assert_eq!(save_links(&store, at(round), folder.path()).await.unwrap(), 0);
+        assert_eq!(std::fs::read(&before).unwrap(), saved);
+    }
+    // Nor is it lost to one that has fewer.
+    commit(&store, [Write::PutNoteable(Box::new(linked(&issue(9), &[flag("a")])))]).await;
+    assert_eq!(save_links(&store, at(4), folder.path()).await.unwrap(), 1);
+    commit(&store, [Write::PutNoteable(Box::new(linked(&issue(9), &[])))]).await;
+    assert_eq!(save_links(&store, at(5), folder.path()).await.unwrap(), 0);
+    assert_eq!(std::fs::read(&before).unwrap(), saved);
 }
 
 #[tokio::test]

@@ -316,7 +316,7 @@ async fn of_store(places: &Places) -> (Option<Group>, Vec<HookRecord>) {
             vec![Finding::wrong(
                 Id::QueueWaiting,
                 error.to_string(),
-                "put back a backup of the store's folder; links.jsonl beside it has the links",
+                "put back a backup of the store's folder; else copy links.jsonl in it elsewhere, and see docs/links.md",
             )],
         ),
     };

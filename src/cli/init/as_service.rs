@@ -73,10 +73,11 @@ fn moved(out: &mut impl Write, plan: &Plan, config: &Config) -> Result<(), Troub
         writeln!(out, "   ca_file = \"{CERTIFICATES}\"")?;
     }
     handed_over(out, folder, &secrets)?;
-    let title = "The store, which has the links, when flaglink has run here before (stop that one first):";
+    let title = "The store, which has the links, when flaglink has run here before (stop that one first). Where the service has one \
+                 already, bring them with `flaglink links export` and `import`:";
     writeln!(out, "{}", title.bold())?;
-    writeln!(out, "   install -d -m 700 {STORE}")?;
-    writeln!(out, "   cp -a {}/. {STORE}/", show(&config.store.path))?;
+    // Two stores in one folder would be none.
+    writeln!(out, "   mkdir -m 700 {STORE} && cp -a {}/. {STORE}/", show(&config.store.path))?;
     writeln!(out, "   chown -R flaglink: {STORE}")?;
     writeln!(out, "{}", "And then:".bold())?;
     writeln!(out, "   systemctl daemon-reload && systemctl enable --now flaglink")?;

@@ -63,7 +63,7 @@ pub enum OpenError {
     },
     /// An older version wrote it, and there is no way from there to here.
     #[error(
-        "the store {} was written by an older flaglink (schema {found}; this one needs {SCHEMA_VERSION}) and cannot be converted. Nothing was touched. Run that older version again, or move {} away and start anew; links.jsonl beside it has the links.",
+        "the store {} was written by an older flaglink (schema {found}; this one needs {SCHEMA_VERSION}) and cannot be converted. Nothing was touched. Run that older version again, or copy links.jsonl beside it elsewhere, move {} away, start anew, and bring the links back with `flaglink links import`.",
         path.display(),
         path.join("db").display()
     )]
@@ -84,7 +84,7 @@ pub enum OpenError {
     },
     /// What is there cannot be read.
     #[error(
-        "the store {} is damaged ({what}). Put back a backup of the whole folder. If there is none, move {} away and start again: flaglink then begins with an empty store, and links.jsonl beside it has the links as they were last saved.",
+        "the store {} is damaged ({what}). Put back a backup of the whole folder. If there is none, copy links.jsonl beside it elsewhere, move {} away and start again: flaglink then begins with an empty store, and `flaglink links import` brings back the links as they were last saved.",
         path.display(),
         path.join("db").display()
     )]
