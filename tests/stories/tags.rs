@@ -280,6 +280,28 @@ async fn a_link_by_hand_to_what_is_unlinked_while_the_integration_is_on_is_not_a
     town.end().await;
 }
 
+/// The other link is somebody's wish, and is found by the tag that came with it.
+#[tokio::test]
+async fn of_two_links_by_hand_the_one_that_was_not_unlinked_is_adopted_after_the_integration() {
+    let plan = Plan { rule: "adopt = true".to_owned(), no_flag_webhook: true, ..Plan::default() };
+    let town = Town::planned(plan).await;
+    let (issue, other) = (town.issue(), town.issue());
+    own_integration(&town, true);
+    for page in [issue, other] {
+        let by_hand = json!({ "title": "by hand", "state": "opened" });
+        town.ada.link("checkout_v2", "GITLAB_ISSUE", &town.page(page), by_hand).unwrap();
+    }
+    town.says(issue, "/flag link checkout_v2").await;
+    town.says(issue, "/flag unlink checkout_v2").await;
+    own_integration(&town, false);
+    let adopted = |model: &flaglink::sandbox::gitlab::Model| !model.notes_by(other, town.bot).is_empty();
+    town.gitlab.until(PATIENCE, adopted).await.unwrap();
+    town.rest().await;
+    assert!(town.row(other, "checkout_v2").is_some() && town.row(issue, "checkout_v2").is_none());
+    assert_eq!((tags(&town), town.links("checkout_v2").len()), (vec!["Issue Open".to_owned()], 1));
+    town.end().await;
+}
+
 #[tokio::test]
 async fn an_answer_that_is_lost_is_one_more_look() {
     let town = Town::new().await;

@@ -186,6 +186,12 @@ impl MirrorOf<'_> {
             self.provider.remove_back_link(self.flag, &self.internal_id, &link.id).await?;
         }
         let kind = noteable.parse::<Noteable>().ok().map(|noteable| noteable.kind);
+        // By the tags flags are found on which somebody has put a link that is not known here yet: with it they are made true.
+        let ours = mirrored.ours || mirrored.sent_at.is_some();
+        if !ours && self.has_strange_links(standing, &found).await? {
+            self.write(|record| drop(record.mirrors.remove(noteable)), false).await?;
+            return Ok(!found.is_empty());
+        }
         self.remember(|record| {
             record.mirrors.remove(noteable);
             // The service may have set a tag with the link, and none of ours was put on yet.
@@ -290,14 +296,31 @@ impl MirrorOf<'_> {
         }
     }
 
-    /// Writes the flag's record down, as it is now and changed.
+    /// Whether links stand there, beside those, that are of nothing that is known to be linked.
+    async fn has_strange_links(
+        &self,
+        standing: &[StandingLink],
+        beside: &[&StandingLink],
+    ) -> Result<bool, NotTrue> {
+        let record = self.world.store().flag(self.flag).await?.value;
+        let known: Vec<Mirror> = record.into_iter().flat_map(|record| record.mirrors.into_values()).collect();
+        let is_known = |link: &StandingLink| known.iter().any(|mirror| stands_as(link, mirror));
+        let is_beside = |link: &StandingLink| !beside.iter().any(|one| one.id == link.id);
+        Ok(standing.iter().any(|link| is_beside(link) && !is_known(link)))
+    }
+
+    /// Writes the flag's record down, as it is now and changed. Its tags are looked at.
     async fn remember(&self, change: impl Fn(&mut FlagRecord)) -> Result<(), NotTrue> {
+        self.write(change, true).await
+    }
+
+    async fn write(&self, change: impl Fn(&mut FlagRecord), with_tags: bool) -> Result<(), NotTrue> {
         let mut decision = Decision::new();
         let Some(mut record) = decision.rests_on(self.world.store().flag(self.flag).await?) else {
             return Ok(());
         };
         change(&mut record);
-        if self.provider.abilities().tags {
+        if with_tags && self.provider.abilities().tags {
             // With a link the service may change tags by itself.
             record.tagged.get_or_insert_default().due = true;
             decision.write(Write::MarkStale(Level::Tags(self.flag.clone()), Timestamp::now()));
