@@ -217,7 +217,7 @@ pub async fn save_links(store: &dyn Store, at: Timestamp, store_path: &Path) -> 
 async fn keep_if_far_more(store_path: &Path, now: u64) -> io::Result<()> {
     let (path, before) = (links_file(store_path), links_file_before(store_path));
     let had = links_in(&path).await.unwrap_or(0);
-    if had / 2 <= now || links_in(&before).await.is_some_and(|kept| kept > had) {
+    if had <= now.saturating_mul(2) || links_in(&before).await.is_some_and(|kept| kept > had) {
         return Ok(());
     }
     tracing::warn!(now, had, file = %before.display(), "far fewer links than were saved before: that file is kept");

@@ -1,5 +1,6 @@
 //! What keeps flaglink from starting on this machine, told while it does not run.
 
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use crate::place::Place;
@@ -57,4 +58,23 @@ async fn a_store_and_a_marker_key_of_two_users_are_named() {
     place.mode("marker-key", 0o644);
     let found = place.doctor(&[], &[]).await;
     assert!(!found.all("wrong").iter().any(|said| said.starts_with("marker-key")), "{:#}", found.report);
+}
+
+/// So a volume is handed to a container: the folder is root's, and its group may write in it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_in_a_folder_of_roots_is_left_as_it_is() {
+    let mut place = Place::new().await;
+    place.stop().await;
+    if !belongs_to(&place, "store", "54321") {
+        // Only root may do this.
+        return;
+    }
+    std::os::unix::fs::chown(place.path("store"), Some(0), None).unwrap();
+    place.mode("store", 0o770);
+    let found = place.doctor(&["--fix"], &[]).await;
+    found.says("good", "store-folder", &["is root's", "54321"]);
+    let mode = place.path("store").metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o770, "{:#}", found.report);
+    place.mode("store", 0o700);
+    place.doctor(&[], &[]).await.says("wrong", "store-folder", &["only root may write", "`chown "]);
 }

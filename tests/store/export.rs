@@ -179,6 +179,14 @@ async fn what_was_saved_of_a_store_before_is_kept_when_it_is_begun_anew() {
     commit(&store, [Write::PutNoteable(Box::new(linked(&issue(9), &[])))]).await;
     assert_eq!(save_links(&store, at(5), folder.path()).await.unwrap(), 0);
     assert_eq!(std::fs::read(&before).unwrap(), saved);
+
+    // A single one is kept like many.
+    std::fs::remove_file(&before).unwrap();
+    commit(&store, [Write::PutNoteable(Box::new(linked(&issue(9), &[flag("a")])))]).await;
+    assert_eq!(save_links(&store, at(6), folder.path()).await.unwrap(), 1);
+    commit(&store, [Write::PutNoteable(Box::new(linked(&issue(9), &[])))]).await;
+    assert_eq!(save_links(&store, at(7), folder.path()).await.unwrap(), 0);
+    assert_eq!(read_links(std::fs::read(&before).unwrap().as_slice()).unwrap().len(), 1);
 }
 
 #[tokio::test]

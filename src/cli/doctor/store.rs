@@ -140,6 +140,8 @@ fn folder(path: &Path) -> Vec<Finding> {
         }
     };
     let (owner, me) = (about.uid(), rustix::process::geteuid().as_raw());
+    let volume = owner_within(path, owner);
+    let owner = volume.unwrap_or(owner);
     // What somebody else's run left behind keeps the daemon from starting.
     let others = ["db", "lock", "reserve", "db/db"].into_iter().find_map(|name| {
         let inside = path.join(name);
@@ -159,6 +161,28 @@ fn folder(path: &Path) -> Vec<Finding> {
                 "`chown -R {} {}`, and run flaglink as that user always",
                 of_number(&user_name(owner)),
                 show(path)
+            ),
+        )];
+    }
+    if volume.is_some() && about.mode() & 0o022 == 0 {
+        return vec![Finding::wrong(
+            Id::StoreFolder,
+            format!(
+                "only root may write in {} (mode {:o}), and what is in it is {}'s: flaglink cannot start as that user",
+                show(path),
+                about.mode() & 0o777,
+                user_name(owner)
+            ),
+            format!("`chown {} {}`", of_number(&user_name(owner)), show(path)),
+        )];
+    }
+    if volume.is_some() {
+        return vec![Finding::good(
+            Id::StoreFolder,
+            format!(
+                "{} is root's, as a volume's may be, and what is in it is {}'s",
+                show(path),
+                user_name(owner)
             ),
         )];
     }
@@ -250,8 +274,26 @@ fn unmakeable(path: &Path) -> Option<Finding> {
     ))
 }
 
+/// Whose the store is that lies in a folder of root's: that of a volume, which its user may write in by its mode.
+fn owner_within(path: &Path, owner: u32) -> Option<u32> {
+    let within = std::fs::metadata(path.join("db/db")).ok()?.uid();
+    (owner == 0 && within != 0).then_some(within)
+}
+
 fn mode(path: &Path) -> Option<Finding> {
-    let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o777;
+    let about = std::fs::metadata(path).ok()?;
+    let mode = about.permissions().mode() & 0o777;
+    if owner_within(path, about.uid()).is_some() {
+        // With a mode for root alone nobody else could use it.
+        return Some(match mode & 0o007 {
+            0 => Finding::good(Id::StoreMode, "only its owner and its group can look into it"),
+            _ => Finding::look(
+                Id::StoreMode,
+                format!("everybody on this machine can look into {} (mode {mode:o})", show(path)),
+                "give it a group of flaglink's user's, and take the rights of all others away: what people wrote is in there",
+            ),
+        });
+    }
     Some(if mode & 0o077 == 0 {
         Finding::good(Id::StoreMode, "only its owner can look into it")
     } else {
