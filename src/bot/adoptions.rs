@@ -42,7 +42,7 @@ impl Adoptions {
             taken.retain(|at| now.duration_since(*at) < WORD_HOLDS);
             taken.clone()
         };
-        let count = Count { missing, linked: kept, taken, lately: LATELY, whole: true };
+        let count = Count { missing, linked: kept, taken, certain: Vec::new(), lately: LATELY, whole: true };
         self.doubts.weigh(metrics, provider, count, now)
     }
 

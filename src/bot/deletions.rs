@@ -81,7 +81,7 @@ impl Deletions {
             let (missing, linked) =
                 of.fold((0, 0), |(missing, linked), one| (missing + one.missing, linked + one.linked));
             let taken = taken.iter().filter(|(_, project)| counted(*project)).map(|(at, _)| *at).collect();
-            Count { missing, linked, taken, lately, whole: true }
+            Count { missing, linked, taken, certain: Vec::new(), lately, whole: true }
         };
         let all = sum(&|_| true);
         let is_much = |count: &Count| is_too_many(count.missing, count.linked, count.taken.len());

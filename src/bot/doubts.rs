@@ -43,6 +43,8 @@ pub struct Count {
     pub linked: usize,
     /// When each of those was taken for gone that are none of them any more; back to [`WORD_HOLDS`] and as long as `lately`.
     pub taken: Vec<Timestamp>,
+    /// The same of those whose being gone is certain: they weigh nothing, and use up an admin's word.
+    pub certain: Vec<Timestamp>,
     /// How long those weigh with what is missing now.
     pub lately: SignedDuration,
     /// Whether all was looked at, so that no more than this is missing.
@@ -67,7 +69,7 @@ impl Word {
     /// How many of those it is about are still to be taken for gone.
     fn left(&self, count: &Count) -> usize {
         let (left, since) = self.left;
-        let done = count.taken.iter().filter(|at| **at >= since).count();
+        let done = count.taken.iter().chain(&count.certain).filter(|at| **at >= since).count();
         left.saturating_sub(done).min(count.missing)
     }
 }
@@ -199,12 +201,21 @@ impl Doubts {
         if self.of(provider).is_some() {
             return Ok(true);
         }
-        let mut count = Count { missing: 0, linked: 0, taken: Vec::new(), lately: LATELY, whole: false };
+        let mut count = Count {
+            missing: 0,
+            linked: 0,
+            taken: Vec::new(),
+            certain: Vec::new(),
+            lately: LATELY,
+            whole: false,
+        };
         for flag in store.linked_flags(provider).await? {
             let Some(other) = store.flag(&flag).await?.value else { continue };
-            if other.missing_since.is_some() {
-                let since = other.gone_untold_since();
-                count.taken.extend(since.filter(|since| now.duration_since(*since) < WORD_HOLDS));
+            if let Some(since) = other.missing_since {
+                if now.duration_since(since) < WORD_HOLDS {
+                    let is_told = other.gone_untold_since().is_none();
+                    if is_told { &mut count.certain } else { &mut count.taken }.push(since);
+                }
                 continue;
             }
             count.linked += 1;

@@ -72,7 +72,9 @@ async fn poll_once(pipeline: &Pipeline, provider: &Arc<dyn FlagProvider>) -> Res
         Some(_) if trouble.is_some() => true,
         _ => {
             let (missing, whole) = (missing.len(), trouble.is_none());
-            let count = Count { missing, linked: watched, taken, lately: LATELY, whole };
+            // All that is gone is looked at here, so that what is left of an admin's word is known without it.
+            let certain = Vec::new();
+            let count = Count { missing, linked: watched, taken, certain, lately: LATELY, whole };
             world.doubts().weigh(world.metrics(), provider.name(), count, Timestamp::now())
         }
     };
