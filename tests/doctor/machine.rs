@@ -41,7 +41,7 @@ async fn a_store_and_a_marker_key_of_two_users_are_named() {
     let mut place = Place::new().await;
     place.stop().await;
     if !belongs_to(&place, "marker-key", "54321") {
-        // Only root may do this.
+        eprintln!("left out: only root can give a file to somebody else");
         return;
     }
     // The store was copied by root.
@@ -66,7 +66,7 @@ async fn a_store_in_a_folder_of_roots_is_left_as_it_is() {
     let mut place = Place::new().await;
     place.stop().await;
     if !belongs_to(&place, "store", "54321") {
-        // Only root may do this.
+        eprintln!("left out: only root can give a file to somebody else");
         return;
     }
     std::os::unix::fs::chown(place.path("store"), Some(0), None).unwrap();

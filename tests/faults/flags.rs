@@ -32,12 +32,17 @@ async fn linked(plan: Plan) -> (Town, NoteableRef) {
     (town, issue)
 }
 
-/// A body of `FLAG_UPDATED` for `checkout_v2` in this project, as far as it is read.
-fn updated(town: &Town, environment: &str, on: bool, by: &str) -> serde_json::Value {
-    let (project, feature) = town.flagsmith.read(|world| {
+/// The numbers of the project and of `checkout_v2` in it.
+fn checkout(town: &Town) -> (u64, u64) {
+    town.flagsmith.read(|world| {
         let feature = world.features.values().find(|feature| feature.name == "checkout_v2").unwrap();
         (feature.project, feature.id)
-    });
+    })
+}
+
+/// A body of `FLAG_UPDATED` for `checkout_v2` in this project, as far as it is read.
+fn updated(town: &Town, environment: &str, on: bool, by: &str) -> serde_json::Value {
+    let (project, feature) = checkout(town);
     json!({
         "event_type": "FLAG_UPDATED",
         "data": {
@@ -151,10 +156,7 @@ fn audited(
     environment: Option<&str>,
     at: Timestamp,
 ) -> serde_json::Value {
-    let (project, feature) = town.flagsmith.read(|world| {
-        let feature = world.features.values().find(|feature| feature.name == "checkout_v2").unwrap();
-        (feature.project, feature.id)
-    });
+    let (project, feature) = checkout(town);
     json!({
         "event_type": "AUDIT_LOG_CREATED",
         "data": {
